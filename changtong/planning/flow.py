@@ -1,0 +1,450 @@
+"""Large multicommodity flows with capacities and unserved penalties, with a proved gap.
+
+Method: augmented Lagrangian over the capacity rows (Hestenes 1969, Powell 1969). Each
+round prices every row, finds all shortest in-trees at those prices (any non-negative
+prices give a valid lower bound), and improves the volumes by block coordinate descent
+(:mod:`changtong.planning.descent`). A plan that keeps every capacity is then cut out of
+the volumes; its cost is the upper bound. Numbers and rejected variants: docs/planner.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.planning import pairs, settle, trees
+from changtong.planning.descent import (
+    ARENA_USED,
+    FULL,
+    N_ACTIVE,
+    N_PATHS,
+    ROUND,
+    Pool,
+    Rows,
+    Trees,
+    Volumes,
+    sweep_exits,
+    sweep_paths,
+)
+from changtong.planning.layout import Layout, lay_out
+from changtong.planning.problem import FlowProblem
+
+CLOSED = 1e12
+"""Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
+
+Floats = NDArray[np.float64]
+
+
+class Termination(Enum):
+    """Why a solve ended."""
+
+    GAP_REACHED = "gap_reached"
+    TIME_LIMIT = "time_limit"
+    ROUND_LIMIT = "round_limit"
+    INTERRUPTED = "interrupted"
+    NOTHING_TO_DO = "nothing_to_do"
+
+
+@dataclass(frozen=True)
+class FlowSettings:
+    """When to stop, and the one rule for the method's parameters.
+
+    Attributes
+    ----------
+    gap_share : float
+        Stop when (upper - lower) / upper is at most this.
+    seconds : float
+        Stop after this long, with the best plan so far.
+    rounds : int
+        Stop after this many pricings.
+    slope : float
+        Price added by a load 100 % over capacity, as a share of the mean cost of a piece.
+    sweeps : int
+        Sweeps over the paths in each round.
+    insertions : int
+        Tries to put back what did not fit when a plan is cut.
+    room : float
+        Share of the gap allowed that may be spent on aiming below the capacities.
+    threads : int
+        Threads for pricing; results do not depend on it.
+    """
+
+    gap_share: float = 1e-3
+    seconds: float = 60.0
+    rounds: int = 2000
+    slope: float = 0.1
+    sweeps: int = 8
+    insertions: int = 12
+    room: float = 0.3
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class FlowResult:
+    """A flow that keeps every capacity, with the bound that says how good it is.
+
+    ``objective`` and ``lower_bound`` leave out pieces no way can serve (``cut_off``).
+    """
+
+    termination: Termination
+    objective: float
+    lower_bound: float
+    rounds: int
+    seconds: float
+    leg_flow: Floats
+    unserved: NDArray[np.float32]
+    cut_off: NDArray[np.bool_]
+    leg_price: Floats
+    site_price: Floats
+    limit_price: Floats
+    history: tuple[tuple[float, float, float], ...] = field(default=(), repr=False)
+
+    @property
+    def gap_share(self) -> float:
+        """(objective - lower bound) / objective; 0 where both are 0."""
+        if self.objective <= 0.0:
+            return 0.0
+        return max(0.0, (self.objective - self.lower_bound) / self.objective)
+
+
+Progress = Callable[[int, float, float, float], None]
+
+
+class FlowSolver:
+    """The decomposition's state for one network; outages change it in place, warm.
+
+    Parameters
+    ----------
+    problem : FlowProblem
+        The network, its demand, capacities and penalties.
+    settings : FlowSettings
+        Stopping rule and method.
+    """
+
+    def __init__(self, problem: FlowProblem, settings: FlowSettings | None = None) -> None:
+        self.settings = settings or FlowSettings()
+        self.problem = problem
+        self.lay, self.capacity, self.leg_row, self.site_row = lay_out(problem)
+        lay = self.lay
+        n, n_exit, n_dest = len(lay.core_site), len(lay.exit_core), len(lay.dest_site)
+        self.trees = Trees(
+            dist=np.empty((n_exit, n)),
+            nxt=np.full((n_exit, n), -1, np.int32),
+            entry_cost=np.zeros(len(lay.entry_c)),
+            exit_cost=np.zeros(len(lay.exit_t)),
+            to_go=np.empty((n, n_dest)),
+            leg_cost=np.zeros(len(problem.leg_tail)),
+        )
+        self.volumes = _volumes(problem, lay)
+        self.rows = _rows(self.capacity)
+        self.pool = _pool(n * n_exit, 4 * max(1000, min(len(lay.pair_d), n * n_exit)))
+        self.leg_flow = np.zeros(len(problem.leg_tail))
+        self.unserved = np.zeros(len(lay.pair_d), np.float32)
+        self.cut_off = np.zeros(len(lay.pair_d), np.bool_)
+        self.warm = False
+        widest = int(n + 4) * 4
+        self._a, self._b = np.empty(widest, np.int32), np.empty(widest, np.int32)
+        self._found = np.empty(len(lay.pair_d), np.int32)
+        self._set_costs(problem)
+
+    def _set_costs(self, problem: FlowProblem) -> None:
+        """Take over leg costs, capacities and closures; recompute what cannot be served."""
+        self.problem = problem
+        leg_cost = self.trees.leg_cost
+        leg_cost[:] = problem.leg_cost
+        shut = problem.site_capacity <= 0.0
+        leg_cost[(problem.leg_capacity <= 0.0) | shut[problem.leg_tail] | shut[problem.leg_head]] = CLOSED
+        for legs, limit in problem.limits:
+            if limit <= 0.0:
+                leg_cost[legs] = CLOSED
+        settle.recost(self.pool, leg_cost)
+
+    # -- one pricing ---------------------------------------------------------
+
+    def _price(self, price: Floats) -> Floats:
+        """Compute in-trees and costs to go at ``price``; return the origins' own prices."""
+        lay, tr = self.lay, self.trees
+        per_row = np.concatenate([[0.0], np.cumsum(price[lay.row_of])])
+        arc_cost = tr.leg_cost + (per_row[lay.row_ptr[1:]] - per_row[lay.row_ptr[:-1]])
+        np.maximum(arc_cost, tr.leg_cost, out=arc_cost)
+        tr.entry_cost[:] = np.where(lay.entry_arc >= 0, arc_cost[lay.entry_arc], 0.0)
+        tr.exit_cost[:] = np.where(lay.exit_arc >= 0, arc_cost[lay.exit_arc], 0.0)
+        out_cost = arc_cost[lay.out_arc]
+        self._threads(
+            lambda lo, hi: trees.in_trees(lo, hi, lay, arc_cost, out_cost, tr.dist, tr.nxt, self.warm),
+            np.linspace(0, len(lay.exit_core), self.settings.threads + 1).astype(int),
+        )
+        self.warm = True
+        pairs.to_go(lay, tr)
+        return np.where(lay.origin_row >= 0, price[lay.origin_row], 0.0)
+
+    def _threads(self, work: Callable[[int, int], object], bounds: NDArray[np.int64]) -> list[object]:
+        spans = [(int(lo), int(hi)) for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)]
+        if len(spans) == 1:
+            return [work(*spans[0])]
+        with ThreadPoolExecutor(len(spans)) as executor:
+            return list(executor.map(lambda span: work(*span), spans))
+
+    def _scan(self, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
+        lay = self.lay
+        share = np.linspace(0, len(lay.pair_d), self.settings.threads + 1)
+        bounds = np.searchsorted(lay.pair_ptr, share)
+        bounds[0], bounds[-1] = 0, len(lay.origin_site)
+        parts = self._threads(
+            lambda lo, hi: (
+                lo,
+                pairs.scan_pairs(
+                    lo, hi, lay, self.trees, self.volumes, origin_price, tolerance,
+                    self._found[lay.pair_ptr[lo] :],
+                ),
+            ),
+            bounds,
+        )
+        chosen = [self._found[lay.pair_ptr[lo] : lay.pair_ptr[lo] + found] for lo, (_, found) in parts]  # type: ignore[misc]
+        return sum(value for _, (value, _) in parts), np.concatenate(chosen)  # type: ignore[misc]
+
+    # -- the solve -----------------------------------------------------------
+
+    def solve(self, progress: Progress | None = None) -> FlowResult:
+        """Run rounds until the gap is proved or a limit is met; Ctrl-C ends with the best plan."""
+        begin = time.perf_counter()
+        options, rows = self.settings, self.rows
+        origin_price = self._price(np.where(self.capacity > 0, rows.price, 0.0))
+        self._start(origin_price)
+        lower, upper = self._dual(rows.price, origin_price), np.inf
+        best_price = rows.price.copy()
+        best: tuple[Floats, NDArray[np.float32]] | None = None
+        history = []
+        termination = Termination.ROUND_LIMIT
+        next_cut = 0
+        done = 0
+        try:
+            for done in range(1, options.rounds + 1):
+                price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
+                origin_price = self._price(price)
+                value, chosen = self._scan(origin_price, 0.0)
+                value -= float(price @ np.maximum(self.capacity, 0.0))
+                if value > lower:
+                    lower, best_price = value, price
+                self._improve(chosen)
+                self._multiply()
+                estimate = self._estimate(price)
+                if progress is not None:
+                    progress(done, lower, min(upper, estimate), time.perf_counter() - begin)
+                close = estimate - lower <= options.gap_share * abs(estimate)
+                if (close and done >= next_cut) or done == options.rounds:
+                    cost, plan = self._cut()
+                    if cost < upper:
+                        upper, best = cost, plan
+                    next_cut = done + 3
+                    self._aim_lower(upper, price)
+                history.append((time.perf_counter() - begin, lower, min(upper, estimate)))
+                if upper < np.inf and upper - lower <= options.gap_share * abs(upper):
+                    termination = Termination.GAP_REACHED
+                    break
+                if time.perf_counter() - begin > options.seconds:
+                    termination = Termination.TIME_LIMIT
+                    break
+        except KeyboardInterrupt:
+            termination = Termination.INTERRUPTED
+        if best is None:
+            upper, best = self._cut()
+        return self._result(termination, upper, lower, done, begin, best, best_price, history)
+
+    def _start(self, origin_price: Floats) -> None:
+        lay, rows, v = self.lay, self.rows, self.volumes
+        v.pair[:] = self.problem.pair_pieces.sum(axis=1)
+        v.penalty[:] = self.problem.class_penalty
+        pairs.find_cut_off(lay, self.trees, CLOSED, self.cut_off)
+        v.pair[self.cut_off] = 0.0
+        settle.assign_entries(lay, self.trees, v, origin_price)
+        self.pool.count[ROUND] += 1
+        settle.reconcile(lay, self.pool, rows, self.trees, v, self.leg_flow, self.unserved)
+        pieces = float(v.pair.sum(dtype=np.float64))
+        self.mean_cost = float(self.leg_flow @ self.trees.leg_cost) / max(pieces, 1e-9)
+        with np.errstate(divide="ignore"):
+            slope = self.settings.slope * self.mean_cost / rows.capacity
+        rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
+        self._base_slope = rows.slope.copy()
+        self._overload = np.full(len(rows.load), np.inf)
+
+    def _dual(self, price: Floats, origin_price: Floats) -> float:
+        value, _ = self._scan(origin_price, 0.0)
+        return value - float(price @ np.maximum(self.capacity, 0.0))
+
+    def _improve(self, chosen: NDArray[np.int32]) -> None:
+        lay, rows, v = self.lay, self.rows, self.volumes
+        if self.pool.count[FULL] or self.pool.count[ARENA_USED] > 0.7 * len(self.pool.arena) or (
+            self.pool.count[N_PATHS] > 0.7 * len(self.pool.start)
+        ):
+            self._grow()
+        pool = self.pool
+        pool.count[ROUND] += 1
+        sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
+        if lay.n_split:
+            sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
+        if len(chosen):
+            pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
+        for _ in range(self.settings.sweeps - 1):
+            sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
+
+    def _multiply(self) -> None:
+        """Update the multipliers; rows whose overload does not shrink get a steeper slope."""
+        rows = self.rows
+        over = rows.load - rows.capacity
+        rows.price[:] = np.minimum(np.maximum(0.0, rows.price + rows.slope * over), self.volumes.penalty.max())
+
+    def _aim_lower(self, upper: float, price: Floats) -> None:
+        """Aim a little below the capacities, so that what still overshoots fits them.
+
+        The room costs about a third of the gap allowed, by the rows' own prices.
+        """
+        worth = float(price @ np.maximum(self.capacity, 0.0))
+        room = self.settings.room * self.settings.gap_share * abs(upper) / max(worth, 1e-12)
+        self.rows.capacity[:] = np.maximum(self.capacity, 0.0) * (1.0 - min(room, 0.01))
+
+    def _estimate(self, price: Floats) -> float:
+        settle.reconcile(
+            self.lay, self.pool, self.rows, self.trees, self.volumes, self.leg_flow, self.unserved
+        )
+        over = np.maximum(0.0, self.rows.load - self.rows.capacity)
+        return self._cost() + float(over @ price)
+
+    def _cost(self) -> float:
+        flow = float(self.leg_flow @ self.trees.leg_cost)
+        return flow + pairs.penalty_of(self.volumes, self.unserved)
+
+    def _cut(self) -> tuple[float, tuple[Floats, NDArray[np.float32]]]:
+        """Cut a plan that keeps every capacity out of a copy of the volumes.
+
+        What is cut, and what was unserved, is then put back wherever capacity is left.
+        """
+        v = self.volumes._replace(entry=self.volumes.entry.copy(), exit=self.volumes.exit.copy())
+        pool = self.pool._replace(flow=np.zeros_like(self.pool.flow))
+        pool.flow[:] = self.pool.flow
+        rows = self.rows._replace(load=self.rows.load.copy())
+        leg_flow, unserved = self.leg_flow.copy(), self.unserved.copy()
+        level = (self.lay, pool, rows)
+        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+        settle.cut(*level, self.capacity, v, 0.0)
+        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+        for _ in range(self.settings.insertions):
+            left = float(unserved.sum(dtype=np.float64))
+            full = rows.load >= self.capacity * (1.0 - 1e-9)
+            self._price(np.where(full, CLOSED, 0.0))
+            put = settle.insert(*level, self.capacity, self.trees, v, unserved, CLOSED)
+            if put <= 1e-3 * left:
+                break
+        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+        settle.cut(*level, self.capacity, v, 1e-9)
+        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+        cost = float(leg_flow @ self.trees.leg_cost) + pairs.penalty_of(v, unserved)
+        return cost, (leg_flow, unserved)
+
+    def _grow(self) -> None:
+        """Drop dead paths; double the arena when it is still more than a third full."""
+        old = self.pool
+        size = len(old.start) * (2 if old.count[N_PATHS] > len(old.start) // 3 else 1)
+        cells = len(old.arena) * (2 if old.count[ARENA_USED] > len(old.arena) // 3 else 1)
+        new = _pool(len(old.first), size, cells)
+        new = new._replace(first=old.first, best=old.best, seen=old.seen, active=old.active)
+        m, used = settle.compact(
+            self.lay, old, new.start, new.n_legs, new.n_rows, new.cost, new.flow, new.following, new.arena
+        )
+        new.count[:] = old.count
+        new.count[N_PATHS], new.count[ARENA_USED], new.count[FULL] = m, used, 0
+        self.pool = new
+
+    def _result(self, termination, upper, lower, done, begin, best, price, history) -> FlowResult:  # type: ignore[no-untyped-def]
+        n_limits = len(self.problem.limits)
+        unserved = best[1].copy()
+        total = self.problem.pair_pieces.sum(axis=1)
+        unserved[self.cut_off] = total[self.cut_off]
+        return FlowResult(
+            termination=termination,
+            objective=upper,
+            lower_bound=lower,
+            rounds=done,
+            seconds=time.perf_counter() - begin,
+            leg_flow=best[0],
+            unserved=unserved,
+            cut_off=self.cut_off.copy(),
+            leg_price=np.where(self.leg_row >= 0, price[self.leg_row], 0.0),
+            site_price=np.where(self.site_row >= 0, price[self.site_row], 0.0),
+            limit_price=price[len(price) - n_limits :],
+            history=tuple(history),
+        )
+
+
+def _volumes(problem: FlowProblem, lay: Layout) -> Volumes:
+    pieces = problem.pair_pieces
+    total = pieces.sum(axis=1)
+    if pieces.shape[1] == 1:
+        steps = np.ones((1, 1), np.float32)
+    else:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            steps = np.cumsum(pieces, axis=1) / total[:, None]
+        steps = np.nan_to_num(steps, nan=1.0).astype(np.float32)
+        steps[:, -1] = 1.0
+    return Volumes(
+        pair=total.astype(np.float32),
+        entry=np.zeros(lay.n_options, np.float32),
+        exit=np.zeros((len(lay.core_site), lay.n_split), np.float32),
+        steps=steps,
+        penalty=np.asarray(problem.class_penalty, np.float64).copy(),
+    )
+
+
+def _rows(capacity: Floats) -> Rows:
+    n = len(capacity)
+    return Rows(
+        capacity=np.maximum(capacity, 0.0),
+        price=np.zeros(n),
+        slope=np.zeros(n),
+        load=np.zeros(n),
+        stamp=np.zeros(n, np.int64),
+    )
+
+
+def _pool(n_ods: int, size: int, cells: int = 0) -> Pool:
+    return Pool(
+        first=np.full(n_ods, -1, np.int32),
+        best=np.full(n_ods, -1, np.int32),
+        seen=np.zeros(n_ods, np.int32),
+        active=np.empty(n_ods, np.int32),
+        following=np.full(size, -1, np.int32),
+        start=np.zeros(size, np.int64),
+        n_legs=np.zeros(size, np.int32),
+        n_rows=np.zeros(size, np.int32),
+        cost=np.zeros(size),
+        flow=np.zeros(size),
+        arena=np.zeros(cells or 24 * size, np.int32),
+        count=np.zeros(6, np.int64),
+    )
+
+
+def solve_flow(
+    problem: FlowProblem, settings: FlowSettings | None = None, *, progress: Progress | None = None
+) -> FlowResult:
+    """Solve a flow problem to a proved gap.
+
+    Parameters
+    ----------
+    problem : FlowProblem
+        Legs (cost per piece, pieces a day), sites, pairs (pieces a day by class).
+    settings : FlowSettings, optional
+        Stopping rule; the parameters of the method follow one rule for every network.
+    progress : callable, optional
+        Called each round with (round, lower bound, upper bound or estimate, seconds).
+
+    Returns
+    -------
+    FlowResult
+    """
+    return FlowSolver(problem, settings).solve(progress)

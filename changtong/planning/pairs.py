@@ -1,0 +1,291 @@
+"""The pass over all pairs: the lower bound, and the pairs worth a shift of their entry."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from changtong.planning.descent import TINY, collect, _shift, _slack, refresh, worst_path
+from changtong.planning.trees import JIT, UNREACHED
+
+
+@njit(**JIT)
+def to_go(lay, trees):
+    """Fill ``trees.to_go[c, d]``: the cheapest way from core site c to destination d."""
+    n = trees.to_go.shape[0]
+    for d in range(lay.dest_site.shape[0]):
+        for c in range(n):
+            trees.to_go[c, d] = UNREACHED
+        for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+            x = trees.exit_cost[e]
+            row = trees.dist[lay.exit_t[e]]
+            for c in range(n):
+                if row[c] + x < trees.to_go[c, d]:
+                    trees.to_go[c, d] = row[c] + x
+
+
+@njit(**JIT)
+def scan_pairs(lo, hi, lay, trees, volumes, origin_price, tolerance, out):
+    """Price the pairs of origins ``lo`` … ``hi``-1.
+
+    Returns the dual value (sum of pieces times the cheaper of way and penalty), and the
+    number of pairs written to ``out``: those whose volume is not on the cheapest way.
+    """
+    value = 0.0
+    found = 0
+    n_classes = volumes.penalty.shape[0]
+    by_pair = volumes.steps.shape[0] > 1
+    for o in range(lo, hi):
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        first = lay.pair_ptr[o]
+        base = lay.option_base[o]
+        for p in range(first, lay.pair_ptr[o + 1]):
+            d = lay.pair_d[p]
+            best = trees.entry_cost[e0] + trees.to_go[lay.entry_c[e0], d]
+            jb = 0
+            for j in range(1, k):
+                x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+                if x < best:
+                    best = x
+                    jb = j
+            best += origin_price[o]
+            v = volumes.pair[p]
+            top = volumes.penalty[n_classes - 1]
+            x0 = base + (p - first) * k
+            if best <= top:
+                value += v * best
+                if volumes.entry[x0 + jb] < v * (1.0 - 1e-6):
+                    out[found] = p
+                    found += 1
+                continue
+            s = p if by_pair else 0
+            below = 0.0
+            due = 0.0
+            for q in range(n_classes):
+                part = volumes.steps[s, q] - below
+                below = volumes.steps[s, q]
+                if best < volumes.penalty[q]:
+                    due = below
+                    value += v * part * best
+                else:
+                    value += v * part * volumes.penalty[q]
+            served = 0.0
+            for j in range(k):
+                served += volumes.entry[x0 + j]
+            if served > v * due * (1.0 + 1e-6) + TINY or volumes.entry[x0 + jb] < v * due * (1.0 - 1e-6):
+                out[found] = p
+                found += 1
+    return value, found
+
+
+@njit(**JIT)
+def best_exit(lay, trees, c, d):
+    best = lay.exit_ptr[d]
+    best_cost = np.inf
+    for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+        x = trees.dist[lay.exit_t[e], c] + trees.exit_cost[e]
+        if x < best_cost:
+            best_cost = x
+            best = e
+    return best
+
+
+@njit(**JIT)
+def _busy_exit(lay, trees, volumes, c, d):
+    """The dearest exit with volume of (c, d)."""
+    if lay.split[d] < 0:
+        return lay.exit_ptr[d]
+    worst = -1
+    worst_cost = -1.0
+    for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+        if volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]] > TINY:
+            x = trees.dist[lay.exit_t[e], c] + trees.exit_cost[e]
+            if x > worst_cost:
+                worst_cost = x
+                worst = e
+    return worst
+
+
+@njit(**JIT)
+def _leg_cost(trees, arc):
+    return trees.leg_cost[arc] if arc >= 0 else 0.0
+
+
+@njit(**JIT)
+def _book(lay, pool, volumes, c, d, e, p, amount):
+    """Add ``amount`` (may be negative) below the entry: exit volume and path flow."""
+    if lay.split[d] >= 0:
+        q = lay.split[d] + e - lay.exit_ptr[d]
+        volumes.exit[c, q] = max(0.0, volumes.exit[c, q] + amount)
+    pool.flow[p] = max(0.0, pool.flow[p] + amount)
+
+
+@njit(**JIT)
+def _held(lay, volumes, c, d, e):
+    if lay.split[d] < 0:
+        return np.inf
+    return volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]]
+
+
+@njit(**JIT)
+def _way_cost(rows, list_, m, base):
+    for q in range(m):
+        x = _slack(rows, list_[q])
+        if x > 0.0:
+            base += x
+    return base
+
+
+@njit(**JIT)
+def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
+    """Shift the chosen pairs (ascending) to their cheapest entry, or in or out of service."""
+    n = lay.core_site.shape[0]
+    total = 0.0
+    o = 0
+    for w in range(chosen.shape[0]):
+        pair = chosen[w]
+        while lay.pair_ptr[o + 1] <= pair:
+            o += 1
+        d = lay.pair_d[pair]
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        x0 = lay.option_base[o] + (pair - lay.pair_ptr[o]) * k
+        jb = 0
+        best = np.inf
+        for j in range(k):
+            x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+            if x < best:
+                best = x
+                jb = j
+        c = lay.entry_c[e0 + jb]
+        to_exit = best_exit(lay, trees, c, d)
+        to = refresh(lay, pool, rows, trees, lay.exit_t[to_exit], c)
+        m_b = 0
+        cost_b = UNREACHED
+        if to >= 0:
+            m_b = collect(lay, pool, lay.entry_arc[e0 + jb], to, lay.exit_arc[to_exit], lay.origin_row[o], b)
+            cost_b = (
+                pool.cost[to]
+                + _leg_cost(trees, lay.entry_arc[e0 + jb])
+                + _leg_cost(trees, lay.exit_arc[to_exit])
+            )
+            for j in range(k):
+                if j == jb:
+                    continue
+                other = lay.entry_c[e0 + j]
+                for _ in range(3):
+                    if volumes.entry[x0 + j] <= TINY:
+                        break
+                    e = _busy_exit(lay, trees, volumes, other, d)
+                    if e < 0:
+                        break
+                    p = worst_path(pool, rows, lay.exit_t[e] * n + other)
+                    if p < 0:
+                        break
+                    m_a = collect(
+                        lay, pool, lay.entry_arc[e0 + j], p, lay.exit_arc[e], lay.origin_row[o], a
+                    )
+                    limit = min(volumes.entry[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e))
+                    base = (
+                        pool.cost[p]
+                        + _leg_cost(trees, lay.entry_arc[e0 + j])
+                        + _leg_cost(trees, lay.exit_arc[e])
+                        - cost_b
+                    )
+                    moved = _shift(rows, pool, base, a, m_a, b, m_b, limit)
+                    if moved <= 0.0:
+                        break
+                    volumes.entry[x0 + j] -= moved
+                    volumes.entry[x0 + jb] += moved
+                    _book(lay, pool, volumes, other, d, e, p, -moved)
+                    _book(lay, pool, volumes, c, d, to_exit, to, moved)
+                    total += moved
+                    if moved < limit:
+                        break
+        total += _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, to, m_b, cost_b, a, b)
+    return total
+
+
+@njit(**JIT)
+def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, to, m_b, cost_b, a, b):
+    """Serve more of a pair, or less, as its way's cost compares with the penalty."""
+    n = lay.core_site.shape[0]
+    e0 = lay.entry_ptr[o]
+    v = volumes.pair[pair]
+    s = pair if volumes.steps.shape[0] > 1 else 0
+    n_classes = volumes.penalty.shape[0]
+    served = 0.0
+    for j in range(k):
+        served += volumes.entry[x0 + j]
+    if to >= 0:
+        q = 0
+        while q < n_classes and served >= v * volumes.steps[s, q] * (1.0 - 1e-6) - TINY:
+            q += 1
+        if q < n_classes and _way_cost(rows, b, m_b, cost_b) < volumes.penalty[q]:
+            limit = v * volumes.steps[s, q] - served
+            moved = _shift(rows, pool, volumes.penalty[q] - cost_b, a, 0, b, m_b, limit)
+            volumes.entry[x0 + jb] += moved
+            _book(lay, pool, volumes, c, d, to_exit, to, moved)
+            return moved
+    q = n_classes - 1
+    while q > 0 and served <= v * volumes.steps[s, q - 1] * (1.0 + 1e-6) + TINY:
+        q -= 1
+    floor = v * volumes.steps[s, q - 1] if q > 0 else 0.0
+    for j in range(k):
+        if volumes.entry[x0 + j] <= TINY:
+            continue
+        other = lay.entry_c[e0 + j]
+        e = _busy_exit(lay, trees, volumes, other, d)
+        if e < 0:
+            continue
+        p = worst_path(pool, rows, lay.exit_t[e] * n + other)
+        if p < 0:
+            continue
+        m_a = collect(lay, pool, lay.entry_arc[e0 + j], p, lay.exit_arc[e], lay.origin_row[o], a)
+        base = (
+            pool.cost[p]
+            + _leg_cost(trees, lay.entry_arc[e0 + j])
+            + _leg_cost(trees, lay.exit_arc[e])
+            - volumes.penalty[q]
+        )
+        limit = min(volumes.entry[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e), served - floor)
+        if limit <= 0.0:
+            continue
+        moved = _shift(rows, pool, base, a, m_a, b, 0, limit)
+        if moved > 0.0:
+            volumes.entry[x0 + j] -= moved
+            _book(lay, pool, volumes, other, d, e, p, -moved)
+            return moved
+    return 0.0
+
+
+@njit(**JIT)
+def find_cut_off(lay, trees, closed, out):
+    """Mark the pairs no way joins: every way needs a closed leg, or there is none."""
+    for o in range(lay.origin_site.shape[0]):
+        e0 = lay.entry_ptr[o]
+        for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            best = np.inf
+            for e in range(e0, lay.entry_ptr[o + 1]):
+                best = min(best, trees.entry_cost[e] + trees.to_go[lay.entry_c[e], lay.pair_d[p]])
+            out[p] = best >= closed
+
+
+@njit(**JIT)
+def penalty_of(volumes, unserved):
+    """Return the penalty of what is unserved: the lowest class of a pair goes first."""
+    total = 0.0
+    n_classes = volumes.penalty.shape[0]
+    by_pair = volumes.steps.shape[0] > 1
+    for p in range(unserved.shape[0]):
+        left = np.float64(unserved[p])
+        if left <= 0.0:
+            continue
+        s = p if by_pair else 0
+        for q in range(n_classes - 1, -1, -1):
+            below = volumes.steps[s, q - 1] if q > 0 else 0.0
+            x = min(left, volumes.pair[p] * (volumes.steps[s, q] - below)) if q > 0 else left
+            total += x * volumes.penalty[q]
+            left -= x
+    return total

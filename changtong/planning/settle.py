@@ -1,0 +1,334 @@
+"""Bring the three levels of volumes into exact agreement; cut what does not fit."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from changtong.planning.descent import TINY, add_tree_path, collect, refresh
+from changtong.planning.pairs import best_exit
+from changtong.planning.trees import JIT
+
+
+@njit(**JIT)
+def assign_entries(lay, trees, volumes, origin_price):
+    """Put each pair wholly on its cheapest entry, or leave it where the penalty is cheaper."""
+    n_classes = volumes.penalty.shape[0]
+    for o in range(lay.origin_site.shape[0]):
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            d = lay.pair_d[p]
+            x0 = lay.option_base[o] + (p - lay.pair_ptr[o]) * k
+            best = np.inf
+            jb = 0
+            for j in range(k):
+                x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+                if x < best:
+                    best = x
+                    jb = j
+                volumes.entry[x0 + j] = 0.0
+            best += origin_price[o]
+            s = p if volumes.steps.shape[0] > 1 else 0
+            for q in range(n_classes - 1, -1, -1):
+                if best < volumes.penalty[q]:
+                    volumes.entry[x0 + jb] = volumes.pair[p] * volumes.steps[s, q]
+                    break
+
+
+@njit(**JIT)
+def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
+    """Recompute exits, path flows, leg flows and row loads from the entry volumes.
+
+    Shares among exits and among paths are kept; what has none yet takes the cheapest.
+    ``unserved`` gets what each pair lacks.
+    """
+    n = lay.core_site.shape[0]
+    n_dests = lay.dest_site.shape[0]
+    n_exit = lay.exit_core.shape[0]
+    leg_flow[:] = 0.0
+    rows.load[:] = 0.0
+    at_core = np.zeros((n, n_dests))
+    for o in range(lay.origin_site.shape[0]):
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        sent = 0.0
+        for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            x0 = lay.option_base[o] + (p - lay.pair_ptr[o]) * k
+            served = 0.0
+            for j in range(k):
+                x = np.float64(volumes.entry[x0 + j])
+                if x > 0.0:
+                    at_core[lay.entry_c[e0 + j], lay.pair_d[p]] += x
+                    served += x
+                    if lay.entry_arc[e0 + j] >= 0:
+                        leg_flow[lay.entry_arc[e0 + j]] += x
+            unserved[p] = max(0.0, volumes.pair[p] - served)
+            sent += served
+        if lay.origin_row[o] >= 0:
+            rows.load[lay.origin_row[o]] += sent
+    wanted = np.zeros(n_exit * n)
+    for c in range(n):
+        for d in range(n_dests):
+            e0 = lay.exit_ptr[d]
+            s = lay.split[d]
+            v = at_core[c, d]
+            if s < 0:
+                wanted[lay.exit_t[e0] * n + c] += v
+                if lay.exit_arc[e0] >= 0:
+                    leg_flow[lay.exit_arc[e0]] += v
+                continue
+            held = 0.0
+            m = lay.exit_ptr[d + 1] - e0
+            for j in range(m):
+                held += volumes.exit[c, s + j]
+            if v <= 0.0:
+                volumes.exit[c, s : s + m] = 0.0
+                continue
+            if held <= TINY:
+                best = 0
+                best_cost = np.inf
+                for j in range(m):
+                    x = trees.dist[lay.exit_t[e0 + j], c] + trees.exit_cost[e0 + j]
+                    volumes.exit[c, s + j] = 0.0
+                    if x < best_cost:
+                        best_cost = x
+                        best = j
+                volumes.exit[c, s + best] = v
+                held = np.float64(volumes.exit[c, s + best])
+            for j in range(m):
+                x = volumes.exit[c, s + j] * (v / held)
+                volumes.exit[c, s + j] = x
+                wanted[lay.exit_t[e0 + j] * n + c] += x
+                leg_flow[lay.exit_arc[e0 + j]] += x
+    for od in range(n_exit * n):
+        held = 0.0
+        p = pool.first[od]
+        while p >= 0:
+            held += pool.flow[p]
+            p = pool.following[p]
+        v = wanted[od]
+        if held <= 0.0:
+            if v <= 0.0:
+                continue
+            p = refresh(lay, pool, rows, trees, od // n, od % n)
+            if p < 0:
+                continue
+            pool.flow[p] = v
+            held = v
+        p = pool.first[od]
+        while p >= 0:
+            x = pool.flow[p] * (v / held)
+            pool.flow[p] = x
+            if x > 0.0:
+                for q in range(pool.start[p], pool.start[p] + pool.n_legs[p]):
+                    leg_flow[pool.arena[q]] += x
+            p = pool.following[p]
+    for a in range(leg_flow.shape[0]):
+        if leg_flow[a] > 0.0:
+            for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
+                rows.load[lay.row_of[q]] += leg_flow[a]
+
+
+@njit(**JIT)
+def _excess(rows, capacity, lay, arc):
+    worst = 0.0
+    if arc >= 0:
+        for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
+            r = lay.row_of[q]
+            worst = max(worst, rows.load[r] - capacity[r])
+    return worst
+
+
+@njit(**JIT)
+def _path_excess(pool, rows, capacity, p):
+    worst = 0.0
+    s = pool.start[p] + pool.n_legs[p]
+    for q in range(s, s + pool.n_rows[p]):
+        worst = max(worst, rows.load[pool.arena[q]] - capacity[pool.arena[q]])
+    return worst
+
+
+@njit(**JIT)
+def _relieve(lay, pool, rows, arc, amount):
+    if arc >= 0:
+        for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
+            rows.load[lay.row_of[q]] -= amount
+
+
+@njit(**JIT)
+def _flag(lay, pool, rows, capacity, paths_bad, at_bad):
+    """Mark the pairs of core sites, then the (core site, destination)s, that overload a row."""
+    n = lay.core_site.shape[0]
+    for w in range(pool.count[2]):
+        od = pool.active[w]
+        p = pool.first[od]
+        while p >= 0:
+            if pool.flow[p] > 0.0 and _path_excess(pool, rows, capacity, p) > 0.0:
+                paths_bad[od] = True
+            p = pool.following[p]
+    for d in range(lay.dest_site.shape[0]):
+        for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+            bad = _excess(rows, capacity, lay, lay.exit_arc[e]) > 0.0
+            for c in range(n):
+                at_bad[c, d] = at_bad[c, d] or bad or paths_bad[lay.exit_t[e] * n + c]
+
+
+@njit(**JIT)
+def cut(lay, pool, rows, capacity, volumes, tolerance):
+    """Take volume out of service, pair by pair, until no row is above its capacity.
+
+    Returns what was cut (pieces a day). Loads must be exact (``reconcile``) before.
+    """
+    n = lay.core_site.shape[0]
+    paths_bad = np.zeros(lay.exit_core.shape[0] * n, np.bool_)
+    at_bad = np.zeros((n, lay.dest_site.shape[0]), np.bool_)
+    limit = capacity * (1.0 + tolerance)
+    _flag(lay, pool, rows, limit, paths_bad, at_bad)
+    total = 0.0
+    for o in range(lay.origin_site.shape[0] - 1, -1, -1):
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        own = lay.origin_row[o]
+        for j in range(k):
+            c = lay.entry_c[e0 + j]
+            arc = lay.entry_arc[e0 + j]
+            for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+                d = lay.pair_d[p]
+                x0 = lay.option_base[o] + (p - lay.pair_ptr[o]) * k + j
+                if volumes.entry[x0] <= 0.0:
+                    continue
+                over = _excess(rows, limit, lay, arc)
+                if own >= 0:
+                    over = max(over, rows.load[own] - limit[own])
+                if over > 0.0 or at_bad[c, d]:
+                    total += _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own)
+    return total
+
+
+@njit(**JIT)
+def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own):
+    n = lay.core_site.shape[0]
+    gone = 0.0
+    for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+        s = lay.split[d]
+        if s >= 0 and volumes.exit[c, s + e - lay.exit_ptr[d]] <= 0.0:
+            continue
+        p = pool.first[lay.exit_t[e] * n + c]
+        while p >= 0:
+            if pool.flow[p] > 0.0:
+                over = max(
+                    _path_excess(pool, rows, limit, p),
+                    _excess(rows, limit, lay, arc),
+                    _excess(rows, limit, lay, lay.exit_arc[e]),
+                )
+                if own >= 0:
+                    over = max(over, rows.load[own] - limit[own])
+                x = min(over, np.float64(volumes.entry[x0]), pool.flow[p])
+                if s >= 0:
+                    x = min(x, np.float64(volumes.exit[c, s + e - lay.exit_ptr[d]]))
+                if x > 0.0:
+                    volumes.entry[x0] = max(0.0, volumes.entry[x0] - x)
+                    if s >= 0:
+                        q = s + e - lay.exit_ptr[d]
+                        volumes.exit[c, q] = max(0.0, volumes.exit[c, q] - x)
+                    pool.flow[p] -= x
+                    _relieve(lay, pool, rows, arc, x)
+                    _relieve(lay, pool, rows, lay.exit_arc[e], x)
+                    if own >= 0:
+                        rows.load[own] -= x
+                    t = pool.start[p] + pool.n_legs[p]
+                    for q in range(t, t + pool.n_rows[p]):
+                        rows.load[pool.arena[q]] -= x
+                    gone += x
+            p = pool.following[p]
+    return gone
+
+
+@njit(**JIT)
+def compact(lay, pool, start, n_legs, n_rows, cost, flow, following, arena):
+    """Copy the live paths into new arrays; return paths and arena cells in use."""
+    m = 0
+    used = 0
+    for w in range(pool.count[2]):
+        od = pool.active[w]
+        p = pool.first[od]
+        last = -1
+        pool.first[od] = -1
+        pool.best[od] = -1
+        while p >= 0:
+            size = pool.n_legs[p] + pool.n_rows[p]
+            start[m] = used
+            n_legs[m] = pool.n_legs[p]
+            n_rows[m] = pool.n_rows[p]
+            cost[m] = pool.cost[p]
+            flow[m] = pool.flow[p]
+            following[m] = -1
+            arena[used : used + size] = pool.arena[pool.start[p] : pool.start[p] + size]
+            if last < 0:
+                pool.first[od] = m
+            else:
+                following[last] = m
+            last = m
+            m += 1
+            used += size
+            p = pool.following[p]
+    return m, used
+
+
+@njit(**JIT)
+def recost(pool, leg_cost):
+    """Recompute the cost of every path after the legs' costs changed."""
+    for p in range(pool.count[0]):
+        c = 0.0
+        for q in range(pool.start[p], pool.start[p] + pool.n_legs[p]):
+            c += leg_cost[pool.arena[q]]
+        pool.cost[p] = c
+
+
+@njit(**JIT)
+def insert(lay, pool, rows, capacity, trees, volumes, unserved, closed):
+    """Serve what is unserved over what is left of the capacities.
+
+    ``trees`` must be priced so that full rows cost ``closed`` or more. Returns the
+    pieces served; loads, volumes and ``unserved`` follow.
+    """
+    n = lay.core_site.shape[0]
+    total = 0.0
+    buffer = np.empty(4 * n + 16, np.int32)
+    for o in range(lay.origin_site.shape[0]):
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            if unserved[pair] <= TINY:
+                continue
+            d = lay.pair_d[pair]
+            jb = -1
+            best = closed
+            for j in range(k):
+                x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+                if x < best:
+                    best = x
+                    jb = j
+            if jb < 0:
+                continue
+            c = lay.entry_c[e0 + jb]
+            e = best_exit(lay, trees, c, d)
+            p = add_tree_path(lay, pool, rows, trees, lay.exit_t[e], c, np.inf)
+            if p < 0:
+                continue
+            m = collect(lay, pool, lay.entry_arc[e0 + jb], p, lay.exit_arc[e], lay.origin_row[o], buffer)
+            x = np.float64(unserved[pair])
+            for q in range(m):
+                x = min(x, capacity[buffer[q]] - rows.load[buffer[q]])
+            if x <= TINY:
+                continue
+            for q in range(m):
+                rows.load[buffer[q]] += x
+            pool.flow[p] += x
+            volumes.entry[lay.option_base[o] + (pair - lay.pair_ptr[o]) * k + jb] += x
+            if lay.split[d] >= 0:
+                volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]] += x
+            unserved[pair] = max(0.0, unserved[pair] - x)
+            total += x
+    return total
