@@ -1,0 +1,6 @@
+"""What a person reads of a plan: the report page, the order sheets."""
+
+from changtong.report.orders_page import write_orders
+from changtong.report.plan_report import write_plan_report
+
+__all__ = ["write_orders", "write_plan_report"]
