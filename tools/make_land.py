@@ -8,8 +8,8 @@ Source: Natural Earth 1:50m land (public domain), as TopoJSON in the npm package
 
 The file holds rings of whole numbers (hundredths of a degree, first point absolute,
 then steps), to be filled by the even-odd rule, which leaves inland seas open. The window is
-wider than China so that a conic projection of China has land up to every corner of
-the picture. Borders are left out on purpose (see ``docs/decisions``).
+wider than China so that the picture has land up to every corner, on a tall phone as
+well; beyond China's surroundings the outline is coarse. Borders are left out on purpose (see ``docs/decisions``).
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ import sys
 from pathlib import Path
 
 Point = tuple[float, float]
-WEST, SOUTH, EAST, NORTH = 45.0, 0.0, 165.0, 68.0
-TOLERANCE_DEG = 0.02
-SMALLEST_DEG2 = 0.0002
+WEST, SOUTH, EAST, NORTH = 10.0, -30.0, 191.0, 84.0
+NEAR_WINDOW = (68.0, 0.0, 142.0, 58.0)  # west, south, east, north of where detail is kept
+TOLERANCE_NEAR_DEG, TOLERANCE_FAR_DEG = 0.02, 0.15
+SMALLEST_NEAR_DEG2, SMALLEST_FAR_DEG2 = 0.0002, 0.08
 STEPS_PER_DEG = 100
 EDGE_STEP_DEG = 2.0
 
@@ -46,8 +47,17 @@ def decode_rings(topology: dict) -> list[list[Point]]:
                 for index in ring:
                     part = arcs[index] if index >= 0 else arcs[~index][::-1]
                     points.extend(part if not points else part[1:])
-                rings.append(points[:-1])
+                rings.append(unwrap(points[:-1]))
     return rings
+
+
+def unwrap(ring: list[Point]) -> list[Point]:
+    """Let longitudes run on past 180° where a ring crosses the antimeridian."""
+    turn, points = 0.0, ring[:1]
+    for (before, _), (lon, lat) in zip(ring, ring[1:], strict=False):
+        turn += 360 if lon - before < -180 else -360 if lon - before > 180 else 0
+        points.append((lon + turn, lat))
+    return [(lon + 360, lat) for lon, lat in points] if min(lon for lon, _ in points) < -185 else points
 
 
 def clip(ring: list[Point]) -> list[Point]:
@@ -69,6 +79,12 @@ def clip(ring: list[Point]) -> list[Point]:
     return ring
 
 
+def is_near(point: Point) -> bool:
+    """Say whether detail is kept at a point."""
+    west, south, east, north = NEAR_WINDOW
+    return west <= point[0] <= east and south <= point[1] <= north
+
+
 def simplify(ring: list[Point]) -> list[Point]:
     """Drop points nearer than the tolerance to the line kept (Douglas and Peucker 1973)."""
     if len(ring) < 5:
@@ -81,10 +97,11 @@ def simplify(ring: list[Point]) -> list[Point]:
         first, last = stack.pop()
         (ax, ay), (bx, by) = closed[first], closed[last]
         length = ((bx - ax) ** 2 + (by - ay) ** 2) ** 0.5 or 1e-12
-        worst, worst_at = TOLERANCE_DEG, -1
+        worst, worst_at = 1.0, -1
         for i in range(first + 1, last):
             px, py = closed[i]
             distance = abs((bx - ax) * (ay - py) - (ax - px) * (by - ay)) / length
+            distance /= TOLERANCE_NEAR_DEG if is_near(closed[i]) else TOLERANCE_FAR_DEG
             if distance > worst:
                 worst, worst_at = distance, i
         if worst_at >= 0:
@@ -131,7 +148,8 @@ def main(source: Path, target: Path) -> None:
     rings = []
     for ring in decode_rings(json.loads(source.read_text(encoding="utf-8"))):
         clipped = clip(ring)
-        if len(clipped) >= 3 and area(clipped) >= SMALLEST_DEG2:
+        smallest = SMALLEST_NEAR_DEG2 if any(map(is_near, clipped)) else SMALLEST_FAR_DEG2
+        if len(clipped) >= 3 and area(clipped) >= smallest:
             steps = encode(densify(simplify(clipped)))
             if steps:
                 rings.append(steps)

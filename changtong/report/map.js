@@ -131,7 +131,7 @@
   const toX = (site) => sites.x[site] * state.k + state.x;
   const toY = (site) => sites.y[site] * state.k + state.y;
   const grow = () => Math.min(2.2, Math.max(0.8, (state.k / state.home.k) ** 0.4));
-  const radius = (site) => (0.9 + 8 * Math.sqrt(Math.min(1, siteFlow(site, state.view) / scales().site))) * grow();
+  const radius = (site) => ((nSites < 300 ? 2.4 : 0.9) + 8 * Math.sqrt(Math.min(1, siteFlow(site, state.view) / scales().site))) * grow();
 
   function strokeBin(path, style, width) {
     const name = state.view === "difference" ? CHANGES[style] : LEVELS[style];
@@ -262,7 +262,7 @@
     waiting = false;
     const unit = state.k * ratio;
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.fillStyle = colours.sea;
+    pen.fillStyle = data.kind === "map" ? colours.sea : colours.land;
     pen.fillRect(0, 0, wide, high);
     pen.setTransform(unit, 0, 0, unit, state.x * ratio, state.y * ratio);
     pen.fillStyle = colours.land;
@@ -517,7 +517,7 @@
     fillFilter();
     legend();
     details();
-    if (state.home) redraw();
+    if (state.home) draw();
   });
   report.start();
   setView(hasBefore ? state.view : "after");

@@ -62,7 +62,12 @@ const report = (() => {
   // Sections fold; on a phone only the orders are open at first. All are printed.
   const folds = [...document.querySelectorAll("section > details")];
   if (matchMedia("(max-width: 640px)").matches) for (const fold of folds) fold.open = fold.parentElement.id === "orders";
-  addEventListener("beforeprint", () => { for (const fold of folds) fold.open = true; });
+  addEventListener("beforeprint", () => {
+    for (const fold of folds) fold.open = true;
+    root.dataset.theme = "light"; // paper is white; the map is drawn again at once
+    for (const listener of listeners) listener();
+  });
+  addEventListener("afterprint", applyTheme);
   function unfold(id) {
     const fold = document.querySelector(`#${id} > details`);
     if (fold) fold.open = true;
@@ -92,7 +97,7 @@ const report = (() => {
     const body = document.querySelector("#changes-table tbody");
     body.replaceChildren(...rows.slice(0, rowsWanted).map((i) => make("tr", [
       make("th", placeName(changes.site[i]), { scope: "row" }), make("td", placeName(changes.for[i])),
-      make("td", className(changes.class[i])),
+      make("td", className(changes.class[i]), { class: "short" }),
       make("td", changes.was[i] < 0 ? say("js.unknown") : placeName(changes.was[i])),
       make("td", make("b", placeName(changes.to[i]))), make("td", whole(changes.pieces[i]), { class: "n" }),
     ])));

@@ -19,7 +19,7 @@ Ints = NDArray[np.int64]
 
 EARTH_RADIUS_KM = 6371.0088
 STEPS_ACROSS = 40_000
-LAND_MARGIN_DEG = 25.0
+LAND_MARGIN_DEG = 60.0
 
 
 @dataclass(frozen=True, slots=True)
