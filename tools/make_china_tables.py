@@ -61,8 +61,12 @@ def locate(code: str, name: str, places: dict[str, dict[str, str]]) -> tuple[str
         return code, "same code"
     if RENAMED.get(code, "") in places:
         return RENAMED[code], "older code, renamed unit"
-    wanted = {stem(name)} | ({stem(name)[:-1]} if stem(name).endswith("州") and len(stem(name)) > 1 else set())
-    found = [c for c, p in places.items() if c[:2] == code[:2] and c[4:] != "00" and stem(p["name"]) in wanted]
+    wanted = {stem(name)} | (
+        {stem(name)[:-1]} if stem(name).endswith("州") and len(stem(name)) > 1 else set()
+    )
+    found = [
+        c for c, p in places.items() if c[:2] == code[:2] and c[4:] != "00" and stem(p["name"]) in wanted
+    ]
     found = [c for c in found if c[:4] == code[:4]] or found
     return (found[0], "older code, same name") if len(found) == 1 else ("", "")
 

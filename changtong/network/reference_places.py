@@ -1,0 +1,203 @@
+"""Places of the built-in network of China: package tables read, sites laid out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+TEXT_COLUMNS = ("admin_code", "city_code", "province_code", "capital_city_code", "county_code")
+EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
+
+
+@cache
+def read_table(name: str) -> pl.DataFrame:
+    """Read one CSV of ``changtong/network/china``; codes stay text.
+
+    Parameters
+    ----------
+    name : str
+        File name without ``.csv``.
+    """
+    data = files("changtong.network").joinpath(f"china/{name}.csv").read_bytes()
+    header = data.split(b"\n", 1)[0].decode().split(",")
+    text = {column: pl.String for column in header if column in TEXT_COLUMNS}
+    return pl.read_csv(data, schema_overrides=text, infer_schema_length=None)
+
+
+@cache
+def assumption(name: str) -> float:
+    """Return one assumed number of ``assumptions.csv`` in its unit there."""
+    return float(read_table("assumptions").filter(pl.col("name") == name)["value"].item())
+
+
+@cache
+def published(name: str, year: int = 2022) -> float:
+    """Return one published number of ``published.csv`` in its unit there."""
+    found = read_table("published").filter((pl.col("name") == name) & (pl.col("year") == year))
+    return float(found["value"].item())
+
+
+@dataclass(frozen=True)
+class Places:
+    """Sites of the network in the order of its ``sites`` table.
+
+    Attributes
+    ----------
+    frame : polars.DataFrame
+        site_id, name, kind, lon, lat, admin_code, city_code (of a county unit: the city
+        centre that serves it), province_code, region,
+        population (persons, 2020 census; null for hubs and exchange offices), attraction
+        (persons weighted by how much they receive) and role.
+    left_out : polars.DataFrame
+        County units without a known position or a census count: admin_code, name, population.
+    """
+
+    frame: pl.DataFrame
+    left_out: pl.DataFrame
+
+    def rows_of(self, *kinds: str) -> Ints:
+        """Return the rows of the sites of some kinds."""
+        found: Ints = np.flatnonzero(self.frame["kind"].is_in(kinds).to_numpy())
+        return found
+
+    @property
+    def lon_lat(self) -> tuple[Floats, Floats]:
+        """Longitude and latitude of each site in degrees."""
+        return self.frame["lon"].to_numpy(), self.frame["lat"].to_numpy()
+
+
+def road_km(lon: Floats, lat: Floats, tail: Ints, head: Ints) -> Floats:
+    """Return road distances: great circle times the assumed circuity, with a least value.
+
+    Parameters
+    ----------
+    lon, lat : array of float, (sites,)
+        Degrees.
+    tail, head : array of int
+        Site rows; the result has their broadcast shape. km.
+    """
+    east, north = np.radians(lon), np.radians(lat)
+    half = np.sin((north[head] - north[tail]) / 2) ** 2
+    half = half + np.cos(north[tail]) * np.cos(north[head]) * np.sin((east[head] - east[tail]) / 2) ** 2
+    circle = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(half))
+    return np.maximum(circle * assumption("circuity"), assumption("least_road_km"))
+
+
+def lay_out_places(level: str) -> Places:
+    """Lay out the sites of the county or the city level.
+
+    County units first (county level only), then city centres, hubs, exchange offices,
+    each by code. At city level a city centre stands for all of its county units.
+    """
+    counties = _counties()
+    cities = _cities(counties, level)
+    parts = [cities, _hubs(counties, cities), _exchanges(cities)]
+    if level == "county":
+        located = counties.filter("located")
+        parts.insert(0, located.with_columns(own_city(located, cities)))
+    columns = ["site_id", "name", "kind", "lon", "lat", "admin_code", "city_code", "province_code"]
+    columns += ["region", "population", "attraction", "role"]
+    frame = pl.concat([part.select(columns) for part in parts])
+    left_out = counties.filter(~pl.col("located")).select("admin_code", "name", "population")
+    return Places(frame=frame, left_out=left_out)
+
+
+def _regions() -> pl.DataFrame:
+    return read_table("provinces").select("province_code", "region", "short_name")
+
+
+def _counties() -> pl.DataFrame:
+    """All county units of the census; units of one city share out its left-out people."""
+    rural = assumption("rural_weight")
+    frame = read_table("counties").with_columns(
+        site_id="admin_code",
+        kind=pl.lit("county"),
+        province_code=pl.col("admin_code").str.slice(0, 2),
+        role=pl.lit(""),
+        located=pl.col("lon").is_not_null() & pl.col("population").is_not_null(),
+        population=pl.col("population").cast(pl.Float64),
+        attraction=pl.col("population") * (rural + (1 - rural) * pl.col("urban_share").fill_null(0.5)),
+    )
+    located = pl.when("located").then("attraction")
+    grown = pl.col("attraction").sum().over("city_code") / located.sum().over("city_code")
+    frame = frame.with_columns(attraction=pl.col("attraction") * grown)
+    return frame.join(_regions(), on="province_code", how="left").sort("admin_code")
+
+
+def _cities(counties: pl.DataFrame, level: str) -> pl.DataFrame:
+    """City centres; county units governed by the province itself join the nearest centre."""
+    frame = read_table("cities").sort("city_code")
+    located = counties.filter("located")
+    served = located.select("population", "attraction").with_columns(city_code=own_city(located, frame))
+    total = served.group_by("city_code").agg(pl.col("population", "attraction").sum())
+    frame = frame.with_columns(
+        site_id=pl.col("city_code") + "C",
+        name=pl.col("name").str.strip_suffix("市") + "分拣中心",
+        kind=pl.lit("sorting"),
+        admin_code=pl.col("city_code") + "00",
+        province_code=pl.col("city_code").str.slice(0, 2),
+        role=pl.lit(""),
+    )
+    frame = frame.join(total, on="city_code", how="left").join(_regions(), on="province_code", how="left")
+    if level == "county":  # the people are counted at the county units
+        frame = frame.with_columns(population=pl.lit(None, pl.Float64), attraction=pl.lit(0.0))
+    return frame.sort("city_code")
+
+
+def own_city(counties: pl.DataFrame, cities: pl.DataFrame) -> pl.Series:
+    """Return the city centre that serves each county unit: its own, else the nearest in the province."""
+    codes = cities["city_code"].to_list()
+    known = set(codes)
+    lon = np.concatenate([counties["lon"].to_numpy(), cities["lon"].to_numpy()])
+    lat = np.concatenate([counties["lat"].to_numpy(), cities["lat"].to_numpy()])
+    own = counties["city_code"].to_list()
+    for row, code in enumerate(own):
+        if code not in known:
+            same = np.array([k for k, c in enumerate(codes) if c[:2] == code[:2]])
+            distance = road_km(lon, lat, np.array(row), counties.height + same)
+            own[row] = codes[int(same[np.argmin(distance)])]
+    return pl.Series("city_code", own)
+
+
+def _hubs(counties: pl.DataFrame, cities: pl.DataFrame) -> pl.DataFrame:
+    """Hubs, next to their city's seat or, where named, a county unit's."""
+    seats = counties.select(county_code="admin_code", seat_lon="lon", seat_lat="lat")
+    frame = read_table("hubs").join(
+        cities.select("city_code", "lon", "lat", "province_code", "region"), on="city_code", how="left"
+    )
+    frame = frame.join(seats, on="county_code", how="left")
+    return frame.with_columns(
+        site_id="H" + pl.col("city_code"),
+        name=pl.col("place_name") + "转运中心",
+        kind=pl.lit("transfer"),
+        admin_code=pl.coalesce("county_code", pl.col("city_code") + "00"),
+        lon=pl.coalesce("seat_lon", "lon") + assumption("hub_shift_deg"),
+        lat=pl.coalesce("seat_lat", "lat"),
+        population=pl.lit(None, pl.Float64),
+        attraction=pl.lit(0.0),
+    ).sort("city_code")
+
+
+def _exchanges(cities: pl.DataFrame) -> pl.DataFrame:
+    """Exchange offices for international, Hong Kong, Macao and Taiwan pieces."""
+    frame = read_table("exchanges").join(
+        cities.select("city_code", "lon", "lat", "province_code", "region"), on="city_code", how="left"
+    )
+    return frame.with_columns(
+        site_id="X" + pl.col("city_code"),
+        name=pl.col("place_name") + "国际邮件互换局",
+        kind=pl.lit("exchange"),
+        admin_code=pl.col("city_code") + "00",
+        lat=pl.col("lat") + assumption("exchange_shift_deg"),
+        population=pl.lit(None, pl.Float64),
+        attraction=pl.lit(0.0),
+        role=pl.lit(""),
+    ).sort("city_code")
