@@ -14,20 +14,37 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from changtong.planning.trees import JIT
+from changtong.planning.trees import FLAT
 
 N_PATHS, ARENA_USED, N_ACTIVE, STAMP, FULL, ROUND = range(6)
 TINY = 1e-9
 
 
 class Rows(NamedTuple):
-    """Capacity rows: capacity aimed at, multiplier, penalty slope, load; and scratch."""
+    """Capacity rows, one cache line each: capacity aimed at, multiplier, slope, load."""
 
-    capacity: NDArray[np.float64]
-    price: NDArray[np.float64]
-    slope: NDArray[np.float64]
-    load: NDArray[np.float64]
-    stamp: NDArray[np.int64]
+    table: NDArray[np.float64]  # (rows, 4)
+    stamp: NDArray[np.int64]  # scratch
+
+    @property
+    def capacity(self) -> NDArray[np.float64]:
+        """Pieces a day aimed at."""
+        return self.table[:, 0]
+
+    @property
+    def price(self) -> NDArray[np.float64]:
+        """Multipliers."""
+        return self.table[:, 1]
+
+    @property
+    def slope(self) -> NDArray[np.float64]:
+        """Price added by one piece above the capacity."""
+        return self.table[:, 2]
+
+    @property
+    def load(self) -> NDArray[np.float64]:
+        """Pieces a day."""
+        return self.table[:, 3]
 
 
 class Pool(NamedTuple):
@@ -45,6 +62,7 @@ class Pool(NamedTuple):
     flow: NDArray[np.float64]
     arena: NDArray[np.int32]
     count: NDArray[np.int64]
+    drop: NDArray[np.float64]  # cost of a piece dropped between cores, most of a volume that may be
 
 
 class Volumes(NamedTuple):
@@ -68,12 +86,12 @@ class Trees(NamedTuple):
     leg_cost: NDArray[np.float64]  # without prices
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _slack(rows, r):
-    return rows.price[r] + rows.slope[r] * (rows.load[r] - rows.capacity[r])
+    return rows.table[r, 1] + rows.table[r, 2] * (rows.table[r, 3] - rows.table[r, 0])
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _path_cost(pool, rows, p):
     c = pool.cost[p]
     s = pool.start[p] + pool.n_legs[p]
@@ -84,8 +102,8 @@ def _path_cost(pool, rows, p):
     return c
 
 
-@njit(**JIT)
-def refresh(lay, pool, rows, trees, k, c):
+@njit(**FLAT)
+def refresh(lay, pool, rows, trees, k, c, again):
     """Return the cheapest path from core site ``c`` to exit core ``k``, -1 if none.
 
     Prices are those of this moment; the tree's path joins the pool when it is cheaper.
@@ -94,6 +112,9 @@ def refresh(lay, pool, rows, trees, k, c):
     best = -1
     best_cost = np.inf
     p = pool.first[od]
+    settled = pool.seen[od] == pool.count[ROUND]
+    if settled and p >= 0 and (pool.following[p] < 0 or not again):
+        return pool.best[od]
     while p >= 0:
         x = _path_cost(pool, rows, p)
         if x < best_cost:
@@ -105,11 +126,39 @@ def refresh(lay, pool, rows, trees, k, c):
         fresh = add_tree_path(lay, pool, rows, trees, k, c, best_cost)
         if fresh >= 0:
             best = fresh
+            best_cost = _path_cost(pool, rows, fresh)
+        if best >= 0 and best_cost > pool.drop[0]:
+            fresh = _add_drop(pool, od)
+            if fresh >= 0:
+                best = fresh
     pool.best[od] = best
     return best
 
 
-@njit(**JIT)
+@njit(**FLAT)
+def is_drop(pool, p):
+    """Return whether a path stands for pieces not sent at all."""
+    return pool.n_rows[p] < 0
+
+
+@njit(**FLAT)
+def _add_drop(pool, od):
+    p = pool.count[N_PATHS]
+    if p >= pool.start.shape[0]:
+        pool.count[FULL] = 1
+        return -1
+    pool.count[N_PATHS] += 1
+    pool.start[p] = 0
+    pool.n_legs[p] = 0
+    pool.n_rows[p] = -1
+    pool.cost[p] = pool.drop[0]
+    pool.flow[p] = 0.0
+    pool.following[p] = pool.first[od]
+    pool.first[od] = p
+    return p
+
+
+@njit(**FLAT)
 def add_tree_path(lay, pool, rows, trees, k, c, best_cost):
     t = lay.exit_core[k]
     cost = 0.0
@@ -162,7 +211,7 @@ def add_tree_path(lay, pool, rows, trees, k, c, best_cost):
     return p
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def collect(lay, pool, entry_arc, p, exit_arc, origin_row, out):
     """Write the rows of a way (entry leg, path, exit leg) to ``out``; return how many."""
     m = 0
@@ -185,7 +234,7 @@ def collect(lay, pool, entry_arc, p, exit_arc, origin_row, out):
     return m
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _shift(rows, pool, base, a, m_a, b, m_b, limit):
     """Move up to ``limit`` from rows ``a`` to rows ``b``; ``base`` is cost a - cost b.
 
@@ -205,15 +254,15 @@ def _shift(rows, pool, base, a, m_a, b, m_b, limit):
         x = _slack(rows, r)
         if x > 0.0:
             gain += x
-            bend += rows.slope[r]
+            bend += rows.table[r, 2]
     for q in range(m_b):
         r = b[q]
         if rows.stamp[r] == mark:
             x = _slack(rows, r)
             if x > 0.0:
                 gain -= x
-            if x + rows.slope[r] * limit > 0.0:
-                bend += rows.slope[r]
+            if x + rows.table[r, 2] * limit > 0.0:
+                bend += rows.table[r, 2]
     if gain <= 0.0:
         return 0.0
     moved = limit
@@ -223,14 +272,14 @@ def _shift(rows, pool, base, a, m_a, b, m_b, limit):
         moved = limit
     for q in range(m_a):
         if rows.stamp[a[q]] != -mark:
-            rows.load[a[q]] -= moved
+            rows.table[a[q], 3] -= moved
     for q in range(m_b):
         if rows.stamp[b[q]] == mark:
-            rows.load[b[q]] += moved
+            rows.table[b[q], 3] += moved
     return moved
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def sweep_paths(lay, pool, rows, trees, a, b):
     """Shift every (core site, exit core) towards its cheapest path; drop empty paths."""
     n = lay.core_site.shape[0]
@@ -238,13 +287,16 @@ def sweep_paths(lay, pool, rows, trees, a, b):
     for w in range(pool.count[N_ACTIVE]):
         od = pool.active[w]
         p = pool.first[od]
-        used = False
-        while p >= 0:
-            used = used or pool.flow[p] > 0.0
-            p = pool.following[p]
-        if not used:
+        settled = pool.seen[od] == pool.count[ROUND]
+        if settled and pool.following[p] < 0:
             continue
-        best = refresh(lay, pool, rows, trees, od // n, od % n)
+        volume = 0.0
+        while p >= 0:
+            volume += pool.flow[p]
+            p = pool.following[p]
+        if volume <= 0.0:
+            continue
+        best = refresh(lay, pool, rows, trees, od // n, od % n, True)
         if best < 0:
             continue
         m_b = collect(lay, pool, -1, best, -1, -1, b)
@@ -261,7 +313,14 @@ def sweep_paths(lay, pool, rows, trees, a, b):
                 continue
             if p != best:
                 m_a = collect(lay, pool, -1, p, -1, -1, a)
-                moved = _shift(rows, pool, pool.cost[p] - pool.cost[best], a, m_a, b, m_b, pool.flow[p])
+                limit = pool.flow[p]
+                if is_drop(pool, best):
+                    limit = min(limit, pool.drop[1] * volume - pool.flow[best])
+                if limit <= 0.0:
+                    previous = p
+                    p = after
+                    continue
+                moved = _shift(rows, pool, pool.cost[p] - pool.cost[best], a, m_a, b, m_b, limit)
                 pool.flow[p] -= moved
                 pool.flow[best] += moved
                 total += moved
@@ -270,12 +329,14 @@ def sweep_paths(lay, pool, rows, trees, a, b):
     return total
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def worst_path(pool, rows, od):
     """Return the dearest path with flow, -1 when the pair of core sites has none."""
     worst = -1
     worst_cost = -1.0
     p = pool.first[od]
+    if p >= 0 and pool.following[p] < 0:
+        return p if pool.flow[p] > 0.0 else -1
     while p >= 0:
         if pool.flow[p] > 0.0:
             x = _path_cost(pool, rows, p)
@@ -286,7 +347,7 @@ def worst_path(pool, rows, od):
     return worst
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def sweep_exits(lay, pool, rows, trees, volumes, a, b):
     """Shift every (core site, destination) towards its cheapest exit leg."""
     n = lay.core_site.shape[0]
@@ -310,8 +371,8 @@ def sweep_exits(lay, pool, rows, trees, volumes, a, b):
                     busy += 1
             if busy == 0 or (busy == 1 and volumes.exit[c, s + best] > TINY):
                 continue
-            to = refresh(lay, pool, rows, trees, lay.exit_t[e0 + best], c)
-            if to < 0:
+            to = refresh(lay, pool, rows, trees, lay.exit_t[e0 + best], c, False)
+            if to < 0 or is_drop(pool, to):
                 continue
             m_b = collect(lay, pool, -1, to, lay.exit_arc[e0 + best], -1, b)
             cost_b = pool.cost[to] + trees.leg_cost[lay.exit_arc[e0 + best]]

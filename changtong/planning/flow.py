@@ -71,6 +71,8 @@ class FlowSettings:
         Tries to put back what did not fit when a plan is cut.
     room : float
         Share of the gap allowed that may be spent on aiming below the capacities.
+    tolerance : float
+        Least saving for which a pair changes its entry, as a share of the mean cost.
     threads : int
         Threads for pricing; results do not depend on it.
     """
@@ -82,6 +84,7 @@ class FlowSettings:
     sweeps: int = 8
     insertions: int = 12
     room: float = 0.3
+    tolerance: float = 1e-4
     threads: int = 2
 
 
@@ -103,7 +106,6 @@ class FlowResult:
     leg_price: Floats
     site_price: Floats
     limit_price: Floats
-    history: tuple[tuple[float, float, float], ...] = field(default=(), repr=False)
 
     @property
     def gap_share(self) -> float:
@@ -113,7 +115,40 @@ class FlowResult:
         return max(0.0, (self.objective - self.lower_bound) / self.objective)
 
 
+MEMORY = 0.3
+"""Share of the latest prices in the mean prices, whose bound is the better one."""
+
 Progress = Callable[[int, float, float, float], None]
+
+
+@dataclass
+class _Search:
+    """What one solve has so far."""
+
+    begin: float
+    price: Floats
+    mean_price: Floats
+    lower: float = -np.inf
+    best_price: Floats = field(default_factory=lambda: np.empty(0))
+    upper: float = np.inf
+    best: tuple[Floats, NDArray[np.float32]] | None = None
+    gap: float = 0.1
+    rounds: int = 0
+    next_cut: int = 0
+
+    def bound(self, value: float, price: Floats) -> None:
+        if value > self.lower:
+            self.lower, self.best_price = value, price.copy()
+
+    def keep(self, cost: float, plan: tuple[Floats, NDArray[np.float32]]) -> None:
+        if cost < self.upper:
+            self.upper, self.best = cost, plan
+
+    def proved(self, gap_share: float) -> bool:
+        return self.best is not None and self.upper - self.lower <= gap_share * abs(self.upper)
+
+    def elapsed(self) -> float:
+        return time.perf_counter() - self.begin
 
 
 class FlowSolver:
@@ -182,7 +217,7 @@ class FlowSolver:
         )
         self.warm = True
         pairs.to_go(lay, tr)
-        return np.where(lay.origin_row >= 0, price[lay.origin_row], 0.0)
+        return np.append(price, 0.0)[lay.origin_row]
 
     def _threads(self, work: Callable[[int, int], object], bounds: NDArray[np.int64]) -> list[object]:
         spans = [(int(lo), int(hi)) for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)]
@@ -214,48 +249,65 @@ class FlowSolver:
     def solve(self, progress: Progress | None = None) -> FlowResult:
         """Run rounds until the gap is proved or a limit is met; Ctrl-C ends with the best plan."""
         begin = time.perf_counter()
-        options, rows = self.settings, self.rows
-        origin_price = self._price(np.where(self.capacity > 0, rows.price, 0.0))
-        self._start(origin_price)
-        lower, upper = self._dual(rows.price, origin_price), np.inf
-        best_price = rows.price.copy()
-        best: tuple[Floats, NDArray[np.float32]] | None = None
-        history = []
+        options = self.settings
+        state = self._begin(begin)
         termination = Termination.ROUND_LIMIT
-        next_cut = 0
-        done = 0
         try:
-            for done in range(1, options.rounds + 1):
-                price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
-                origin_price = self._price(price)
-                value, chosen = self._scan(origin_price, 0.0)
-                value -= float(price @ np.maximum(self.capacity, 0.0))
-                if value > lower:
-                    lower, best_price = value, price
-                self._improve(chosen)
-                self._multiply()
-                estimate = self._estimate(price)
+            for state.rounds in range(1, options.rounds + 1):
+                estimate = self._round(state)
                 if progress is not None:
-                    progress(done, lower, min(upper, estimate), time.perf_counter() - begin)
-                close = estimate - lower <= options.gap_share * abs(estimate)
-                if (close and done >= next_cut) or done == options.rounds:
-                    cost, plan = self._cut()
-                    if cost < upper:
-                        upper, best = cost, plan
-                    next_cut = done + 3
-                    self._aim_lower(upper, price)
-                history.append((time.perf_counter() - begin, lower, min(upper, estimate)))
-                if upper < np.inf and upper - lower <= options.gap_share * abs(upper):
+                    progress(state.rounds, state.lower, min(state.upper, estimate), state.elapsed())
+                close = estimate - state.lower <= options.gap_share * abs(estimate)
+                if close and state.rounds >= state.next_cut:
+                    state.keep(*self._cut())
+                    state.next_cut = state.rounds + 3
+                    self._aim_lower(state.upper, state.price)
+                if state.proved(options.gap_share):
                     termination = Termination.GAP_REACHED
                     break
-                if time.perf_counter() - begin > options.seconds:
+                if state.elapsed() > options.seconds:
                     termination = Termination.TIME_LIMIT
                     break
         except KeyboardInterrupt:
             termination = Termination.INTERRUPTED
-        if best is None:
-            upper, best = self._cut()
-        return self._result(termination, upper, lower, done, begin, best, best_price, history)
+        if termination is not Termination.GAP_REACHED:
+            state.keep(*self._cut())
+        return self._result(termination, state)
+
+    def _begin(self, begin: float) -> _Search:
+        """Start the volumes at the prices kept, and bound at those prices."""
+        price = self.rows.price.copy()
+        origin_price = self._price(price)
+        self._start(origin_price)
+        state = _Search(begin=begin, price=price, mean_price=price.copy())
+        value, _ = self._dual(price, origin_price, 0.0)
+        state.bound(value, price)
+        return state
+
+    def _round(self, state: _Search) -> float:
+        """Price, bound, improve the volumes, update the multipliers; return the cost expected."""
+        rows = self.rows
+        state.price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
+        origin_price = self._price(state.price)
+        tolerance = max(self.settings.tolerance, 3.0 * state.gap) * self.mean_cost
+        value, chosen = self._dual(state.price, origin_price, tolerance)
+        state.bound(value, state.price)
+        self._improve(chosen)
+        self._multiply()
+        state.mean_price += MEMORY * (state.price - state.mean_price)
+        if state.rounds % 4 == 0:
+            value, _ = self._dual(state.mean_price, self._price(state.mean_price), 0.0)
+            state.bound(value, state.mean_price)
+        estimate = self._estimate(state.price)
+        state.gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
+        return estimate
+
+    def _dual(
+        self, price: Floats, origin_price: Floats, tolerance: float
+    ) -> tuple[float, NDArray[np.int32]]:
+        """Return the lower bound at ``price`` (just priced), and the pairs worth a shift."""
+        value, chosen = self._scan(origin_price, tolerance)
+        return value - float(price @ np.maximum(self.capacity, 0.0)), chosen
 
     def _start(self, origin_price: Floats) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
@@ -263,6 +315,8 @@ class FlowSolver:
         v.penalty[:] = self.problem.class_penalty
         pairs.find_cut_off(lay, self.trees, CLOSED, self.cut_off)
         v.pair[self.cut_off] = 0.0
+        self.pool.drop[0] = v.penalty[-1]
+        self.pool.drop[1] = 1.0 if v.steps.shape[1] == 1 else 1.0 - float(v.steps[:, -2].max())
         settle.assign_entries(lay, self.trees, v, origin_price)
         self.pool.count[ROUND] += 1
         settle.reconcile(lay, self.pool, rows, self.trees, v, self.leg_flow, self.unserved)
@@ -273,10 +327,6 @@ class FlowSolver:
         rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
         self._base_slope = rows.slope.copy()
         self._overload = np.full(len(rows.load), np.inf)
-
-    def _dual(self, price: Floats, origin_price: Floats) -> float:
-        value, _ = self._scan(origin_price, 0.0)
-        return value - float(price @ np.maximum(self.capacity, 0.0))
 
     def _improve(self, chosen: NDArray[np.int32]) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
@@ -295,10 +345,14 @@ class FlowSolver:
             sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
 
     def _multiply(self) -> None:
-        """Update the multipliers; rows whose overload does not shrink get a steeper slope."""
+        """Update the multipliers; a row whose overload does not shrink gets a steeper slope."""
         rows = self.rows
         over = rows.load - rows.capacity
         rows.price[:] = np.minimum(np.maximum(0.0, rows.price + rows.slope * over), self.volumes.penalty.max())
+        stuck = (over > 1e-3 * rows.capacity) & (over > 0.5 * self._overload)
+        rows.slope[:] = np.where(stuck, 2.0 * rows.slope, np.maximum(self._base_slope, 0.8 * rows.slope))
+        np.minimum(rows.slope, 60.0 * self._base_slope, out=rows.slope)
+        self._overload = np.maximum(over, 0.0)
 
     def _aim_lower(self, upper: float, price: Floats) -> None:
         """Aim a little below the capacities, so that what still overshoots fits them.
@@ -314,7 +368,8 @@ class FlowSolver:
             self.lay, self.pool, self.rows, self.trees, self.volumes, self.leg_flow, self.unserved
         )
         over = np.maximum(0.0, self.rows.load - self.rows.capacity)
-        return self._cost() + float(over @ price)
+        lost = settle.dropped(self.pool) * self.pool.drop[0]
+        return self._cost() + lost + float(over @ price)
 
     def _cost(self) -> float:
         flow = float(self.leg_flow @ self.trees.leg_cost)
@@ -328,7 +383,7 @@ class FlowSolver:
         v = self.volumes._replace(entry=self.volumes.entry.copy(), exit=self.volumes.exit.copy())
         pool = self.pool._replace(flow=np.zeros_like(self.pool.flow))
         pool.flow[:] = self.pool.flow
-        rows = self.rows._replace(load=self.rows.load.copy())
+        rows = self.rows._replace(table=self.rows.table.copy())
         leg_flow, unserved = self.leg_flow.copy(), self.unserved.copy()
         level = (self.lay, pool, rows)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
@@ -353,7 +408,7 @@ class FlowSolver:
         size = len(old.start) * (2 if old.count[N_PATHS] > len(old.start) // 3 else 1)
         cells = len(old.arena) * (2 if old.count[ARENA_USED] > len(old.arena) // 3 else 1)
         new = _pool(len(old.first), size, cells)
-        new = new._replace(first=old.first, best=old.best, seen=old.seen, active=old.active)
+        new = new._replace(first=old.first, best=old.best, seen=old.seen, active=old.active, drop=old.drop)
         m, used = settle.compact(
             self.lay, old, new.start, new.n_legs, new.n_rows, new.cost, new.flow, new.following, new.arena
         )
@@ -361,24 +416,25 @@ class FlowSolver:
         new.count[N_PATHS], new.count[ARENA_USED], new.count[FULL] = m, used, 0
         self.pool = new
 
-    def _result(self, termination, upper, lower, done, begin, best, price, history) -> FlowResult:  # type: ignore[no-untyped-def]
+    def _result(self, termination: Termination, state: _Search) -> FlowResult:
+        assert state.best is not None  # noqa: S101  (a cut always precedes)
+        leg_flow, unserved = state.best
+        unserved = unserved.copy()
+        unserved[self.cut_off] = self.problem.pair_pieces.sum(axis=1)[self.cut_off]
+        price = np.append(state.best_price, 0.0)
         n_limits = len(self.problem.limits)
-        unserved = best[1].copy()
-        total = self.problem.pair_pieces.sum(axis=1)
-        unserved[self.cut_off] = total[self.cut_off]
         return FlowResult(
             termination=termination,
-            objective=upper,
-            lower_bound=lower,
-            rounds=done,
-            seconds=time.perf_counter() - begin,
-            leg_flow=best[0],
+            objective=state.upper,
+            lower_bound=min(state.lower, state.upper),
+            rounds=state.rounds,
+            seconds=state.elapsed(),
+            leg_flow=leg_flow,
             unserved=unserved,
             cut_off=self.cut_off.copy(),
-            leg_price=np.where(self.leg_row >= 0, price[self.leg_row], 0.0),
-            site_price=np.where(self.site_row >= 0, price[self.site_row], 0.0),
-            limit_price=price[len(price) - n_limits :],
-            history=tuple(history),
+            leg_price=price[self.leg_row],
+            site_price=price[self.site_row],
+            limit_price=state.best_price[len(state.best_price) - n_limits :],
         )
 
 
@@ -403,13 +459,9 @@ def _volumes(problem: FlowProblem, lay: Layout) -> Volumes:
 
 def _rows(capacity: Floats) -> Rows:
     n = len(capacity)
-    return Rows(
-        capacity=np.maximum(capacity, 0.0),
-        price=np.zeros(n),
-        slope=np.zeros(n),
-        load=np.zeros(n),
-        stamp=np.zeros(n, np.int64),
-    )
+    table = np.zeros((n, 4))
+    table[:, 0] = np.maximum(capacity, 0.0)
+    return Rows(table=table, stamp=np.zeros(n, np.int64))
 
 
 def _pool(n_ods: int, size: int, cells: int = 0) -> Pool:
@@ -426,6 +478,7 @@ def _pool(n_ods: int, size: int, cells: int = 0) -> Pool:
         flow=np.zeros(size),
         arena=np.zeros(cells or 24 * size, np.int32),
         count=np.zeros(6, np.int64),
+        drop=np.array([np.inf, 1.0]),
     )
 
 

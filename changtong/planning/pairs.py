@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import TINY, collect, _shift, _slack, refresh, worst_path
-from changtong.planning.trees import JIT, UNREACHED
+from changtong.planning.descent import TINY, _shift, _slack, collect, is_drop, refresh, worst_path
+from changtong.planning.trees import FLAT, UNREACHED
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def to_go(lay, trees):
     """Fill ``trees.to_go[c, d]``: the cheapest way from core site c to destination d."""
     n = trees.to_go.shape[0]
@@ -24,7 +24,7 @@ def to_go(lay, trees):
                     trees.to_go[c, d] = row[c] + x
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def scan_pairs(lo, hi, lay, trees, volumes, origin_price, tolerance, out):
     """Price the pairs of origins ``lo`` … ``hi``-1.
 
@@ -49,37 +49,42 @@ def scan_pairs(lo, hi, lay, trees, volumes, origin_price, tolerance, out):
                 if x < best:
                     best = x
                     jb = j
+            spread = False
+            served = np.float64(volumes.entry[base + (p - first) * k + jb])
+            for j in range(k):
+                x = volumes.entry[base + (p - first) * k + j]
+                if j != jb and x > 0.0:
+                    served += x
+                    y = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+                    spread = spread or y > best + tolerance
             best += origin_price[o]
             v = volumes.pair[p]
             top = volumes.penalty[n_classes - 1]
-            x0 = base + (p - first) * k
             if best <= top:
                 value += v * best
-                if volumes.entry[x0 + jb] < v * (1.0 - 1e-6):
+                if spread or (served < v * (1.0 - 1e-6) and best < top - tolerance):
                     out[found] = p
                     found += 1
                 continue
             s = p if by_pair else 0
             below = 0.0
-            due = 0.0
+            low = 0.0
+            high = 0.0
             for q in range(n_classes):
                 part = volumes.steps[s, q] - below
                 below = volumes.steps[s, q]
-                if best < volumes.penalty[q]:
-                    due = below
-                    value += v * part * best
-                else:
-                    value += v * part * volumes.penalty[q]
-            served = 0.0
-            for j in range(k):
-                served += volumes.entry[x0 + j]
-            if served > v * due * (1.0 + 1e-6) + TINY or volumes.entry[x0 + jb] < v * due * (1.0 - 1e-6):
+                if best < volumes.penalty[q] - tolerance:
+                    low = below
+                if best < volumes.penalty[q] + tolerance:
+                    high = below
+                value += v * part * min(best, volumes.penalty[q])
+            if spread or served > v * high * (1.0 + 1e-6) + TINY or served < v * low * (1.0 - 1e-6):
                 out[found] = p
                 found += 1
     return value, found
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def best_exit(lay, trees, c, d):
     best = lay.exit_ptr[d]
     best_cost = np.inf
@@ -91,7 +96,7 @@ def best_exit(lay, trees, c, d):
     return best
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _busy_exit(lay, trees, volumes, c, d):
     """The dearest exit with volume of (c, d)."""
     if lay.split[d] < 0:
@@ -107,12 +112,12 @@ def _busy_exit(lay, trees, volumes, c, d):
     return worst
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _leg_cost(trees, arc):
     return trees.leg_cost[arc] if arc >= 0 else 0.0
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _book(lay, pool, volumes, c, d, e, p, amount):
     """Add ``amount`` (may be negative) below the entry: exit volume and path flow."""
     if lay.split[d] >= 0:
@@ -121,14 +126,14 @@ def _book(lay, pool, volumes, c, d, e, p, amount):
     pool.flow[p] = max(0.0, pool.flow[p] + amount)
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _held(lay, volumes, c, d, e):
     if lay.split[d] < 0:
         return np.inf
     return volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]]
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _way_cost(rows, list_, m, base):
     for q in range(m):
         x = _slack(rows, list_[q])
@@ -137,7 +142,7 @@ def _way_cost(rows, list_, m, base):
     return base
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
     """Shift the chosen pairs (ascending) to their cheapest entry, or in or out of service."""
     n = lay.core_site.shape[0]
@@ -160,7 +165,9 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                 jb = j
         c = lay.entry_c[e0 + jb]
         to_exit = best_exit(lay, trees, c, d)
-        to = refresh(lay, pool, rows, trees, lay.exit_t[to_exit], c)
+        to = refresh(lay, pool, rows, trees, lay.exit_t[to_exit], c, False)
+        if to >= 0 and is_drop(pool, to):
+            to = -1
         m_b = 0
         cost_b = UNREACHED
         if to >= 0:
@@ -207,7 +214,7 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
     return total
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, to, m_b, cost_b, a, b):
     """Serve more of a pair, or less, as its way's cost compares with the penalty."""
     n = lay.core_site.shape[0]
@@ -260,7 +267,7 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
     return 0.0
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def find_cut_off(lay, trees, closed, out):
     """Mark the pairs no way joins: every way needs a closed leg, or there is none."""
     for o in range(lay.origin_site.shape[0]):
@@ -272,7 +279,7 @@ def find_cut_off(lay, trees, closed, out):
             out[p] = best >= closed
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def penalty_of(volumes, unserved):
     """Return the penalty of what is unserved: the lowest class of a pair goes first."""
     total = 0.0

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import TINY, add_tree_path, collect, refresh
+from changtong.planning.descent import TINY, add_tree_path, collect, is_drop, refresh
 from changtong.planning.pairs import best_exit
-from changtong.planning.trees import JIT
+from changtong.planning.trees import FLAT, JIT
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def assign_entries(lay, trees, volumes, origin_price):
     """Put each pair wholly on its cheapest entry, or leave it where the penalty is cheaper."""
     n_classes = volumes.penalty.shape[0]
@@ -47,7 +47,7 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
     n_dests = lay.dest_site.shape[0]
     n_exit = lay.exit_core.shape[0]
     leg_flow[:] = 0.0
-    rows.load[:] = 0.0
+    rows.table[:, 3] = 0.0
     at_core = np.zeros((n, n_dests))
     for o in range(lay.origin_site.shape[0]):
         e0 = lay.entry_ptr[o]
@@ -66,7 +66,7 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
             unserved[p] = max(0.0, volumes.pair[p] - served)
             sent += served
         if lay.origin_row[o] >= 0:
-            rows.load[lay.origin_row[o]] += sent
+            rows.table[lay.origin_row[o], 3] += sent
     wanted = np.zeros(n_exit * n)
     for c in range(n):
         for d in range(n_dests):
@@ -111,7 +111,7 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
         if held <= 0.0:
             if v <= 0.0:
                 continue
-            p = refresh(lay, pool, rows, trees, od // n, od % n)
+            p = refresh(lay, pool, rows, trees, od // n, od % n, True)
             if p < 0:
                 continue
             pool.flow[p] = v
@@ -127,36 +127,38 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
     for a in range(leg_flow.shape[0]):
         if leg_flow[a] > 0.0:
             for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
-                rows.load[lay.row_of[q]] += leg_flow[a]
+                rows.table[lay.row_of[q], 3] += leg_flow[a]
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _excess(rows, capacity, lay, arc):
     worst = 0.0
     if arc >= 0:
         for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
             r = lay.row_of[q]
-            worst = max(worst, rows.load[r] - capacity[r])
+            worst = max(worst, rows.table[r, 3] - capacity[r])
     return worst
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _path_excess(pool, rows, capacity, p):
+    if is_drop(pool, p):
+        return np.inf
     worst = 0.0
     s = pool.start[p] + pool.n_legs[p]
     for q in range(s, s + pool.n_rows[p]):
-        worst = max(worst, rows.load[pool.arena[q]] - capacity[pool.arena[q]])
+        worst = max(worst, rows.table[pool.arena[q], 3] - capacity[pool.arena[q]])
     return worst
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _relieve(lay, pool, rows, arc, amount):
     if arc >= 0:
         for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
-            rows.load[lay.row_of[q]] -= amount
+            rows.table[lay.row_of[q], 3] -= amount
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _flag(lay, pool, rows, capacity, paths_bad, at_bad):
     """Mark the pairs of core sites, then the (core site, destination)s, that overload a row."""
     n = lay.core_site.shape[0]
@@ -200,13 +202,13 @@ def cut(lay, pool, rows, capacity, volumes, tolerance):
                     continue
                 over = _excess(rows, limit, lay, arc)
                 if own >= 0:
-                    over = max(over, rows.load[own] - limit[own])
+                    over = max(over, rows.table[own, 3] - limit[own])
                 if over > 0.0 or at_bad[c, d]:
                     total += _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own)
     return total
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own):
     n = lay.core_site.shape[0]
     gone = 0.0
@@ -223,7 +225,7 @@ def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own):
                     _excess(rows, limit, lay, lay.exit_arc[e]),
                 )
                 if own >= 0:
-                    over = max(over, rows.load[own] - limit[own])
+                    over = max(over, rows.table[own, 3] - limit[own])
                 x = min(over, np.float64(volumes.entry[x0]), pool.flow[p])
                 if s >= 0:
                     x = min(x, np.float64(volumes.exit[c, s + e - lay.exit_ptr[d]]))
@@ -236,16 +238,16 @@ def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own):
                     _relieve(lay, pool, rows, arc, x)
                     _relieve(lay, pool, rows, lay.exit_arc[e], x)
                     if own >= 0:
-                        rows.load[own] -= x
+                        rows.table[own, 3] -= x
                     t = pool.start[p] + pool.n_legs[p]
                     for q in range(t, t + pool.n_rows[p]):
-                        rows.load[pool.arena[q]] -= x
+                        rows.table[pool.arena[q], 3] -= x
                     gone += x
             p = pool.following[p]
     return gone
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def compact(lay, pool, start, n_legs, n_rows, cost, flow, following, arena):
     """Copy the live paths into new arrays; return paths and arena cells in use."""
     m = 0
@@ -257,14 +259,15 @@ def compact(lay, pool, start, n_legs, n_rows, cost, flow, following, arena):
         pool.first[od] = -1
         pool.best[od] = -1
         while p >= 0:
-            size = pool.n_legs[p] + pool.n_rows[p]
+            size = max(0, pool.n_legs[p] + pool.n_rows[p])
             start[m] = used
             n_legs[m] = pool.n_legs[p]
             n_rows[m] = pool.n_rows[p]
             cost[m] = pool.cost[p]
             flow[m] = pool.flow[p]
             following[m] = -1
-            arena[used : used + size] = pool.arena[pool.start[p] : pool.start[p] + size]
+            for q in range(size):
+                arena[used + q] = pool.arena[pool.start[p] + q]
             if last < 0:
                 pool.first[od] = m
             else:
@@ -276,10 +279,13 @@ def compact(lay, pool, start, n_legs, n_rows, cost, flow, following, arena):
     return m, used
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def recost(pool, leg_cost):
     """Recompute the cost of every path after the legs' costs changed."""
     for p in range(pool.count[0]):
+        if is_drop(pool, p):
+            pool.cost[p] = pool.drop[0]
+            continue
         c = 0.0
         for q in range(pool.start[p], pool.start[p] + pool.n_legs[p]):
             c += leg_cost[pool.arena[q]]
@@ -320,15 +326,28 @@ def insert(lay, pool, rows, capacity, trees, volumes, unserved, closed):
             m = collect(lay, pool, lay.entry_arc[e0 + jb], p, lay.exit_arc[e], lay.origin_row[o], buffer)
             x = np.float64(unserved[pair])
             for q in range(m):
-                x = min(x, capacity[buffer[q]] - rows.load[buffer[q]])
+                x = min(x, capacity[buffer[q]] - rows.table[buffer[q], 3])
             if x <= TINY:
                 continue
             for q in range(m):
-                rows.load[buffer[q]] += x
+                rows.table[buffer[q], 3] += x
             pool.flow[p] += x
             volumes.entry[lay.option_base[o] + (pair - lay.pair_ptr[o]) * k + jb] += x
             if lay.split[d] >= 0:
                 volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]] += x
             unserved[pair] = max(0.0, unserved[pair] - x)
             total += x
+    return total
+
+
+@njit(**FLAT)
+def dropped(pool):
+    """Return the pieces a day that are dropped between core sites."""
+    total = 0.0
+    for w in range(pool.count[2]):
+        p = pool.first[pool.active[w]]
+        while p >= 0:
+            if is_drop(pool, p):
+                total += pool.flow[p]
+            p = pool.following[p]
     return total

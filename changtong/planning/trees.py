@@ -14,9 +14,11 @@ UNREACHED = 1e15
 """Distance of what cannot be reached; a leg at this cost or above is never used."""
 
 JIT = {"cache": True, "nogil": True, "error_model": "numpy"}
+FLAT = {**JIT, "_nrt": False}
+"""For kernels that allocate nothing: no reference counts on the arrays passed along."""
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _dijkstra(t, lay, arc_cost, dist, nxt, heap, pos):
     n = dist.shape[0]
     for i in range(n):
@@ -79,7 +81,7 @@ def _dijkstra(t, lay, arc_cost, dist, nxt, heap, pos):
                 pos[u] = p
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _tree_order(t, nxt, head, order, first, sibling):
     n = nxt.shape[0]
     for i in range(n):
