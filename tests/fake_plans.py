@@ -92,9 +92,21 @@ class FakePlan:
 
 def frame(network: Network, columns: dict[str, Any], **kinds: Any) -> pl.DataFrame:
     """Return a frame whose site columns have the network's type."""
-    sites = {"site", "site_id", "from_site", "to_site", "destination", "next_site", "previous_next_site", "stand_in", "near_site"}
+    sites = {
+        "site",
+        "site_id",
+        "from_site",
+        "to_site",
+        "destination",
+        "next_site",
+        "previous_next_site",
+        "stand_in",
+        "near_site",
+    }
     made = pl.DataFrame(columns, schema_overrides=kinds)
-    return made.with_columns(pl.col(name).cast(pl.String).cast(network.site_type) for name in columns if name in sites)
+    return made.with_columns(
+        pl.col(name).cast(pl.String).cast(network.site_type) for name in columns if name in sites
+    )
 
 
 def small_network(*, names: dict[str, str] | None = None, with_places: bool = True) -> Network:
@@ -123,7 +135,9 @@ def small_network(*, names: dict[str, str] | None = None, with_places: bool = Tr
             "vehicle_pieces": [100.0] * 7,
         }
     )
-    demand = pl.DataFrame({"from_site": ["A", "A", "K"], "to_site": ["B", "K", "H"], "pieces_per_day": [500.0, 300.0, 50.0]})
+    demand = pl.DataFrame(
+        {"from_site": ["A", "A", "K"], "to_site": ["B", "K", "H"], "pieces_per_day": [500.0, 300.0, 50.0]}
+    )
     provenance = pl.DataFrame(
         [
             ("legs", "vehicle_pieces", "assumed", "", "one lorry of 40 m³"),
@@ -143,15 +157,10 @@ def small_network(*, names: dict[str, str] | None = None, with_places: bool = Tr
     )
 
 
-def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True) -> FakePlan:
-    """Hub H shut: 850 pieces hit, 800 re-routed over Z, 50 lost."""
-    network = small_network(names=names, with_places=with_places)
-    return FakePlan(
-        name="closure-H",
-        network=network,
-        outages=(FakeOutage("暴雨 storm", datetime(2026, 7, 20, 3, 0, tzinfo=CHINA_TIME)),),
-        effect=FakeEffect(np.array([1.0, 1.0, 0.0, 1.0, 1.0]), np.ones(7)),
-        objectives=pl.DataFrame(
+def _small_measures() -> dict[str, pl.DataFrame]:
+    """What the plan says of itself."""
+    return {
+        "objectives": pl.DataFrame(
             {
                 "objective": ["unserved", "late", "cost", "carbon", "changed_legs", "max_load"],
                 "unit": ["pieces", "pieces", "cny", "kgco2e", "legs", "share"],
@@ -160,7 +169,7 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
                 "baseline_value": [0.0, 0.0, 1800.0, 260.0, 0.0, 1.0],
             }
         ),
-        classes=pl.DataFrame(
+        "classes": pl.DataFrame(
             {
                 "service_class": ["epidemic", "daily_life", "production", "ordinary"],
                 "rank": [1, 2, 3, 4],
@@ -171,7 +180,13 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
                 "mean_h": [30.0, 31.0, 40.0, 44.5],
             }
         ),
-        leg_flows=frame(
+    }
+
+
+def _small_flows(network: Network) -> dict[str, pl.DataFrame]:
+    """Legs, sites and what is lost."""
+    return {
+        "leg_flows": frame(
             network,
             {
                 "from_site": ["A", "H", "H", "A", "Z", "Z", "K"],
@@ -184,7 +199,7 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
                 "change": ["dropped", "dropped", "dropped", "opened", "opened", "opened", "dropped"],
             },
         ),
-        site_loads=frame(
+        "site_loads": frame(
             network,
             {
                 "site_id": ["A", "B", "H", "K", "Z"],
@@ -196,7 +211,7 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
                 "status": ["open", "open", "closed", "open", "open"],
             },
         ),
-        unserved=frame(
+        "unserved": frame(
             network,
             {
                 "from_site": ["K"],
@@ -207,7 +222,13 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
                 "blocked_by": ["H"],
             },
         ),
-        sort_plan=frame(
+    }
+
+
+def _small_orders(network: Network) -> dict[str, pl.DataFrame]:
+    """What sites do."""
+    return {
+        "sort_plan": frame(
             network,
             {
                 "site": ["A", "A", "Z", "Z"],
@@ -220,7 +241,7 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
             },
             service_class=pl.String,
         ),
-        orders=frame(
+        "orders": frame(
             network,
             {
                 "site": ["A", "A", "A", "A", "K"],
@@ -233,10 +254,26 @@ def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True)
                 "from_h": [0.0, 0.0, 2.0, 0.0, 0.0],
             },
         ),
-        stand_ins=frame(network, {"site": ["H"], "stand_in": ["K"], "pieces": [40.0], "basis": ["inferred"]}),
-        relay_points=frame(
+        "stand_ins": frame(
+            network, {"site": ["H"], "stand_in": ["K"], "pieces": [40.0], "basis": ["inferred"]}
+        ),
+        "relay_points": frame(
             network, {"site": ["B"], "reconnects_pieces": [12.0], "near_site": ["A"], "distance_km": [33.5]}
         ),
+    }
+
+
+def small_plan(*, names: dict[str, str] | None = None, with_places: bool = True) -> FakePlan:
+    """Hub H shut: 850 pieces hit, 800 re-routed over Z, 50 lost."""
+    network = small_network(names=names, with_places=with_places)
+    return FakePlan(
+        name="closure-H",
+        network=network,
+        outages=(FakeOutage("暴雨 storm", datetime(2026, 7, 20, 3, 0, tzinfo=CHINA_TIME)),),
+        effect=FakeEffect(np.array([1.0, 1.0, 0.0, 1.0, 1.0]), np.ones(7)),
+        **_small_measures(),
+        **_small_flows(network),
+        **_small_orders(network),
     )
 
 
@@ -254,7 +291,9 @@ def without_outage() -> FakePlan:
         effect=FakeEffect(np.ones(5), np.ones(7)),
         objectives=measures,
         leg_flows=flows,
-        site_loads=plan.site_loads.with_columns(planned_pieces=pl.col("baseline_pieces"), shadow_price_cny=pl.lit(0.0)),
+        site_loads=plan.site_loads.with_columns(
+            planned_pieces=pl.col("baseline_pieces"), shadow_price_cny=pl.lit(0.0)
+        ),
         unserved=plan.unserved.clear(),
         sort_plan=plan.sort_plan.with_columns(changed=pl.lit(value=False)),
         orders=plan.orders.clear(),
@@ -286,16 +325,24 @@ def national_plan(
     names = names or [f"站点{i}" for i in range(n)]
     starts, ends = _national_legs(places, n_hubs, n_cities, n)
     m = len(starts)
-    size = np.where(np.arange(n) < n_hubs, 900_000, np.where(np.arange(n) < n_hubs + n_cities, 120_000, 9_000))
+    size = np.where(
+        np.arange(n) < n_hubs, 900_000, np.where(np.arange(n) < n_hubs + n_cities, 120_000, 9_000)
+    )
     before = rng.lognormal(0, 1.1, m) * np.sqrt(size[starts] * size[ends]) / 40
     room = np.where(rng.random(m) < 0.8, before * rng.uniform(1.02, 2.2, m), np.nan)
     closed = 0
     hit = (starts == closed) | (ends == closed)
     near = np.isin(starts, np.arange(n_hubs)) & np.isin(ends, np.arange(n_hubs))
-    planned = np.where(hit, 0.0, before * np.where(near & (rng.random(m) < 0.6), rng.uniform(0.8, 1.5, m), 1.0))
+    planned = np.where(
+        hit, 0.0, before * np.where(near & (rng.random(m) < 0.6), rng.uniform(0.8, 1.5, m), 1.0)
+    )
     planned = np.where(rng.random(m) < 0.01, before * 0.3, planned)
     planned = np.where(hit, 0.0, np.fmin(planned, np.where(np.isnan(room), np.inf, room)))
-    change = np.where(planned == before, "same", np.where(planned > before, "more", np.where(planned > 0, "less", "dropped")))
+    change = np.where(
+        planned == before,
+        "same",
+        np.where(planned > before, "more", np.where(planned > 0, "less", "dropped")),
+    )
     tight = ~np.isnan(room) & (planned >= room * 0.999)
     network = Network(
         name="全国县级网络",
@@ -318,9 +365,9 @@ def national_plan(
                 "vehicle_pieces": np.full(m, 4000.0),
             }
         ),
-        demand=pl.DataFrame({"from_site": ids[:3], "to_site": ids[1:4], "pieces_per_day": [1.0, 2.0, 3.0]}).with_columns(
-            pl.col("from_site", "to_site").cast(site_type)
-        ),
+        demand=pl.DataFrame(
+            {"from_site": ids[:3], "to_site": ids[1:4], "pieces_per_day": [1.0, 2.0, 3.0]}
+        ).with_columns(pl.col("from_site", "to_site").cast(site_type)),
         service_classes=CLASSES,
         provenance=small_network().provenance,
     )
@@ -340,43 +387,104 @@ def _national_legs(places: np.ndarray, n_hubs: int, n_cities: int, n: int) -> tu
     return made[:, 0], made[:, 1]
 
 
-def _national_frames(
-    network: Network, rng: np.random.Generator, starts: Any, ends: Any, before: Any, planned: Any, room: Any, change: Any, tight: Any
-) -> FakePlan:
+def _national_orders(network: Network, rng: np.random.Generator) -> dict[str, pl.DataFrame]:
     ids = pl.Series(network.site_ids)
-    n, m = len(ids), len(starts)
-    load_before = np.bincount(ends, before, n) * 1.3
-    load_after = np.bincount(ends, planned, n) * 1.3
-    share = np.ones(n)
-    share[0] = 0.0
-    load_after[0] = 0.0
-    site_room = np.maximum(load_before * rng.uniform(1.0, 1.9, n), load_after)
-    site_room[0] = 0.0
-    lost = rng.lognormal(3, 1.2, 4000)
-    lost_from = rng.integers(1, n, 4000)
+    n = len(ids)
     rows = 300_000
-    at, to, via, was = rng.integers(1, n, rows), rng.integers(1, n, rows), rng.integers(1, 300, rows), rng.integers(0, 300, rows)
+    at, to = rng.integers(1, n, rows), rng.integers(1, n, rows)
+    via, was = rng.integers(1, 300, rows), rng.integers(0, 300, rows)
     amount = rng.lognormal(2, 1.5, rows)
     orders = 60_000
-    demand = np.array([0.02, 0.18, 0.2, 0.6]) * before.sum() / 3
-    unserved = np.array([0.0, 0.0, 0.1, 0.9]) * lost.sum()
-    return FakePlan(
-        name="郑州停运演练",
-        network=network.with_tables(
-            sites=network.sites.with_columns(sort_pieces_per_h=pl.Series(np.maximum(load_before * 1.2, 1) / 20))
+    return {
+        "sort_plan": frame(
+            network,
+            {
+                "site": ids[at],
+                "destination": ids[to],
+                "service_class": [None] * rows,
+                "next_site": ids[via],
+                "pieces": amount,
+                "previous_next_site": ids[was],
+                "changed": [True] * rows,
+            },
+            service_class=pl.String,
         ),
-        outages=(FakeOutage("7·20 暴雨", datetime(2026, 7, 20, 3, 0, tzinfo=CHINA_TIME)),),
-        effect=FakeEffect(share, np.ones(m)),
-        objectives=pl.DataFrame(
+        "orders": frame(
+            network,
+            {
+                "site": ids[at[:orders]],
+                "action": rng.choice(
+                    ["send", "stop", "extra-trip", "hold"], orders, p=[0.85, 0.05, 0.05, 0.05]
+                ),
+                "destination": ids[to[:orders]],
+                "next_site": ids[via[:orders]],
+                "pieces": amount[:orders],
+                "trips": pl.Series(np.where(rng.random(orders) < 0.05, 1.0, np.nan)).fill_nan(None),
+                "note_code": ["next-closed"] * orders,
+                "from_h": np.zeros(orders),
+            },
+        ),
+        "stand_ins": frame(
+            network,
+            {
+                "site": ids[np.zeros(4, dtype=int)],
+                "stand_in": ids[[40, 41, 42, 43]],
+                "pieces": [9e3, 7e3, 4e3, 2e3],
+                "basis": ["inferred"] * 4,
+            },
+        ),
+        "relay_points": frame(
+            network,
+            {
+                "site": ids[[900, 901]],
+                "reconnects_pieces": [1200.0, 800.0],
+                "near_site": ids[[902, 903]],
+                "distance_km": [23.0, 41.5],
+            },
+        ),
+    }
+
+
+def _national_unserved(network: Network, rng: np.random.Generator) -> pl.DataFrame:
+    ids = pl.Series(network.site_ids)
+    n = len(ids)
+    lost = rng.lognormal(3, 1.2, 4000)
+    lost_from = rng.integers(1, n, 4000)
+    return frame(
+        network,
+        {
+            "from_site": ids[lost_from],
+            "to_site": ids[np.where(rng.random(4000) < 0.4, 0, rng.integers(1, n, 4000))],
+            "service_class": ["ordinary"] * 4000,
+            "pieces": lost,
+            "reason": rng.choice(
+                ["closed-site", "full-leg", "full-site", "cut-off"], 4000, p=[0.5, 0.3, 0.1, 0.1]
+            ),
+            "blocked_by": ids[rng.integers(0, 40, 4000)],
+        },
+    )
+
+
+def _national_measures(demand: Any, lost: float, legs_changed: float) -> dict[str, pl.DataFrame]:
+    unserved = np.array([0.0, 0.0, 0.1, 0.9]) * lost
+    return {
+        "objectives": pl.DataFrame(
             {
                 "objective": ["unserved", "late", "cost", "carbon", "changed_legs", "max_load"],
                 "unit": ["pieces", "pieces", "cny", "kgco2e", "legs", "share"],
-                "value": [lost.sum(), 1_312_480.0, 412_345_678.0, 98_765_432.0, float((change != "same").sum()), 1.0],
-                "lower_bound": [lost.sum() * 0.999, None, 412_010_000.0, None, None, None],
+                "value": [
+                    lost,
+                    1_312_480.0,
+                    412_345_678.0,
+                    98_765_432.0,
+                    legs_changed,
+                    1.0,
+                ],
+                "lower_bound": [lost * 0.999, None, 412_010_000.0, None, None, None],
                 "baseline_value": [0.0, 902_113.0, 400_123_456.0, 96_000_000.0, 0.0, 0.985],
             }
         ),
-        classes=pl.DataFrame(
+        "classes": pl.DataFrame(
             {
                 "service_class": CLASSES["service_class"],
                 "rank": [1, 2, 3, 4],
@@ -387,6 +495,46 @@ def _national_frames(
                 "mean_h": [28.4, 36.1, 42.0, 50.7],
             }
         ),
+    }
+
+
+def _national_frames(
+    network: Network,
+    rng: np.random.Generator,
+    starts: Any,
+    ends: Any,
+    before: Any,
+    planned: Any,
+    room: Any,
+    change: Any,
+    tight: Any,
+) -> FakePlan:
+    ids = pl.Series(network.site_ids)
+    n, m = len(ids), len(starts)
+    load_before = np.bincount(ends, before, n) * 1.3
+    load_after = np.bincount(ends, planned, n) * 1.3
+    share = np.ones(n)
+    share[0] = 0.0
+    load_after[0] = 0.0
+    site_room = np.maximum(load_before * rng.uniform(1.0, 1.9, n), load_after)
+    site_room[0] = 0.0
+    unserved = _national_unserved(network, rng)
+    return FakePlan(
+        name="郑州停运演练",
+        network=network.with_tables(
+            sites=network.sites.with_columns(
+                sort_pieces_per_h=pl.Series(np.maximum(load_before * 1.2, 1) / 20)
+            )
+        ),
+        outages=(FakeOutage("7·20 暴雨", datetime(2026, 7, 20, 3, 0, tzinfo=CHINA_TIME)),),
+        effect=FakeEffect(share, np.ones(m)),
+        unserved=unserved,
+        **_national_measures(
+            np.array([0.02, 0.18, 0.2, 0.6]) * before.sum() / 3,
+            unserved["pieces"].sum(),
+            float((change != "same").sum()),
+        ),
+        **_national_orders(network, rng),
         leg_flows=frame(
             network,
             {
@@ -407,53 +555,11 @@ def _national_frames(
                 "baseline_pieces": load_before,
                 "planned_pieces": load_after,
                 "capacity_pieces": site_room,
-                "load_share": pl.Series(np.where(site_room > 0, load_after / np.maximum(site_room, 1e-9), np.nan)).fill_nan(None),
+                "load_share": pl.Series(
+                    np.where(site_room > 0, load_after / np.maximum(site_room, 1e-9), np.nan)
+                ).fill_nan(None),
                 "shadow_price_cny": np.where(rng.random(n) < 0.01, rng.lognormal(-1, 1, n), 0.0),
                 "status": np.where(share == 0, "closed", "open"),
             },
-        ),
-        unserved=frame(
-            network,
-            {
-                "from_site": ids[lost_from],
-                "to_site": ids[np.where(rng.random(4000) < 0.4, 0, rng.integers(1, n, 4000))],
-                "service_class": ["ordinary"] * 4000,
-                "pieces": lost,
-                "reason": rng.choice(["closed-site", "full-leg", "full-site", "cut-off"], 4000, p=[0.5, 0.3, 0.1, 0.1]),
-                "blocked_by": ids[rng.integers(0, 40, 4000)],
-            },
-        ),
-        sort_plan=frame(
-            network,
-            {
-                "site": ids[at],
-                "destination": ids[to],
-                "service_class": [None] * rows,
-                "next_site": ids[via],
-                "pieces": amount,
-                "previous_next_site": ids[was],
-                "changed": [True] * rows,
-            },
-            service_class=pl.String,
-        ),
-        orders=frame(
-            network,
-            {
-                "site": ids[at[:orders]],
-                "action": rng.choice(["send", "stop", "extra-trip", "hold"], orders, p=[0.85, 0.05, 0.05, 0.05]),
-                "destination": ids[to[:orders]],
-                "next_site": ids[via[:orders]],
-                "pieces": amount[:orders],
-                "trips": pl.Series(np.where(rng.random(orders) < 0.05, 1.0, np.nan)).fill_nan(None),
-                "note_code": ["next-closed"] * orders,
-                "from_h": np.zeros(orders),
-            },
-        ),
-        stand_ins=frame(
-            network,
-            {"site": ids[np.zeros(4, dtype=int)], "stand_in": ids[[40, 41, 42, 43]], "pieces": [9e3, 7e3, 4e3, 2e3], "basis": ["inferred"] * 4},
-        ),
-        relay_points=frame(
-            network, {"site": ids[[900, 901]], "reconnects_pieces": [1200.0, 800.0], "near_site": ids[[902, 903]], "distance_km": [23.0, 41.5]}
         ),
     )

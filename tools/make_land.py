@@ -9,13 +9,15 @@ Source: Natural Earth 1:50m land (public domain), as TopoJSON in the npm package
 The file holds rings of whole numbers (hundredths of a degree, first point absolute,
 then steps), to be filled by the even-odd rule, which leaves inland seas open. The window is
 wider than China so that the picture has land up to every corner, on a tall phone as
-well; beyond China's surroundings the outline is coarse. Borders are left out on purpose (see ``docs/decisions``).
+well; beyond the surroundings of China the outline is coarse. Borders are left out on
+purpose (see ``docs/decisions``).
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 Point = tuple[float, float]
@@ -54,7 +56,7 @@ def decode_rings(topology: dict) -> list[list[Point]]:
 def unwrap(ring: list[Point]) -> list[Point]:
     """Let longitudes run on past 180° where a ring crosses the antimeridian."""
     turn, points = 0.0, ring[:1]
-    for (before, _), (lon, lat) in zip(ring, ring[1:], strict=False):
+    for (before, _), (lon, lat) in pairwise(ring):
         turn += 360 if lon - before < -180 else -360 if lon - before > 180 else 0
         points.append((lon + turn, lat))
     return [(lon + 360, lat) for lon, lat in points] if min(lon for lon, _ in points) < -185 else points
@@ -138,7 +140,7 @@ def encode(ring: list[Point]) -> list[int]:
     if len(points) < 3:
         return []
     steps = list(points[0])
-    for (ax, ay), (bx, by) in zip(points, points[1:], strict=False):
+    for (ax, ay), (bx, by) in pairwise(points):
         steps += [bx - ax, by - ay]
     return steps
 

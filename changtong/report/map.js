@@ -368,7 +368,7 @@
     panel.scrollTop = 0;
     if (state.site >= 0 && getComputedStyle(panel).position === "absolute") {
       const x = toX(state.site), y = toY(state.site);
-      if (x < panel.offsetLeft + panel.offsetWidth + 10 && y > panel.offsetTop - 10) pan(panel.offsetLeft + panel.offsetWidth + 40 - x, 0);
+      if (x < panel.offsetLeft + panel.offsetWidth + 35 && y > panel.offsetTop - 10) pan(panel.offsetLeft + panel.offsetWidth + 40 - x, 0);
     }
   }
   function hover(x, y) {

@@ -10,7 +10,7 @@ import polars as pl
 
 from changtong.network.model import Network
 from changtong.report.plan_tables import ASSUMED_VEHICLE_PIECES
-from changtong.report.plan_view import PlanLike, rows_of
+from changtong.report.plan_view import PlanLike, rows_of, site_names
 from changtong.report.projection import Picture, draw_map, draw_schematic
 
 LEAST_PLACED_SHARE = 0.5
@@ -50,13 +50,26 @@ def draw_network(network: Network, flows: pl.DataFrame) -> Picture:
         if n_sites and placed.mean() >= LEAST_PLACED_SHARE and placed.sum() > 0:
             return draw_map(lon, lat)
     start, end = rows_of(network, flows["from_site"]), rows_of(network, flows["to_site"])
-    pieces = flows.select(pl.max_horizontal("baseline_pieces", "planned_pieces").fill_null(0)).to_series().to_numpy()
+    pieces = (
+        flows.select(pl.max_horizontal("baseline_pieces", "planned_pieces").fill_null(0))
+        .to_series()
+        .to_numpy()
+    )
     passing = np.zeros(n_sites, dtype=np.bool_)
     if "kind" in network.sites.columns:
-        passing = network.sites["kind"].cast(pl.String).is_in(PASSING_KINDS).fill_null(value=False).to_numpy().copy()
+        passing = (
+            network.sites["kind"]
+            .cast(pl.String)
+            .is_in(PASSING_KINDS)
+            .fill_null(value=False)
+            .to_numpy()
+            .copy()
+        )
     if not passing.any() or passing.mean() > 0.5:
         passing = _sends_on(n_sites, start, end, pieces)
-    return draw_schematic(n_sites=n_sites, from_row=start, to_row=end, pieces=pieces.astype(np.float64), passing=passing)
+    return draw_schematic(
+        n_sites=n_sites, from_row=start, to_row=end, pieces=pieces.astype(np.float64), passing=passing
+    )
 
 
 def _sends_on(n_sites: int, start: np.ndarray, end: np.ndarray, pieces: np.ndarray) -> np.ndarray:
@@ -68,13 +81,7 @@ def _sends_on(n_sites: int, start: np.ndarray, end: np.ndarray, pieces: np.ndarr
 
 
 def collect(plan: PlanLike, loads: pl.DataFrame, flows: pl.DataFrame, limits: PageLimits) -> Drawing:
-    """Collect all data of the scripts.
-
-    Parameters
-    ----------
-    loads, flows : polars.DataFrame
-        Site loads and leg flows with ``share_before``.
-    """
+    """Collect all data of the scripts; ``loads`` and ``flows`` come from ``with_loads_before``."""
     network = plan.network
     picture = draw_network(network, flows)
     kept_sites = _keep_sites(plan, picture, limits)
@@ -138,7 +145,11 @@ def _keep_legs(
         moved=pl.col("change").cast(pl.String) != "same",
     ).filter(pl.col("most") > 0)
     drawable = (place[:-1] >= 0) & picture.placed
-    ok = drawable[used["f"].to_numpy()] & drawable[used["t"].to_numpy()] if len(used) else np.zeros(0, dtype=bool)
+    ok = (
+        drawable[used["f"].to_numpy()] & drawable[used["t"].to_numpy()]
+        if len(used)
+        else np.zeros(0, dtype=bool)
+    )
     shown = used.filter(pl.Series(ok)).sort(["moved", "most"], descending=True).head(limits.legs)
     return shown.sort("most", maintain_order=True), len(used)
 
@@ -148,16 +159,16 @@ def _site_columns(plan: PlanLike, loads: pl.DataFrame, picture: Picture, kept: n
     sites = network.sites.with_columns(pl.col("site_id").cast(pl.String))
     joined = sites.select(
         "site_id",
-        name=pl.col("name").cast(pl.String) if "name" in sites.columns else pl.col("site_id"),
         kind=pl.col("kind").cast(pl.String) if "kind" in sites.columns else pl.lit(None, dtype=pl.String),
     ).join(loads, on="site_id", how="left", maintain_order="left")[kept]
+    names = site_names(network)
     kinds = joined["kind"].drop_nulls().unique(maintain_order=True).to_list()
     number = {kind: i for i, kind in enumerate(kinds)}
     share = np.asarray(plan.effect.site_share)[kept]
     price = joined["shadow_price_cny"].cast(pl.Float64).fill_null(0.0).round(4)
     return {
         "id": joined["site_id"].to_list(),
-        "name": [name or site_id for name, site_id in joined.select("name", "site_id").iter_rows()],
+        "name": [names[site_id] for site_id in joined["site_id"].to_list()],
         "kind": [number.get(kind, -1) for kind in joined["kind"].to_list()],
         "kinds": kinds,
         "x": picture.x[kept].tolist(),
@@ -189,14 +200,19 @@ def _leg_columns(network: Network, shown: pl.DataFrame, place: np.ndarray) -> di
         "after": whole_list(shown["planned_pieces"]),
         "room": whole_list(shown["capacity_pieces"]),
         "roomBefore": {str(i): room for i, room in enumerate(room_before) if not same_room[i]},
-        "change": [CHANGES.index(code) if code in CHANGES else 0 for code in shown["change"].cast(pl.String).to_list()],
+        "change": [
+            CHANGES.index(code) if code in CHANGES else 0
+            for code in shown["change"].cast(pl.String).to_list()
+        ],
         "price": {str(i): value for i, value in enumerate(price) if value > 0},
         "carried": carried,
         "carriedAssumed": ASSUMED_VEHICLE_PIECES,
     }
 
 
-def _pairs(network: Network, frame: pl.DataFrame, columns: tuple[str, str, str], place: np.ndarray) -> list[list[Any]]:
+def _pairs(
+    network: Network, frame: pl.DataFrame, columns: tuple[str, str, str], place: np.ndarray
+) -> list[list[Any]]:
     first, second, pieces = columns
     firsts, seconds = place[rows_of(network, frame[first])], place[rows_of(network, frame[second])]
     amounts = whole_list(frame[pieces])
@@ -232,7 +248,10 @@ def sort_changes(plan: PlanLike, place: np.ndarray, limits: PageLimits) -> dict[
         "for": placed("destination"),
         "was": placed("previous_next_site"),
         "to": placed("next_site"),
-        "class": [number.get(v, -1) if v is not None else -1 for v in shown["service_class"].cast(pl.String).to_list()],
+        "class": [
+            number.get(v, -1) if v is not None else -1
+            for v in shown["service_class"].cast(pl.String).to_list()
+        ],
         "pieces": whole_list(shown["pieces"]),
     }
 

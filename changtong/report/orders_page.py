@@ -56,6 +56,7 @@ def write_orders(
     ------
     UsageError
         For an unknown language or a time without a zone.
+
     """
     check_options(language, valid_from)
     folder = Path(folder)
@@ -70,13 +71,19 @@ def write_orders(
 def orders_table(plan: PlanLike, start: datetime | None) -> pl.DataFrame:
     """Return the orders with names, plan number and both languages, safe to open in Excel."""
     names = site_names(plan.network)
-    known = pl.DataFrame({"id": list(names), "name": list(names.values())}, schema={"id": pl.String, "name": pl.String})
+    known = pl.DataFrame(
+        {"id": list(names), "name": list(names.values())}, schema={"id": pl.String, "name": pl.String}
+    )
     frame = plan.orders.with_columns(
-        pl.col("site", "destination", "next_site", "action", "note_code").cast(pl.String), pl.col("pieces").round(3)
+        pl.col("site", "destination", "next_site", "action", "note_code").cast(pl.String),
+        pl.col("pieces").round(3),
     )
     for column in ("site", "destination", "next_site"):
         frame = frame.join(
-            known.rename({"id": column, "name": f"{column}_name"}), on=column, how="left", maintain_order="left"
+            known.rename({"id": column, "name": f"{column}_name"}),
+            on=column,
+            how="left",
+            maintain_order="left",
         )
 
     def said(column: str, section: str, language: Language) -> pl.Expr:
@@ -121,24 +128,31 @@ def site_sheets(plan: PlanLike, start: datetime | None) -> list[Row]:
         pl.col("site", "destination", "next_site", "action", "note_code").cast(pl.String)
     )
     groups = orders.group_by("site", "action", "next_site", "from_h", "note_code", maintain_order=True).agg(
-        pl.col("destination").drop_nulls(), pl.col("pieces").alias("each"), pl.col("pieces", "trips").sum().name.suffix("_sum")
+        pl.col("destination").drop_nulls(),
+        pl.col("pieces").alias("each"),
+        pl.col("pieces", "trips").sum().name.suffix("_sum"),
     )
     by_site: dict[str, list[Row]] = {}
     for row in groups.iter_rows(named=True):
         by_site.setdefault(row["site"], []).append(row)
     kinds = dict(zip(names, _kinds(plan), strict=True))
-    return [
-        {
-            "anchor": f"site-{number}",
-            "id": site,
-            "name": name,
-            "kind": kinds[site],
-            "blocks": _blocks(by_site[site], names, start),
-            "orders": sum(max(1, len(row["destination"])) for row in by_site[site]),
-        }
-        for number, (site, name) in enumerate(names.items(), start=1)
-        if site in by_site
-    ]
+    sheets = []
+    for number, (site, name) in enumerate(names.items(), start=1):
+        if site not in by_site:
+            continue
+        blocks = _blocks(by_site[site], names, start)
+        sheets.append(
+            {
+                "anchor": f"site-{number}",
+                "id": site,
+                "name": name,
+                "kind": kinds[site],
+                "blocks": blocks,
+                "has_trips": any(block["has_trips"] for block in blocks),
+                "orders": sum(max(1, len(row["destination"])) for row in by_site[site]),
+            }
+        )
+    return sheets
 
 
 def _kinds(plan: PlanLike) -> list[Both]:
@@ -168,17 +182,17 @@ def _blocks(rows: list[Row], names: dict[str, str], start: datetime | None) -> l
             }
             for row in mine
         ]
-        head = f"{code}_head" if code in ACTIONS else "other_head"
+        known = code in ACTIONS
         total = sum(row["pieces_sum"] or 0.0 for row in mine)
-        blocks.append({
-            "code": code,
-            "title": text(f"sheet.{head}"),
-            "lines": lines,
-            "has_next": any(line["next"] for line in lines),
-            "has_destinations": any(line["destinations"] for line in lines),
-            "has_trips": any(line["trips"] != "–" for line in lines),
-            "total": whole(total) if len(lines) > 1 and total else None,
-        })  # fmt: skip
+        blocks.append(
+            {
+                "style": code if known else "other",
+                "title": text(f"sheet.{code}_head") if known else text("sheet.other_head") + f": {code}",
+                "lines": lines,
+                "has_trips": any(line["trips"] != "–" for line in lines),
+                "total": whole(total) if len(lines) > 1 and total else None,
+            }
+        )
     return blocks
 
 

@@ -38,6 +38,7 @@ const report = (() => {
   function applyLanguage() {
     root.dataset.language = language;
     root.lang = language === "zh" ? "zh-CN" : "en";
+    document.title = [document.title.split(" · ")[0], say("page.title"), say("page.brand")].join(" · ");
     for (const node of document.querySelectorAll("[data-text]")) node.textContent = say(node.dataset.text);
     for (const node of document.querySelectorAll("[data-aria]")) node.setAttribute("aria-label", say(node.dataset.aria));
     for (const node of document.querySelectorAll("[data-placeholder]")) node.placeholder = say(node.dataset.placeholder);

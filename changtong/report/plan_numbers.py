@@ -7,7 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from changtong.report.plan_view import Measure, PlanLike, Situation, code_of, read_measures
-from changtong.report.texts import Both, has_text, joined, money, named, percent, rough, same, sentences, signed, text, whole
+from changtong.report.texts import (
+    Both,
+    has_text,
+    joined,
+    money,
+    named,
+    percent,
+    rough,
+    same,
+    sentences,
+    signed,
+    text,
+    whole,
+)
 
 NAMED_SITES = 3
 
@@ -131,7 +144,11 @@ def measure_rows(plan: PlanLike) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": named("objective", measure.name),
-                "unit": same("") if is_share else named("unit", unit) if has_text(f"unit.{unit}") else same(measure.unit),
+                "unit": same("")
+                if is_share
+                else named("unit", unit)
+                if has_text(f"unit.{unit}")
+                else same(measure.unit),
                 "before": say(measure.before),
                 "after": say(measure.value),
                 "change": Cell(said, change),
@@ -158,7 +175,9 @@ def class_rows(plan: PlanLike) -> list[dict[str, Any]]:
                 "served": cell(row["served_pieces"]),
                 "unserved": cell(row["unserved_pieces"]),
                 "late": cell(row["late_pieces"]),
-                "mean_h": Cell(same("–" if row["mean_h"] is None else f"{row['mean_h']:,.1f}"), row["mean_h"]),
+                "mean_h": Cell(
+                    same("–" if row["mean_h"] is None else f"{row['mean_h']:,.1f}"), row["mean_h"]
+                ),
                 "share": share_cell(row["served_pieces"] / demand if demand else None),
                 "bar": max(0.0, min(1.0, row["served_pieces"] / demand)) if demand else 0.0,
             }

@@ -55,6 +55,7 @@ def write_plan_report(
     ------
     UsageError
         For an unknown language or a time without a zone.
+
     """
     check_options(language, made_at)
     path = Path(path)
@@ -121,7 +122,9 @@ def render_plan_report(
         "whole": whole,
         "data": embed_json({**drawing.data, "texts": script_texts()}),
     }
-    return render_page("plan.html.j2", styles=["style.css"], scripts=["page.js", "details.js", "map.js"], context=context)
+    return render_page(
+        "plan.html.j2", styles=["style.css"], scripts=["page.js", "details.js", "map.js"], context=context
+    )
 
 
 def script_texts() -> dict[str, dict[str, str]]:
@@ -168,7 +171,9 @@ def _charts(loads: Any, flows: Any) -> dict[str, Any]:
     for key, frame in (("sites", loads), ("legs", flows)):
         title = text(f"loads.{key}_chart")
         known = frame["load_share"].count() + frame["share_before"].count()
-        chart, note = charts.draw_load_chart(before=frame["share_before"], after=frame["load_share"], title=title)
+        chart, note = charts.draw_load_chart(
+            before=frame["share_before"], after=frame["load_share"], title=title
+        )
         made[f"{key}_chart"] = {"title": title, "svg": chart, "note": note, "known": known > 0}
     return made
 

@@ -22,7 +22,11 @@ def with_loads_before(plan: PlanLike) -> tuple[pl.DataFrame, pl.DataFrame]:
     sites, legs = plan.network.sites, plan.network.legs
     room = pl.lit(None, dtype=pl.Float64)
     if "sort_pieces_per_h" in sites.columns:
-        hours = pl.col("sort_hours_per_day").fill_null(20.0) if "sort_hours_per_day" in sites.columns else pl.lit(20.0)
+        hours = (
+            pl.col("sort_hours_per_day").fill_null(20.0)
+            if "sort_hours_per_day" in sites.columns
+            else pl.lit(20.0)
+        )
         room = (pl.col("sort_pieces_per_h") * hours).cast(pl.Float64)
     site_room = sites.select(pl.col("site_id").cast(pl.String), room.alias("room_before"))
     loads = plan.site_loads.with_columns(pl.col("site_id").cast(pl.String)).join(
@@ -32,7 +36,9 @@ def with_loads_before(plan: PlanLike) -> tuple[pl.DataFrame, pl.DataFrame]:
     if "capacity_pieces_per_day" in legs.columns:
         leg_room = pl.col("capacity_pieces_per_day").cast(pl.Float64)
     ends = [pl.col("from_site").cast(pl.String), pl.col("to_site").cast(pl.String)]
-    leg_rooms = legs.select(*ends, leg_room.alias("room_before")).unique(["from_site", "to_site"], keep="first")
+    leg_rooms = legs.select(*ends, leg_room.alias("room_before")).unique(
+        ["from_site", "to_site"], keep="first"
+    )
     flows = plan.leg_flows.with_columns(*ends).join(
         leg_rooms, on=["from_site", "to_site"], how="left", maintain_order="left"
     )
@@ -71,7 +77,8 @@ def load_level(share: float | None) -> str:
 def unserved_tables(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROWS) -> dict[str, Any]:
     """Return totals of what is unserved by reason, by cause, by destination and by origin."""
     frame = plan.unserved.with_columns(
-        pl.col("from_site", "to_site", "reason", "blocked_by").cast(pl.String), pl.col("pieces").cast(pl.Float64)
+        pl.col("from_site", "to_site", "reason", "blocked_by").cast(pl.String),
+        pl.col("pieces").cast(pl.Float64),
     )
     total = float(frame["pieces"].sum() or 0.0)
 
@@ -128,12 +135,16 @@ def bottleneck_rows(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROW
     if "vehicle_pieces" in legs.columns:
         carried = pl.col("vehicle_pieces").cast(pl.Float64)
     ends = [pl.col("from_site").cast(pl.String), pl.col("to_site").cast(pl.String)]
-    vehicles = legs.select(*ends, carried.alias("vehicle_pieces")).unique(["from_site", "to_site"], keep="first")
+    vehicles = legs.select(*ends, carried.alias("vehicle_pieces")).unique(
+        ["from_site", "to_site"], keep="first"
+    )
     tight_legs = (
         plan.leg_flows.filter(pl.col("shadow_price_cny") > 1e-9)
         .with_columns(*ends)
         .join(vehicles, on=["from_site", "to_site"], how="left", maintain_order="left")
-        .with_columns(lorry=pl.col("shadow_price_cny") * pl.col("vehicle_pieces").fill_null(ASSUMED_VEHICLE_PIECES))
+        .with_columns(
+            lorry=pl.col("shadow_price_cny") * pl.col("vehicle_pieces").fill_null(ASSUMED_VEHICLE_PIECES)
+        )
     )
     tight_sites = plan.site_loads.filter(pl.col("shadow_price_cny") > 1e-9).with_columns(
         pl.col("site_id").cast(pl.String), lorry=pl.lit(None, dtype=pl.Float64)
@@ -141,8 +152,10 @@ def bottleneck_rows(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROW
     rows: list[Row] = []
     for kind, frame, count in (("leg", tight_legs, top), ("site", tight_sites, top)):
         ids = ["site_id"] if kind == "site" else ["from_site", "to_site"]
-        for row in frame.sort("shadow_price_cny", *ids, descending=[True] + [False] * len(ids)).head(count).iter_rows(
-            named=True
+        for row in (
+            frame.sort("shadow_price_cny", *ids, descending=[True] + [False] * len(ids))
+            .head(count)
+            .iter_rows(named=True)
         ):
             rows.append(
                 {
@@ -161,7 +174,12 @@ def bottleneck_rows(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROW
 def order_tables(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROWS) -> dict[str, Any]:
     """Return counts of orders by action and the sites with most to do."""
     orders = plan.orders.with_columns(pl.col("site").cast(pl.String), pl.col("action").cast(pl.String))
-    sums = [pl.len().alias("n"), pl.col("pieces").sum(), pl.col("trips").sum(), pl.col("site").n_unique().alias("k")]
+    sums = [
+        pl.len().alias("n"),
+        pl.col("pieces").sum(),
+        pl.col("trips").sum(),
+        pl.col("site").n_unique().alias("k"),
+    ]
     by_action = orders.group_by("action", maintain_order=True).agg(sums)
     by_site = orders.group_by("site").agg(sums).sort("n", "site", descending=[True, False]).head(top)
 
@@ -178,10 +196,12 @@ def order_tables(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROWS) 
         "sites": orders["site"].n_unique(),
         "trips": float(orders["trips"].sum() or 0.0),
         "by_action": [
-            {"action": named("action", row["action"]), **row_of(row)} for row in by_action.iter_rows(named=True)
+            {"action": named("action", row["action"]), **row_of(row)}
+            for row in by_action.iter_rows(named=True)
         ],
         "by_site": [
-            {"place": names.get(row["site"], row["site"]), **row_of(row)} for row in by_site.iter_rows(named=True)
+            {"place": names.get(row["site"], row["site"]), **row_of(row)}
+            for row in by_site.iter_rows(named=True)
         ],
     }
 
@@ -205,7 +225,9 @@ def circulation_tables(plan: PlanLike, names: dict[str, str], *, top: int = 60) 
                 "pieces": cell(row["pieces"]),
                 "basis": named("basis", row["basis"] or ""),
             }
-            for row in stand_ins.sort("pieces", descending=True, nulls_last=True).head(top).iter_rows(named=True)
+            for row in stand_ins.sort("pieces", descending=True, nulls_last=True)
+            .head(top)
+            .iter_rows(named=True)
         ],
         "relays": [
             {
@@ -214,7 +236,9 @@ def circulation_tables(plan: PlanLike, names: dict[str, str], *, top: int = 60) 
                 "distance": cell(row["distance_km"]),
                 "pieces": cell(row["reconnects_pieces"]),
             }
-            for row in relays.sort("reconnects_pieces", descending=True, nulls_last=True).head(top).iter_rows(named=True)
+            for row in relays.sort("reconnects_pieces", descending=True, nulls_last=True)
+            .head(top)
+            .iter_rows(named=True)
         ],
     }
 
@@ -256,7 +280,10 @@ def about_rows(plan: PlanLike, *, number: str, made_at: str) -> list[tuple[Both,
         (text("page.network"), same(network.name)),
         (text("about.size"), size),
         (text("about.objective"), same("–" if plan.objective_cny is None else f"{plan.objective_cny:,.2f}")),
-        (text("about.lower_bound"), same("–" if plan.lower_bound_cny is None else f"{plan.lower_bound_cny:,.2f}")),
+        (
+            text("about.lower_bound"),
+            same("–" if plan.lower_bound_cny is None else f"{plan.lower_bound_cny:,.2f}"),
+        ),
         (text("about.gap"), same(gap)),
         (text("about.runtime"), text("about.seconds", seconds=f"{plan.runtime_s:,.2f}")),
         (text("about.version"), same(_versions(("changtong", "polars", "numpy")))),

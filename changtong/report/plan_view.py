@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Protocol
@@ -97,6 +98,7 @@ class Situation:
         Whether ``stranded_pieces`` counts every piece once.
     lost_pieces : float
         Pieces a day unserved beyond those unserved today, at most ``stranded_pieces``.
+
     """
 
     closed_sites: list[str]
@@ -125,10 +127,19 @@ def code_of(value: object) -> str:
 
 
 def site_names(network: Network) -> dict[str, str]:
-    """Return a name for every site id; the id itself where it has none."""
-    ids = text_column(network.sites, "site_id")
-    names = text_column(network.sites, "name") if "name" in network.sites.columns else ids
-    return {str(site_id): name or str(site_id) for site_id, name in zip(ids, names, strict=True)}
+    """Return a name for every site id, no two alike.
+
+    A site without a name has its id; sites that share one (China has four districts
+    called 鼓楼区) have their id added, so that no order can be misread.
+    """
+    ids = [str(site_id) for site_id in text_column(network.sites, "site_id")]
+    given = text_column(network.sites, "name") if "name" in network.sites.columns else ids
+    names = [name or site_id for site_id, name in zip(ids, given, strict=True)]
+    times = Counter(names)
+    return {
+        site_id: name if times[name] == 1 else f"{name} ({site_id})"
+        for site_id, name in zip(ids, names, strict=True)
+    }
 
 
 def read_measures(plan: PlanLike) -> dict[str, Measure]:

@@ -32,6 +32,7 @@ class Conic:
         The centre, drawn at (0, 0).
     parallel_1_deg, parallel_2_deg : float
         The standard parallels, along which scale is true.
+
     """
 
     lon_0_deg: float
@@ -80,6 +81,7 @@ class Picture:
         Scale of a map; 0 for a schematic.
     land : list of list of int
         Rings (first point, then steps), filled by the even-odd rule; empty for a schematic.
+
     """
 
     kind: str
@@ -94,7 +96,9 @@ def draw_map(lon_deg: Floats, lat_deg: Floats) -> Picture:
     """Place the sites that have coordinates on a map with the land around them."""
     placed = np.isfinite(lon_deg) & np.isfinite(lat_deg) & (np.abs(lat_deg) <= 90) & (np.abs(lon_deg) <= 180)
     conic = fit_conic(lon_deg[placed], lat_deg[placed])
-    x_km, y_km = conic.project(np.where(placed, lon_deg, conic.lon_0_deg), np.where(placed, lat_deg, conic.lat_0_deg))
+    x_km, y_km = conic.project(
+        np.where(placed, lon_deg, conic.lon_0_deg), np.where(placed, lat_deg, conic.lat_0_deg)
+    )
     extent_km = max(float(np.ptp(x_km[placed])), float(np.ptp(y_km[placed])), 1.0)
     steps_per_km = STEPS_ACROSS / extent_km
     return Picture(
@@ -115,7 +119,9 @@ def _project_land(conic: Conic, lon_deg: Floats, lat_deg: Floats, *, steps_per_k
         return []
     rings = []
     for steps in raw["rings"]:
-        points = np.cumsum(np.asarray(steps, dtype=np.float64).reshape(-1, 2), axis=0) / raw["steps_per_degree"]
+        points = (
+            np.cumsum(np.asarray(steps, dtype=np.float64).reshape(-1, 2), axis=0) / raw["steps_per_degree"]
+        )
         near = (
             (points[:, 0].max() > lon_deg.min() - LAND_MARGIN_DEG)
             & (points[:, 0].min() < lon_deg.max() + LAND_MARGIN_DEG)
@@ -139,6 +145,7 @@ def draw_schematic(
     Parameters
     ----------
     n_sites : int
+        Number of sites.
     from_row, to_row : numpy.ndarray
         Rows of the legs' ends.
     pieces : numpy.ndarray
@@ -150,6 +157,7 @@ def draw_schematic(
     -----
     Two sweeps put every site at the mean direction of its partners, weighted by pieces
     (the barycentre rule of Sugiyama, Tagawa and Toda 1981), then space a ring evenly.
+
     """
     order_by = np.bincount(from_row, pieces, n_sites) + np.bincount(to_row, pieces, n_sites)
     rings = [np.flatnonzero(passing)]
