@@ -8,7 +8,7 @@ What is official, derived or assumed is in the ``provenance`` table and in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -53,12 +53,9 @@ def reference_network(*, level: str = "county", year: int = 2022, scale: float =
     places = lay_out_places(level)
     demand = make_demand(places, year=year, scale=scale)
     to_2022 = daily_pieces(year) / daily_pieces(2022) * scale
-    links = rounded(make_links(places, demand, level_factor=to_2022))
-    core = places.frame["kind"].is_in(["sorting", "transfer"]).to_numpy()
-    ways = core_ways(links.tail, links.head, links.cost, core)
-    entry = ends_of(demand.origin, links.tail, links.head, links.cost, ways)
-    exits = ends_of(demand.destination, links.head, links.tail, links.cost, ways)
-    flow = assign(demand, ways, entry, exits, len(links.tail))
+    links, ways, flow = settle_costs(
+        places, demand, make_links(places, demand, level_factor=to_2022), to_2022
+    )
     site_type = pl.Enum(places.frame["site_id"].to_list())
     handling = handling_hours(places, demand, links, ways)
     network = Network(
@@ -85,9 +82,42 @@ def _check_options(level: str, year: int, scale: float) -> None:
         raise UsageError(f"scale {scale!r} must be a number above 0.")
 
 
-def _spread(count: int, step: float) -> Floats:
+def settle_costs(
+    places: Places, demand: PairDemand, links: Links, level_factor: float
+) -> tuple[Links, CoreWays, Assignment]:
+    """Put all pieces on their cheapest ways, with dearer handling where many pass.
+
+    Parameters
+    ----------
+    places, demand, links : Places, PairDemand, Links
+    level_factor : float
+        Divides pieces to bring them to the level of 2022.
+
+    Returns
+    -------
+    Links, CoreWays, Assignment
+        The links with their settled costs, and the flow that is cheapest by them.
+    """
+    core = places.frame["kind"].is_in(["sorting", "transfer"]).to_numpy()
+    free, slope = assumption("crowding_free_pieces"), assumption("crowding_cny_per_million") / 1e6
+    crowding = np.zeros(len(core))
+    rounds = int(assumption("crowding_rounds"))
+    for k in range(rounds + 1):
+        settled = rounded(replace(links, cost=links.cost + crowding[links.head]))
+        ways = core_ways(settled.tail, settled.head, settled.cost, core)
+        entry = ends_of(demand.origin, settled.tail, settled.head, settled.cost, ways)
+        exits = ends_of(demand.destination, settled.head, settled.tail, settled.cost, ways)
+        flow = assign(demand, ways, entry, exits, len(links.tail))
+        loads = _site_loads(places, demand, links, flow) / level_factor
+        if k < rounds:
+            wanted = slope * np.maximum(loads - free, 0) * core
+            crowding += (wanted - crowding) / (k + 2)
+    return settled, ways, flow
+
+
+def _spread(count: int, step: float, name: str) -> Floats:
     """Headroom of each row: evenly spread between the assumed lowest and highest."""
-    low, high = assumption("headroom_low"), assumption("headroom_high")
+    low, high = assumption(f"{name}_low"), assumption(f"{name}_high")
     return low + (high - low) * np.modf(np.arange(1, count + 1) * step)[0]
 
 
@@ -105,7 +135,7 @@ def _sites_frame(
     loads = _site_loads(places, demand, links, flow)
     hours = frame["sort_hours_per_day"].to_numpy().astype(float)
     step = frame["rate_step_pieces_per_h"].to_numpy().astype(float)
-    rate = np.maximum(np.ceil(loads * _spread(len(loads), GOLDEN) / hours / step), 1) * step
+    rate = np.maximum(np.ceil(loads * _spread(len(loads), GOLDEN, "headroom") / hours / step), 1) * step
     hold = np.ceil(rate * hours * frame["hold_days"].to_numpy() / 100) * 100
     site_type = pl.Enum(frame["site_id"].to_list())
     return frame.select(
@@ -132,14 +162,18 @@ def _sites_frame(
 def _legs_frame(
     places: Places, demand: PairDemand, links: Links, flow: Assignment, site_type: pl.Enum
 ) -> pl.DataFrame:
-    least = flow.leg_pieces * _spread(len(links.tail), SILVER)
+    least = flow.leg_pieces * _spread(len(links.tail), SILVER, "leg_headroom")
     n = len(demand.origin)
     moved = np.zeros((2, places.frame.height))
     moved[0, demand.origin] = demand.pieces.sum(axis=1, dtype=float) - np.diag(demand.pieces[:, :n])
     moved[1, demand.origin] = demand.pieces[:, :n].sum(axis=0, dtype=float) - np.diag(demand.pieces[:, :n])
     share = np.array([0.0, assumption("standby_first_share"), assumption("standby_next_share")])
-    standby = share[np.minimum(links.rank, 2)] * np.maximum(moved[0, links.tail], moved[1, links.head])
-    trips = np.maximum(np.ceil(np.maximum(least, standby) / links.vehicle), 1)
+    standby = share[np.minimum(np.abs(links.rank), 2)] * np.maximum(
+        moved[0, links.tail], moved[1, links.head]
+    )
+    least = np.maximum(least, standby)
+    vehicle = _vehicles(links, least)
+    trips = np.maximum(np.ceil(least / vehicle), 1)
     return pl.DataFrame(
         {
             "from_site": pl.Series(links.tail.astype(np.uint32)).cat.to(site_type),
@@ -148,13 +182,22 @@ def _legs_frame(
             "distance_km": links.km,
             "travel_h": links.hours,
             "departures_per_day": trips,
-            "capacity_pieces_per_day": trips * links.vehicle,
+            "capacity_pieces_per_day": trips * vehicle,
             "cost_cny_per_piece": links.cost,
             "kgco2e_per_piece": links.carbon,
             "flow_pieces_per_day": np.round(flow.leg_pieces, 3),
-            "vehicle_pieces": links.vehicle,
+            "vehicle_pieces": vehicle,
         }
     )
+
+
+def _vehicles(links: Links, pieces: Floats) -> Floats:
+    """Pieces a vehicle carries: thin legs run smaller ones than their class."""
+    table = read_table("leg_classes")
+    carries = dict(zip(table["leg_class"], table["vehicle_pieces"].cast(pl.Float64), strict=True))
+    limits = (assumption("small_leg_pieces"), assumption("medium_leg_pieces"))
+    sizes = np.array([carries["county_small"], carries["county_medium"], np.inf])
+    return np.minimum(sizes[np.searchsorted(limits, pieces)], links.vehicle)
 
 
 def _service_classes() -> pl.DataFrame:

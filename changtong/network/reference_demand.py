@@ -26,7 +26,6 @@ from changtong.network.reference_places import (
     assumption,
     published,
     read_table,
-    road_km,
 )
 
 PIECES = 1e8  # published volumes are in units of 100 million pieces
@@ -162,20 +161,18 @@ def make_demand(places: Places, *, year: int, scale: float) -> PairDemand:
     pieces = np.zeros((len(origin), len(origin) + len(exchange)), np.float32)
     pieces[:, : len(origin)] = _decay(places, origin)
     _fit(pieces[:, : len(origin)], sent * (1 - abroad_share), received, city, same_share * total)
-    lon, lat = places.lon_lat
-    nearest = np.argmin(road_km(lon, lat, origin[:, None], exchange[None, :]), axis=1)
+    nearest = np.argmin(places.road_km(origin[:, None], exchange[None, :]), axis=1)
     pieces[np.arange(len(origin)), len(origin) + nearest] = sent * abroad_share
     city = np.concatenate([city, np.full(len(exchange), -1)])
     return PairDemand(origin, np.concatenate([origin, exchange]), pieces, city)
 
 
 def _decay(places: Places, origin: Ints) -> NDArray[np.float32]:
-    lon, lat = places.lon_lat
     offset, exponent = assumption("decay_offset_km"), assumption("decay_exponent")
     decay = np.empty((len(origin), len(origin)), np.float32)
     for first in range(0, len(origin), BLOCK_ROWS):
         block = origin[first : first + BLOCK_ROWS]
-        km = road_km(lon, lat, block[:, None], origin[None, :])
+        km = places.road_km(block[:, None], origin[None, :])
         decay[first : first + BLOCK_ROWS] = (km + offset) ** -exponent
     return decay
 

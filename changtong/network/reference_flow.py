@@ -202,7 +202,6 @@ def choose_exit(to_core: Floats, exits: Ends, block: slice) -> tuple[Ints, Float
 
 def load_core(core_pieces: Floats, ways: CoreWays, n_legs: int) -> Floats:
     """Return pieces a day on each leg between core sites."""
-    n = len(ways.site)
     here, target = np.nonzero(core_pieces)
     pieces = core_pieces[here, target]
     flow = np.zeros(n_legs)

@@ -33,25 +33,25 @@ def handling_hours(places: Places, demand: PairDemand, links: Links, ways: CoreW
     kind = places.frame["kind"].to_numpy()
     known = dict(zip(*read_table("site_kinds")[["kind", "handling_h"]], strict=True))
     hours = np.array([known[name] if known[name] is not None else 0.0 for name in kind], float)
-    hub = kind == "transfer"
     core_leg = (ways.number[links.tail] >= 0) & (ways.number[links.head] >= 0)
     parts = {
         "travel": np.where(core_leg, links.hours, 0.0),
         "local": np.where(core_leg, 0.0, links.hours),
-        "hubs": hub[links.head].astype(float),
-        "core": np.where(ways.number[links.head] >= 0, hours[links.head], 0.0),
+        "hubs": (kind == "transfer")[links.head].astype(float),
+        "centres": (kind == "sorting")[links.head].astype(float),
     }
     mean = mean_between_cities(demand, links, ways, parts)
     end_to_end = published("end_to_end_h")
     transport = end_to_end * published("transport_share")
-    centre = float(known["sorting"] or 0.0)
-    ends = 0.0 if kind[demand.origin[0]] == "sorting" else 2 * centre
-    through = max(mean["core"] - ends, 0.0)
-    hours[hub] = (transport - mean["travel"] - through) / mean["hubs"]
-    rest = end_to_end - transport - mean["local"] - ends
-    if kind[demand.origin[0]] == "sorting":
-        hours[kind == "sorting"] = rest / 2
-    hours[kind == "county"] = rest / 2
+    if kind[demand.origin[0]] == "sorting":  # a city centre stands for its county units too
+        mean["centres"] += 1  # the first site is no leg's head
+        centre = (end_to_end - transport) / 2
+        hours[kind == "sorting"] = centre
+    else:
+        centre = float(known["sorting"] or 0.0)
+        hours[kind == "county"] = (end_to_end - transport - mean["local"] - 2 * centre) / 2
+    between = transport - mean["travel"] - (mean["centres"] - 2) * centre
+    hours[kind == "transfer"] = between / mean["hubs"]
     return hours
 
 

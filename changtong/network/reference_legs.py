@@ -9,7 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.network.reference_demand import PairDemand
-from changtong.network.reference_places import Floats, Ints, Places, assumption, read_table, road_km
+from changtong.network.reference_places import Floats, Ints, Places, assumption, read_table
 
 ISLANDS = "4603"  # Sansha: no road leads there
 HAINAN = "46"
@@ -27,7 +27,8 @@ class Links:
         Row of ``leg_classes.csv``.
     rank : array of int, (legs,)
         0 for a county's leg with its own city centre and for legs between core sites,
-        1, 2 … for a county's further legs, nearest first.
+        1, 2 … for a county's further legs, nearest first; the same below 0 where the
+        county moves so much that these run fully loaded.
     km, hours, cost, carbon : array of float, (legs,)
         Road distance, travel time, CNY a piece (handling at the arriving site
         included), kg CO2e a piece.
@@ -59,6 +60,11 @@ def make_links(places: Places, demand: PairDemand, *, level_factor: float) -> Li
     """
     chosen = _county_legs(places, demand, level_factor) + _core_legs(places, demand, level_factor)
     tail, head, kind, rank = (np.concatenate(part) for part in zip(*chosen, strict=True))
+    codes, province = (places.frame[name].to_numpy() for name in ("city_code", "province_code"))
+    at_sea = (codes[tail] == ISLANDS) | (codes[head] == ISLANDS)
+    sailed = ~at_sea | ((province[tail] == HAINAN) & (province[head] == HAINAN))
+    tail, head, rank = tail[sailed], head[sailed], rank[sailed]
+    kind = np.where(at_sea, leg_class("ship"), kind)[sailed]
     tail, head = np.concatenate([tail, head]), np.concatenate([head, tail])
     kind, rank = np.tile(kind, 2), np.tile(rank, 2)
     _, first = np.unique(tail * np.int64(places.frame.height) + head, return_index=True)
@@ -87,35 +93,31 @@ def _county_legs(places: Places, demand: PairDemand, level_factor: float) -> lis
     codes = places.frame["city_code"].to_list()
     row_of = {codes[k]: k for k in centre}
     own = np.array([row_of[codes[k]] for k in county])
-    lon, lat = places.lon_lat
-    km = road_km(lon, lat, county[:, None], core[None, :])
-    km[own[:, None] == core[None, :]] = np.inf
-    near = np.argsort(km, axis=1, kind="stable")
     moved = np.maximum(demand.pieces.sum(axis=1), demand.pieces[:, : len(county)].sum(axis=0)) / level_factor
-    others = np.where(
-        moved >= assumption("large_county_pieces"),
-        assumption("other_sites_large"),
-        assumption("other_sites"),
-    )
     limits = (assumption("small_county_pieces"), assumption("medium_county_pieces"))
     sizes = np.array([leg_class(name) for name in ("county_small", "county_medium", "county_large")])
     kind = sizes[np.searchsorted(limits, moved)]
-    legs = [_chosen(county, own, kind)]
-    for k in range(int(others.max())):
-        distance = km[np.arange(len(county)), near[:, k]]
-        keep = (k < others) & ((distance <= assumption("reach_km")) | (k == 0))
-        legs.append(_chosen(county[keep], core[near[keep, k]], kind[keep], np.full(keep.sum(), k + 1)))
-    return legs
+    large = moved >= assumption("large_county_pieces")
+    km = places.road_km(county[:, None], core[None, :])
+    km[own[:, None] == core[None, :]] = np.inf
+    hub = places.frame["kind"].to_numpy()[core] == "transfer"
+    wanted = _nearest(km, int(assumption("other_sites"))) & (km <= assumption("reach_km"))
+    wanted |= _nearest(km, 1)
+    for few, kinds in ((assumption("large_hubs"), hub), (assumption("large_centres"), ~hub)):
+        wanted |= large[:, None] & _nearest(np.where(kinds, km, np.inf), int(few))
+    order = np.argsort(np.argsort(np.where(wanted, km, np.inf), axis=1, kind="stable"), axis=1)
+    row, column = np.nonzero(wanted)
+    rank = np.where(large[row], -1, 1) * (order[row, column] + 1)
+    return [_chosen(county, own, kind), _chosen(county[row], core[column], kind[row], rank)]
 
 
 def _core_legs(places: Places, demand: PairDemand, level_factor: float) -> list[Chosen]:
     """Legs between city centres, hubs and exchange offices, each pair once or twice."""
     centre, hub, office = (places.rows_of(kind) for kind in ("sorting", "transfer", "exchange"))
-    lon, lat = places.lon_lat
-    between = road_km(lon, lat, centre[:, None], centre[None, :])
+    between = places.road_km(centre[:, None], centre[None, :])
     np.fill_diagonal(between, np.inf)
-    to_hub = road_km(lon, lat, centre[:, None], hub[None, :])
-    mesh = road_km(lon, lat, hub[:, None], hub[None, :])
+    to_hub = places.road_km(centre[:, None], hub[None, :])
+    mesh = places.road_km(hub[:, None], hub[None, :])
     trunk = (places.frame["role"].to_numpy()[hub] == "trunk").astype(int)
     joined = (trunk[:, None] + trunk[None, :] == 2) | (mesh <= assumption("provincial_hub_km"))
     np.fill_diagonal(joined, False)
@@ -128,7 +130,7 @@ def _core_legs(places: Places, demand: PairDemand, level_factor: float) -> list[
     area = np.zeros((len(centre), len(hub)))
     area[np.arange(len(centre)), np.argmin(to_hub, axis=1)] = 1
     far = (volume @ area) >= assumption("far_hub_pieces")
-    offices = _nearest(road_km(lon, lat, office[:, None], hub[None, :]), int(assumption("exchange_hubs")))
+    offices = _nearest(places.road_km(office[:, None], hub[None, :]), int(assumption("exchange_hubs")))
     legs = [_chosen(hub[from_hub], hub[to], "trunk")]
     for mask, rows, columns, kind in (
         (near_hubs | far, centre, hub, "feeder"),
@@ -167,18 +169,15 @@ def _city_volume(places: Places, demand: PairDemand, centre: Ints) -> Floats:
 
 def _measure(places: Places, tail: Ints, head: Ints, kind: Ints, rank: Ints) -> Links:
     """Distance, hours, cost and carbon of chosen legs."""
-    codes = places.frame["city_code"].to_numpy()
-    at_sea = (codes[tail] == ISLANDS) != (codes[head] == ISLANDS)
-    kind = np.where(at_sea | ((codes[tail] == ISLANDS) & (codes[head] == ISLANDS)), leg_class("ship"), kind)
     table = read_table("leg_classes").join(read_table("freight_factors"), on="factor", how="left")
     column = {name: table[name].to_numpy()[kind] for name in table.columns if table[name].dtype.is_numeric()}
-    lon, lat = places.lon_lat
-    km = road_km(lon, lat, tail, head)
+    km = places.road_km(tail, head)
     fill = column["fill_share"] * np.where(rank > 0, assumption("other_fill_share"), 1.0)
     province = places.frame["province_code"].to_numpy()
     ferry = ((province[tail] == HAINAN) != (province[head] == HAINAN)) & (kind != leg_class("ship"))
     handling = dict(zip(*read_table("site_kinds")[["kind", "handling_cny_per_piece"]], strict=True))
     arriving = np.array([handling[name] for name in places.frame["kind"]])[head]
+    arriving = arriving + (rank > 0) * assumption("bypass_cny_per_piece")
     trip = column["cny_per_vehicle_km"] * km + column["cny_per_trip"]
     cost = trip / (column["vehicle_pieces"] * fill) + arriving + ferry * assumption("ferry_cny_per_piece")
     per_tkm = column["ttw_kgco2e_per_tkm"] + column["wtt_kgco2e_per_tkm"]

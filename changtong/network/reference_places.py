@@ -54,7 +54,7 @@ class Places:
     frame : polars.DataFrame
         site_id, name, kind, lon, lat, admin_code, city_code (of a county unit: the city
         centre that serves it), province_code, region,
-        population (persons, 2020 census; null for hubs and exchange offices), attraction
+        gate_side (see ``road_km``), population (persons, 2020 census; null for hubs and exchange offices), attraction
         (persons weighted by how much they receive) and role.
     left_out : polars.DataFrame
         County units without a known position or a census count: admin_code, name, population.
@@ -68,27 +68,35 @@ class Places:
         found: Ints = np.flatnonzero(self.frame["kind"].is_in(kinds).to_numpy())
         return found
 
-    @property
-    def lon_lat(self) -> tuple[Floats, Floats]:
-        """Longitude and latitude of each site in degrees."""
-        return self.frame["lon"].to_numpy(), self.frame["lat"].to_numpy()
+    def road_km(self, tail: Ints, head: Ints) -> Floats:
+        """Return road distances: great circle times the assumed circuity, with a least value.
+
+        Between the north-east and the provinces south of it the way leads round the
+        Bohai Sea.
+
+        Parameters
+        ----------
+        tail, head : array of int
+            Site rows; the result has their broadcast shape. km.
+        """
+        lon, lat = self.frame["lon"].to_numpy(), self.frame["lat"].to_numpy()
+        circle = great_circle_km(lon[tail], lat[tail], lon[head], lat[head])
+        side = self.frame["gate_side"].to_numpy()
+        across = side[tail] * side[head] < 0
+        if across.any():
+            gate = np.array(assumption("gate_lon_deg")), np.array(assumption("gate_lat_deg"))
+            to_gate = great_circle_km(lon, lat, *gate)
+            circle = np.where(across, to_gate[tail] + to_gate[head], circle)
+        return np.maximum(circle * assumption("circuity"), assumption("least_road_km"))
 
 
-def road_km(lon: Floats, lat: Floats, tail: Ints, head: Ints) -> Floats:
-    """Return road distances: great circle times the assumed circuity, with a least value.
-
-    Parameters
-    ----------
-    lon, lat : array of float, (sites,)
-        Degrees.
-    tail, head : array of int
-        Site rows; the result has their broadcast shape. km.
-    """
-    east, north = np.radians(lon), np.radians(lat)
-    half = np.sin((north[head] - north[tail]) / 2) ** 2
-    half = half + np.cos(north[tail]) * np.cos(north[head]) * np.sin((east[head] - east[tail]) / 2) ** 2
-    circle = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(half))
-    return np.maximum(circle * assumption("circuity"), assumption("least_road_km"))
+def great_circle_km(lon_1: Floats, lat_1: Floats, lon_2: Floats, lat_2: Floats) -> Floats:
+    """Return great-circle distances in km between points in degrees, broadcast together."""
+    east_1, north_1, east_2, north_2 = (np.radians(part) for part in (lon_1, lat_1, lon_2, lat_2))
+    half = np.sin((north_2 - north_1) / 2) ** 2
+    half = half + np.cos(north_1) * np.cos(north_2) * np.sin((east_2 - east_1) / 2) ** 2
+    circle: Floats = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(half))
+    return circle
 
 
 def lay_out_places(level: str) -> Places:
@@ -104,14 +112,14 @@ def lay_out_places(level: str) -> Places:
         located = counties.filter("located")
         parts.insert(0, located.with_columns(own_city(located, cities)))
     columns = ["site_id", "name", "kind", "lon", "lat", "admin_code", "city_code", "province_code"]
-    columns += ["region", "population", "attraction", "role"]
+    columns += ["region", "gate_side", "population", "attraction", "role"]
     frame = pl.concat([part.select(columns) for part in parts])
     left_out = counties.filter(~pl.col("located")).select("admin_code", "name", "population")
     return Places(frame=frame, left_out=left_out)
 
 
 def _regions() -> pl.DataFrame:
-    return read_table("provinces").select("province_code", "region", "short_name")
+    return read_table("provinces").select("province_code", "region", "gate_side")
 
 
 def _counties() -> pl.DataFrame:
@@ -156,14 +164,13 @@ def own_city(counties: pl.DataFrame, cities: pl.DataFrame) -> pl.Series:
     """Return the city centre that serves each county unit: its own, else the nearest in the province."""
     codes = cities["city_code"].to_list()
     known = set(codes)
-    lon = np.concatenate([counties["lon"].to_numpy(), cities["lon"].to_numpy()])
-    lat = np.concatenate([counties["lat"].to_numpy(), cities["lat"].to_numpy()])
+    lon, lat = cities["lon"].to_numpy(), cities["lat"].to_numpy()
     own = counties["city_code"].to_list()
     for row, code in enumerate(own):
         if code not in known:
             same = np.array([k for k, c in enumerate(codes) if c[:2] == code[:2]])
-            distance = road_km(lon, lat, np.array(row), counties.height + same)
-            own[row] = codes[int(same[np.argmin(distance)])]
+            km = great_circle_km(counties["lon"][row], counties["lat"][row], lon[same], lat[same])
+            own[row] = codes[int(same[np.argmin(km)])]
     return pl.Series("city_code", own)
 
 
@@ -171,7 +178,9 @@ def _hubs(counties: pl.DataFrame, cities: pl.DataFrame) -> pl.DataFrame:
     """Hubs, next to their city's seat or, where named, a county unit's."""
     seats = counties.select(county_code="admin_code", seat_lon="lon", seat_lat="lat")
     frame = read_table("hubs").join(
-        cities.select("city_code", "lon", "lat", "province_code", "region"), on="city_code", how="left"
+        cities.select("city_code", "lon", "lat", "province_code", "region", "gate_side"),
+        on="city_code",
+        how="left",
     )
     frame = frame.join(seats, on="county_code", how="left")
     return frame.with_columns(
@@ -189,7 +198,9 @@ def _hubs(counties: pl.DataFrame, cities: pl.DataFrame) -> pl.DataFrame:
 def _exchanges(cities: pl.DataFrame) -> pl.DataFrame:
     """Exchange offices for international, Hong Kong, Macao and Taiwan pieces."""
     frame = read_table("exchanges").join(
-        cities.select("city_code", "lon", "lat", "province_code", "region"), on="city_code", how="left"
+        cities.select("city_code", "lon", "lat", "province_code", "region", "gate_side"),
+        on="city_code",
+        how="left",
     )
     return frame.with_columns(
         site_id="X" + pl.col("city_code"),
