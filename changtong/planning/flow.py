@@ -22,7 +22,6 @@ from changtong.planning import pairs, settle, trees
 from changtong.planning.descent import (
     ARENA_USED,
     FULL,
-    N_ACTIVE,
     N_PATHS,
     ROUND,
     Pool,
@@ -114,6 +113,12 @@ class FlowResult:
             return 0.0
         return max(0.0, (self.objective - self.lower_bound) / self.objective)
 
+
+STEEP = 200.0
+"""How much steeper than ``FlowSettings.slope`` the first round is: prices rise fast."""
+
+STEP_DOWN = 0.8
+"""Factor on the slopes after each round, down to ``FlowSettings.slope``."""
 
 MEMORY = 0.3
 """Share of the latest prices in the mean prices, whose bound is the better one."""
@@ -326,7 +331,7 @@ class FlowSolver:
             slope = self.settings.slope * self.mean_cost / rows.capacity
         rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
         self._base_slope = rows.slope.copy()
-        self._overload = np.full(len(rows.load), np.inf)
+        rows.slope[:] *= STEEP
 
     def _improve(self, chosen: NDArray[np.int32]) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
@@ -345,14 +350,11 @@ class FlowSolver:
             sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
 
     def _multiply(self) -> None:
-        """Update the multipliers; a row whose overload does not shrink gets a steeper slope."""
+        """Update the multipliers; slopes come down from steep (fast) to flat (exact prices)."""
         rows = self.rows
         over = rows.load - rows.capacity
-        rows.price[:] = np.minimum(np.maximum(0.0, rows.price + rows.slope * over), self.volumes.penalty.max())
-        stuck = (over > 1e-3 * rows.capacity) & (over > 0.5 * self._overload)
-        rows.slope[:] = np.where(stuck, 2.0 * rows.slope, np.maximum(self._base_slope, 0.8 * rows.slope))
-        np.minimum(rows.slope, 60.0 * self._base_slope, out=rows.slope)
-        self._overload = np.maximum(over, 0.0)
+        rows.price[:] = np.clip(rows.price + rows.slope * over, 0.0, self.volumes.penalty.max())
+        np.maximum(self._base_slope, STEP_DOWN * rows.slope, out=rows.slope)
 
     def _aim_lower(self, upper: float, price: Floats) -> None:
         """Aim a little below the capacities, so that what still overshoots fits them.
@@ -417,7 +419,7 @@ class FlowSolver:
         self.pool = new
 
     def _result(self, termination: Termination, state: _Search) -> FlowResult:
-        assert state.best is not None  # noqa: S101  (a cut always precedes)
+        assert state.best is not None
         leg_flow, unserved = state.best
         unserved = unserved.copy()
         unserved[self.cut_off] = self.problem.pair_pieces.sum(axis=1)[self.cut_off]

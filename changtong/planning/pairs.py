@@ -20,8 +20,7 @@ def to_go(lay, trees):
             x = trees.exit_cost[e]
             row = trees.dist[lay.exit_t[e]]
             for c in range(n):
-                if row[c] + x < trees.to_go[c, d]:
-                    trees.to_go[c, d] = row[c] + x
+                trees.to_go[c, d] = min(trees.to_go[c, d], row[c] + x)
 
 
 @njit(**FLAT)
