@@ -316,7 +316,7 @@ class FlowSolver:
 
     def _start(self, origin_price: Floats) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
-        v.pair[:] = self.problem.pair_pieces.sum(axis=1)
+        v.pair[:] = self.problem.totals()
         v.penalty[:] = self.problem.class_penalty
         pairs.find_cut_off(lay, self.trees, CLOSED, self.cut_off)
         v.pair[self.cut_off] = 0.0
@@ -422,7 +422,7 @@ class FlowSolver:
         assert state.best is not None
         leg_flow, unserved = state.best
         unserved = unserved.copy()
-        unserved[self.cut_off] = self.problem.pair_pieces.sum(axis=1)[self.cut_off]
+        unserved[self.cut_off] = self.problem.totals()[self.cut_off]
         price = np.append(state.best_price, 0.0)
         n_limits = len(self.problem.limits)
         return FlowResult(
@@ -441,20 +441,11 @@ class FlowSolver:
 
 
 def _volumes(problem: FlowProblem, lay: Layout) -> Volumes:
-    pieces = problem.pair_pieces
-    total = pieces.sum(axis=1)
-    if pieces.shape[1] == 1:
-        steps = np.ones((1, 1), np.float32)
-    else:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            steps = np.cumsum(pieces, axis=1) / total[:, None]
-        steps = np.nan_to_num(steps, nan=1.0).astype(np.float32)
-        steps[:, -1] = 1.0
     return Volumes(
-        pair=total.astype(np.float32),
+        pair=problem.totals().copy(),
         entry=np.zeros(lay.n_options, np.float32),
         exit=np.zeros((len(lay.core_site), lay.n_split), np.float32),
-        steps=steps,
+        steps=problem.class_steps(),
         penalty=np.asarray(problem.class_penalty, np.float64).copy(),
     )
 

@@ -28,12 +28,15 @@ class FlowProblem:
     transit : array of bool, (sites,)
     pair_from, pair_to : array of int32, (pairs,)
         Sorted by from, then to; from and to differ; no pair twice.
-    pair_pieces : array of float, (pairs, classes)
-        Pieces a day by service class, the highest class first.
+    pair_pieces : array of float, (pairs, classes) or (pairs, 1)
+        Pieces a day by service class, the highest class first; or the total, which
+        ``class_share`` splits alike for every pair.
     class_penalty : array of float64, (classes,)
         Cost of one piece unserved, not increasing with the class.
     limits : tuple of (array of int, float)
         Legs that share one capacity (pieces a day): entry into a controlled area.
+    class_share : array of float64, (classes,), optional
+        Split of ``pair_pieces`` over the classes where it has one column; sums to 1.
     """
 
     n_sites: int
@@ -48,3 +51,31 @@ class FlowProblem:
     pair_pieces: NDArray[np.floating]
     class_penalty: NDArray[np.float64]
     limits: tuple[tuple[NDArray[np.int32], float], ...] = ()
+    class_share: NDArray[np.float64] | None = None
+
+    def totals(self) -> NDArray[np.float32]:
+        """Pieces a day of each pair, all classes together."""
+        if self.pair_pieces.shape[1] == 1:
+            return self.pair_pieces[:, 0].astype(np.float32, copy=False)
+        return self.pair_pieces.sum(axis=1).astype(np.float32)
+
+    def class_steps(self) -> NDArray[np.float32]:
+        """Cumulated share of the classes in each pair, (pairs, classes), or one row for all."""
+        if self.pair_pieces.shape[1] == 1:
+            share = np.ones(1) if self.class_share is None else self.class_share
+            steps = np.cumsum(share)[None, :]
+        else:
+            total = np.maximum(self.pair_pieces.sum(axis=1), 1e-30)
+            steps = np.cumsum(self.pair_pieces, axis=1) / total[:, None]
+        steps = steps.astype(np.float32)
+        steps[:, -1] = 1.0
+        return steps
+
+    def unserved_by_class(self, unserved: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Split what each pair lacks over the classes, the lowest first, (pairs, classes)."""
+        steps = self.class_steps().astype(np.float64)
+        total = self.totals().astype(np.float64)
+        served = np.maximum(0.0, total - unserved)
+        upto = steps * total[:, None]
+        below = np.concatenate([np.zeros((len(upto), 1)), upto[:, :-1]], axis=1)
+        return np.clip(upto - np.maximum(below, served[:, None]), 0.0, None)

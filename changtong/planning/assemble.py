@@ -1,0 +1,215 @@
+"""From a network and what outages do to it, to the arrays the solvers take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from changtong.errors import InputError, Problem, UsageError
+from changtong.network.model import Network
+from changtong.outages import Effect
+from changtong.planning.problem import FlowProblem
+
+Floats = NDArray[np.float64]
+
+OBJECTIVES = ("unserved", "late", "cost", "carbon", "changed_legs", "max_load")
+TIE = 1e-3
+"""Weight of an objective against the one before it: it decides between equals."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """A flow problem with what is needed to read its answer.
+
+    Attributes
+    ----------
+    problem : FlowProblem
+        Leg costs are in CNY a piece, weighed by the user's order of objectives, and lowered
+        by ``far`` on the legs into and out of remote leaf sites.
+    local : array, (sites,)
+        Pieces a day whose first and last site are the same: they take no leg.
+    far : array, (sites,)
+        Cost every piece to or from a remote leaf bears whichever leg it takes, CNY a piece.
+        The penalty of such a piece is higher by as much.
+    classes : polars.DataFrame
+        Service classes by rank.
+    leg_h, site_h : array
+        Hours of each leg and of handling at each site, extra hours included.
+    """
+
+    problem: FlowProblem
+    local: Floats
+    far: Floats
+    classes: pl.DataFrame
+    leg_h: Floats
+    site_h: Floats
+
+
+def _column(frame: pl.DataFrame, name: str, default: float) -> Floats:
+    if name not in frame.columns:
+        return np.full(frame.height, default)
+    return frame[name].cast(pl.Float64).fill_null(default).to_numpy().astype(np.float64)
+
+
+def site_capacity(network: Network) -> Floats:
+    """Return pieces a day each site can sort; infinite where not stated."""
+    per_hour = _column(network.sites, "sort_pieces_per_h", np.inf)
+    return per_hour * _column(network.sites, "sort_hours_per_day", 20.0)
+
+
+def pass_through(network: Network) -> NDArray[np.bool_]:
+    """Return which sites pieces of others may pass."""
+    sites = network.sites
+    by_kind = np.ones(sites.height, bool)
+    if "kind" in sites.columns:
+        by_kind = ~sites["kind"].cast(pl.String).is_in(["village", "outlet", "customer"]).fill_null(False).to_numpy()
+    if "transit" not in sites.columns:
+        return by_kind
+    return np.where(
+        sites["transit"].is_null().to_numpy(), by_kind, sites["transit"].fill_null(True).to_numpy()
+    ).astype(bool)
+
+
+def class_table(network: Network) -> pl.DataFrame:
+    """Return the service classes by rank; one class ``ordinary`` where there is no table."""
+    table = network.service_classes
+    if table.height == 0:
+        table = pl.DataFrame({"service_class": ["ordinary"], "rank": [1]})
+    defaults = {"name": pl.String, "name_zh": pl.String, "promise_h": pl.Float64, "share": pl.Float64}
+    for column, kind in defaults.items():
+        if column not in table.columns:
+            table = table.with_columns(pl.lit(None, kind).alias(column))
+    table = table.sort("rank")
+    if table["share"].null_count() == table.height:
+        share = [0.0] * (table.height - 1) + [1.0]
+        table = table.with_columns(pl.Series("share", share))
+    return table.with_columns(pl.col("share").fill_null(0.0))
+
+
+def _pairs(network: Network, classes: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.floating], Floats | None]:
+    """Return sorted pair keys (from * sites + to), pieces, and the common class shares."""
+    demand = network.demand
+    n = network.sites.height
+    key = demand["from_site"].to_physical().to_numpy().astype(np.int64) * n
+    key += demand["to_site"].to_physical().to_numpy()
+    pieces = demand["pieces_per_day"].to_numpy()
+    share = classes["share"].to_numpy().astype(np.float64)
+    plain = "service_class" not in demand.columns or demand["service_class"].null_count() == demand.height
+    if plain and (len(key) < 2 or np.all(key[1:] > key[:-1])):
+        return key, pieces[:, None], share / share.sum()
+    keys, inverse = np.unique(key, return_inverse=True)
+    if plain:
+        return keys, np.bincount(inverse, pieces, len(keys))[:, None], share / share.sum()
+    names = classes["service_class"].cast(pl.String).to_list()
+    known = demand["service_class"].cast(pl.String)
+    rank = known.replace_strict({name: k for k, name in enumerate(names)}, default=-1, return_dtype=pl.Int64)
+    if (rank == -1).any() and known.filter(rank == -1).drop_nulls().len():
+        wrong = known.filter(rank == -1).drop_nulls().unique().to_list()
+        raise InputError(
+            [Problem("unknown-class", f"{w!r} is not a service class.", "demand", expected=", ".join(names)) for w in wrong]
+        )
+    table = np.zeros((len(keys), len(names)))
+    code = rank.fill_null(-1).to_numpy()
+    given = code >= 0
+    np.add.at(table, (inverse[given], code[given]), pieces[given])
+    if not given.all():
+        table += np.bincount(inverse[~given], pieces[~given], len(keys))[:, None] * (share / share.sum())
+    return keys, table, None
+
+
+def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], hour_cny: float) -> Floats:
+    """Return what a piece on each leg weighs, in CNY, by the order of the objectives.
+
+    The first of cost and carbon counts whole; the other breaks ties. Legs out of use today
+    weigh more the earlier ``changed_legs`` stands; hours weigh ``hour_cny`` where ``late``
+    stands before the first of cost and carbon, and break ties after it.
+    """
+    unknown = [name for name in objectives if name not in OBJECTIVES]
+    if unknown:
+        raise UsageError(f"Unknown objective {unknown[0]!r}; known: {', '.join(OBJECTIVES)}.")
+    legs = network.legs
+    cost = _column(legs, "cost_cny_per_piece", 0.0)
+    carbon = _column(legs, "kgco2e_per_piece", 0.0)
+    hours = _column(legs, "travel_h", 0.0) + effect.leg_extra_h
+    place = {name: k for k, name in enumerate(objectives)}
+    last = len(objectives)
+    carbon_first = place.get("carbon", last) < place.get("cost", last)
+    scale = cost.sum() / carbon.sum() if carbon.sum() > 0 and cost.sum() > 0 else 1.0
+    weight = carbon * scale + TIE * cost if carbon_first else cost + TIE * scale * carbon
+    main = min(place.get("carbon", last), place.get("cost", last))
+    weight = weight + hours * (hour_cny if place.get("late", last) < main else TIE * hour_cny)
+    if "changed_legs" in place and "flow_pieces_per_day" in legs.columns:
+        unused = _column(legs, "flow_pieces_per_day", 0.0) <= 0.0
+        mean = float(weight[~unused].mean()) if (~unused).any() else 1.0
+        weight = weight + unused * mean * (1.0 if place["changed_legs"] < main else 10 * TIE)
+    return np.maximum(weight, 0.0)
+
+
+def _far(problem_tail: NDArray[np.int32], head: NDArray[np.int32], cost: Floats, transit: NDArray[np.bool_]) -> Floats:
+    """Cost above the common of reaching each remote leaf, by its cheapest leg."""
+    n = len(transit)
+    far = np.zeros(n)
+    if not len(cost):
+        return far
+    usual = 4.0 * float(np.median(cost))
+    for ends in (problem_tail, head):
+        low = np.full(n, np.inf)
+        np.minimum.at(low, ends, cost)
+        far = np.maximum(far, np.where(~transit & np.isfinite(low), low - usual, 0.0))
+    return np.where(far > usual, far, 0.0)
+
+
+def assemble(
+    network: Network, effect: Effect, *, objectives: tuple[str, ...], hour_cny: float, unserved_cny: float | None
+) -> Question:
+    """Build the flow problem of a network under outages.
+
+    ``unserved_cny`` is the penalty of one piece of the lowest class left unserved; by
+    default ten times the mean cost of a leg times the usual number of legs. Each higher
+    class weighs ten times the one below.
+    """
+    n = network.sites.height
+    classes = class_table(network)
+    keys, pieces, share = _pairs(network, classes)
+    origin, dest = (keys // n).astype(np.int32), (keys % n).astype(np.int32)
+    total = pieces.sum(axis=1) if pieces.shape[1] > 1 else pieces[:, 0]
+    stays = origin == dest
+    local = np.bincount(origin[stays], total[stays], minlength=n).astype(np.float64)
+    tail = network.legs["from_site"].to_physical().to_numpy().astype(np.int32)
+    head = network.legs["to_site"].to_physical().to_numpy().astype(np.int32)
+    transit = pass_through(network)
+    weight = leg_weights(network, effect, objectives, hour_cny)
+    far = _far(tail, head, weight, transit)
+    weight = np.maximum(0.0, weight - far[tail] - far[head])
+    leg_capacity = _column(network.legs, "capacity_pieces_per_day", np.inf) * _share(effect.leg_share)
+    sites = site_capacity(network) * _share(effect.site_share)
+    room = np.where(effect.site_share > 0.0, np.maximum(sites - local, 1e-6), 0.0)
+    usual = float(np.median(weight)) if len(weight) else 1.0
+    base = unserved_cny if unserved_cny is not None else 15.0 * max(usual, 1e-6)
+    moves = ~stays & (total > 0)
+    problem = FlowProblem(
+        n_sites=n,
+        leg_tail=tail,
+        leg_head=head,
+        leg_cost=weight,
+        leg_capacity=np.nan_to_num(leg_capacity, nan=0.0, posinf=np.inf),
+        site_capacity=np.nan_to_num(room, nan=0.0, posinf=np.inf),
+        transit=transit,
+        pair_from=origin[moves],
+        pair_to=dest[moves],
+        pair_pieces=pieces[moves],
+        class_penalty=base * 10.0 ** np.arange(classes.height - 1, -1, -1),
+        limits=tuple((limit.leg_rows, limit.pieces_per_day) for limit in effect.entry_limits),
+        class_share=share,
+    )
+    leg_h = _column(network.legs, "travel_h", 0.0) + effect.leg_extra_h
+    site_h = _column(network.sites, "handling_h", 0.0) + effect.site_extra_h
+    return Question(problem, local, far, classes, leg_h, site_h)
+
+
+def _share(share: Floats) -> Floats:
+    """Shares, with closed as 0 even of an infinite capacity."""
+    return np.where(share > 0.0, share, np.nan)
