@@ -1,0 +1,413 @@
+"""Tables of any types to the typed, keyed and filled tables of a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from changtong._tables import (
+    NETWORK_TABLES,
+    Attribute,
+    Table,
+    default_expression,
+    empty_table,
+    network_tables,
+)
+from changtong.errors import Problem
+from changtong.network.cells import KnownIds, Place, typed_column
+from changtong.network.findings import Findings, NearestNames, rows_where
+
+NEEDED_TABLES = ("sites", "legs")
+DUPLICATE_CODES = {
+    "sites": "duplicate-site",
+    "legs": "duplicate-leg",
+    "demand": "duplicate-demand",
+    "service_classes": "duplicate-class",
+    "sort_plan": "duplicate-sort-plan",
+    "areas": "duplicate-area",
+}
+SHARE_TOLERANCE = 1e-6
+MAX_KEY_MARKS = 400_000_000
+"""Keys marked one byte each when duplicates are looked for; above it the keys are sorted."""
+
+ONE_CLASS = {
+    "service_class": ["ordinary"],
+    "rank": [1],
+    "name": ["Ordinary pieces"],
+    "name_zh": ["普通邮件快件"],
+    "promise_h": [None],
+    "share": [1.0],
+}
+
+
+@dataclass
+class Assembly:
+    """Tables under assembly.
+
+    Attributes
+    ----------
+    files : mapping
+        Table name -> the file name shown in problems.
+    findings : Findings
+    tables : dict
+        Typed tables; rows without a usable key are left out.
+    rows : dict
+        Table name -> original row numbers (from 0), where rows were left out.
+    given : dict
+        Table name -> columns it came with.
+    """
+
+    files: Mapping[str, str]
+    findings: Findings
+    tables: dict[str, pl.DataFrame] = field(default_factory=dict)
+    rows: dict[str, np.ndarray] = field(default_factory=dict)
+    given: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def file(self, table: str) -> str:
+        """Return the file name of a table for problems."""
+        return self.files.get(table, table)
+
+    def row(self, table: str, index: int) -> int:
+        """Return the row number, from 1, in the file of a row of the typed table."""
+        return int(self.rows[table][index] if table in self.rows else index) + 1
+
+
+def assemble_tables(
+    tables: Mapping[str, pl.DataFrame], findings: Findings, *, files: Mapping[str, str] | None = None
+) -> Assembly:
+    """Type, check and fill the tables of a network.
+
+    Parameters
+    ----------
+    tables : mapping
+        Table name -> frame; ids and numbers may be of any type that can be read.
+    findings : Findings
+        Gets every problem. With an error among them the tables are only good for more checks.
+    files : mapping, optional
+        Table name -> file name for problems.
+
+    Returns
+    -------
+    Assembly
+        All tables of ``NETWORK_TABLES`` but absent ``sort_plan`` and ``areas``.
+    """
+    made = Assembly(files or {}, findings)
+    _check_names(tables, made)
+    sites = _site_table(tables.get("sites"), made)
+    classes = _class_table(tables.get("service_classes"), made)
+    known = {
+        "sites": KnownIds(sites["site_id"].to_list(), "site"),
+        "service_classes": KnownIds(classes["service_class"].to_list(), "class"),
+    }
+    made.tables["sites"] = sites.with_columns(pl.col("site_id").cast(known["sites"].enum))
+    made.tables["service_classes"] = classes
+    for name in NETWORK_TABLES:
+        if name not in made.tables and (name in tables or name not in ("sort_plan", "areas")):
+            frame = tables.get(name)
+            if frame is None:
+                frame = empty_table(name)
+            made.tables[name] = _typed_table(frame, network_tables()[name], made, known)
+            _leave_out_keyless(name, made)
+    fills = [_fill(name, made) for name in NETWORK_TABLES if name in made.tables and name != "provenance"]
+    _note_fills([row for rows in fills for row in rows], made)
+    for name in ("legs", "demand", "sort_plan", "areas"):
+        if name in made.tables:
+            _check_duplicates(name, made)
+    _check_loops(made)
+    return made
+
+
+def _check_names(tables: Mapping[str, pl.DataFrame], made: Assembly) -> None:
+    nearest = NearestNames(NETWORK_TABLES)
+    for name in tables:
+        if name not in NETWORK_TABLES:
+            made.findings.add(
+                Problem(
+                    "unknown-table",
+                    f'no table is named "{name}".',
+                    made.file(name),
+                    expected="one of " + ", ".join(NETWORK_TABLES),
+                    hint=nearest.hint(name),
+                )
+            )
+    for name in NEEDED_TABLES:
+        if name not in tables:
+            expected = f"a table {name} (it may have no rows)" if name != "sites" else "a table sites"
+            made.findings.add(
+                Problem("missing-table", "the table is missing.", made.file(name), expected=expected)
+            )
+
+
+def _site_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
+    if frame is None:
+        return empty_table("sites")
+    frame = _without_swapped(_tidy_names(frame, made, "sites"), made)
+    made.tables["sites"] = _typed_table(frame, network_tables()["sites"], made, {})
+    if frame.height == 0:
+        made.findings.add(
+            Problem("empty-table", "the table has no rows.", made.file("sites"), expected="at least one site")
+        )
+    _leave_out_keyless("sites", made)
+    _check_duplicates("sites", made)
+    return made.tables.pop("sites")
+
+
+def _without_swapped(frame: pl.DataFrame, made: Assembly) -> pl.DataFrame:
+    """Report positions whose latitude can only be a longitude, and empty them."""
+    if "lon" not in frame.columns or "lat" not in frame.columns:
+        return frame
+    text = pl.col("lon", "lat").cast(pl.String, strict=False).str.strip_chars()
+    lon, lat = frame.select(text.cast(pl.Float64, strict=False)).get_columns()
+    swapped = (lat.abs() > 90) & (lat.abs() <= 180) & (lon.abs() <= 90)
+    made.findings.add_rows(
+        rows_where(swapped),
+        lambda row: Place(made.file("sites"), "lat").problem(
+            "swapped-coordinates",
+            f"lon {lon[row]:.10g}, lat {lat[row]:.10g} cannot be a position.",
+            row,
+            expected="lon −180 … 180, lat −90 … 90",
+            hint="Longitude and latitude seem to be swapped.",
+        ),
+    )
+    if not swapped.any():
+        return frame
+    keep = ~swapped.fill_null(False)
+    return frame.with_columns(pl.when(keep).then(pl.col("lon", "lat")))
+
+
+def _class_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
+    if frame is None or frame.height == 0:
+        made.given["service_classes"] = tuple(frame.columns) if frame is not None else ()
+        schema = network_tables()["service_classes"].schema()
+        return pl.DataFrame(ONE_CLASS, schema=schema)
+    made.tables["service_classes"] = _typed_table(frame, network_tables()["service_classes"], made, {})
+    _leave_out_keyless("service_classes", made)
+    _check_duplicates("service_classes", made)
+    classes = made.tables.pop("service_classes")
+    place = Place(made.file("service_classes"), "rank")
+    again = classes["rank"].is_not_null() & ~classes["rank"].is_first_distinct()
+    made.findings.add_rows(
+        rows_where(again),
+        lambda row: place.problem(
+            "duplicate-rank",
+            f"rank {classes['rank'][row]} is there already.",
+            made.row("service_classes", row) - 1,
+            expected="each rank once",
+        ),
+    )
+    given = classes["share"].drop_nulls()
+    if len(given) == 0:
+        last = classes["rank"] == classes["rank"].max()
+        return classes.with_columns(share=last.fill_null(False).cast(pl.Float64))
+    if abs(float(given.sum()) - 1) > SHARE_TOLERANCE:
+        message = f"the shares add up to {float(given.sum()):.10g}."
+        made.findings.add(
+            Problem("shares-sum", message, made.file("service_classes"), None, "share", expected="a sum of 1")
+        )
+    return classes.with_columns(pl.col("share").fill_null(0.0))
+
+
+def _tidy_names(frame: pl.DataFrame, made: Assembly, table: str) -> pl.DataFrame:
+    """Trim column names (spaces, byte order mark)."""
+    trimmed = {name: name.strip("\ufeff \t\u3000") for name in frame.columns}
+    changed = {old: new for old, new in trimmed.items() if old != new and new not in frame.columns}
+    for old, new in changed.items():
+        message = f'spaces around the column name "{old}" were left out.'
+        made.findings.add(Problem("spaces-trimmed", message, made.file(table), 0, new, severity="warning"))
+    return frame.rename(changed)
+
+
+def _typed_table(
+    frame: pl.DataFrame, table: Table, made: Assembly, known: Mapping[str, KnownIds]
+) -> pl.DataFrame:
+    """Return the frame with every column of the table, typed, and further ones after them."""
+    frame = _tidy_names(frame, made, table.name)
+    made.given[table.name] = tuple(frame.columns)
+    meant = _check_columns(frame, table, made)
+    columns: list[pl.Series] = []
+    for attribute in table.attributes:
+        place = Place(made.file(table.name), attribute.name)
+        ids = known.get(attribute.foreign_key.split(".")[0])
+        source = attribute.name if attribute.name in frame.columns else meant.get(attribute.name)
+        if source is None:
+            dtype = ids.enum if ids else attribute.dtype
+            columns.append(pl.Series(attribute.name, [None], dtype).new_from_index(0, frame.height))
+            continue
+        typed = typed_column(frame[source], attribute, place, made.findings, ids)
+        if typed.dtype == pl.Float32 and (table.name, attribute.name) != ("demand", "pieces_per_day"):
+            typed = typed.cast(pl.Float64)
+        columns.append(typed)
+    for name in frame.columns:
+        if name not in table and name not in meant.values():
+            columns.append(_further_column(frame[name], Place(made.file(table.name), name), made.findings))
+    return pl.DataFrame(columns)
+
+
+def _check_columns(frame: pl.DataFrame, table: Table, made: Assembly) -> dict[str, str]:
+    """Report missing and unknown columns; return required ones with the columns probably meant."""
+    unknown = [name for name in frame.columns if name not in table]
+    file, meant = made.file(table.name), {}
+    absent = [name for name in table.required if name not in frame.columns]
+    if absent and frame.width == 0 and frame.height == 0:
+        absent = []  # no table at all is another problem
+    for name in absent:
+        hint = NearestNames(unknown).hint(name)
+        if hint:
+            meant[name] = hint.split('"')[1]
+            unknown.remove(meant[name])
+            hint = f'The column "{meant[name]}" seems to be meant: name it {name}.'
+        seen = ", ".join(frame.columns) or "none"
+        problem = Problem(
+            "missing-column", f"no column {name}; there is {seen}.", file, 0, name, expected=name, hint=hint
+        )
+        made.findings.add(problem)
+    nearest = NearestNames(name for name in table.columns if name not in frame.columns)
+    for name in unknown:
+        problem = Problem(
+            "unknown-column",
+            f'the column "{name}" is kept but not used.',
+            file,
+            0,
+            name,
+            hint=nearest.hint(name),
+            severity="warning",
+        )
+        made.findings.add(problem)
+    return meant
+
+
+def _further_column(column: pl.Series, place: Place, findings: Findings) -> pl.Series:
+    """Keep a column the table does not know, in one of the types a folder can hold."""
+    dtype = column.dtype
+    if dtype in (pl.Boolean, pl.Date, pl.Int64, pl.Float64):
+        return column
+    if dtype == pl.String:
+        trimmed = column.str.strip_chars()
+        return pl.select(pl.when(trimmed != "").then(trimmed).alias(column.name)).to_series()
+    if dtype == pl.Null or isinstance(dtype, pl.Enum | pl.Categorical):
+        return _further_column(column.cast(pl.String), place, findings)
+    if dtype.is_integer():
+        wide = column.cast(pl.Int64, strict=False)
+        return wide if wide.null_count() == column.null_count() else column.cast(pl.Float64)
+    if dtype.is_numeric():
+        return column.cast(pl.Float64)
+    expected = "text, numbers, true/false or dates"
+    message = f"cells are {dtype}, which a folder cannot hold."
+    findings.add(place.problem("wrong-type", message, expected=expected))
+    return pl.Series(column.name, [None] * len(column), pl.String)
+
+
+def _leave_out_keyless(name: str, made: Assembly) -> None:
+    """Leave out rows whose required cells are missing or wrong (each is reported already)."""
+    frame = made.tables[name]
+    needed = [column for column in network_tables()[name].required if column in frame.columns]
+    if not any(frame[column].null_count() for column in needed):
+        return
+    whole = frame.select(pl.all_horizontal(pl.col(needed).is_not_null())).to_series()
+    _keep(name, whole, made)
+
+
+def _keep(name: str, mask: pl.Series, made: Assembly) -> None:
+    kept = np.flatnonzero(mask.to_numpy())
+    made.rows[name] = made.rows[name][kept] if name in made.rows else kept
+    made.tables[name] = made.tables[name].filter(mask)
+
+
+def _check_duplicates(name: str, made: Assembly) -> None:
+    frame, key = made.tables[name], list(network_tables()[name].primary_key)
+    if frame.height < 2 or _keys_differ(frame, key):
+        return
+    first = frame.select(pl.struct(key).is_first_distinct()).to_series()
+    where = frame.with_row_index("first_row").group_by(key).agg(pl.col("first_row").min())
+    again = frame.with_row_index("row").filter(~first).join(where, on=key, how="left", nulls_equal=True)
+    earlier = dict(zip(again["row"].to_list()[:1000], again["first_row"].to_list()[:1000], strict=True))
+    place = Place(made.file(name), key[0])
+
+    def make(row: int) -> Problem:
+        shown = ", ".join("(none)" if value is None else str(value) for value in frame.select(key).row(row))
+        message = f"{shown} is in row {made.row(name, earlier[row])} already."
+        expected = f"one row for each {', '.join(key)}"
+        return place.problem(DUPLICATE_CODES[name], message, made.row(name, row) - 1, expected=expected)
+
+    made.findings.add_rows(sorted(again["row"].to_list()), make)
+    _keep(name, first, made)
+
+
+def _keys_differ(frame: pl.DataFrame, key: list[str]) -> bool:
+    """Tell whether all keys differ, fast where the key columns are Enums."""
+    size, number = 1, np.zeros(0, np.int64)
+    for column in key:
+        dtype = frame[column].dtype
+        if not isinstance(dtype, pl.Enum):
+            return bool(frame.select(pl.struct(key).n_unique()).item() == frame.height)
+        count = len(dtype.categories) + 1
+        part = frame[column].to_physical().cast(pl.Int64)
+        part = part.fill_null(count - 1) if part.null_count() else part
+        number = part.to_numpy() if size == 1 else number * count + part.to_numpy()
+        size *= count
+    if bool(np.all(number[1:] > number[:-1])):
+        return True
+    if size <= MAX_KEY_MARKS:
+        seen = np.zeros(size, bool)
+        seen[number] = True
+        return int(np.count_nonzero(seen)) == len(number)
+    number = np.sort(number)
+    return not bool(np.any(number[1:] == number[:-1]))
+
+
+def _fill(name: str, made: Assembly) -> list[dict[str, str]]:
+    """Fill empty cells that have a default; return the provenance rows that say so."""
+    notes: list[dict[str, str]] = []
+    for attribute in network_tables()[name].attributes:
+        value, frame = default_expression(attribute), made.tables[name]
+        empty = frame[attribute.name].null_count()
+        if value is None or not empty:
+            continue
+        made.tables[name] = frame.with_columns(pl.col(attribute.name).fill_null(value))
+        notes.append(_fill_note(name, attribute, empty, frame.height))
+    return notes
+
+
+def _fill_note(name: str, attribute: Attribute, empty: int, height: int) -> dict[str, str]:
+    kind, _, why = attribute.default_provenance.partition(": ")
+    rule = attribute.default if "=" not in attribute.default else "by kind"
+    return {
+        "table": name,
+        "column": attribute.name,
+        "kind": kind,
+        "source": f"default of the table: {rule}",
+        "note": f"{empty} of {height} rows were empty; {why}",
+    }
+
+
+def _note_fills(notes: list[dict[str, str]], made: Assembly) -> None:
+    if not notes:
+        return
+    frame = made.tables["provenance"]
+    added = pl.DataFrame(notes, schema=network_tables()["provenance"].schema())
+    made.tables["provenance"] = pl.concat([frame, added], how="diagonal").unique(maintain_order=True)
+
+
+def _check_loops(made: Assembly) -> None:
+    for name, one, other, code in (
+        ("legs", "from_site", "to_site", "self-loop"),
+        ("areas", "site", "stand_in", "self-loop"),
+    ):
+        if name not in made.tables:
+            continue
+        frame, place = made.tables[name], Place(made.file(name), other)
+        same = frame[one] == frame[other]
+        made.findings.add_rows(
+            rows_where(same),
+            lambda row, name=name, one=one, other=other, frame=frame, place=place, code=code: place.problem(  # type: ignore[misc]
+                code,
+                f"{one} and {other} are both {frame[one][row]}.",
+                made.row(name, row) - 1,
+                expected="two different sites",
+            ),
+        )
+        if same.any():
+            _keep(name, ~same, made)
