@@ -20,6 +20,7 @@ from changtong.network.reference_flow import Assignment, CoreWays, assign, core_
 from changtong.network.reference_hours import handling_hours
 from changtong.network.reference_legs import Links, leg_modes, make_links, rounded
 from changtong.network.reference_places import Floats, Places, assumption, lay_out_places, read_table
+from changtong.network.reference_plan import sort_plan_in_force
 
 GOLDEN = (5**0.5 - 1) / 2  # low-discrepancy steps: an even, repeatable spread
 SILVER = 2**0.5 - 1
@@ -49,26 +50,56 @@ def reference_network(*, level: str = "county", year: int = 2022, scale: float =
     UsageError
         An unknown level, a year without a published volume, or a scale not above 0.
     """
-    _check_options(level, year, scale)
-    places = lay_out_places(level)
-    demand = make_demand(places, year=year, scale=scale)
-    to_2022 = daily_pieces(year) / daily_pieces(2022) * scale
-    links, ways, flow = settle_costs(
-        places, demand, make_links(places, demand, level_factor=to_2022), to_2022
-    )
-    site_type = pl.Enum(places.frame["site_id"].to_list())
-    handling = handling_hours(places, demand, links, ways)
+    parts = build_parts(level=level, year=year, scale=scale)
     network = Network(
         name=f"China {year}, {level} level" + ("" if scale == 1 else f", x{scale:g}"),
-        sites=_sites_frame(places, demand, links, flow, handling),
-        legs=_legs_frame(places, demand, links, flow, site_type),
-        demand=demand_frame(demand, site_type),
+        **reference_tables(parts),
         service_classes=_service_classes(),
-        provenance=read_table("provenance"),
+        provenance=_provenance(parts.places),
     )
     if level == "city":
         network = network.with_tables(sort_plan=sort_plan_in_force(network))
     return network
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the network is made of, as arrays.
+
+    Attributes
+    ----------
+    places, demand, links, ways, flow : Places, PairDemand, Links, CoreWays, Assignment
+    handling : array of float, (sites,)
+        Hours of each visit.
+    """
+
+    places: Places
+    demand: PairDemand
+    links: Links
+    ways: CoreWays
+    flow: Assignment
+    handling: Floats
+
+
+def build_parts(*, level: str, year: int, scale: float) -> Parts:
+    """Build the parts of the network; see `reference_network` for options and errors."""
+    _check_options(level, year, scale)
+    places = lay_out_places(level)
+    demand = make_demand(places, year=year, scale=scale)
+    to_2022 = daily_pieces(year) / daily_pieces(2022) * scale
+    links = make_links(places, demand, level_factor=to_2022)
+    links, ways, flow = settle_costs(places, demand, links, to_2022)
+    return Parts(places, demand, links, ways, flow, handling_hours(places, demand, links, ways))
+
+
+def reference_tables(parts: Parts) -> dict[str, pl.DataFrame]:
+    """Return the tables sites, legs and demand."""
+    site_type = pl.Enum(parts.places.frame["site_id"].to_list())
+    return {
+        "sites": _sites_frame(parts),
+        "legs": _legs_frame(parts, site_type),
+        "demand": demand_frame(parts.demand, site_type),
+    }
 
 
 def _check_options(level: str, year: int, scale: float) -> None:
@@ -76,8 +107,8 @@ def _check_options(level: str, year: int, scale: float) -> None:
         raise UsageError(f"level {level!r} is unknown; it is one of {', '.join(LEVELS)}.")
     volumes = read_table("published").filter(pl.col("name") == "volume")
     if year not in volumes["year"].to_list():
-        known = f"{volumes['year'].min()} to {volumes['year'].max()}"
-        raise UsageError(f"no published volume for the year {year}; there is one for {known}.")
+        known = ", ".join(str(one) for one in volumes["year"])
+        raise UsageError(f"no published volume for the year {year}; there is one for each of {known}.")
     if not (scale > 0 and np.isfinite(scale)):
         raise UsageError(f"scale {scale!r} must be a number above 0.")
 
@@ -118,21 +149,21 @@ def settle_costs(
 def _spread(count: int, step: float, name: str) -> Floats:
     """Headroom of each row: evenly spread between the assumed lowest and highest."""
     low, high = assumption(f"{name}_low"), assumption(f"{name}_high")
-    return low + (high - low) * np.modf(np.arange(1, count + 1) * step)[0]
+    spread: Floats = low + (high - low) * np.modf(np.arange(1, count + 1) * step)[0]
+    return spread
 
 
 def _site_loads(places: Places, demand: PairDemand, links: Links, flow: Assignment) -> Floats:
     """Pieces a day each site sorts: those that begin there and those that arrive."""
-    loads = np.bincount(links.head, flow.leg_pieces, places.frame.height)
+    loads: Floats = np.bincount(links.head, flow.leg_pieces, places.frame.height).astype(float)
     loads[demand.origin] += demand.pieces.sum(axis=1, dtype=float)
     return loads
 
 
-def _sites_frame(
-    places: Places, demand: PairDemand, links: Links, flow: Assignment, handling: Floats
-) -> pl.DataFrame:
+def _sites_frame(parts: Parts) -> pl.DataFrame:
+    places = parts.places
     frame = places.frame.join(read_table("site_kinds"), on="kind", how="left", maintain_order="left")
-    loads = _site_loads(places, demand, links, flow)
+    loads = _site_loads(places, parts.demand, parts.links, parts.flow)
     hours = frame["sort_hours_per_day"].to_numpy().astype(float)
     step = frame["rate_step_pieces_per_h"].to_numpy().astype(float)
     rate = np.maximum(np.ceil(loads * _spread(len(loads), GOLDEN, "headroom") / hours / step), 1) * step
@@ -155,13 +186,12 @@ def _sites_frame(
         transit="transit",
         region="region",
         population="population",
-        handling_h=pl.Series(np.round(handling, 2)),
+        handling_h=pl.Series(np.round(parts.handling, 2)),
     )
 
 
-def _legs_frame(
-    places: Places, demand: PairDemand, links: Links, flow: Assignment, site_type: pl.Enum
-) -> pl.DataFrame:
+def _legs_frame(parts: Parts, site_type: pl.Enum) -> pl.DataFrame:
+    places, demand, links, flow = parts.places, parts.demand, parts.links, parts.flow
     least = flow.leg_pieces * _spread(len(links.tail), SILVER, "leg_headroom")
     n = len(demand.origin)
     moved = np.zeros((2, places.frame.height))
@@ -197,7 +227,18 @@ def _vehicles(links: Links, pieces: Floats) -> Floats:
     carries = dict(zip(table["leg_class"], table["vehicle_pieces"].cast(pl.Float64), strict=True))
     limits = (assumption("small_leg_pieces"), assumption("medium_leg_pieces"))
     sizes = np.array([carries["county_small"], carries["county_medium"], np.inf])
-    return np.minimum(sizes[np.searchsorted(limits, pieces)], links.vehicle)
+    carried: Floats = np.minimum(sizes[np.searchsorted(limits, pieces)], links.vehicle)
+    return carried
+
+
+def _provenance(places: Places) -> pl.DataFrame:
+    """Where each column's numbers come from, with the assumed values written out."""
+    values = dict(read_table("assumptions").select("name", "value").iter_rows())
+    left = places.left_out
+    values |= {"left_out": left.height, "left_out_people": float(left["population"].sum()) / 1e6}
+    frame = read_table("provenance").with_columns(pl.col("source", "note").fill_null(""))
+    notes = [note.format_map(values) for note in frame["note"]]
+    return frame.with_columns(note=pl.Series(notes))
 
 
 def _service_classes() -> pl.DataFrame:
@@ -228,69 +269,3 @@ def busiest_hub(network: Network) -> str:
     loads = both.group_by("site").agg(pl.col("pieces").sum())
     loads = loads.filter(pl.col("site").is_in(hubs.implode()))
     return str(loads.sort(["pieces", "site"], descending=[True, False])["site"][0])
-
-
-@dataclass(frozen=True)
-class _Graph:
-    tail: np.ndarray
-    head: np.ndarray
-    cost: np.ndarray
-    ways: CoreWays
-
-
-def sort_plan_in_force(network: Network) -> pl.DataFrame:
-    """Return the sort plan that puts every piece on its cheapest way.
-
-    Parameters
-    ----------
-    network : Network
-        Sites without ``transit`` must have legs with transit sites only.
-
-    Returns
-    -------
-    polars.DataFrame
-        site, destination, next_site: for every destination of a demand row, every other
-        site from which it can be reached. About 9 million rows at county level.
-    """
-    transit = network.sites["transit"].to_numpy()
-    tail = network.legs["from_site"].to_physical().to_numpy().astype(np.int64)
-    head = network.legs["to_site"].to_physical().to_numpy().astype(np.int64)
-    cost = network.legs["cost_cny_per_piece"].to_numpy()
-    graph = _Graph(tail, head, cost, core_ways(tail, head, cost, transit))
-    targets = np.unique(network.demand["to_site"].to_physical().to_numpy()).astype(np.int64)
-    after = _next_sites(graph, targets, len(transit))
-    site, column = np.nonzero(after >= 0)
-    order = np.lexsort((column, site))
-    site, column = site[order], column[order]
-
-    def name(rows: np.ndarray) -> pl.Series:
-        return pl.Series(rows.astype(np.uint32)).cat.to(network.site_type)
-
-    return pl.DataFrame(
-        {"site": name(site), "destination": name(targets[column]), "next_site": name(after[site, column])}
-    )
-
-
-def _next_sites(graph: _Graph, targets: np.ndarray, n_sites: int) -> np.ndarray:
-    """Row of the next site from each site to each target; -1 where none, (sites, targets)."""
-    ways, everyone = graph.ways, np.arange(n_sites)
-    exits = ends_of(targets, graph.head, graph.tail, graph.cost, ways)
-    entry = ends_of(everyone, graph.tail, graph.head, graph.cost, ways)
-    leaf = np.flatnonzero(ways.number < 0)
-    after = np.full((n_sites, len(targets)), -1, np.int32)
-    n_core = len(ways.site)
-    for column, target in enumerate(targets):
-        through = ways.cost[:, exits.core[column]] + exits.cost[column]
-        slot = through.argmin(axis=1)
-        least = through[np.arange(n_core), slot]
-        leave = exits.core[column][slot]
-        hop = ways.toward[leave, np.arange(n_core)]
-        hop = np.where(leave == np.arange(n_core), target, ways.site[hop])
-        after[ways.site, column] = np.where(np.isfinite(least), hop, -1)
-        begin = entry.cost[leaf] + least[entry.core[leaf]]
-        first = begin.argmin(axis=1)
-        reached = np.isfinite(begin[np.arange(len(leaf)), first])
-        step = ways.site[entry.core[leaf, first]]
-        after[leaf, column] = np.where(reached, step, -1)
-        after[target, column] = -1
-    return after

@@ -29,7 +29,7 @@ from changtong.network.reference_places import (
 )
 
 PIECES = 1e8  # published volumes are in units of 100 million pieces
-FIT_ROUNDS = 40
+FIT_ROUNDS = 20
 BLOCK_ROWS = 256
 
 
@@ -74,10 +74,11 @@ def origin_shares(places: Places, rows: Ints) -> Floats:
     codes = frame["city_code"].to_numpy()
     weight = frame["attraction"].to_numpy().astype(float)
     cities, number = np.unique(codes, return_inverse=True)
-    in_city = np.bincount(number, weight)
+    in_city: Floats = np.bincount(number, weight).astype(float)
     share = _city_shares(cities.tolist(), in_city)[number] * weight / in_city[number]
     _fix_yiwu(frame["admin_code"].to_numpy(), number, share)
-    return share / share.sum()
+    whole: Floats = share / share.sum()
+    return whole
 
 
 def _fix_yiwu(admin_code: NDArray[np.object_], number: Ints, share: Floats) -> None:
@@ -159,17 +160,20 @@ def make_demand(places: Places, *, year: int, scale: float) -> PairDemand:
     received = places.frame["attraction"].to_numpy()[origin].astype(float)
     received *= total * (1 - abroad_share) / received.sum()
     pieces = np.zeros((len(origin), len(origin) + len(exchange)), np.float32)
-    pieces[:, : len(origin)] = _decay(places, origin)
-    _fit(pieces[:, : len(origin)], sent * (1 - abroad_share), received, city, same_share * total)
+    decay = _decay(places, origin)
+    a, b = _fit(decay, sent * (1 - abroad_share), received, city, same_share * total)
+    for row in range(len(origin)):
+        pieces[row, : len(origin)] = decay[row] * a[row] * b
     nearest = np.argmin(places.road_km(origin[:, None], exchange[None, :]), axis=1)
     pieces[np.arange(len(origin)), len(origin) + nearest] = sent * abroad_share
     city = np.concatenate([city, np.full(len(exchange), -1)])
     return PairDemand(origin, np.concatenate([origin, exchange]), pieces, city)
 
 
-def _decay(places: Places, origin: Ints) -> NDArray[np.float32]:
+def _decay(places: Places, origin: Ints) -> Floats:
+    """How demand falls with the distance, (origins, origins)."""
     offset, exponent = assumption("decay_offset_km"), assumption("decay_exponent")
-    decay = np.empty((len(origin), len(origin)), np.float32)
+    decay = np.empty((len(origin), len(origin)))
     for first in range(0, len(origin), BLOCK_ROWS):
         block = origin[first : first + BLOCK_ROWS]
         km = places.road_km(block[:, None], origin[None, :])
@@ -177,21 +181,33 @@ def _decay(places: Places, origin: Ints) -> NDArray[np.float32]:
     return decay
 
 
-def _fit(matrix: NDArray[np.float32], sent: Floats, received: Floats, city: Ints, same_city: float) -> None:
-    """Scale ``matrix`` in place to its row sums, column sums and same-city sum."""
+def _fit(
+    matrix: Floats, sent: Floats, received: Floats, city: Ints, same_city: float
+) -> tuple[Floats, Floats]:
+    """Return row and column factors; same-city blocks of ``matrix`` are scaled in place.
+
+    Factors are rounded so that the last bits of a sum, which depend on the machine's
+    linear algebra, do not show.
+    """
     order = np.argsort(city, kind="stable")
     blocks = np.split(order, np.flatnonzero(np.diff(city[order])) + 1)
-    a, b = np.ones(len(sent), np.float32), np.ones(len(sent), np.float32)
+    a, b = np.ones(len(sent)), np.ones(len(sent))
     for _ in range(FIT_ROUNDS):
-        a = (sent / np.maximum(matrix @ b, 1e-30)).astype(np.float32)
-        b = (received / np.maximum(a @ matrix, 1e-30)).astype(np.float32)
+        a = sent / (matrix @ b)
+        b = received / (a @ matrix)
         inside = sum(float(a[rows] @ matrix[np.ix_(rows, rows)] @ b[rows]) for rows in blocks)
-        factor = np.float32((same_city / inside) ** 1.0)
+        factor = float(f"{same_city / inside:.9g}")
         for rows in blocks:
             matrix[np.ix_(rows, rows)] *= factor
-    a = (sent / np.maximum(matrix @ b, 1e-30)).astype(np.float32)
-    matrix *= a[:, None]
-    matrix *= b[None, :]
+    b = _shortened(b)
+    return _shortened(sent / (matrix @ b)), b
+
+
+def _shortened(values: Floats) -> Floats:
+    """Round to nine significant figures."""
+    step = 10.0 ** (np.floor(np.log10(values)) - 8)
+    short: Floats = np.round(values / step) * step
+    return short
 
 
 def demand_frame(demand: PairDemand, site_type: pl.Enum) -> pl.DataFrame:

@@ -147,7 +147,7 @@ def assign(demand: PairDemand, ways: CoreWays, entry: Ends, exits: Ends, n_legs:
     n_legs : int
     """
     n_core = len(ways.site)
-    to_core, slot = _enter(entry, ways)
+    to_core, slot = enter(entry, ways)
     leave = np.zeros((len(demand.origin), n_core))
     leg_pieces, lost = np.zeros(n_legs), 0.0
     for first in range(0, len(demand.destination), BLOCK_COLUMNS):
@@ -176,7 +176,7 @@ def assign(demand: PairDemand, ways: CoreWays, entry: Ends, exits: Ends, n_legs:
     return Assignment(leg_pieces, core_pieces, lost)
 
 
-def _enter(entry: Ends, ways: CoreWays) -> tuple[Floats, Ints]:
+def enter(entry: Ends, ways: CoreWays) -> tuple[Floats, Ints]:
     """Cheapest cost from each origin to each core site, and the entry slot it takes."""
     least = entry.cost[:, 0, None] + ways.cost[entry.core[:, 0]]
     slot = np.zeros(least.shape, np.int64)
@@ -187,10 +187,10 @@ def _enter(entry: Ends, ways: CoreWays) -> tuple[Floats, Ints]:
     return least, slot
 
 
-def choose_exit(to_core: Floats, exits: Ends, block: slice) -> tuple[Ints, Floats]:
+def choose_exit(to_core: Floats, exits: Ends, block: slice) -> tuple[NDArray[np.int8], Floats]:
     """Return the cheapest exit slot and the cost for each origin and a block of destinations."""
     least = to_core[:, exits.core[block, 0]] + exits.cost[block, 0]
-    best = np.zeros(least.shape, np.int8)
+    best: NDArray[np.int8] = np.zeros(least.shape, np.int8)
     for k in range(1, exits.core.shape[1]):
         if np.isinf(exits.cost[block, k]).all():
             break

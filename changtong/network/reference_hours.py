@@ -10,9 +10,10 @@ are assumed. Handling hours include the wait for the next departure.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from changtong.network.reference_demand import PairDemand
-from changtong.network.reference_flow import CoreWays, _enter, along_ways, choose_exit, ends_of
+from changtong.network.reference_flow import CoreWays, along_ways, choose_exit, ends_of, enter
 from changtong.network.reference_legs import Links
 from changtong.network.reference_places import Floats, Places, published, read_table
 
@@ -97,7 +98,7 @@ class PairSums:
     def __init__(self, demand: PairDemand, links: Links, ways: CoreWays, value: Floats) -> None:
         entry = ends_of(demand.origin, links.tail, links.head, links.cost, ways)
         self.exits = ends_of(demand.destination, links.head, links.tail, links.cost, ways)
-        self.to_core, slot = _enter(entry, ways)
+        self.to_core, slot = enter(entry, ways)
         padded = np.append(value, 0.0)
         row = np.arange(len(demand.origin))[:, None]
         core = np.arange(len(ways.site))[None, :]
@@ -105,8 +106,9 @@ class PairSums:
         self.before = padded[entry.leg[row, slot]] + between[entry.core[row, slot], core]
         self.after = padded[self.exits.leg]
 
-    def values(self, best: np.ndarray, block: slice) -> Floats:
+    def values(self, best: NDArray[np.int8], block: slice) -> Floats:
         """Return the sums for chosen exit slots of a block of destinations."""
         columns = np.arange(block.start, block.stop)[None, :]
         core = self.exits.core[columns, best]
-        return np.take_along_axis(self.before, core, axis=1) + self.after[columns, best]
+        sums: Floats = np.take_along_axis(self.before, core, axis=1) + self.after[columns, best]
+        return sums

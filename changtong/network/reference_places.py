@@ -54,8 +54,8 @@ class Places:
     frame : polars.DataFrame
         site_id, name, kind, lon, lat, admin_code, city_code (of a county unit: the city
         centre that serves it), province_code, region,
-        gate_side (see ``road_km``), population (persons, 2020 census; null for hubs and exchange offices), attraction
-        (persons weighted by how much they receive) and role.
+        gate_side (see ``road_km``), population (persons, 2020 census; null for hubs and
+        exchange offices), attraction (persons weighted by how much they receive), role.
     left_out : polars.DataFrame
         County units without a known position or a census count: admin_code, name, population.
     """
@@ -143,8 +143,9 @@ def _counties() -> pl.DataFrame:
 def _cities(counties: pl.DataFrame, level: str) -> pl.DataFrame:
     """City centres; county units governed by the province itself join the nearest centre."""
     frame = read_table("cities").sort("city_code")
-    located = counties.filter("located")
-    served = located.select("population", "attraction").with_columns(city_code=own_city(located, frame))
+    direct = ~pl.col("city_code").is_in(frame["city_code"].implode())
+    counted = counties.filter(pl.col("population").is_not_null() & (~direct | pl.col("located")))
+    served = counted.with_columns(own_city(counted, frame), attraction=pl.when("located").then("attraction"))
     total = served.group_by("city_code").agg(pl.col("population", "attraction").sum())
     frame = frame.with_columns(
         site_id=pl.col("city_code") + "C",
