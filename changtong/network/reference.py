@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from changtong.errors import NotFoundError, UsageError
-from changtong.network.model import Network
+from changtong.network.model import Network, build_network
 from changtong.network.reference_demand import PairDemand, daily_pieces, demand_frame, make_demand
 from changtong.network.reference_flow import Assignment, CoreWays, assign, core_ways, ends_of
 from changtong.network.reference_hours import handling_hours
@@ -51,14 +51,13 @@ def reference_network(*, level: str = "county", year: int = 2022, scale: float =
         An unknown level, a year without a published volume, or a scale not above 0.
     """
     parts = build_parts(level=level, year=year, scale=scale)
-    network = Network(
-        name=f"China {year}, {level} level" + ("" if scale == 1 else f", x{scale:g}"),
-        **reference_tables(parts),
-        service_classes=_service_classes(),
-        provenance=_provenance(parts.places),
-    )
+    tables = reference_tables(parts)
+    tables["service_classes"] = _service_classes()
+    tables["provenance"] = _provenance(parts.places)
+    name = f"China {year}, {level} level" + ("" if scale == 1 else f", x{scale:g}")
+    network = build_network(tables, name)
     if level == "city":
-        network = network.with_tables(sort_plan=sort_plan_in_force(network))
+        network = build_network(tables | {"sort_plan": sort_plan_in_force(network)}, name)
     return network
 
 

@@ -137,7 +137,11 @@ def _counties() -> pl.DataFrame:
     located = pl.when("located").then("attraction")
     grown = pl.col("attraction").sum().over("city_code") / located.sum().over("city_code")
     frame = frame.with_columns(attraction=pl.col("attraction") * grown)
-    return frame.join(_regions(), on="province_code", how="left").sort("admin_code")
+    cities = read_table("cities").select("city_code", city_name="name")
+    frame = frame.join(cities, on="city_code", how="left").join(_regions(), on="province_code", how="left")
+    shared = pl.col("name").is_duplicated() & pl.col("city_name").is_not_null()
+    named = pl.when(shared).then(pl.col("city_name") + pl.col("name")).otherwise("name")
+    return frame.with_columns(name=named).sort("admin_code")
 
 
 def _cities(counties: pl.DataFrame, level: str) -> pl.DataFrame:
