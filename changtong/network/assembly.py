@@ -56,15 +56,15 @@ class Assembly:
         Typed tables; rows without a usable key are left out.
     rows : dict
         Table name -> original row numbers (from 0), where rows were left out.
-    given : dict
-        Table name -> columns it came with.
+    filled : dict
+        (table, column) -> how many empty cells got the default.
     """
 
     files: Mapping[str, str]
     findings: Findings
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     rows: dict[str, np.ndarray] = field(default_factory=dict)
-    given: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    filled: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def file(self, table: str) -> str:
         """Return the file name of a table for problems."""
@@ -180,7 +180,6 @@ def _without_swapped(frame: pl.DataFrame, made: Assembly) -> pl.DataFrame:
 
 def _class_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
     if frame is None or frame.height == 0:
-        made.given["service_classes"] = tuple(frame.columns) if frame is not None else ()
         schema = network_tables()["service_classes"].schema()
         return pl.DataFrame(ONE_CLASS, schema=schema)
     made.tables["service_classes"] = _typed_table(frame, network_tables()["service_classes"], made, {})
@@ -225,9 +224,9 @@ def _typed_table(
 ) -> pl.DataFrame:
     """Return the frame with every column of the table, typed, and further ones after them."""
     frame = _tidy_names(frame, made, table.name)
-    made.given[table.name] = tuple(frame.columns)
     meant = _check_columns(frame, table, made)
     columns: list[pl.Series] = []
+    blank = _blank_rows(frame, Place(made.file(table.name), ""), made.findings)
     for attribute in table.attributes:
         place = Place(made.file(table.name), attribute.name)
         ids = known.get(attribute.foreign_key.split(".")[0])
@@ -236,7 +235,7 @@ def _typed_table(
             dtype = ids.enum if ids else attribute.dtype
             columns.append(pl.Series(attribute.name, [None], dtype).new_from_index(0, frame.height))
             continue
-        typed = typed_column(frame[source], attribute, place, made.findings, ids)
+        typed = typed_column(frame[source], attribute, place, made.findings, known=ids, blank=blank)
         if typed.dtype == pl.Float32 and (table.name, attribute.name) != ("demand", "pieces_per_day"):
             typed = typed.cast(pl.Float64)
         columns.append(typed)
@@ -244,6 +243,19 @@ def _typed_table(
         if name not in table and name not in meant.values():
             columns.append(_further_column(frame[name], Place(made.file(table.name), name), made.findings))
     return pl.DataFrame(columns)
+
+
+def _blank_rows(frame: pl.DataFrame, place: Place, findings: Findings) -> pl.Series | None:
+    """Report rows without any value, which spreadsheets like to add."""
+    if frame.width == 0 or not frame.to_series(0).null_count():
+        return None
+    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
+    rows = rows_where(blank)
+    if len(rows):
+        message = f"{len(rows)} rows without any value were left out."
+        row = int(rows[0]) + 1
+        findings.add(Problem("blank-row", message, place.file, row, severity="warning"), count=len(rows))
+    return blank
 
 
 def _check_columns(frame: pl.DataFrame, table: Table, made: Assembly) -> dict[str, str]:
@@ -367,6 +379,7 @@ def _fill(name: str, made: Assembly) -> list[dict[str, str]]:
         if value is None or not empty:
             continue
         made.tables[name] = frame.with_columns(pl.col(attribute.name).fill_null(value))
+        made.filled[name, attribute.name] = empty
         notes.append(_fill_note(name, attribute, empty, frame.height))
     return notes
 

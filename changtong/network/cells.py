@@ -225,7 +225,13 @@ def _as_boolean(column: pl.Series, place: Place, findings: Findings) -> pl.Serie
 
 
 def typed_column(
-    column: pl.Series, attribute: Attribute, place: Place, findings: Findings, known: KnownIds | None = None
+    column: pl.Series,
+    attribute: Attribute,
+    place: Place,
+    findings: Findings,
+    *,
+    known: KnownIds | None = None,
+    blank: pl.Series | None = None,
 ) -> pl.Series:
     """Return a column in the type its attribute asks for, every cell checked.
 
@@ -239,6 +245,8 @@ def typed_column(
         choices, an unknown id, or missing where required. Such cells become null.
     known : KnownIds, optional
         For a foreign key.
+    blank : polars.Series, optional
+        Rows without any value, which are not reported again.
     """
     if known is not None:
         typed = known.typed(column, place, findings)
@@ -252,15 +260,17 @@ def typed_column(
     else:
         typed = _among_choices(as_text(column, place, findings), attribute, place, findings)
     if attribute.required and typed.null_count():
-        _check_given(column, place, findings)
+        _check_given(column, place, findings, blank)
     return typed.alias(attribute.name)
 
 
-def _check_given(column: pl.Series, place: Place, findings: Findings) -> None:
+def _check_given(column: pl.Series, place: Place, findings: Findings, blank: pl.Series | None) -> None:
     """Report required cells that are empty (not those that were wrong and so became null)."""
     empty = column.is_null()
     if column.dtype == pl.String:
         empty = empty | (column.str.strip_chars() == "")
+    if blank is not None:
+        empty = empty & ~blank
     findings.add_rows(
         rows_where(empty),
         lambda row: place.problem("missing-value", "the cell is empty.", row, expected="a value in each row"),
