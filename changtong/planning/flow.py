@@ -18,7 +18,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning import pairs, settle, trees
+from changtong.planning import pairs, reading, settle, trees
 from changtong.planning.descent import (
     ARENA_USED,
     FULL,
@@ -105,6 +105,8 @@ class FlowResult:
     leg_price: Floats
     site_price: Floats
     limit_price: Floats
+    row_price: Floats = field(repr=False)
+    cut: Cut = field(repr=False)
 
     @property
     def gap_share(self) -> float:
@@ -126,6 +128,16 @@ MEMORY = 0.3
 Progress = Callable[[int, float, float, float], None]
 
 
+@dataclass(frozen=True)
+class Cut:
+    """A plan within every capacity, with the volumes it was cut from."""
+
+    leg_flow: Floats
+    unserved: NDArray[np.float32]
+    volumes: Volumes
+    pool: Pool
+
+
 @dataclass
 class _Search:
     """What one solve has so far."""
@@ -136,7 +148,7 @@ class _Search:
     lower: float = -np.inf
     best_price: Floats = field(default_factory=lambda: np.empty(0))
     upper: float = np.inf
-    best: tuple[Floats, NDArray[np.float32]] | None = None
+    best: Cut | None = None
     gap: float = 0.1
     rounds: int = 0
     next_cut: int = 0
@@ -145,7 +157,7 @@ class _Search:
         if value > self.lower:
             self.lower, self.best_price = value, price.copy()
 
-    def keep(self, cost: float, plan: tuple[Floats, NDArray[np.float32]]) -> None:
+    def keep(self, cost: float, plan: Cut) -> None:
         if cost < self.upper:
             self.upper, self.best = cost, plan
 
@@ -188,6 +200,8 @@ class FlowSolver:
         self.unserved = np.zeros(len(lay.pair_d), np.float32)
         self.cut_off = np.zeros(len(lay.pair_d), np.bool_)
         self.warm = False
+        self.curtailed = len(problem.class_penalty) - 1
+        """Highest class that may have to give way: no price need exceed its penalty."""
         widest = int(n + 4) * 4
         self._a, self._b = np.empty(widest, np.int32), np.empty(widest, np.int32)
         self._found = np.empty(len(lay.pair_d), np.int32)
@@ -314,6 +328,31 @@ class FlowSolver:
         value, chosen = self._scan(origin_price, tolerance)
         return value - float(price @ np.maximum(self.capacity, 0.0)), chosen
 
+    def cost_range(self) -> tuple[float, float]:
+        """Return the mean and the greatest cost of a piece on its cheapest way."""
+        self._price(np.zeros(len(self.capacity)))
+        self.volumes.pair[:] = self.problem.totals()
+        mean, most = reading.cost_range(self.lay, self.trees, self.volumes, CLOSED)
+        return float(mean), float(most)
+
+    def lateness(self, cut: Cut, leg_h: Floats, site_h: Floats, promise_h: Floats) -> Floats:
+        """Return pieces served, piece-hours and late pieces by class, (classes, 3)."""
+        lay = self.lay
+        with_head = leg_h + site_h[self.problem.leg_head]
+        hours = np.zeros(len(cut.pool.flow))
+        reading.path_hours(cut.pool, with_head, hours)
+        out = np.zeros((len(promise_h), 3))
+        origin_h = site_h[lay.origin_site]
+        reading.lateness(lay, cut.pool, cut.volumes, hours, with_head, origin_h, promise_h, out)
+        return out
+
+    def blockers(self, result: FlowResult) -> NDArray[np.int32]:
+        """Return the row that keeps each pair from being served in full, -1 where none does."""
+        self._price(np.zeros(len(self.capacity)))
+        out = np.full(len(self.lay.pair_d), -1, np.int32)
+        reading.blockers(self.lay, self.trees, result.row_price, result.unserved, 1e-6, out)
+        return out
+
     def _start(self, origin_price: Floats) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
         v.pair[:] = self.problem.totals()
@@ -353,7 +392,7 @@ class FlowSolver:
         """Update the multipliers; slopes come down from steep (fast) to flat (exact prices)."""
         rows = self.rows
         over = rows.load - rows.capacity
-        rows.price[:] = np.clip(rows.price + rows.slope * over, 0.0, self.volumes.penalty.max())
+        rows.price[:] = np.clip(rows.price + rows.slope * over, 0.0, self.volumes.penalty[self.curtailed])
         np.maximum(self._base_slope, STEP_DOWN * rows.slope, out=rows.slope)
 
     def _aim_lower(self, upper: float, price: Floats) -> None:
@@ -377,7 +416,7 @@ class FlowSolver:
         flow = float(self.leg_flow @ self.trees.leg_cost)
         return flow + pairs.penalty_of(self.volumes, self.unserved)
 
-    def _cut(self) -> tuple[float, tuple[Floats, NDArray[np.float32]]]:
+    def _cut(self) -> tuple[float, Cut]:
         """Cut a plan that keeps every capacity out of a copy of the volumes.
 
         What is cut, and what was unserved, is then put back wherever capacity is left.
@@ -389,7 +428,7 @@ class FlowSolver:
         leg_flow, unserved = self.leg_flow.copy(), self.unserved.copy()
         level = (self.lay, pool, rows)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        settle.cut(*level, self.capacity, v, 0.0)
+        self._cut_by_class(level, v, 0.0)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         for _ in range(self.settings.insertions):
             left = float(unserved.sum(dtype=np.float64))
@@ -399,10 +438,17 @@ class FlowSolver:
             if put <= 1e-3 * left:
                 break
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        settle.cut(*level, self.capacity, v, 1e-9)
+        self._cut_by_class(level, v, 1e-9)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         cost = float(leg_flow @ self.trees.leg_cost) + pairs.penalty_of(v, unserved)
-        return cost, (leg_flow, unserved)
+        return cost, Cut(leg_flow, unserved, v, pool)
+
+    def _cut_by_class(self, level: tuple[Layout, Pool, Rows], v: Volumes, tolerance: float) -> None:
+        """Cut the lowest class first; go to the next only where that was not enough."""
+        for kept in range(len(v.penalty) - 1, -1, -1):
+            settle.cut(*level, self.capacity, v, tolerance, kept)
+            if np.all(level[2].load <= self.capacity * (1.0 + 1e-9) + 1e-9) and not settle.dropped(level[1]):
+                break
 
     def _grow(self) -> None:
         """Drop dead paths; double the arena when it is still more than a third full."""
@@ -420,8 +466,7 @@ class FlowSolver:
 
     def _result(self, termination: Termination, state: _Search) -> FlowResult:
         assert state.best is not None
-        leg_flow, unserved = state.best
-        unserved = unserved.copy()
+        unserved = state.best.unserved.copy()
         unserved[self.cut_off] = self.problem.totals()[self.cut_off]
         price = np.append(state.best_price, 0.0)
         n_limits = len(self.problem.limits)
@@ -431,12 +476,14 @@ class FlowSolver:
             lower_bound=min(state.lower, state.upper),
             rounds=state.rounds,
             seconds=state.elapsed(),
-            leg_flow=leg_flow,
+            leg_flow=state.best.leg_flow,
             unserved=unserved,
             cut_off=self.cut_off.copy(),
             leg_price=price[self.leg_row],
             site_price=price[self.site_row],
             limit_price=state.best_price[len(state.best_price) - n_limits :],
+            row_price=state.best_price,
+            cut=state.best,
         )
 
 

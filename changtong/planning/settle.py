@@ -177,10 +177,11 @@ def _flag(lay, pool, rows, capacity, paths_bad, at_bad):
 
 
 @njit(**JIT)
-def cut(lay, pool, rows, capacity, volumes, tolerance):
+def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
     """Take volume out of service, pair by pair, until no row is above its capacity.
 
-    Returns what was cut (pieces a day). Loads must be exact (``reconcile``) before.
+    The ``kept`` highest classes of a pair are left alone. Returns what was cut (pieces a
+    day). Loads must be exact (``reconcile``) before.
     """
     n = lay.core_site.shape[0]
     paths_bad = np.zeros(lay.exit_core.shape[0] * n, np.bool_)
@@ -204,12 +205,19 @@ def cut(lay, pool, rows, capacity, volumes, tolerance):
                 if own >= 0:
                     over = max(over, rows.table[own, 3] - limit[own])
                 if over > 0.0 or at_bad[c, d]:
-                    total += _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own)
+                    most = np.inf
+                    if kept > 0:
+                        s = p if volumes.steps.shape[0] > 1 else 0
+                        most = -volumes.pair[p] * volumes.steps[s, kept - 1]
+                        for i in range(k):
+                            most += volumes.entry[x0 - j + i]
+                    if most > 0.0:
+                        total += _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own, most)
     return total
 
 
 @njit(**FLAT)
-def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own):
+def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own, most):
     n = lay.core_site.shape[0]
     gone = 0.0
     for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
@@ -226,7 +234,7 @@ def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own):
                 )
                 if own >= 0:
                     over = max(over, rows.table[own, 3] - limit[own])
-                x = min(over, np.float64(volumes.entry[x0]), pool.flow[p])
+                x = min(over, np.float64(volumes.entry[x0]), pool.flow[p], most - gone)
                 if s >= 0:
                     x = min(x, np.float64(volumes.exit[c, s + e - lay.exit_ptr[d]]))
                 if x > 0.0:

@@ -1,0 +1,105 @@
+"""The independent check every plan passes: nothing lost, nothing above capacity.
+
+Written with plain array sums from the volumes' own lists, without the solver's kernels,
+so that an error there shows here.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.errors import InternalError
+from changtong.planning.flow import FlowResult
+from changtong.planning.problem import FlowProblem
+
+Floats = NDArray[np.float64]
+
+RELATIVE = 1e-6
+"""Rounding allowed: pair volumes are stored in single precision."""
+
+
+def check_flow(problem: FlowProblem, result: FlowResult) -> None:
+    """Check a flow against its problem.
+
+    Raises
+    ------
+    InternalError
+        With every figure that is off: a load above capacity, pieces that vanish or appear
+        at a site, a way through a site that passes nothing on, unserved outside 0 … demand,
+        a bound above the objective.
+    """
+    wrong = [
+        *_capacities(problem, result),
+        *_conservation(problem, result),
+        *_unserved(problem, result),
+        *_bound(result),
+    ]
+    if wrong:
+        raise InternalError("The plan failed its own check: " + "; ".join(wrong))
+
+
+def _above(load: Floats, capacity: Floats, what: str) -> list[str]:
+    over = load - np.where(np.isfinite(capacity), capacity, np.inf)
+    bad = np.flatnonzero(over > RELATIVE * np.maximum(capacity, 1.0) + 1e-3)
+    if not len(bad):
+        return []
+    k = int(bad[np.argmax(over[bad])])
+    return [f"{len(bad)} {what} above capacity, row {k} by {over[k]:.6g} of {capacity[k]:.6g}"]
+
+
+def _served(problem: FlowProblem, result: FlowResult) -> Floats:
+    return problem.totals().astype(np.float64) - result.unserved
+
+
+def _capacities(problem: FlowProblem, result: FlowResult) -> list[str]:
+    flow = result.leg_flow
+    served = _served(problem, result)
+    n = problem.n_sites
+    sent = np.bincount(problem.pair_from, served, minlength=n)
+    handled = np.bincount(problem.leg_head, flow, minlength=n) + sent
+    wrong = _above(flow, problem.leg_capacity, "legs") + _above(handled, problem.site_capacity, "sites")
+    for k, (legs, limit) in enumerate(problem.limits):
+        wrong += _above(np.array([flow[legs].sum()]), np.array([limit]), f"entry limit {k}: legs")
+    if flow.min(initial=0.0) < 0.0:
+        wrong.append(f"a leg with {flow.min():.6g} pieces")
+    return wrong
+
+
+def _conservation(problem: FlowProblem, result: FlowResult) -> list[str]:
+    n = problem.n_sites
+    served = _served(problem, result)
+    sent = np.bincount(problem.pair_from, served, minlength=n)
+    received = np.bincount(problem.pair_to, served, minlength=n)
+    out = np.bincount(problem.leg_tail, result.leg_flow, minlength=n)
+    into = np.bincount(problem.leg_head, result.leg_flow, minlength=n)
+    lost = into + sent - out - received
+    size = np.maximum(np.maximum(into + sent, out + received), 1.0)
+    wrong = []
+    worst = int(np.argmax(np.abs(lost) / size)) if n else 0
+    if n and abs(lost[worst]) > 1e-4 * size[worst] + 1e-2:
+        wrong.append(f"site {worst} loses {lost[worst]:.6g} of {size[worst]:.6g} pieces")
+    blind = ~np.asarray(problem.transit, bool)
+    passing = np.where(blind, into - received, 0.0)
+    worst = int(np.argmax(np.abs(passing) / size)) if n else 0
+    if n and abs(passing[worst]) > 1e-4 * size[worst] + 1e-2:
+        wrong.append(f"site {worst} passes {passing[worst]:.6g} pieces on although it may not")
+    return wrong
+
+
+def _unserved(problem: FlowProblem, result: FlowResult) -> list[str]:
+    total = problem.totals()
+    wrong = []
+    if (result.unserved < -1e-6).any():
+        wrong.append(f"unserved below zero: {result.unserved.min():.6g}")
+    over = result.unserved - total
+    if len(over) and (over > RELATIVE * np.maximum(total, 1.0)).any():
+        wrong.append(f"unserved above demand by {over.max():.6g}")
+    return wrong
+
+
+def _bound(result: FlowResult) -> list[str]:
+    slack = result.objective - result.lower_bound
+    if slack < -1e-6 * max(1.0, abs(result.objective)):
+        return [f"bound {result.lower_bound:.9g} above objective {result.objective:.9g}"]
+    return []

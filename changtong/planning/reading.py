@@ -1,0 +1,161 @@
+"""Read a solution: hours on the way, pieces late, and what keeps a pair from being served."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from changtong.planning.trees import FLAT
+
+
+@njit(**FLAT)
+def cost_range(lay, trees, volumes, closed):
+    """Return the mean and the greatest cheapest cost over the pairs that have a way."""
+    total = 0.0
+    pieces = 0.0
+    most = 0.0
+    for o in range(lay.origin_site.shape[0]):
+        for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            best = closed
+            for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
+                best = min(best, trees.entry_cost[e] + trees.to_go[lay.entry_c[e], lay.pair_d[p]])
+            if best < closed:
+                total += volumes.pair[p] * best
+                pieces += volumes.pair[p]
+                most = max(most, best)
+    return total / max(pieces, 1e-30), most
+
+
+@njit(**FLAT)
+def _leg_hours(leg_h, arc):
+    return leg_h[arc] if arc >= 0 else 0.0
+
+
+@njit(**FLAT)
+def path_hours(pool, leg_h, hours):
+    """Fill ``hours`` of every path; ``leg_h`` includes handling at the leg's head."""
+    for p in range(pool.count[0]):
+        h = 0.0
+        for q in range(pool.start[p], pool.start[p] + pool.n_legs[p]):
+            h += leg_h[pool.arena[q]]
+        hours[p] = h
+
+
+@njit(**FLAT)
+def lateness(lay, pool, volumes, hours, leg_h, origin_h, promise_h, out):
+    """Add up, by class, pieces served, piece-hours and pieces later than promised.
+
+    ``out`` is (classes, 3). The split of a pair over its ways is that of the volumes.
+    """
+    n = lay.core_site.shape[0]
+    n_classes = promise_h.shape[0]
+    for o in range(lay.origin_site.shape[0]):
+        e0 = lay.entry_ptr[o]
+        k = lay.entry_ptr[o + 1] - e0
+        for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            d = lay.pair_d[pair]
+            x0 = lay.option_base[o] + (pair - lay.pair_ptr[o]) * k
+            served = 0.0
+            for j in range(k):
+                served += volumes.entry[x0 + j]
+            if served <= 0.0:
+                continue
+            step = pair if volumes.steps.shape[0] > 1 else 0
+            for j in range(k):
+                x = volumes.entry[x0 + j]
+                if x <= 0.0:
+                    continue
+                c = lay.entry_c[e0 + j]
+                first = origin_h[o] + _leg_hours(leg_h, lay.entry_arc[e0 + j])
+                held = 0.0
+                for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+                    held += _exit_share(lay, volumes, c, d, e)
+                for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+                    y = _exit_share(lay, volumes, c, d, e)
+                    if y <= 0.0:
+                        continue
+                    od = lay.exit_t[e] * n + c
+                    flow = 0.0
+                    p = pool.first[od]
+                    while p >= 0:
+                        flow += pool.flow[p]
+                        p = pool.following[p]
+                    p = pool.first[od]
+                    while p >= 0:
+                        if pool.flow[p] > 0.0:
+                            part = x * y / held * pool.flow[p] / flow
+                            h = first + hours[p] + _leg_hours(leg_h, lay.exit_arc[e])
+                            _book_hours(volumes, step, pair, served, part, h, promise_h, n_classes, out)
+                        p = pool.following[p]
+
+
+@njit(**FLAT)
+def _exit_share(lay, volumes, c, d, e):
+    if lay.split[d] < 0:
+        return 1.0
+    return np.float64(volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]])
+
+
+@njit(**FLAT)
+def _book_hours(volumes, step, pair, served, part, h, promise_h, n_classes, out):
+    below = 0.0
+    for q in range(n_classes):
+        upto = volumes.steps[step, q] * volumes.pair[pair]
+        x = max(0.0, min(upto, served) - below) / served * part
+        below = upto
+        out[q, 0] += x
+        out[q, 1] += x * h
+        if h > promise_h[q]:
+            out[q, 2] += x
+
+
+@njit(**FLAT)
+def blockers(lay, trees, price, unserved, least, out):
+    """Find, for each pair with something unserved, the dearest row of its cheapest way.
+
+    ``trees`` must be priced without prices. ``out`` gets the row, -1 where no row of the
+    way has a price (then capacity was lost to dearer pieces).
+    """
+    for o in range(lay.origin_site.shape[0]):
+        for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            out[pair] = -1
+            if unserved[pair] <= least:
+                continue
+            d = lay.pair_d[pair]
+            best = np.inf
+            entry = -1
+            for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
+                x = trees.entry_cost[e] + trees.to_go[lay.entry_c[e], d]
+                if x < best:
+                    best = x
+                    entry = e
+            c = lay.entry_c[entry]
+            best = np.inf
+            last = -1
+            for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+                x = trees.dist[lay.exit_t[e], c] + trees.exit_cost[e]
+                if x < best:
+                    best = x
+                    last = e
+            worst = 0.0
+            if lay.origin_row[o] >= 0 and price[lay.origin_row[o]] > worst:
+                worst = price[lay.origin_row[o]]
+                out[pair] = lay.origin_row[o]
+            worst = _dearest(lay, price, lay.entry_arc[entry], worst, out, pair)
+            t = lay.exit_t[last]
+            i = c
+            while i != lay.exit_core[t] and trees.nxt[t, i] >= 0:
+                worst = _dearest(lay, price, trees.nxt[t, i], worst, out, pair)
+                i = lay.arc_core_head[trees.nxt[t, i]]
+            _dearest(lay, price, lay.exit_arc[last], worst, out, pair)
+
+
+@njit(**FLAT)
+def _dearest(lay, price, arc, worst, out, pair):
+    if arc >= 0:
+        for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
+            r = lay.row_of[q]
+            if price[r] > worst:
+                worst = price[r]
+                out[pair] = r
+    return worst

@@ -1,0 +1,140 @@
+"""Micro-circulation: who takes a closed site's area over, and where a relay point helps most."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from changtong.network.model import Network
+from changtong.outages import Effect
+
+EARTH_KM = 6371.0
+MOST_STAND_INS = 5
+MOST_RELAYS = 20
+
+
+def _positions(network: Network) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    if not {"lon", "lat"} <= set(network.sites.columns):
+        return None
+    lon = network.sites["lon"].cast(pl.Float64).to_numpy().astype(np.float64)
+    lat = network.sites["lat"].cast(pl.Float64).to_numpy().astype(np.float64)
+    return None if np.isnan(lon).all() else (lon, lat)
+
+
+def distance_km(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], at_lon: float, at_lat: float
+) -> NDArray[np.float64]:
+    """Return great-circle distances (haversine), km; NaN where a position is unknown."""
+    x, y, u, v = np.radians(lon), np.radians(lat), np.radians(at_lon), np.radians(at_lat)
+    h = np.sin((y - v) / 2) ** 2 + np.cos(y) * np.cos(v) * np.sin((x - u) / 2) ** 2
+    return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(h)))
+
+
+def stand_ins(network: Network, effect: Effect, site_loads: pl.DataFrame) -> pl.DataFrame:
+    """Return which open sites take over what ends at each closed site.
+
+    Given stand-ins (the network's ``areas``) count first, by their shares; otherwise the
+    nearest open sites of the same kind with spare capacity, filled in order of distance.
+    Columns: site, stand_in, pieces, spare_pieces, distance_km, basis (given, inferred).
+    """
+    schema = {
+        "site": pl.String, "stand_in": pl.String, "pieces": pl.Float64, "spare_pieces": pl.Float64,
+        "distance_km": pl.Float64, "basis": pl.String,
+    }  # fmt: skip
+    ids = network.site_ids
+    ends = _ends(network)
+    spare = (site_loads["capacity_pieces"].fill_null(np.inf) - site_loads["planned_pieces"]).to_numpy().copy()
+    place = _positions(network)
+    rows: list[tuple[str, str, float, float, float | None, str]] = []
+    for site in effect.closed_sites.tolist():
+        left = float(ends[site])
+        if left <= 0.5:
+            continue
+        for other, share, basis, km in _candidates(network, effect, site, place):
+            take = min(left, max(0.0, float(spare[other])), share * float(ends[site]))
+            if take <= 0.5:
+                continue
+            rows.append((ids[site], ids[other], take, float(min(spare[other], 1e15)), km, basis))
+            spare[other] -= take
+            left -= take
+            if left <= 0.5:
+                break
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _ends(network: Network) -> NDArray[np.float64]:
+    to = network.demand["to_site"].to_physical().to_numpy()
+    return np.bincount(to, network.demand["pieces_per_day"].to_numpy(), minlength=network.sites.height)
+
+
+def _candidates(
+    network: Network, effect: Effect, site: int, place: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+) -> list[tuple[int, float, str, float | None]]:
+    open_sites = effect.site_share > 0.0
+    if network.areas is not None:
+        mine = network.areas.filter(pl.col("site").cast(pl.String) == network.site_ids[site])
+        row = {s: k for k, s in enumerate(network.site_ids)}
+        given = [
+            (row[str(r["stand_in"])], float(r["share"]), str(r["basis"]), None)
+            for r in mine.iter_rows(named=True)
+            if str(r["stand_in"]) in row and open_sites[row[str(r["stand_in"])]]
+        ]
+        if given:
+            return given
+    if place is None:
+        return []
+    km = distance_km(*place, float(place[0][site]), float(place[1][site]))
+    same = open_sites.copy()
+    if "kind" in network.sites.columns:
+        kinds = network.sites["kind"].cast(pl.String).fill_null("").to_numpy()
+        same &= kinds == kinds[site]
+    same[site] = False
+    same &= ~np.isnan(km)
+    near = np.flatnonzero(same)
+    near = near[np.argsort(km[near], kind="stable")][:MOST_STAND_INS]
+    return [(int(k), 1.0, "inferred", float(km[k])) for k in near]
+
+
+def relay_points(network: Network, effect: Effect, unserved: pl.DataFrame) -> pl.DataFrame:
+    """Return where a temporary relay point would reconnect most pieces.
+
+    Pieces that are cut off are counted by the open site they begin or end at; the relay
+    stands there, supplied from the nearest open site that passes pieces on. Columns: site,
+    reconnects_pieces, near_site, distance_km.
+    """
+    schema = {"site": pl.String, "reconnects_pieces": pl.Float64, "near_site": pl.String, "distance_km": pl.Float64}
+    lost = unserved.filter(pl.col("reason") == "cut-off")
+    if lost.height == 0:
+        return pl.DataFrame(schema=schema)
+    n = network.sites.height
+    pieces = lost["pieces"].to_numpy()
+    at_end = np.bincount(lost["to_site"].to_physical().to_numpy(), pieces, minlength=n)
+    at_start = np.bincount(lost["from_site"].to_physical().to_numpy(), pieces, minlength=n)
+    gain = np.where(effect.site_share > 0.0, at_end + at_start, 0.0)
+    place = _positions(network)
+    linked = _linked(network, effect)
+    rows = []
+    for site in np.argsort(-gain, kind="stable")[:MOST_RELAYS].tolist():
+        if gain[site] < 0.5:
+            break
+        near, km = None, None
+        if place is not None:
+            away = distance_km(*place, float(place[0][site]), float(place[1][site]))
+            away = np.where(linked & ~np.isnan(away), away, np.inf)
+            away[site] = np.inf
+            if np.isfinite(away).any():
+                near, km = network.site_ids[int(np.argmin(away))], float(away.min())
+        rows.append((network.site_ids[site], float(gain[site]), near, km))
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _linked(network: Network, effect: Effect) -> NDArray[np.bool_]:
+    """Return open sites with an open leg in and out."""
+    tail = network.legs["from_site"].to_physical().to_numpy()
+    head = network.legs["to_site"].to_physical().to_numpy()
+    open_leg = (effect.leg_share > 0.0) & (effect.site_share[tail] > 0.0) & (effect.site_share[head] > 0.0)
+    n = network.sites.height
+    out = np.bincount(tail[open_leg], minlength=n) > 1
+    into = np.bincount(head[open_leg], minlength=n) > 1
+    return (effect.site_share > 0.0) & out & into

@@ -1,0 +1,191 @@
+"""The plan as a result: frames a person or a program can act on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from changtong.network.model import Network
+from changtong.outages import Effect, Outage
+
+PARQUET_FROM_ROWS = 1_000_000
+"""Tables longer than this are saved as Parquet instead of CSV."""
+
+
+class Status(Enum):
+    """What the plan is; why the work ended is ``termination``."""
+
+    OPTIMAL = "optimal"  # within the gap asked for
+    FEASIBLE = "feasible"  # keeps every capacity, its gap is larger than asked for
+    EMPTY = "empty"  # there was nothing to plan
+
+
+@dataclass(frozen=True)
+class PlanSettings:
+    """How far to go and what to weigh.
+
+    Attributes
+    ----------
+    gap_share : float
+        Proved gap at which to stop.
+    seconds : float
+        Time limit for the flow.
+    hour_cny : float
+        What an hour on the way weighs where ``late`` stands before cost: assumed.
+    unserved_cny : float or None
+        Penalty of a piece of the lowest class left behind; None: twice the dearest
+        cheapest way, at least ten times the mean. Each higher class weighs ten times more.
+    stability_cny : float
+        What a piece weighs that leaves its site by another leg than today: 0 plans for the
+        least cost, larger values for the fewest changes.
+    threads : int
+        Threads for pricing; the result does not depend on it.
+    """
+
+    gap_share: float = 1e-3
+    seconds: float = 30.0
+    hour_cny: float = 0.01
+    unserved_cny: float | None = None
+    stability_cny: float = 0.05
+    threads: int = 2
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A re-routing plan with its proof.
+
+    Frames (columns in docs/plan.md): ``objectives``, ``classes``, ``leg_flows``,
+    ``site_loads``, ``unserved``, ``sort_plan``, ``orders``, ``stand_ins``,
+    ``relay_points``. ``sort_plan`` holds the entries that differ from the plan in force.
+    """
+
+    name: str
+    network: Network
+    outages: tuple[Outage, ...]
+    effect: Effect
+    settings: PlanSettings
+    status: Status
+    termination: Any
+    objective_cny: float
+    lower_bound_cny: float
+    gap_share: float
+    sort_plan_gap_share: float | None
+    runtime_s: float
+    objectives: pl.DataFrame
+    classes: pl.DataFrame
+    leg_flows: pl.DataFrame
+    site_loads: pl.DataFrame
+    unserved: pl.DataFrame
+    sort_plan: pl.DataFrame
+    orders: pl.DataFrame
+    stand_ins: pl.DataFrame
+    relay_points: pl.DataFrame
+
+    def value(self, objective: str) -> float:
+        """Return the value of one objective."""
+        return float(self.objectives.filter(pl.col("objective") == objective)["value"][0])
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers a person decides by, as plain values."""
+        totals = self.classes.select(pl.col("demand_pieces", "unserved_pieces", "late_pieces").sum()).row(0)
+        return {
+            "name": self.name,
+            "status": self.status.value,
+            "termination": self.termination.value,
+            "gap_share": self.gap_share,
+            "objective_cny": self.objective_cny,
+            "lower_bound_cny": self.lower_bound_cny,
+            "sort_plan_gap_share": self.sort_plan_gap_share,
+            "demand_pieces": totals[0],
+            "unserved_pieces": totals[1],
+            "late_pieces": totals[2],
+            "cost_cny": self.value("cost"),
+            "carbon_kgco2e": self.value("carbon"),
+            "changed_legs": int(self.value("changed_legs")),
+            "max_load_share": self.value("max_load"),
+            "runtime_s": self.runtime_s,
+            "outages": [outage.label for outage in self.outages],
+            "classes": self.classes.to_dicts(),
+        }
+
+    def to_json(self) -> str:
+        """Return the summary as one JSON object."""
+        return json.dumps(self.summary(), ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        s = self.summary()
+        lines = [
+            f"{s['name']}: {'; '.join(s['outages']) or 'no outage'}",
+            f"  {s['status']} ({s['termination']}), proved gap {s['gap_share']:.3%}, {s['runtime_s']:.1f} s",
+            f"  pieces a day {s['demand_pieces']:,.0f}, unserved {s['unserved_pieces']:,.0f}, "
+            + f"{s['unserved_pieces'] / max(s['demand_pieces'], 1e-9):.2%}, late {s['late_pieces']:,.0f}",
+            f"  cost {s['cost_cny']:,.0f} CNY, carbon {s['carbon_kgco2e']:,.0f} kg CO2e, "
+            + f"legs changed {s['changed_legs']:,}, highest load {s['max_load_share']:.1%}",
+            "  class            demand        served      unserved          late   mean h",
+        ]
+        for row in self.classes.iter_rows(named=True):
+            lines.append(
+                f"  {row['rank']} {row['service_class']:<12}{row['demand_pieces']:>12,.0f}{row['served_pieces']:>14,.0f}"
+                f"{row['unserved_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
+            )
+        top = self.leg_flows.filter(pl.col("shadow_price_cny") > 0).sort("shadow_price_cny", descending=True).head(5)
+        if top.height:
+            lines.append("  one more lorry would help most on:")
+        for row in top.iter_rows(named=True):
+            lines.append(
+                f"    {row['from_site']} > {row['to_site']}: {row['shadow_price_cny']:.2f} CNY a piece of capacity,"
+                f" loaded {row['load_share'] or 0:.0%}"
+            )
+        lines.append(f"  orders: {self.orders.height:,} at {self.orders['site'].n_unique():,} sites")
+        return "\n".join(lines)
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the frames by name."""
+        names = (
+            "objectives", "classes", "leg_flows", "site_loads", "unserved", "sort_plan", "orders",
+            "stand_ins", "relay_points",
+        )  # fmt: skip
+        return {name: getattr(self, name) for name in names}
+
+    def save(self, folder: str | Path, *, extra: Callable[[Path], None] | None = None) -> Path:
+        """Write every frame and ``plan.json`` to a folder, whole or not at all.
+
+        ``extra`` is called with the folder being filled, before it takes its place.
+        """
+        target = Path(folder)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            for name, frame in self.tables().items():
+                _write(frame, beside / name)
+            details = self.summary() | {"settings": asdict(self.settings)}
+            (beside / "plan.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
+            if extra is not None:
+                extra(beside)
+            beside.chmod(0o755)
+            if target.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+                os.replace(target, old / "plan")
+                os.replace(beside, target)
+                shutil.rmtree(old)
+            else:
+                os.replace(beside, target)
+        finally:
+            shutil.rmtree(beside, ignore_errors=True)
+        return target
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    if frame.height > PARQUET_FROM_ROWS:
+        frame.write_parquet(path.with_suffix(".parquet"))
+    else:
+        frame.write_csv(path.with_suffix(".csv"), include_bom=True)
