@@ -11,6 +11,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,11 +205,8 @@ def _read_file(
         if file.suffix.lower() == ".parquet":
             found.encodings[file.name] = "parquet"
             return _read_parquet(file, wanted)
-        form = _csv_form(file, table, findings)
-        if form is None:
-            return None
-        found.encodings[file.name] = f"{form.encoding}, {SEPARATORS[form.separator]}"
-        return _read_csv(file, form, wanted, findings)
+        columns = network_tables()[table].columns
+        return read_csv_file(file, columns, wanted, findings, found.encodings)
     except (OSError, pl.exceptions.PolarsError) as error:
         message = f"the file cannot be read ({str(error).splitlines()[0]})."
         findings.add(Problem("unreadable-file", message, file.name, expected="a CSV or Parquet file"))
@@ -243,7 +241,40 @@ def _read_parquet(file: Path, wanted: dict[str, pl.DataType]) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _csv_form(file: Path, table: str, findings: Findings) -> CsvForm | None:
+def read_csv_file(
+    file: Path,
+    known: Iterable[str],
+    wanted: Mapping[str, pl.DataType],
+    findings: Findings,
+    encodings: dict[str, str],
+) -> pl.DataFrame | None:
+    """Read a CSV file in whatever encoding and with whatever separator it has.
+
+    Parameters
+    ----------
+    file : Path
+    known : iterable of str
+        Column names that may be there; they tell the separator.
+    wanted : mapping
+        Column -> type to try; columns that do not fit, and others, come as text.
+    findings : Findings
+        Gets what is odd or wrong.
+    encodings : dict
+        Gets file name -> encoding and separator.
+
+    Returns
+    -------
+    polars.DataFrame or None
+        None where the file cannot be read (the reason is in ``findings``).
+    """
+    form = _csv_form(file, set(known), findings)
+    if form is None:
+        return None
+    encodings[file.name] = f"{form.encoding}, {SEPARATORS[form.separator]}"
+    return _read_csv(file, form, wanted, findings)
+
+
+def _csv_form(file: Path, known: set[str], findings: Findings) -> CsvForm | None:
     """Find out encoding, separator and header of a CSV file; None where there is no header."""
     encoding = _encoding(file)
     if encoding is None:
@@ -267,7 +298,6 @@ def _csv_form(file: Path, table: str, findings: Findings) -> CsvForm | None:
             Problem("empty-file", "the file has no header.", file.name, expected="a row of column names")
         )
         return None
-    known = set(network_tables()[table].columns)
     headers: dict[str, tuple[tuple[str, ...], int]] = {}
     for mark in SEPARATORS:
         rows = csv.reader((first + rest).splitlines(keepends=True), delimiter=mark)
@@ -314,7 +344,7 @@ def _decodes(file: Path, encoding: str) -> bool:
 
 
 def _read_csv(
-    file: Path, form: CsvForm, wanted: dict[str, pl.DataType], findings: Findings
+    file: Path, form: CsvForm, wanted: Mapping[str, pl.DataType], findings: Findings
 ) -> pl.DataFrame | None:
     """Read by the wanted types; columns that do not fit come as text."""
     source: Path | bytes = file

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -85,21 +85,64 @@ def write_network(network: Network, path: str | os.PathLike[str], *, format: str
     """
     if format not in FORMATS:
         raise UsageError(f"format {format!r} is unknown; it is one of {', '.join(FORMATS)}.")
-    target = Path(path).resolve()
-    _check_replaceable(target)
+    own = {f"{table}.{ending}" for table in NETWORK_TABLES for ending in FORMATS}
+    return write_whole_folder(
+        Path(path),
+        lambda folder: _write_tables(network, folder, format),
+        is_ours=is_network_folder,
+        own_files=own,
+        what="network folder (it has no sites table)",
+    )
+
+
+def write_whole_folder(
+    path: Path,
+    write: Callable[[Path], None],
+    *,
+    is_ours: Callable[[Path], bool],
+    own_files: Collection[str],
+    what: str,
+) -> Path:
+    """Fill a folder beside ``path`` and let it take its place in one step.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to make or replace.
+    write : callable
+        Writes the files into the folder it is given; what it raises leaves ``path`` as it was.
+    is_ours : callable
+        Tells whether an existing folder may be replaced.
+    own_files : collection of str
+        Names, in lower case, that are replaced and not carried over.
+    what : str
+        What the folder should be, for the error.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    UsageError
+        ``path`` is a file, or a folder with files that is not ours.
+    """
+    target = path.resolve()
+    _check_replaceable(target, is_ours, what)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent / f".{target.name}.{uuid4().hex[:12]}.part"
     beside.mkdir()
     try:
-        _write_tables(network, beside, format)
+        write(beside)
         if target.exists():
-            _copy_others(target, beside)
+            _copy_others(target, beside, own_files)
             _exchange(beside, target)
         else:
             beside.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    _sync(target.parent)
+    sync(target.parent)
     return target
 
 
@@ -119,13 +162,13 @@ def is_network_folder(path: Path) -> bool:
         return False
 
 
-def _check_replaceable(target: Path) -> None:
+def _check_replaceable(target: Path, is_ours: Callable[[Path], bool], what: str) -> None:
     if not target.exists():
         return
     if not target.is_dir():
         raise UsageError(f"{target} is a file; expected a folder.", "not-a-network-folder")
-    if any(target.iterdir()) and not is_network_folder(target):
-        message = f"{target} is there and is no network folder (it has no sites table); it was left as it is."
+    if any(target.iterdir()) and not is_ours(target):
+        message = f"{target} is there and is no {what}; it was left as it is."
         raise UsageError(message, "not-a-network-folder")
 
 
@@ -138,7 +181,7 @@ def _write_tables(network: Network, folder: Path, format: str) -> None:
             frame.write_csv(file)
         else:
             frame.write_parquet(file, compression="zstd", statistics=False)
-        _sync(file)
+        sync(file)
         resources.append(_resource(table, frame, format))
     package = {
         "profile": "tabular-data-package" if format == "csv" else "data-package",
@@ -149,7 +192,7 @@ def _write_tables(network: Network, folder: Path, format: str) -> None:
     }
     file = folder / PACKAGE_FILE
     file.write_text(json.dumps(package, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    _sync(file)
+    sync(file)
 
 
 def _check_types(table: str, frame: pl.DataFrame, format: str) -> None:
@@ -179,11 +222,10 @@ def _resource(table: str, frame: pl.DataFrame, format: str) -> dict[str, Any]:
     return {**entry, "schema": schema}
 
 
-def _copy_others(old: Path, new: Path) -> None:
-    """Copy what is no table of the old folder into the new one."""
-    tables = {f"{table}.{ending}" for table in NETWORK_TABLES for ending in FORMATS}
+def _copy_others(old: Path, new: Path, own_files: Collection[str]) -> None:
+    """Copy the files of others from the old folder into the new one."""
     for entry in old.iterdir():
-        if entry.name.lower() in tables or (new / entry.name).exists():
+        if entry.name.lower() in own_files or (new / entry.name).exists():
             continue
         if entry.is_dir() and not entry.is_symlink():
             shutil.copytree(entry, new / entry.name, symlinks=True)
@@ -219,8 +261,13 @@ def _system_exchange() -> Callable[[Path, Path], bool] | None:
     return swap
 
 
-def _sync(path: Path) -> None:
-    """Bring a file or a folder's entries to the disk (where the system can)."""
+def sync(path: Path) -> None:
+    """Bring a file or a folder's entries to the disk, where the system can.
+
+    Parameters
+    ----------
+    path : Path
+    """
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:
