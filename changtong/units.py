@@ -62,7 +62,7 @@ def unit_of(name: str) -> str | None:
         For example ``travel_h`` or ``capacity_pieces_per_day``.
     """
     for suffix, unit in UNIT_SUFFIXES.items():
-        if name.endswith(suffix):
+        if f"_{name}".endswith(suffix):
             return unit
     return None
 

@@ -361,14 +361,18 @@ def _read_csv(
     try:
         frame = pl.read_csv(source, schema=dict(zip(names, types, strict=True)), **options)
     except pl.exceptions.PolarsError:
-        columns: list[pl.Series] = []
-        try:
-            for name, dtype in zip(names, types, strict=True):
-                columns.append(_read_column(source, name, text, dtype, options))
-        except pl.exceptions.PolarsError:
-            _check_rows(file, form, findings)
+        if _report_long_rows(file, form, findings):
             return None
-        frame = pl.DataFrame(columns)
+        try:
+            frame = pl.DataFrame(
+                _read_column(source, name, text, dtype, options)
+                for name, dtype in zip(names, types, strict=True)
+            )
+        except pl.exceptions.PolarsError:
+            message = "a quotation mark is not closed."
+            problem = Problem("bad-row", message, file.name, expected="quotation marks in pairs")
+            findings.add(problem)
+            return None
     first = {name: number for number, name in reversed(list(enumerate(form.header)))}
     return frame.select(
         pl.col(str(number)).alias(name) for name, number in sorted(first.items(), key=lambda item: item[1])
@@ -381,27 +385,28 @@ def _read_column(
     """Read one column by its type where every cell fits, else as text."""
     if dtype != pl.String:
         try:
-            return pl.read_csv(source, schema={**text, name: dtype}, columns=[name], **options).to_series()
+            return pl.read_csv(
+                source, schema={**text, name: dtype}, columns=[int(name)], **options
+            ).to_series()
         except pl.exceptions.PolarsError:
             pass
-    return pl.read_csv(source, schema=text, columns=[name], **options).to_series()
+    return pl.read_csv(source, schema=text, columns=[int(name)], **options).to_series()
 
 
-def _check_rows(file: Path, form: CsvForm, findings: Findings) -> None:
-    """Report rows with more cells than the header, or an unclosed quotation mark."""
-    width, before = len(form.header), len(findings.problems)
+def _report_long_rows(file: Path, form: CsvForm, findings: Findings) -> bool:
+    """Report rows with more cells than the header; tell whether there are any."""
+    width = len(form.header)
     with file.open(encoding=form.encoding, newline="") as stream:
         for _ in range(form.lines_before):
             stream.readline()
         rows = csv.reader(stream, delimiter=form.separator)
-        uneven: list[tuple[int, int]] = []
         try:
-            uneven = [(row, len(cells)) for row, cells in enumerate(rows, start=1) if len(cells) > width]
+            counts = {row: len(cells) for row, cells in enumerate(rows, start=1) if len(cells) > width}
         except csv.Error as error:
             findings.add(Problem("bad-row", f"{error}.", file.name, rows.line_num, expected="a CSV row"))
-    counts = dict(uneven)
+            return True
     findings.add_rows(
-        [row for row, _ in uneven],
+        list(counts),
         lambda row: Problem(
             "bad-row",
             f"the row has {counts[row]} cells.",
@@ -411,6 +416,4 @@ def _check_rows(file: Path, form: CsvForm, findings: Findings) -> None:
             hint="A cell that holds the separator must be in quotation marks.",
         ),
     )
-    if len(findings.problems) == before:
-        message = "a quotation mark is not closed."
-        findings.add(Problem("bad-row", message, file.name, expected="quotation marks in pairs"))
+    return bool(counts)

@@ -214,6 +214,11 @@ def _resource(table: str, frame: pl.DataFrame, format: str) -> dict[str, Any]:
         field = known.get(name, {"name": name, "type": kind})
         fields.append({**field, "storage": "float32"} if dtype == pl.Float32 else field)
     schema["fields"] = fields
+    if not set(schema.get("primaryKey", ())) <= set(frame.columns):
+        del schema["primaryKey"]
+    keys = [key for key in schema.pop("foreignKeys", []) if key["fields"] in frame.columns]
+    if keys:
+        schema["foreignKeys"] = keys
     entry: dict[str, Any] = {"name": table, "path": f"{table}.{format}", "format": format}
     if format == "csv":
         entry |= {"profile": "tabular-data-resource", "mediatype": "text/csv", "encoding": "utf-8"}
