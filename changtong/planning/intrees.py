@@ -14,24 +14,28 @@ from numba import njit
 from changtong.planning.trees import FLAT, UNREACHED
 
 HELD = 255
+CLOSED = 1e12
+"""As in flow: the cost of a leg that may not be used."""
 
 
 @njit(**FLAT)
-def _leg_price(lay, table, leg_cost, a):
+def _leg_price(lay, table, leg_cost, a, extra):
+    """Price of leg ``a`` at the load it would have with ``extra`` pieces more."""
     c = leg_cost[a]
     for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
         r = lay.row_of[q]
-        x = table[r, 1] + table[r, 2] * (table[r, 3] - table[r, 0])
+        x = table[r, 1] + table[r, 2] * (table[r, 3] + extra - table[r, 0])
         if x > 0.0:
             c += x
     return c
 
 
 @njit(**FLAT)
-def _tree(lay, d, table, leg_cost, stay, stay_cost, dist, nxt, heap, pos):
+def _tree(lay, d, table, leg_cost, stay, stay_cost, through, dist, nxt, heap, pos):
     """Dijkstra from the exits of destination ``d`` back over the core, priced as it goes.
 
     ``stay[c]`` is the leg in force at core site c: any other costs ``stay_cost`` more.
+    ``through[c]`` is what passed c for this destination before: prices count it in.
     """
     n = dist.shape[0]
     for i in range(n):
@@ -44,7 +48,7 @@ def _tree(lay, d, table, leg_cost, stay, stay_cost, dist, nxt, heap, pos):
         a = lay.exit_arc[e]
         x = 0.0
         if a >= 0:
-            x = _leg_price(lay, table, leg_cost, a)
+            x = _leg_price(lay, table, leg_cost, a, through[t])
             if stay[t] != a:
                 x += stay_cost
         if x < dist[t]:
@@ -75,7 +79,7 @@ def _tree(lay, d, table, leg_cost, stay, stay_cost, dist, nxt, heap, pos):
             a = lay.in_arc[q]
             if di + leg_cost[a] >= dist[u]:
                 continue
-            x = di + _leg_price(lay, table, leg_cost, a)
+            x = di + _leg_price(lay, table, leg_cost, a, through[u])
             if stay[u] != a:
                 x += stay_cost
             if x < dist[u]:
@@ -126,20 +130,35 @@ def _sink(heap, pos, dist, m):
 
 
 @njit(**FLAT)
-def _load_leg(lay, table, leg_flow, a, x):
-    leg_flow[a] += x
-    for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
-        table[lay.row_of[q], 3] += x
+def _load_row(table, r, x):
+    """Add ``x`` to a row; return the change of its penalty term."""
+    old = max(0.0, table[r, 1] + table[r, 2] * (table[r, 3] - table[r, 0]))
+    table[r, 3] += x
+    if table[r, 2] <= 0.0:
+        return table[r, 1] * x
+    new = max(0.0, table[r, 1] + table[r, 2] * (table[r, 3] - table[r, 0]))
+    return (new * new - old * old) / (2.0 * table[r, 2])
 
 
 @njit(**FLAT)
-def push(lay, d, nxt, at, order, pending, table, leg_flow, sign):
-    """Send ``at[c]`` pieces down the tree ``nxt`` of destination ``d``; ``at`` is used up.
+def _load_leg(lay, table, leg_cost, leg_flow, a, x):
+    """Add ``x`` pieces to a leg; return the change of cost and penalty terms."""
+    leg_flow[a] += x
+    total = leg_cost[a] * x
+    for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
+        total += _load_row(table, lay.row_of[q], x)
+    return total
+
+
+@njit(**FLAT)
+def push(lay, nxt, at, order, pending, table, leg_cost, leg_flow, sign):
+    """Send ``at[c]`` pieces down the tree ``nxt``; ``at`` becomes what passes each site.
 
     ``order`` and ``pending`` are scratch. Pieces flow in order of the tree: a site is
-    done when all that flow into it are.
+    done when all that flow into it are. Returns the change of cost and penalty terms.
     """
     n = nxt.shape[0]
+    total = 0.0
     for i in range(n):
         pending[i] = 0
     for i in range(n):
@@ -161,7 +180,7 @@ def push(lay, d, nxt, at, order, pending, table, leg_flow, sign):
             continue
         h = lay.arc_core_head[a]
         if at[i] > 0.0:
-            _load_leg(lay, table, leg_flow, a, sign * at[i])
+            total += _load_leg(lay, table, leg_cost, leg_flow, a, sign * at[i])
             if h >= 0:
                 at[h] += at[i]
         if h >= 0:
@@ -169,63 +188,109 @@ def push(lay, d, nxt, at, order, pending, table, leg_flow, sign):
             if pending[h] == 0:
                 order[m] = h
                 m += 1
+    return total
 
 
 @njit(**FLAT)
-def _gather(lay, d, by_dest, pair_origin, volume, choice, at, table, leg_flow, sign):
-    """Put the pieces for ``d`` on their entry legs and into ``at``."""
+def _sent(volume, hold, floor, p):
+    """Pieces of a pair that go: all, or only those of the classes that are never held."""
+    if hold[p]:
+        return volume[p] * floor[p if floor.shape[0] > 1 else 0]
+    return np.float64(volume[p])
+
+
+@njit(**FLAT)
+def _gather(lay, d, by_dest, pair_origin, volume, choice, hold, floor, at, table, leg_cost, leg_flow, sign, penalty):
+    """Put the pieces for ``d`` on their entry legs and into ``at``; return the change of terms."""
+    total = 0.0
     for i in range(at.shape[0]):
         at[i] = 0.0
     for w in range(by_dest[0][d], by_dest[0][d + 1]):
         p = by_dest[1][w]
         if choice[p] == HELD:
             continue
+        x = _sent(volume, hold, floor, p)
+        total += sign * (volume[p] - x) * penalty
         o = pair_origin[w]
         e = lay.entry_ptr[o] + choice[p]
-        x = volume[p]
         at[lay.entry_c[e]] += x
         if lay.entry_arc[e] >= 0:
-            _load_leg(lay, table, leg_flow, lay.entry_arc[e], sign * x)
+            total += _load_leg(lay, table, leg_cost, leg_flow, lay.entry_arc[e], sign * x)
         if lay.origin_row[o] >= 0:
-            table[lay.origin_row[o], 3] += sign * x
+            total += _load_row(table, lay.origin_row[o], sign * x)
+    return total
 
 
 @njit(**FLAT)
 def sweep_trees(
-    dests, lay, by_dest, pair_origin, volume, choice, trees, stay, stay_choice, stay_cost, table, leg_cost,
+    dests, lay, by_dest, pair_origin, volume, choice, hold, floor, trees, stay, stay_choice, stay_cost, table, leg_cost,
     leg_flow, penalty, placed, scratch,
 ):
-    """Re-plan each destination of ``dests`` in turn.
+    """Re-plan each destination of ``dests`` in turn; keep the old tree where the new is worse.
 
     ``trees[d, c]`` and ``choice[pair]`` are read (when ``placed``) and written;
-    ``scratch`` is (dist, at, heap, pos, order, pending).
+    A second try counts in what the first would have brought together. Returns how many kept
+    their tree.
     """
-    dist, at, heap, pos, order, pending = scratch
+    dist, at, heap, pos, order, pending, old_next, old_choice, old_hold = scratch
+    kept = 0
     for w in range(dests.shape[0]):
         d = dests[w]
         nxt = trees[d]
+        first = by_dest[0][d]
+        common = (lay, d, by_dest, pair_origin, volume, choice, hold, floor, at, table, leg_cost, leg_flow)
+        flow = (table, leg_cost, leg_flow)
+        at[:] = 0.0
+        before = np.inf
         if placed:
-            _gather(lay, d, by_dest, pair_origin, volume, choice, at, table, leg_flow, -1.0)
-            push(lay, d, nxt, at, order, pending, table, leg_flow, -1.0)
-        _tree(lay, d, table, leg_cost, stay[d], stay_cost, dist, nxt, heap, pos)
-        for v in range(by_dest[0][d], by_dest[0][d + 1]):
-            p = by_dest[1][v]
-            o = pair_origin[v]
-            e0 = lay.entry_ptr[o]
-            best = penalty
-            chosen = HELD
-            for e in range(e0, lay.entry_ptr[o + 1]):
-                x = dist[lay.entry_c[e]]
-                if lay.entry_arc[e] >= 0:
-                    x += _leg_price(lay, table, leg_cost, lay.entry_arc[e])
-                    if stay_choice[p] != e - e0:
-                        x += stay_cost
-                if x < best:
-                    best = x
-                    chosen = e - e0
-            choice[p] = chosen
-        _gather(lay, d, by_dest, pair_origin, volume, choice, at, table, leg_flow, 1.0)
-        push(lay, d, nxt, at, order, pending, table, leg_flow, 1.0)
+            before = -_gather(*common, -1.0, penalty)
+            before -= push(lay, nxt, at, order, pending, *flow, -1.0)
+            for i in range(nxt.shape[0]):
+                old_next[i] = nxt[i]
+            for v in range(first, by_dest[0][d + 1]):
+                old_choice[v - first] = choice[by_dest[1][v]]
+                old_hold[v - first] = hold[by_dest[1][v]]
+        for attempt in range(2):
+            _tree(lay, d, table, leg_cost, stay[d], stay_cost, at, dist, nxt, heap, pos)
+            _choose(lay, d, by_dest, pair_origin, volume, choice, hold, stay_choice, stay_cost, table, leg_cost, dist, penalty)
+            after = _gather(*common, 1.0, penalty)
+            after += push(lay, nxt, at, order, pending, *flow, 1.0)
+            if not placed or after <= before + 1e-9 * abs(before):
+                break
+            _gather(*common, -1.0, penalty)
+            push(lay, nxt, at, order, pending, *flow, -1.0)
+            if attempt == 1:
+                kept += 1
+                for i in range(nxt.shape[0]):
+                    nxt[i] = old_next[i]
+                for v in range(first, by_dest[0][d + 1]):
+                    choice[by_dest[1][v]] = old_choice[v - first]
+                    hold[by_dest[1][v]] = old_hold[v - first]
+                _gather(*common, 1.0, penalty)
+                push(lay, nxt, at, order, pending, *flow, 1.0)
+    return kept
+
+
+@njit(**FLAT)
+def _choose(lay, d, by_dest, pair_origin, volume, choice, hold, stay_choice, stay_cost, table, leg_cost, dist, penalty):
+    """Choose each pair's entry leg by the tree's distances; hold what costs more than the penalty."""
+    for v in range(by_dest[0][d], by_dest[0][d + 1]):
+        p = by_dest[1][v]
+        o = pair_origin[v]
+        e0 = lay.entry_ptr[o]
+        best = UNREACHED
+        chosen = HELD
+        for e in range(e0, lay.entry_ptr[o + 1]):
+            x = dist[lay.entry_c[e]]
+            if lay.entry_arc[e] >= 0:
+                x += _leg_price(lay, table, leg_cost, lay.entry_arc[e], volume[p])
+                if stay_choice[p] != e - e0:
+                    x += stay_cost
+            if x < best:
+                best = x
+                chosen = e - e0
+        choice[p] = chosen if best < CLOSED else HELD
+        hold[p] = best > penalty
 
 
 @njit(**FLAT)
@@ -240,7 +305,9 @@ def _room(lay, table, limit, a, room):
 @njit(**FLAT)
 def _book(lay, table, leg_flow, a, x):
     if a >= 0:
-        _load_leg(lay, table, leg_flow, a, x)
+        leg_flow[a] += x
+        for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
+            table[lay.row_of[q], 3] += x
 
 
 @njit(**FLAT)
@@ -283,7 +350,7 @@ def fit(lay, pair_first, pair_last, pair_owner, volume, choice, held, trees, tab
         i = lay.entry_c[e]
         while i >= 0 and trees[d, i] >= 0:
             a = trees[d, i]
-            _load_leg(lay, table, leg_flow, a, x)
+            _book(lay, table, leg_flow, a, x)
             i = lay.arc_core_head[a]
     return total
 

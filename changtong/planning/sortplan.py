@@ -18,6 +18,12 @@ Floats = NDArray[np.float64]
 SWEEPS = 8
 """Sweeps over all destinations; prices settle in a few."""
 
+GROWTH = 1.6
+"""Factor on the penalty slopes from one sweep to the next."""
+
+STEP = 0.2
+"""Share of a full multiplier step after each sweep: whole trees move in lumps."""
+
 
 @dataclass(frozen=True)
 class SortPlan:
@@ -63,14 +69,16 @@ class _Trees:
         self.volume = self.problem.totals().copy()
         self.next = np.full((n_dests, n), -1, np.int32)
         self.choice = np.full(len(lay.pair_d), intrees.HELD, np.uint8)
+        self.hold = np.zeros(len(lay.pair_d), np.uint8)
+        steps = self.problem.class_steps()
+        self.floor = steps[:, -2].copy() if steps.shape[1] > 1 else np.zeros(1, np.float32)
         self.leg_flow = np.zeros(len(self.problem.leg_tail))
         self.scratch = (
             np.empty(n),
             np.empty(n),
-            np.empty(n, np.int32),
-            np.empty(n, np.int32),
-            np.empty(n, np.int32),
-            np.empty(n, np.int32),
+            *(np.empty(n, np.int32) for _ in range(5)),
+            np.empty(len(lay.origin_site), np.uint8),
+            np.empty(len(lay.origin_site), np.uint8),
         )
         weight = np.bincount(lay.pair_d, self.volume, minlength=n_dests)
         self.order = np.argsort(-weight, kind="stable").astype(np.int32)
@@ -80,7 +88,7 @@ class _Trees:
         leg_cost: Floats, penalty: float, *, placed: bool,
     ) -> None:  # fmt: skip
         intrees.sweep_trees(
-            self.order, self.lay, self.by_dest, self.pair_origin, self.volume, self.choice, self.next,
+            self.order, self.lay, self.by_dest, self.pair_origin, self.volume, self.choice, self.hold, self.floor, self.next,
             stay, stay_choice, stay_cost, table, leg_cost, self.leg_flow, penalty, placed, self.scratch,
         )  # fmt: skip
 
@@ -109,16 +117,18 @@ def make_sort_plan(
         slope = np.where(table[:, 0] > 0.0, solver.mean_cost / table[:, 0], 0.0)
     work.volume[result.cut_off] = 0.0
     work.choice[:] = intrees.HELD
+    work.hold[:] = 0
     work.leg_flow[:] = 0.0
     table[:, 3] = 0.0
     penalty = float(question.problem.class_penalty[-1])
     best: tuple[float, NDArray[np.int32], NDArray[np.uint8], NDArray[np.float32], Floats] | None = None
     for k in range(SWEEPS):
-        table[:, 2] = slope * min(10.0, 0.5 * 2.0**k)
-        if k == 0:
-            table[:, 2] = 0.0
+        table[:, 2] = slope * GROWTH**k if k else 0.0
         work.sweep(before, before_choice, stability_cny, table, solver.trees.leg_cost, penalty, placed=k > 0)
-        if k >= SWEEPS - 3:
+        if k:
+            over = table[:, 3] - table[:, 0]
+            table[:, 1] = np.clip(table[:, 1] + STEP * table[:, 2] * over, 0.0, penalty)
+        if k >= SWEEPS - 2:
             cost, held, flow = _fit(work, solver, table, question)
             if best is None or cost < best[0]:
                 best = (cost, work.next.copy(), work.choice.copy(), held, flow)
@@ -185,7 +195,8 @@ def _fit(
     """Hold what does not fit; return the cost, what is held, and the flow that is left."""
     lay, limit = work.lay, np.maximum(solver.capacity, 0.0)
     copy, flow = table.copy(), work.leg_flow.copy()
-    held = np.where(work.choice == intrees.HELD, work.volume, 0.0).astype(np.float32)
+    held = np.where(work.hold, work.volume * (1.0 - work.floor), 0.0).astype(np.float32)
+    held[work.choice == intrees.HELD] = work.volume[work.choice == intrees.HELD]
     span = (0, len(lay.pair_d))
     common = (lay, *span, work.owner, work.volume, work.choice, held, work.next, copy, limit, flow)
     steps = question.problem.class_steps()
