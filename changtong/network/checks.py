@@ -197,8 +197,11 @@ def check_positions(made: Assembly) -> None:
     sites = made.tables["sites"]
     lon, lat = sites["lon"], sites["lat"]
     known = lon.is_not_null() & lat.is_not_null()
-    if "lon" not in _wrong_columns(made) and "lat" not in _wrong_columns(made):
-        half = lon.is_null() != lat.is_null()
+    half = lon.is_null() != lat.is_null()
+    if half.any():
+        wrong = _wrong_positions(made)
+        rows = range(sites.height)
+        half = half & pl.Series([made.row("sites", row) not in wrong for row in rows], dtype=pl.Boolean)
         _warn(made, "sites", half, "half-position", "lon", lambda _: "only one of lon and lat is given.")
     origin = known & (lon == 0) & (lat == 0)
     _warn(made, "sites", origin, "odd-position", "lon", lambda _: "lon 0, lat 0 lies in the Atlantic.")
@@ -217,9 +220,10 @@ def check_positions(made: Assembly) -> None:
         )
 
 
-def _wrong_columns(made: Assembly) -> set[str | None]:
+def _wrong_positions(made: Assembly) -> set[int | None]:
+    """Return the rows whose lon or lat was reported, and emptied, already."""
     file = made.file("sites")
-    return {problem.column for problem in made.findings.errors if problem.file == file}
+    return {p.row for p in made.findings.errors if p.file == file and p.column in ("lon", "lat")}
 
 
 def check_capacities(made: Assembly) -> None:
@@ -338,6 +342,7 @@ def check_sort_plan(made: Assembly) -> None:
     stopping: set[int] = set()
     looping: dict[tuple[int, ...], None] = {}
     for rows in _plans_by_class(plan, here * sites + aim):
+        rows = rows[~home[rows]]
         faults = trace_sort_plan(sites, here[rows], aim[rows], following[rows])
         stopping.update(rows[faults.stops].tolist())
         looping.update({tuple(rows[loop].tolist()): None for loop in faults.loops})
