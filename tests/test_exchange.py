@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
+from network_cases import FURTHER, TINY, networks, tables_equal, write_texts
 
 from changtong.errors import InputError, UsageError
 from changtong.network import exchange
@@ -17,7 +18,6 @@ from changtong.network.exchange import read_geojson, write_geojson
 from changtong.network.gmns import read_gmns, write_gmns
 from changtong.network.io import read_network
 from changtong.network.model import Network
-from network_cases import FURTHER, TINY, networks, tables_equal, write_texts
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -155,7 +155,10 @@ def test_gmns_needs_positions(tmp_path: Path) -> None:
 
 
 ROADS = {
-    "node.csv": "node_id,name,x_coord,y_coord,node_type\n1,a,-71.1,42.3,\n2,b,-71.0,42.4,signal\n3,c,-71.2,42.4,\n",
+    "node.csv": (
+        "node_id,name,x_coord,y_coord,node_type\n"
+        "1,a,-71.1,42.3,\n2,b,-71.0,42.4,signal\n3,c,-71.2,42.4,\n"
+    ),
     "link.csv": (
         "link_id,from_node_id,to_node_id,directed,length,free_speed,lanes,facility_type\n"
         "a1,1,2,true,10,40,2,arterial\na2,2,3,false,5,25,1,local\n"

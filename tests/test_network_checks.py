@@ -11,12 +11,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from network_cases import TINY, write_texts
 
 from changtong.network.checks import CheckReport, check_network
 from changtong.network.connections import reachable_bits, trace_sort_plan, unreachable_rows
 from changtong.network.findings import LISTED_ROWS
 from changtong.network.io import read_network, write_network
-from network_cases import TINY, write_texts
 
 BROKEN = {
     "sites.csv": (
@@ -180,7 +180,7 @@ def test_hints_and_messages(broken: CheckReport) -> None:
 
 def test_report_reads_on_one_screen_and_as_json(broken: CheckReport) -> None:
     text = str(broken)
-    assert len(text.splitlines()) <= 80
+    assert len(text.splitlines()) <= 45
     assert f"{len(broken.errors)} errors" in text.splitlines()[0]
     assert "error duplicate-site ×1" in text
     assert not broken.ok

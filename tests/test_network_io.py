@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from network_cases import TINY, networks, tables_equal, write_texts
 
 from changtong.errors import InputError, UsageError
 from changtong.network import io
 from changtong.network.checks import check_network
 from changtong.network.io import read_network, write_network
 from changtong.network.model import Network, build_network
-from network_cases import TINY, networks, tables_equal, write_texts
 
 SITES = "site_id,name,lon,lat\nA,甲,113.4,34.8\nB,乙,114.1,30.2\n"
 LEGS = "from_site,to_site,travel_h,cost_cny_per_piece\nA,B,2,1.5\nB,A,2,1.5\n"

@@ -18,6 +18,7 @@ from changtong._tables import (
 )
 from changtong.errors import Problem
 from changtong.network.cells import KnownIds, Place, typed_column
+from changtong.network.columns import blank_rows, check_columns, further_column, tidy_names
 from changtong.network.findings import Findings, NearestNames, rows_where
 
 NEEDED_TABLES = ("sites", "legs")
@@ -57,14 +58,14 @@ class Assembly:
     rows : dict
         Table name -> original row numbers (from 0), where rows were left out.
     filled : dict
-        (table, column) -> how many empty cells got the default.
+        (table, column) -> how many empty cells got the default, of how many.
     """
 
     files: Mapping[str, str]
     findings: Findings
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     rows: dict[str, np.ndarray] = field(default_factory=dict)
-    filled: dict[tuple[str, str], int] = field(default_factory=dict)
+    filled: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
 
     def file(self, table: str) -> str:
         """Return the file name of a table for problems."""
@@ -144,7 +145,7 @@ def _check_names(tables: Mapping[str, pl.DataFrame], made: Assembly) -> None:
 def _site_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
     if frame is None:
         return empty_table("sites")
-    frame = _without_swapped(_tidy_names(frame, made, "sites"), made)
+    frame = _without_swapped(tidy_names(frame, made.file("sites"), made.findings), made)
     made.tables["sites"] = _typed_table(frame, network_tables()["sites"], made, {})
     if frame.height == 0:
         made.findings.add(
@@ -209,26 +210,17 @@ def _class_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
     return classes.with_columns(pl.col("share").fill_null(0.0))
 
 
-def _tidy_names(frame: pl.DataFrame, made: Assembly, table: str) -> pl.DataFrame:
-    """Trim column names (spaces, byte order mark)."""
-    trimmed = {name: name.strip("\ufeff \t\u3000") for name in frame.columns}
-    changed = {old: new for old, new in trimmed.items() if old != new and new not in frame.columns}
-    for old, new in changed.items():
-        message = f'spaces around the column name "{old}" were left out.'
-        made.findings.add(Problem("spaces-trimmed", message, made.file(table), 0, new, severity="warning"))
-    return frame.rename(changed)
-
-
 def _typed_table(
     frame: pl.DataFrame, table: Table, made: Assembly, known: Mapping[str, KnownIds]
 ) -> pl.DataFrame:
     """Return the frame with every column of the table, typed, and further ones after them."""
-    frame = _tidy_names(frame, made, table.name)
-    meant = _check_columns(frame, table, made)
+    file = made.file(table.name)
+    frame = tidy_names(frame, file, made.findings)
+    meant = check_columns(frame, table, file, made.findings)
     columns: list[pl.Series] = []
-    blank = _blank_rows(frame, Place(made.file(table.name), ""), made.findings)
+    blank = blank_rows(frame, Place(file, ""), made.findings)
     for attribute in table.attributes:
-        place = Place(made.file(table.name), attribute.name)
+        place = Place(file, attribute.name)
         ids = known.get(attribute.foreign_key.split(".")[0])
         source = attribute.name if attribute.name in frame.columns else meant.get(attribute.name)
         if source is None:
@@ -241,75 +233,8 @@ def _typed_table(
         columns.append(typed)
     for name in frame.columns:
         if name not in table and name not in meant.values():
-            columns.append(_further_column(frame[name], Place(made.file(table.name), name), made.findings))
+            columns.append(further_column(frame[name], Place(file, name), made.findings))
     return pl.DataFrame(columns)
-
-
-def _blank_rows(frame: pl.DataFrame, place: Place, findings: Findings) -> pl.Series | None:
-    """Report rows without any value, which spreadsheets like to add."""
-    if frame.width == 0 or not frame.to_series(0).null_count():
-        return None
-    blank = frame.select(pl.all_horizontal(pl.all().is_null())).to_series()
-    rows = rows_where(blank)
-    if len(rows):
-        message = f"{len(rows)} rows without any value were left out."
-        row = int(rows[0]) + 1
-        findings.add(Problem("blank-row", message, place.file, row, severity="warning"), count=len(rows))
-    return blank
-
-
-def _check_columns(frame: pl.DataFrame, table: Table, made: Assembly) -> dict[str, str]:
-    """Report missing and unknown columns; return required ones with the columns probably meant."""
-    unknown = [name for name in frame.columns if name not in table]
-    file, meant = made.file(table.name), {}
-    absent = [name for name in table.required if name not in frame.columns]
-    if absent and frame.width == 0 and frame.height == 0:
-        absent = []  # no table at all is another problem
-    for name in absent:
-        hint = NearestNames(unknown).hint(name)
-        if hint:
-            meant[name] = hint.split('"')[1]
-            unknown.remove(meant[name])
-            hint = f'The column "{meant[name]}" seems to be meant: name it {name}.'
-        seen = ", ".join(frame.columns) or "none"
-        problem = Problem(
-            "missing-column", f"no column {name}; there is {seen}.", file, 0, name, expected=name, hint=hint
-        )
-        made.findings.add(problem)
-    nearest = NearestNames(name for name in table.columns if name not in frame.columns)
-    for name in unknown:
-        problem = Problem(
-            "unknown-column",
-            f'the column "{name}" is kept but not used.',
-            file,
-            0,
-            name,
-            hint=nearest.hint(name),
-            severity="warning",
-        )
-        made.findings.add(problem)
-    return meant
-
-
-def _further_column(column: pl.Series, place: Place, findings: Findings) -> pl.Series:
-    """Keep a column the table does not know, in one of the types a folder can hold."""
-    dtype = column.dtype
-    if dtype in (pl.Boolean, pl.Date, pl.Int64, pl.Float64):
-        return column
-    if dtype == pl.String:
-        trimmed = column.str.strip_chars()
-        return pl.select(pl.when(trimmed != "").then(trimmed).alias(column.name)).to_series()
-    if dtype == pl.Null or isinstance(dtype, pl.Enum | pl.Categorical):
-        return _further_column(column.cast(pl.String), place, findings)
-    if dtype.is_integer():
-        wide = column.cast(pl.Int64, strict=False)
-        return wide if wide.null_count() == column.null_count() else column.cast(pl.Float64)
-    if dtype.is_numeric():
-        return column.cast(pl.Float64)
-    expected = "text, numbers, true/false or dates"
-    message = f"cells are {dtype}, which a folder cannot hold."
-    findings.add(place.problem("wrong-type", message, expected=expected))
-    return pl.Series(column.name, [None] * len(column), pl.String)
 
 
 def _leave_out_keyless(name: str, made: Assembly) -> None:
@@ -379,7 +304,7 @@ def _fill(name: str, made: Assembly) -> list[dict[str, str]]:
         if value is None or not empty:
             continue
         made.tables[name] = frame.with_columns(pl.col(attribute.name).fill_null(value))
-        made.filled[name, attribute.name] = empty
+        made.filled[name, attribute.name] = (empty, frame.height)
         notes.append(_fill_note(name, attribute, empty, frame.height))
     return notes
 

@@ -287,13 +287,16 @@ def _in_range(number: pl.Series, attribute: Attribute, place: Place, findings: F
         outside = outside | (number < low)
     if high is not None:
         outside = outside | (number > high)
-    between = f"{'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}".strip()
-    unit = f" {attribute.unit}" if attribute.unit else ""
+    unit = f" {attribute.unit}" if attribute.unit not in ("", "1") else ""
+    if low is not None and high is not None:
+        expected = f"{low:g} … {high:g}{unit}"
+    else:
+        expected = f"at least {low:g}{unit}" if low is not None else f"at most {high:g}{unit}"
 
     def make(row: int) -> Problem:
         value = float(number[row])
         code = "negative" if value < 0 and low is not None and low >= 0 else "out-of-range"
-        return place.problem(code, f"{value:.10g} is not allowed.", row, expected=between + unit)
+        return place.problem(code, f"{value:.10g} is not allowed.", row, expected=expected)
 
     findings.add_rows(rows_where(outside), make)
     return pl.select(pl.when(~outside).then(number)).to_series()

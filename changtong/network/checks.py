@@ -18,8 +18,11 @@ from changtong.network.findings import Findings, rows_where
 from changtong.network.folder import read_folder
 from changtong.network.model import Network
 
-SHOWN_CODES = 24
-SHOWN_PLACES = 2
+SHOWN_CODES = 20
+SHOWN_PLACES = 3
+FEW_CODES = 6
+"""Up to so many kinds of problems, several places of each are shown."""
+
 SHOWN_PAIRS = 5
 CHINA_DEGREES = (73.0, 136.0, 3.0, 54.0)
 """Longitudes and latitudes between which China lies, to recognise swapped positions."""
@@ -80,11 +83,14 @@ class CheckReport:
         codes = list(self.counts.items())
         codes.sort(key=lambda item: item[0][0])
         for (severity, code), count in codes[:SHOWN_CODES]:
-            places = [p for p in self.problems if (p.severity, p.code) == (severity, code)][:SHOWN_PLACES]
+            places = [p for p in self.problems if (p.severity, p.code) == (severity, code)]
+            places = places[: SHOWN_PLACES if len(codes) <= FEW_CODES else 1]
             lines.append(f"{severity} {code} ×{count:,}")
             lines += ["  " + str(problem).split("] ", 1)[1] for problem in places]
         if len(codes) > SHOWN_CODES:
-            lines.append(f"… and {len(codes) - SHOWN_CODES} more kinds")
+            lines.append(
+                "… and " + ", ".join(f"{code} ×{count:,}" for (_, code), count in codes[SHOWN_CODES:])
+            )
         return "\n".join(lines)
 
     def to_json(self) -> str:
@@ -173,9 +179,9 @@ def check_tables(made: Assembly) -> None:
             problem = Problem("empty-table", message, made.file(table), expected=expected, severity="warning")
             made.findings.add(problem)
     legs = made.tables["legs"]
-    empty = made.filled.get(("legs", "cost_cny_per_piece"), 0)
+    empty, count = made.filled.get(("legs", "cost_cny_per_piece"), (0, 0))
     if empty:
-        message = f"{empty:,} of {legs.height:,} legs have no cost; it counts as 0."
+        message = f"{empty:,} of {count:,} legs have no cost; it counts as 0."
         hint = "Without costs the shortest way is not known."
         place = (made.file("legs"), None, "cost_cny_per_piece")
         made.findings.add(Problem("missing-cost", message, *place, hint=hint, severity="warning"))

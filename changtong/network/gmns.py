@@ -16,8 +16,8 @@ import polars as pl
 from changtong._tables import network_tables
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.assembly import assemble_tables
+from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings
-from changtong.network.folder import read_csv_file
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.units import conversion_factor
