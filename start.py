@@ -1,0 +1,91 @@
+"""Set Changtong up and run it, with nothing but Python 3.11 or newer.
+
+``python3 start.py demo`` runs the main job on the built-in national network.
+``python3 start.py test`` builds the wheel, installs it and passes the tests.
+Anything else is handed to the ``changtong`` command.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VENV = HERE / ".venv"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
+LOCK = HERE / "requirements.lock"
+STAMP = VENV / ".changtong-setup"
+
+
+def say(text):
+    print(f"[start] {text}", file=sys.stderr, flush=True)
+
+
+def run(*command, **options):
+    return subprocess.run([str(part) for part in command], check=True, **options)
+
+
+def uv(*arguments):
+    run(PYTHON, "-m", "uv", *arguments, cwd=HERE)
+
+
+def digest():
+    content = LOCK.read_bytes() + (HERE / "pyproject.toml").read_bytes() + sys.version.encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def set_up():
+    """Make .venv and install the locked requirements, once for each lock file."""
+    if STAMP.exists() and STAMP.read_text() == digest():
+        return
+    say("setting up .venv (once; about a minute) …")
+    if not PYTHON.exists():
+        run(sys.executable, "-m", "venv", VENV)
+    run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+    uv("pip", "install", "--quiet", "--python", PYTHON, "--require-hashes", "-r", LOCK)
+    uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "-e", HERE)
+    STAMP.write_text(digest())
+    say("set up.")
+
+
+def test(arguments):
+    """Build the wheel, install it into .venv, run the tests against it, then go back to the source."""
+    with tempfile.TemporaryDirectory() as folder:
+        uv("build", "--quiet", "--wheel", "--out-dir", folder)
+        wheel = next(Path(folder).glob("*.whl"))
+        say(f"testing {wheel.name} …")
+        uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--reinstall-package", "changtong", wheel)
+        try:
+            # from another folder, so that the wheel and not the source tree is imported
+            command = [str(PYTHON), "-m", "pytest", "-c", str(HERE / "pyproject.toml"), "--rootdir", str(HERE)]
+            return subprocess.run([*command, str(HERE / "tests"), *arguments], cwd=folder).returncode
+        finally:
+            uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "-e", HERE)
+
+
+def main():
+    if sys.version_info < (3, 11):
+        sys.exit(f"Changtong needs Python 3.11 or newer; this is {sys.version.split()[0]}.")
+    arguments = sys.argv[1:]
+    if not arguments:
+        sys.exit(__doc__)
+    try:
+        set_up()
+        if arguments[0] == "test":
+            return test(arguments[1:])
+        return subprocess.run([str(PYTHON), "-m", "changtong", *arguments]).returncode
+    except subprocess.CalledProcessError as error:
+        say(f"this step failed: {' '.join(error.cmd)}")
+        if not STAMP.exists() and VENV.exists() and not shutil.which("pip"):
+            say("is the Python venv module installed (Debian: python3-venv)?")
+        return error.returncode or 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
