@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from changtong._tables import (
     NETWORK_TABLES,
@@ -255,44 +256,57 @@ def _keep(name: str, mask: pl.Series, made: Assembly) -> None:
 
 def _check_duplicates(name: str, made: Assembly) -> None:
     frame, key = made.tables[name], list(network_tables()[name].primary_key)
-    if frame.height < 2 or _keys_differ(frame, key):
+    numbers, size = _key_numbers(frame, key)
+    if _all_differ(numbers, size):
         return
-    first = frame.select(pl.struct(key).is_first_distinct()).to_series()
-    where = frame.with_row_index("first_row").group_by(key).agg(pl.col("first_row").min())
-    again = frame.with_row_index("row").filter(~first).join(where, on=key, how="left", nulls_equal=True)
-    earlier = dict(zip(again["row"].to_list()[:1000], again["first_row"].to_list()[:1000], strict=True))
+    order = np.argsort(numbers, kind="stable")
+    same = np.flatnonzero(np.diff(numbers[order]) == 0) + 1  # equal to the one before, by order
+    starts = np.flatnonzero(np.diff(numbers[order], prepend=-1))
+    first = order[starts[np.searchsorted(starts, same, side="right") - 1]]
+    again = order[same]
+    by_row = np.argsort(again)
+    again, first = again[by_row], first[by_row]
     place = Place(made.file(name), key[0])
 
-    def make(row: int) -> Problem:
+    def make(index: int) -> Problem:
+        row = int(again[index])
         shown = ", ".join("(none)" if value is None else str(value) for value in frame.select(key).row(row))
-        message = f"{shown} is in row {made.row(name, earlier[row])} already."
+        message = f"{shown} is in row {made.row(name, int(first[index]))} already."
         expected = f"one row for each {', '.join(key)}"
         return place.problem(DUPLICATE_CODES[name], message, made.row(name, row) - 1, expected=expected)
 
-    made.findings.add_rows(sorted(again["row"].to_list()), make)
-    _keep(name, first, made)
+    made.findings.add_rows(range(len(again)), make)
+    once = np.ones(frame.height, bool)
+    once[again] = False
+    _keep(name, pl.Series(once), made)
 
 
-def _keys_differ(frame: pl.DataFrame, key: list[str]) -> bool:
-    """Tell whether all keys differ, fast where the key columns are Enums."""
-    size, number = 1, np.zeros(0, np.int64)
-    for column in key:
-        dtype = frame[column].dtype
-        if not isinstance(dtype, pl.Enum):
-            return bool(frame.select(pl.struct(key).n_unique()).item() == frame.height)
-        count = len(dtype.categories) + 1
-        part = frame[column].to_physical().cast(pl.Int64)
+def _key_numbers(frame: pl.DataFrame, key: list[str]) -> tuple[NDArray[np.int64], int]:
+    """Return one number for each row, the same for the same key, and how many there could be."""
+    size, numbers = 1, np.zeros(frame.height, np.int64)
+    for name in key:
+        column = frame[name]
+        if isinstance(column.dtype, pl.Enum):
+            count = len(column.dtype.categories) + 1
+            part = column.to_physical().cast(pl.Int64)
+        else:
+            part = column.rank("dense").cast(pl.Int64)
+            count = column.n_unique() + 2
         part = part.fill_null(count - 1) if part.null_count() else part
-        number = part.to_numpy() if size == 1 else number * count + part.to_numpy()
+        numbers = part.to_numpy() if size == 1 else numbers * count + part.to_numpy()
         size *= count
-    if bool(np.all(number[1:] > number[:-1])):
+    return numbers, size
+
+
+def _all_differ(numbers: NDArray[np.int64], size: int) -> bool:
+    if bool(np.all(numbers[1:] > numbers[:-1])):
         return True
     if size <= MAX_KEY_MARKS:
         seen = np.zeros(size, bool)
-        seen[number] = True
-        return int(np.count_nonzero(seen)) == len(number)
-    number = np.sort(number)
-    return not bool(np.any(number[1:] == number[:-1]))
+        seen[numbers] = True
+        return int(np.count_nonzero(seen)) == len(numbers)
+    numbers = np.sort(numbers)
+    return not bool(np.any(numbers[1:] == numbers[:-1]))
 
 
 def _fill(name: str, made: Assembly) -> list[dict[str, str]]:

@@ -77,12 +77,26 @@ class KnownIds:
             same = column.cast(self.enum, strict=False)
             if same.null_count() == column.null_count():
                 return same
-        text = as_text(column, place, findings)
+        text = column if column.dtype == pl.String else as_text(column, place, findings)
         known = text.cast(self.enum, strict=False)
-        unknown = rows_where(text.is_not_null() & known.is_null())
-        if len(unknown):
-            findings.add_rows(unknown, lambda row: self._unknown(text[row], row, place))
-        return known
+        rows = rows_where(text.is_not_null() & known.is_null())
+        return self._second_look(text, known, rows, place, findings) if len(rows) else known
+
+    def _second_look(
+        self, text: pl.Series, known: pl.Series, rows: np.ndarray, place: Place, findings: Findings
+    ) -> pl.Series:
+        """Trim the few ids that are not known as they are; report those still unknown."""
+        given = text.gather(rows)
+        trimmed = given.str.strip_chars()
+        spaced = np.flatnonzero((trimmed != given).to_numpy())
+        findings.add_rows(spaced, lambda index: _trimmed(given[index], int(rows[index]), place))
+        found = trimmed.cast(self.enum, strict=False)
+        unknown = rows_where(found.is_null() & (trimmed != ""))
+        findings.add_rows(unknown, lambda index: self._unknown(trimmed[index], int(rows[index]), place))
+        numbers = known.to_physical().cast(pl.UInt32)
+        numbers = numbers.scatter(rows, found.to_physical().cast(pl.UInt32))
+        typed: pl.Series = numbers.cat.to(self.enum)
+        return typed.alias(place.column)
 
     def _unknown(self, value: str, row: int, place: Place) -> Problem:
         table = {"site": "sites", "class": "service_classes"}[self.what]
