@@ -1,0 +1,60 @@
+"""Changtong (畅通): keeps postal and express networks moving.
+
+The public names load when first used, so that importing the package is quick and pulls
+in no solver.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from changtong.network.checks import check_network
+    from changtong.network.io import read_network, write_network
+    from changtong.network.model import Network
+    from changtong.network.reference import reference_network
+    from changtong.outages import Outage, close_sites, read_outages
+    from changtong.planning.plan import plan
+    from changtong.planning.result import Plan, PlanSettings
+    from changtong.studies import run_study
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Network": "changtong.network.model",
+    "Outage": "changtong.outages",
+    "Plan": "changtong.planning.result",
+    "PlanSettings": "changtong.planning.result",
+    "check_network": "changtong.network.checks",
+    "close_sites": "changtong.outages",
+    "plan": "changtong.planning.plan",
+    "read_network": "changtong.network.io",
+    "read_outages": "changtong.outages",
+    "reference_network": "changtong.network.reference",
+    "run_study": "changtong.studies",
+    "write_network": "changtong.network.io",
+}
+
+__all__ = [
+    "Network",
+    "Outage",
+    "Plan",
+    "PlanSettings",
+    "check_network",
+    "close_sites",
+    "plan",
+    "read_network",
+    "read_outages",
+    "reference_network",
+    "run_study",
+    "write_network",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'changtong' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -438,10 +438,28 @@ class FlowSolver:
             if put <= 1e-3 * left:
                 break
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+        self._make_room(level, v, leg_flow, unserved)
         self._cut_by_class(level, v, 1e-9)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         cost = float(leg_flow @ self.trees.leg_cost) + pairs.penalty_of(v, unserved)
         return cost, Cut(leg_flow, unserved, v, pool)
+
+    def _make_room(
+        self, level: tuple[Layout, Pool, Rows], v: Volumes, leg_flow: Floats, unserved: NDArray[np.float32]
+    ) -> None:
+        """Send what higher classes still lack, and cut the lowest class elsewhere for it."""
+        if len(v.penalty) < 2:
+            return
+        no_limit = np.full(len(self.capacity), np.inf)
+        for _ in range(3):
+            settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+            owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
+            if owed.sum(dtype=np.float64) <= 0.1:
+                return
+            self._price(self.rows.price)
+            settle.insert(*level, no_limit, self.trees, v, owed, CLOSED)
+            settle.reconcile(*level, self.trees, v, leg_flow, unserved)
+            settle.cut(*level, self.capacity, v, 0.0, len(v.penalty) - 1)
 
     def _cut_by_class(self, level: tuple[Layout, Pool, Rows], v: Volumes, tolerance: float) -> None:
         """Cut the lowest class first; go to the next only where that was not enough."""

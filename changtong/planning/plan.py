@@ -20,6 +20,9 @@ from changtong.planning.result import Plan, PlanSettings, Status
 
 Floats = NDArray[np.float64]
 
+BINDING = 0.98
+"""Load share from which a capacity counts as binding: below it one more lorry is worth nothing."""
+
 
 @dataclass(frozen=True)
 class _Answer:
@@ -126,7 +129,7 @@ def _solve(question: Question, settings: PlanSettings, progress: Progress | None
         question = replace(question, problem=replace(question.problem, class_penalty=penalty))
         solver.problem = question.problem
     result = solver.solve(progress)
-    while solver.curtailed > 0 and _higher_lost(question, solver, result) > 0.5:
+    while solver.curtailed > 0 and _higher_lost(question, solver, result) > 1.0:
         solver.curtailed -= 1
         result = solver.solve(progress)
     return _Answer(question, solver, result)
@@ -169,7 +172,7 @@ def _leg_flows(
         pl.Series("baseline_pieces", baseline),
         pl.Series("planned_pieces", planned),
         pl.Series("capacity_pieces", _finite(capacity)),
-        pl.Series("shadow_price_cny", result.leg_price),
+        pl.Series("shadow_price_cny", np.where(share >= BINDING, result.leg_price, 0.0)),
         pl.Series("load_share", share, nan_to_null=True),
         pl.Series("change", change.tolist()),
         *[network.legs[c] for c in keep],
@@ -207,7 +210,7 @@ def _site_loads(
             "planned_pieces": planned,
             "capacity_pieces": _finite(capacity),
             "load_share": pl.Series(share, nan_to_null=True),
-            "shadow_price_cny": result.site_price,
+            "shadow_price_cny": np.where(share >= BINDING, result.site_price, 0.0),
             "status": status.tolist(),
         }
     )

@@ -1,0 +1,135 @@
+"""The doorway: a named analysis with its inputs, kept with what made it.
+
+The command line and every later way in call ``run_study``, and so give the same answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from changtong import __version__
+from changtong.errors import NotFoundError
+from changtong.network.model import Network
+from changtong.outages import Outage
+from changtong.planning.plan import plan
+from changtong.planning.result import Plan
+from changtong.report import write_orders, write_plan_report
+
+
+@dataclass(frozen=True)
+class Study:
+    """One analysis that was run.
+
+    Attributes
+    ----------
+    name : str
+        Which analysis.
+    result : Plan
+        Its result object.
+    made_at : datetime
+        When, UTC.
+    version : str
+        Of this package.
+    input_digest : str
+        SHA-256 over the network's tables and the outages.
+    seed : int or None
+        None: the analysis uses no random numbers.
+    folder : Path or None
+        Where the result was saved.
+    """
+
+    name: str
+    result: Plan
+    made_at: datetime
+    version: str
+    input_digest: str
+    seed: int | None
+    folder: Path | None
+
+
+def digest(network: Network, outages: tuple[Outage, ...]) -> str:
+    """Return a SHA-256 over a network's tables and outages: equal inputs, equal digest."""
+    total = hashlib.sha256()
+    for name in ("sites", "legs", "service_classes"):
+        total.update(getattr(network, name).write_csv().encode())
+    for column in network.demand.get_columns():
+        total.update(column.to_physical().to_numpy().tobytes())
+    total.update(repr(outages).encode())
+    return total.hexdigest()
+
+
+def _plan(
+    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: str, **options: Any
+) -> tuple[Plan, Path | None]:
+    result = plan(network, outages, **options)
+    if folder is None:
+        return result, None
+
+    def pages(into: Path) -> None:
+        write_orders(result, into, language=language)
+        write_plan_report(result, into / "report.html", language=language, files=("orders.html", "orders.csv"))
+
+    return result, result.save(folder, extra=pages)
+
+
+ANALYSES: dict[str, Callable[..., tuple[Plan, Path | None]]] = {"plan": _plan}
+
+
+def run_study(
+    name: str,
+    network: Network,
+    outages: tuple[Outage, ...] = (),
+    *,
+    folder: str | Path | None = None,
+    language: str = "zh",
+    seed: int | None = None,
+    **options: Any,
+) -> Study:
+    """Run a named analysis and, with ``folder``, keep its result there.
+
+    Parameters
+    ----------
+    name : {"plan"}
+        Which analysis.
+    network, outages
+        Its inputs.
+    folder : path, optional
+        Where to save frames, report, orders and ``study.json``.
+    language : {"zh", "en"}
+        The language pages open in.
+    seed : int, optional
+        For analyses that draw random numbers; ``plan`` draws none.
+    **options
+        Passed to the analysis: ``objectives``, ``settings``, ``progress``, ``name``.
+
+    Raises
+    ------
+    NotFoundError
+        No such analysis.
+    """
+    if name not in ANALYSES:
+        raise NotFoundError(f"No analysis {name!r}; there is {', '.join(ANALYSES)}.")
+    where = None if folder is None else Path(folder)
+    result, saved = ANALYSES[name](network, outages, where, language, **options)
+    study = Study(name, result, datetime.now(UTC), __version__, digest(network, outages), seed, saved)
+    if saved is not None:
+        facts = {
+            "study": name,
+            "made_at": study.made_at.isoformat(timespec="seconds"),
+            "version": __version__,
+            "python": platform.python_version(),
+            "input_digest": study.input_digest,
+            "seed": seed,
+            "network": network.name,
+        }
+        (saved / "study.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
+    return study
+
+
