@@ -123,7 +123,7 @@ def _solve(question: Question, settings: PlanSettings, progress: Progress | None
     solver = FlowSolver(question.problem, options)
     if settings.unserved_cny is None and len(question.problem.pair_from):
         mean, most = solver.cost_range()
-        base = max(10.0 * mean, 2.0 * most, 1e-6)
+        base = max(10.0 * mean, 1.25 * most, 1e-6)
         n = question.classes.height
         penalty = base * 10.0 ** np.arange(n - 1, -1, -1)
         question = replace(question, problem=replace(question.problem, class_penalty=penalty))

@@ -42,8 +42,8 @@ class PlanSettings:
     hour_cny : float
         What an hour on the way weighs where ``late`` stands before cost: assumed.
     unserved_cny : float or None
-        Penalty of a piece of the lowest class left behind; None: twice the dearest
-        cheapest way, at least ten times the mean. Each higher class weighs ten times more.
+        Penalty of a piece of the lowest class left behind; None: a quarter above
+        the dearest of all cheapest ways, at least ten times the mean. Each higher class weighs ten times more.
     stability_cny : float
         What a piece weighs that leaves its site by another leg than today: 0 plans for the
         least cost, larger values for the fewest changes.
