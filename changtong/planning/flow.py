@@ -280,7 +280,7 @@ class FlowSolver:
                 if close and state.rounds >= state.next_cut:
                     state.keep(*self._cut())
                     state.next_cut = state.rounds + 3
-                    self._aim_lower(state.upper, state.price)
+                    self._aim_lower(min(state.upper, estimate), state.price)
                 if state.proved(options.gap_share):
                     termination = Termination.GAP_REACHED
                     break
