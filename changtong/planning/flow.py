@@ -202,7 +202,7 @@ class FlowSolver:
         self.warm = False
         self.curtailed = len(problem.class_penalty) - 1
         """Highest class that may have to give way: no price need exceed its penalty."""
-        widest = int(n + 4) * 4
+        widest = (n + 4) * int(max(4, 1 + np.diff(lay.row_ptr).max(initial=0)))
         self._a, self._b = np.empty(widest, np.int32), np.empty(widest, np.int32)
         self._found = np.empty(len(lay.pair_d), np.int32)
         self._set_costs(problem)
@@ -366,7 +366,7 @@ class FlowSolver:
         settle.reconcile(lay, self.pool, rows, self.trees, v, self.leg_flow, self.unserved)
         pieces = float(v.pair.sum(dtype=np.float64))
         self.mean_cost = float(self.leg_flow @ self.trees.leg_cost) / max(pieces, 1e-9)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore"):
             slope = self.settings.slope * self.mean_cost / rows.capacity
         rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
         self._base_slope = rows.slope.copy()
@@ -434,7 +434,7 @@ class FlowSolver:
             left = float(unserved.sum(dtype=np.float64))
             full = rows.load >= self.capacity * (1.0 - 1e-9)
             self._price(np.where(full, CLOSED, 0.0))
-            put = settle.insert(*level, self.capacity, self.trees, v, unserved, CLOSED)
+            put = settle.insert(*level, self.capacity, self.trees, v, unserved, CLOSED, self._a)
             if put <= 1e-3 * left:
                 break
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
@@ -457,7 +457,7 @@ class FlowSolver:
             if owed.sum(dtype=np.float64) <= 0.1:
                 return
             self._price(self.rows.price)
-            settle.insert(*level, no_limit, self.trees, v, owed, CLOSED)
+            settle.insert(*level, no_limit, self.trees, v, owed, CLOSED, self._a)
             settle.reconcile(*level, self.trees, v, leg_flow, unserved)
             settle.cut(*level, self.capacity, v, 0.0, len(v.penalty) - 1)
 

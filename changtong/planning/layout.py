@@ -68,7 +68,8 @@ def _csr(keys: NDArray[np.int32], size: int) -> tuple[Ints, NDArray[np.int64]]:
 def core_sites(problem: FlowProblem) -> NDArray[np.bool_]:
     """Return which sites are core; the others touch core sites only.
 
-    A site is a leaf when nothing of others may pass it, or when it has one neighbour.
+    A site is a leaf when nothing of others may pass it, or when it has one neighbour, and
+    legs both leave and reach it.
     Of two leaves joined by a leg, the leg's tail becomes core.
     """
     n, tail, head = problem.n_sites, problem.leg_tail, problem.leg_head
@@ -78,9 +79,18 @@ def core_sites(problem: FlowProblem) -> NDArray[np.bool_]:
         np.minimum.at(low, one, other)
         np.maximum.at(high, one, other)
     core: NDArray[np.bool_] = np.asarray(problem.transit, bool) & (low < high)
+    for ends in (tail, head):  # a site no leg leaves, or none reaches, has no entry or exit leg
+        core |= np.bincount(ends, minlength=n) == 0
     clash = ~core[tail] & ~core[head]
     core[tail[clash]] = True
-    return core
+    blind = np.asarray(~np.asarray(problem.transit, bool))
+    while True:  # a leaf's core sites must be ones that pass its pieces on
+        grow = np.zeros(n, bool)
+        grow[head[core[tail] & blind[tail] & ~core[head]]] = True
+        grow[tail[core[head] & blind[head] & ~core[tail]]] = True
+        if not grow.any():
+            return core
+        core |= grow
 
 
 def _options(

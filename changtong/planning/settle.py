@@ -301,15 +301,13 @@ def recost(pool, leg_cost):
 
 
 @njit(**JIT)
-def insert(lay, pool, rows, capacity, trees, volumes, unserved, closed):
+def insert(lay, pool, rows, capacity, trees, volumes, unserved, closed, buffer):
     """Serve what is unserved over what is left of the capacities.
 
     ``trees`` must be priced so that full rows cost ``closed`` or more. Returns the
     pieces served; loads, volumes and ``unserved`` follow.
     """
-    n = lay.core_site.shape[0]
     total = 0.0
-    buffer = np.empty(4 * n + 16, np.int32)
     for o in range(lay.origin_site.shape[0]):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
