@@ -113,7 +113,7 @@ def make_sort_plan(
     table = solver.rows.table.copy()
     table[:, 0] = np.maximum(solver.capacity, 0.0)
     table[:, 1] = result.row_price
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore"):
         slope = np.where(table[:, 0] > 0.0, solver.mean_cost / table[:, 0], 0.0)
     work.volume[result.cut_off] = 0.0
     work.choice[:] = intrees.HELD

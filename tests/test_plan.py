@@ -1,0 +1,144 @@
+"""The main job, end to end, on the tiny and the city-level network."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from changtong.cli import main
+from changtong.errors import UsageError
+from changtong.network.io import read_network
+from changtong.network.model import Network
+from changtong.network.reference import busiest_hub, reference_network
+from changtong.outages import Outage, close_sites
+from changtong.planning.plan import plan
+from changtong.planning.result import Plan, PlanSettings, Status
+
+TINY = Path(__file__).parent.parent / "examples" / "tiny"
+
+
+@pytest.fixture(scope="module")
+def city() -> Network:
+    return reference_network(level="city")
+
+
+@pytest.fixture(scope="module")
+def hub_closed(city: Network) -> Plan:
+    return plan(city, close_sites(city, [busiest_hub(city)]), settings=PlanSettings(gap_share=0.02, seconds=10))
+
+
+def test_pieces_add_up(city: Network, hub_closed: Plan) -> None:
+    classes = hub_closed.classes
+    assert classes["demand_pieces"].sum() == pytest.approx(city.demand["pieces_per_day"].sum(), rel=1e-6)
+    gone = classes["demand_pieces"] - classes["served_pieces"] - classes["unserved_pieces"]
+    assert gone.abs().max() < 1e-3
+    assert hub_closed.unserved["pieces"].sum() == pytest.approx(classes["unserved_pieces"].sum(), abs=1.0)
+
+
+def test_nothing_passes_the_closed_hub(city: Network, hub_closed: Plan) -> None:
+    hub = busiest_hub(city)
+    flows = hub_closed.leg_flows.filter((pl.col("from_site") == hub) | (pl.col("to_site") == hub))
+    assert flows["planned_pieces"].sum() == 0.0
+    assert flows["baseline_pieces"].sum() > 0.0
+
+
+def test_higher_classes_lose_nothing_while_lower_ones_move(hub_closed: Plan) -> None:
+    lost = hub_closed.classes.sort("rank")["unserved_pieces"].to_list()
+    assert max(lost[:3]) < 1.0
+
+
+def test_loads_keep_capacities_and_match_flows(hub_closed: Plan) -> None:
+    flows = hub_closed.leg_flows
+    over = (flows["planned_pieces"] - flows["capacity_pieces"]).max()
+    assert over is not None
+    assert over <= 1e-3 * float(flows["capacity_pieces"].max() or 1.0)
+    sites = hub_closed.site_loads.filter(pl.col("capacity_pieces") > 0)
+    assert (sites["planned_pieces"] <= sites["capacity_pieces"] * 1.001 + 1).all()
+
+
+def test_gap_is_between_bound_and_objective(hub_closed: Plan) -> None:
+    assert hub_closed.lower_bound_cny <= hub_closed.objective_cny
+    expected = 1 - hub_closed.lower_bound_cny / hub_closed.objective_cny
+    assert hub_closed.gap_share == pytest.approx(expected, abs=1e-9)
+
+
+def test_orders_name_stops_at_the_closed_hub(city: Network, hub_closed: Plan) -> None:
+    hub = busiest_hub(city)
+    stops = hub_closed.orders.filter((pl.col("action") == "stop") & (pl.col("next_site") == hub))
+    assert stops.height > 0
+    assert set(stops["note_code"].unique()) == {"next-closed"}
+
+
+def test_sort_plan_changes_use_real_legs(city: Network, hub_closed: Plan) -> None:
+    legs = set(city.legs.select(pl.col("from_site").cast(pl.String), pl.col("to_site").cast(pl.String)).iter_rows())
+    made = hub_closed.sort_plan.select(pl.col("site").cast(pl.String), pl.col("next_site").cast(pl.String))
+    assert made.height > 0
+    assert all(row in legs for row in made.iter_rows())
+    twice = hub_closed.sort_plan.group_by("site", "destination").len().filter(pl.col("len") > 1)
+    assert twice.height == 0
+
+
+def test_no_outage_keeps_todays_network(city: Network) -> None:
+    result = plan(city, (), settings=PlanSettings(gap_share=1e-3, seconds=10))
+    assert result.status is Status.OPTIMAL
+    assert result.value("unserved") == pytest.approx(0.0, abs=1.0)
+    assert result.value("changed_legs") <= 0.02 * city.legs.height
+
+
+def test_same_call_same_plan() -> None:
+    network = read_network(TINY)
+    outage = close_sites(network, [network.site_ids[1]])
+    first, second = plan(network, outage), plan(network, outage)
+    assert first.leg_flows.equals(second.leg_flows)
+    assert first.orders.equals(second.orders)
+
+
+def test_everything_shut_is_said_and_not_crashed() -> None:
+    network = read_network(TINY)
+    result = plan(network, close_sites(network, network.site_ids))
+    total = float(network.demand["pieces_per_day"].sum())
+    assert result.value("unserved") == pytest.approx(total, rel=1e-6)
+    assert set(result.unserved["reason"].unique()) == {"closed-site"}
+
+
+def test_half_capacity_and_entry_limit_together() -> None:
+    network = read_network(TINY)
+    site = network.site_ids[0]
+    result = plan(
+        network,
+        [Outage("half", sites=(site,), capacity_share=0.5), Outage("passes", sites=(site,), passes_per_day=1, pieces_per_pass=10)],
+    )
+    entering = result.leg_flows.filter(pl.col("to_site") == site)
+    assert entering["planned_pieces"].sum() <= 10.0 + 1e-3
+
+
+def test_unknown_objective_is_refused() -> None:
+    with pytest.raises(UsageError, match="speed"):
+        plan(read_network(TINY), (), objectives=("unserved", "speed"))
+
+
+def test_command_line_writes_the_plan_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = read_network(TINY)
+    code = main(["plan", str(TINY), "--close", network.site_ids[1], "-o", str(tmp_path / "p"), "--json"])
+    facts = json.loads(capsys.readouterr().out)
+    assert code == 0
+    wanted = {"status", "termination", "gap_share", "unserved_pieces", "changed_legs", "max_load_share", "runtime_s"}
+    assert wanted <= facts.keys()
+    for name in ("leg_flows.csv", "unserved.csv", "sort_plan.csv", "orders.csv", "report.html", "orders.html", "study.json"):
+        assert (tmp_path / "p" / name).stat().st_size > 0
+    flows = pl.read_csv(tmp_path / "p" / "leg_flows.csv")
+    assert {"from_site", "to_site", "baseline_pieces", "planned_pieces", "capacity_pieces"} <= set(flows.columns)
+    assert np.isfinite(facts["gap_share"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["plan", "NOWHERE", "--close", "A", "-o", "x"], 2), (["plan", str(TINY), "-o", "x"], 2), (["plan", str(TINY), "--close", "nowhere", "-o", "x"], 2), (["nonsense"], 2)],
+)
+def test_wrong_use_is_told_in_words(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == code
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    assert said.err.strip()
