@@ -27,7 +27,7 @@ def class_pieces(problem: FlowProblem) -> Floats:
     if pieces.shape[1] == n_classes:
         return pieces
     share = np.ones(1) if problem.class_share is None else np.asarray(problem.class_share, np.float64)
-    return pieces * share[None, :]
+    return np.asarray(pieces * share[None, :], np.float64)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class ArcFlow:
     def weighed(self, problem: FlowProblem) -> Floats:
         """Return the objective of legs' costs and penalties together."""
         penalty = np.tile(np.asarray(problem.class_penalty, np.float64), len(self.pieces))
-        return self.cost_of_legs(problem) + np.concatenate([np.zeros(self.n_flows), penalty])
+        total: Floats = self.cost_of_legs(problem) + np.concatenate([np.zeros(self.n_flows), penalty])
+        return total
 
 
 class _Entries:
@@ -100,7 +101,8 @@ class _Entries:
 
     def matrix(self, n_rows: int, n_columns: int) -> sparse.csc_matrix:
         where = (np.concatenate(self.rows), np.concatenate(self.columns))
-        return sparse.csc_matrix((np.concatenate(self.values), where), shape=(n_rows, n_columns))
+        values = np.concatenate(self.values)
+        return sparse.csc_matrix((values, where), shape=(n_rows, n_columns))
 
 
 def _flows(problem: FlowProblem, dests: Longs, dest_of: Longs) -> tuple[Longs, Longs]:

@@ -22,8 +22,18 @@ from changtong.planning.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 
-SLACK = 1e-8
+SLACK = 1e-9
 """A stage's total may be missed later by this share of the class's demand: rounding, reported."""
+
+WIDER = 30.0
+"""Factor on the slacks when rounding makes a later stage look infeasible, at most twice."""
+
+
+IMPOSSIBLE = (
+    highspy.HighsModelStatus.kInfeasible,
+    highspy.HighsModelStatus.kUnbounded,
+    highspy.HighsModelStatus.kUnboundedOrInfeasible,
+)
 
 
 class LpStatus(Enum):
@@ -129,7 +139,9 @@ class ExactResult:
         return {stage.name: stage.prices for stage in self.stages}[name]
 
 
-def solve_exact(problem: FlowProblem, *, strict: bool = True, seconds: float = 60.0, solver: str = "choose") -> ExactResult:
+def solve_exact(
+    problem: FlowProblem, *, strict: bool = True, seconds: float = 60.0, solver: str = "choose"
+) -> ExactResult:
     """Solve a small flow problem to optimality.
 
     Parameters
@@ -159,8 +171,11 @@ def solve_exact(problem: FlowProblem, *, strict: bool = True, seconds: float = 6
     program = arc_flow(problem)
     run = _Run(program, problem, begin + seconds, solver)
     n_classes = program.pieces.shape[1]
-    plan = [(f"unserved:{k}", program.count_of_class(k), k) for k in range(n_classes)] if strict else []
-    plan += [("cost", program.cost_of_legs(problem), -1)] if strict else [("weighed", program.weighed(problem), -1)]
+    if strict:
+        plan = [(f"unserved:{k}", program.count_of_class(k), k) for k in range(n_classes)]
+        plan.append(("cost", program.cost_of_legs(problem), -1))
+    else:
+        plan = [("weighed", program.weighed(problem), -1)]
     for name, cost, k in plan:
         termination = run.stage(name, cost, k)
         if termination is not LpTermination.PROVED:
@@ -197,8 +212,9 @@ class _Run:
         )
         self.row_upper = self.program.row_upper.copy()
         self.stages: list[Stage] = []
+        self.slack: list[float] = []
         self.values: Floats | None = None
-        self.highs = highspy.Highs()
+        self.highs = highspy.Highs()  # type: ignore[no-untyped-call]
         self.highs.setOptionValue("output_flag", False)
         self.highs.setOptionValue("threads", 1)
         self.highs.setOptionValue("solver", solver)
@@ -214,6 +230,10 @@ class _Run:
         self.highs.changeColsCost(len(cost), columns, cost / unit)
         self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.deadline - begin)
         self.highs.run()
+        for _ in range(2):
+            if self.slack and self.highs.getModelStatus() in IMPOSSIBLE:
+                self._widen()
+                self.highs.run()
         termination = _termination(self.highs.getModelStatus())
         info, solution = self.highs.getInfo(), self.highs.getSolution()
         if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
@@ -223,24 +243,32 @@ class _Run:
         dual = np.array(solution.row_dual)
         bound = dual_bound(self.program, cost / unit, self.row_upper, dual) * unit * self.size
         total = float(cost @ np.array(solution.col_value))
-        slack = 0.0
         if k >= 0:
-            slack = SLACK * max(1.0, float(self.program.pieces[:, k].sum()))
-            row = int(self.program.class_row[k])
-            self.row_upper[row] = max(0.0, total) + slack
-            self.highs.changeRowBounds(row, -np.inf, float(self.row_upper[row]))
+            self.slack.append(SLACK * max(1.0, float(self.program.pieces[:, k].sum())))
+            self._bind(k, max(0.0, total) + self.slack[k])
         self.stages.append(
             Stage(
                 name=name,
                 objective=max(0.0, total * self.size),
                 lower_bound=bound,
-                slack=slack * self.size,
+                slack=0.0,
                 seconds=time.perf_counter() - begin,
                 iterations=max(0, info.simplex_iteration_count) + max(0, info.ipm_iteration_count),
                 prices=self._prices(-dual * unit),
             )
         )
         return termination
+
+    def _bind(self, k: int, most: float) -> None:
+        row = int(self.program.class_row[k])
+        self.row_upper[row] = most
+        self.highs.changeRowBounds(row, -np.inf, most)
+
+    def _widen(self) -> None:
+        """Allow earlier totals a little more: what rounding took must not stop a later stage."""
+        for k, slack in enumerate(self.slack):
+            self._bind(k, float(self.row_upper[self.program.class_row[k]]) + (WIDER - 1.0) * slack)
+            self.slack[k] = WIDER * slack
 
     def _prices(self, worth: Floats) -> RowPrices:
         padded = np.append(np.maximum(worth, 0.0), 0.0)
@@ -254,13 +282,16 @@ class _Run:
             values = np.concatenate([np.zeros(program.n_flows), program.pieces.ravel()])
         flow = np.maximum(values[: program.n_flows], 0.0) * self.size
         unserved = values[program.n_flows :].reshape(program.pieces.shape)
-        leg_flow = np.bincount(program.flow_leg, flow, minlength=len(problem.leg_tail))
+        leg_flow = np.bincount(program.flow_leg, flow, minlength=len(problem.leg_tail)).astype(np.float64)
         some = np.flatnonzero(flow > 0.0)
         proved = termination is LpTermination.PROVED
         return ExactResult(
             status=LpStatus.OPTIMAL if proved else LpStatus.FEASIBLE,
             termination=termination,
-            stages=tuple(self.stages),
+            stages=tuple(
+                replace(stage, slack=self.slack[k] * self.size) if k < len(self.slack) else stage
+                for k, stage in enumerate(self.stages)
+            ),
             leg_flow=leg_flow,
             flow_dest=program.flow_dest[some],
             flow_leg=program.flow_leg[some],
@@ -294,6 +325,6 @@ def _termination(status: highspy.HighsModelStatus) -> LpTermination:
         return LpTermination.TIME_LIMIT
     if status == known.kIterationLimit:
         return LpTermination.ITERATION_LIMIT
-    if status in (known.kInfeasible, known.kUnbounded, known.kUnboundedOrInfeasible):
+    if status in IMPOSSIBLE:
         raise InternalError(f"The flow program was called {status}; serving nothing is always feasible.")
     return LpTermination.NUMERICAL_TROUBLE
