@@ -58,10 +58,28 @@ def test(arguments):
         uv("build", "--quiet", "--wheel", "--out-dir", folder)
         wheel = next(Path(folder).glob("*.whl"))
         say(f"testing {wheel.name} …")
-        uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "--reinstall-package", "changtong", wheel)
+        uv(
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            PYTHON,
+            "--no-deps",
+            "--reinstall-package",
+            "changtong",
+            wheel,
+        )
         try:
             # from another folder, so that the wheel and not the source tree is imported
-            command = [str(PYTHON), "-m", "pytest", "-c", str(HERE / "pyproject.toml"), "--rootdir", str(HERE)]
+            command = [
+                str(PYTHON),
+                "-m",
+                "pytest",
+                "-c",
+                str(HERE / "pyproject.toml"),
+                "--rootdir",
+                str(HERE),
+            ]
             return subprocess.run([*command, str(HERE / "tests"), *arguments], cwd=folder).returncode
         finally:
             uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "-e", HERE)

@@ -68,7 +68,9 @@ def published(folder: Path) -> dict[str, float]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", type=Path)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
     parser.add_argument("--gap", type=float, default=1e-3)
@@ -78,7 +80,9 @@ def main() -> int:
     if not options.folder.is_dir():
         print(f"{options.folder} is not a folder", file=sys.stderr)
         return 2
-    problems = {p.name: q for p in sorted(options.folder.iterdir()) if p.is_file() and (q := read_instance(p))}
+    problems = {
+        p.name: q for p in sorted(options.folder.iterdir()) if p.is_file() and (q := read_instance(p))
+    }
     if not problems:
         print(f"no instance in {options.folder}", file=sys.stderr)
         return 2
@@ -105,7 +109,9 @@ def main() -> int:
         }
         if name in best:
             row["published"] = best[name]
-            row["inside"] = result.lower_bound <= best[name] * (1 + 1e-6) and best[name] <= result.objective * (1 + 1e-6)
+            row["inside"] = result.lower_bound <= best[name] * (1 + 1e-6) and best[
+                name
+            ] <= result.objective * (1 + 1e-6)
         rows.append(row)
         if not options.json:
             mark = "" if name not in best else "  optimum inside" if row["inside"] else "  OPTIMUM OUTSIDE"

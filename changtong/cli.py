@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,12 +27,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+class Language(StrEnum):
+    """Language of pages."""
+
+    zh = "zh"
+    en = "en"
+
+
 Folder = Annotated[Path, typer.Argument(metavar="NET/", help="A network folder.")]
 Out = Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")]
-Gap = Annotated[float, typer.Option("--gap", min=0.0, max=1.0, help="Proved gap at which to stop (0.001 = 0.1 %).")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
+]
+Gap = Annotated[
+    float, typer.Option("--gap", min=0.0, max=1.0, help="Proved gap at which to stop (0.001 = 0.1 %).")
+]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit for the flow.")]
-Language = Annotated[str, typer.Option("--language", help="Language pages open in: zh or en.")]
+PageLanguage = Annotated[Language, typer.Option("--language", help="Language pages open in.")]
 
 
 def _say(text: str) -> None:
@@ -66,7 +79,7 @@ class _Bar:
         self.shown = seconds
         gap = max(0.0, upper - lower) / max(abs(upper), 1e-12)
         left = max(0.0, self.limit_s - seconds)
-        text = f"\rround {done:>4}  gap {gap:>8.3%} of {self.goal:.3%}  {seconds:5.1f} s, at most {left:4.0f} s left "
+        text = f"\rround {done:>4}  gap {gap:>8.3%} of {self.goal:.3%}  {seconds:5.1f} s, {left:3.0f} s left "
         print(text, end="", file=sys.stderr, flush=True)
 
     def close(self) -> None:
@@ -77,8 +90,10 @@ class _Bar:
 @app.command()
 def demo(
     output: Out = Path("changtong-demo"),
-    close: Annotated[str | None, typer.Option("--close", metavar="SITE", help="Close this site instead.")] = None,
-    language: Language = "zh",
+    close: Annotated[
+        str | None, typer.Option("--close", metavar="SITE", help="Close this site instead.")
+    ] = None,
+    language: PageLanguage = Language.zh,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the report.")] = False,
     seconds: Seconds = 20.0,
     as_json: AsJson = False,
@@ -105,7 +120,9 @@ def demo(
 @app.command()
 def reference(
     output: Out,
-    level: Annotated[str, typer.Option("--level", help="county (3,200 sites) or city (400 sites).")] = "county",
+    level: Annotated[
+        str, typer.Option("--level", help="county (3,200 sites) or city (400 sites).")
+    ] = "county",
     year: Annotated[int, typer.Option("--year", help="Published volume of this year.")] = 2022,
     as_json: AsJson = False,
 ) -> None:
@@ -116,7 +133,9 @@ def reference(
     network = reference_network(level=level, year=year)
     write_network(network, output, format="parquet" if level == "county" else "csv")
     facts = _size(network) | {"folder": str(output)}
-    _print(facts, f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}", as_json=as_json)
+    _print(
+        facts, f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}", as_json=as_json
+    )
 
 
 @app.command()
@@ -134,18 +153,25 @@ def check(net: Folder, as_json: AsJson = False) -> None:
 def plan(
     net: Folder,
     output: Out,
-    close: Annotated[list[str] | None, typer.Option("--close", metavar="SITE", help="A site that is shut.")] = None,
-    outages: Annotated[Path | None, typer.Option("--outages", metavar="FILE", help="TOML or CSV of outages.")] = None,
-    capacity_share: Annotated[float, typer.Option("--capacity-share", help="What --close leaves, 0 to 1.")] = 0.0,
+    close: Annotated[
+        list[str] | None, typer.Option("--close", metavar="SITE", help="A site that is shut.")
+    ] = None,
+    outages: Annotated[
+        Path | None, typer.Option("--outages", metavar="FILE", help="TOML or CSV of outages.")
+    ] = None,
+    capacity_share: Annotated[
+        float, typer.Option("--capacity-share", help="What --close leaves, 0 to 1.")
+    ] = 0.0,
     objectives: Annotated[
         str, typer.Option("--objectives", help="Order of the objectives.")
     ] = "unserved,late,cost,carbon,changed_legs,max_load",
     stability: Annotated[
-        float, typer.Option("--stability", min=0.0, help="CNY a piece for leaving today's sort plan: 0 least cost.")
+        float,
+        typer.Option("--stability", min=0.0, help="CNY a piece for leaving today's sort plan: 0 least cost."),
     ] = 0.05,
     gap: Gap = 1e-3,
     seconds: Seconds = 30.0,
-    language: Language = "zh",
+    language: PageLanguage = Language.zh,
     as_json: AsJson = False,
 ) -> None:
     """Plan how pieces move while sites, legs or areas are shut or slowed."""
@@ -154,14 +180,25 @@ def plan(
     from changtong.outages import close_sites, read_outages
 
     network = read_network(net)
-    wrong: tuple[Outage, ...] = close_sites(network, close or (), capacity_share=capacity_share) if close else ()
+    wrong: tuple[Outage, ...] = (
+        close_sites(network, close or (), capacity_share=capacity_share) if close else ()
+    )
     if outages is not None:
         wrong += read_outages(outages, network)
     if not wrong:
-        raise InputError([Problem("no-outage", "Nothing is shut.", expected="--close SITE or --outages FILE")])
+        raise InputError(
+            [Problem("no-outage", "Nothing is shut.", expected="--close SITE or --outages FILE")]
+        )
     order = tuple(part.strip() for part in objectives.split(",") if part.strip())
     result = _run(
-        network, wrong, output, language=language, gap=gap, seconds=seconds, objectives=order, stability=stability
+        network,
+        wrong,
+        output,
+        language=language,
+        gap=gap,
+        seconds=seconds,
+        objectives=order,
+        stability=stability,
     )
     _finish(result, output, as_json=as_json)
 
@@ -171,7 +208,7 @@ def _run(
     outages: tuple[Outage, ...],
     output: Path,
     *,
-    language: str,
+    language: Language,
     gap: float,
     seconds: float,
     objectives: tuple[str, ...] | None = None,
@@ -185,7 +222,14 @@ def _run(
     settings = PlanSettings(gap_share=gap, seconds=seconds, stability_cny=stability)
     try:
         study = run_study(
-            "plan", network, outages, folder=output, language=language, settings=settings, progress=bar, **options
+            "plan",
+            network,
+            outages,
+            folder=output,
+            language="en" if language is Language.en else "zh",
+            settings=settings,
+            progress=bar,
+            **options,
         )
     finally:
         bar.close()
@@ -193,7 +237,9 @@ def _run(
 
 
 def _finish(result: Plan, output: Path, *, as_json: bool) -> None:
-    _print(result.summary() | {"folder": str(output)}, f"{result}\n  → {output / 'report.html'}", as_json=as_json)
+    _print(
+        result.summary() | {"folder": str(output)}, f"{result}\n  → {output / 'report.html'}", as_json=as_json
+    )
 
 
 def _size(network: Network) -> dict[str, Any]:
@@ -213,7 +259,9 @@ def _print(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
 def _explain(error: ChangtongError, *, as_json: bool) -> None:
     if as_json:
         problems = [p.to_dict() for p in error.problems] if isinstance(error, InputError) else []
-        print(json.dumps({"error": error.code, "message": str(error), "problems": problems}, ensure_ascii=False))
+        print(
+            json.dumps({"error": error.code, "message": str(error), "problems": problems}, ensure_ascii=False)
+        )
         return
     _say(f"error [{error.code}]: {error}")
 

@@ -170,7 +170,9 @@ def sites_of(network: Network, outage: Outage) -> NDArray[np.bool_]:
         inside |= np.array([code.startswith(outage.admin_codes) for code in codes])
     if outage.area is not None:
         inside |= inside_area(
-            network.sites["lon"].to_numpy().astype(float), network.sites["lat"].to_numpy().astype(float), outage.area
+            network.sites["lon"].to_numpy().astype(float),
+            network.sites["lat"].to_numpy().astype(float),
+            outage.area,
         )
     return inside
 
@@ -186,14 +188,20 @@ def _legs_of(
     return np.flatnonzero(np.isin(tail * n + head, wanted))
 
 
-def inside_area(lon: NDArray[np.float64], lat: NDArray[np.float64], area: dict[str, Any]) -> NDArray[np.bool_]:
+def inside_area(
+    lon: NDArray[np.float64], lat: NDArray[np.float64], area: dict[str, Any]
+) -> NDArray[np.bool_]:
     """Return which points lie inside a GeoJSON Polygon or MultiPolygon (even-odd rule)."""
     geometry = area.get("geometry", area)
     kinds = {"Polygon": [geometry.get("coordinates")], "MultiPolygon": geometry.get("coordinates")}
     polygons = kinds.get(geometry.get("type", ""))
     if polygons is None:
         raise InputError(
-            [Problem("bad-area", f"The area is a {geometry.get('type')!r}.", expected="Polygon or MultiPolygon")]
+            [
+                Problem(
+                    "bad-area", f"The area is a {geometry.get('type')!r}.", expected="Polygon or MultiPolygon"
+                )
+            ]
         )
     inside = np.zeros(len(lon), bool)
     for rings in polygons:
@@ -231,7 +239,9 @@ def read_outages(path: str | Path, network: Network) -> tuple[Outage, ...]:
     problems: list[Problem] = []
     outages = [_parse(row, k, path.name, network, problems) for k, row in enumerate(rows, 1)]
     if not rows:
-        problems.append(Problem("empty-table", "No outage in the file.", file=path.name, expected="[[outage]]"))
+        problems.append(
+            Problem("empty-table", "No outage in the file.", file=path.name, expected="[[outage]]")
+        )
     if problems:
         raise InputError(problems)
     return tuple(outages)
@@ -259,7 +269,9 @@ def _parse(row: dict[str, Any], k: int, file: str, network: Network, problems: l
         try:
             return resolve_site(network, text)
         except NotFoundError as error:
-            problems.append(Problem("unknown-site", str(error), file, k, column, expected="a site id or unique name"))
+            problems.append(
+                Problem("unknown-site", str(error), file, k, column, expected="a site id or unique name")
+            )
             return ""
 
     def number(column: str, default: float, low: float, high: float) -> float:
@@ -270,7 +282,14 @@ def _parse(row: dict[str, Any], k: int, file: str, network: Network, problems: l
             x = float("nan")
         if not low <= x <= high:
             problems.append(
-                Problem("out-of-range", f"{value!r} will not do.", file, k, column, expected=f"{low:g} to {high:g}")
+                Problem(
+                    "out-of-range",
+                    f"{value!r} will not do.",
+                    file,
+                    k,
+                    column,
+                    expected=f"{low:g} to {high:g}",
+                )
             )
             return default
         return x
@@ -305,7 +324,9 @@ def _area(value: Any, k: int, file: str, problems: list[Problem]) -> dict[str, A
         area = json.loads(value) if isinstance(value, str) else value
         inside_area(np.zeros(1), np.zeros(1), area)
     except (ValueError, AttributeError, TypeError, IndexError):
-        problems.append(Problem("bad-area", "The area cannot be read.", file, k, "area", expected="GeoJSON polygon"))
+        problems.append(
+            Problem("bad-area", "The area cannot be read.", file, k, "area", expected="GeoJSON polygon")
+        )
         return None
     return dict(area)
 
@@ -319,7 +340,14 @@ def _time(value: Any, column: str, k: int, file: str, problems: list[Problem]) -
         time = None
     if time is None or time.tzinfo is None:
         problems.append(
-            Problem("time-without-zone", f"{value!r} will not do.", file, k, column, expected="2026-07-20T03:00+08:00")
+            Problem(
+                "time-without-zone",
+                f"{value!r} will not do.",
+                file,
+                k,
+                column,
+                expected="2026-07-20T03:00+08:00",
+            )
         )
         return None
     return time

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from changtong import __version__
 from changtong.errors import NotFoundError
@@ -21,6 +21,8 @@ from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import Plan
 from changtong.report import write_orders, write_plan_report
+
+Language = Literal["zh", "en"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ def digest(network: Network, outages: tuple[Outage, ...]) -> str:
 
 
 def _plan(
-    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: str, **options: Any
+    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
 ) -> tuple[Plan, Path | None]:
     result = plan(network, outages, **options)
     if folder is None:
@@ -74,7 +76,9 @@ def _plan(
 
     def pages(into: Path) -> None:
         write_orders(result, into, language=language)
-        write_plan_report(result, into / "report.html", language=language, files=("orders.html", "orders.csv"))
+        write_plan_report(
+            result, into / "report.html", language=language, files=("orders.html", "orders.csv")
+        )
 
     return result, result.save(folder, extra=pages)
 
@@ -88,7 +92,7 @@ def run_study(
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
-    language: str = "zh",
+    language: Language = "zh",
     seed: int | None = None,
     **options: Any,
 ) -> Study:
@@ -131,5 +135,3 @@ def run_study(
         }
         (saved / "study.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
     return study
-
-

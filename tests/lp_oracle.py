@@ -59,7 +59,14 @@ def ask(problem: FlowProblem) -> Oracle:
                 through_tail = tail != start and not problem.transit[tail]
                 through_head = head != end and not problem.transit[head]
                 shut = problem.site_capacity[tail] <= 0 or problem.site_capacity[head] <= 0
-                if through_tail or through_head or shut or problem.leg_capacity[leg] <= 0 or head == start or tail == end:
+                if (
+                    through_tail
+                    or through_head
+                    or shut
+                    or problem.leg_capacity[leg] <= 0
+                    or head == start
+                    or tail == end
+                ):
                     upper[column(pair, k, leg)] = 0.0
 
     def limit(coefficients: np.ndarray, most: float) -> None:

@@ -134,4 +134,6 @@ def test_agrees_with_one_linear_program(problem: FlowProblem) -> None:
     lost = problem.unserved_by_class(result.unserved).sum(axis=0)
     assert lost[0] >= oracle.strict_unserved[0] - 1e-4
     if result.termination is Termination.GAP_REACHED and problem.pair_pieces.shape[1] == 1:
-        assert lost[0] == pytest.approx(oracle.strict_unserved[0], abs=1e-3 * oracle.weighed_objective / 500 + 1e-4)
+        assert lost[0] == pytest.approx(
+            oracle.strict_unserved[0], abs=1e-3 * oracle.weighed_objective / 500 + 1e-4
+        )

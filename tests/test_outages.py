@@ -12,7 +12,10 @@ from changtong.network.model import Network
 from changtong.outages import Outage, apply_outages, close_sites, inside_area, read_outages
 
 TINY = Path(__file__).parent.parent / "examples" / "tiny"
-SQUARE = {"type": "Polygon", "coordinates": [[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]], [[1, 1], [2, 1], [2, 2], [1, 2], [1, 1]]]}
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0]], [[1, 1], [2, 1], [2, 2], [1, 2], [1, 1]]],
+}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +27,10 @@ def test_smallest_share_and_longest_hours_win(tiny: Network) -> None:
     site = tiny.site_ids[0]
     effect = apply_outages(
         tiny,
-        [Outage("half", sites=(site,), capacity_share=0.5, extra_h=24), Outage("third", sites=(site,), capacity_share=0.3, extra_h=2)],
+        [
+            Outage("half", sites=(site,), capacity_share=0.5, extra_h=24),
+            Outage("third", sites=(site,), capacity_share=0.3, extra_h=2),
+        ],
     )
     assert effect.site_share[0] == 0.3
     assert effect.site_extra_h[0] == 24
@@ -56,7 +62,8 @@ def test_unknown_site_gets_a_near_name(tiny: Network) -> None:
 def test_all_problems_of_a_file_at_once(tiny: Network, tmp_path: Path) -> None:
     file = tmp_path / "outages.toml"
     file.write_text(
-        '[[outage]]\nsites = ["nowhere"]\nstart = "2026-07-20T03:00"\ncapacity_share = 1.5\ncapcity = 2\n', "utf-8"
+        '[[outage]]\nsites = ["nowhere"]\nstart = "2026-07-20T03:00"\ncapacity_share = 1.5\ncapcity = 2\n',
+        "utf-8",
     )
     with pytest.raises(InputError) as caught:
         read_outages(file, tiny)

@@ -26,7 +26,9 @@ def city() -> Network:
 
 @pytest.fixture(scope="module")
 def hub_closed(city: Network) -> Plan:
-    return plan(city, close_sites(city, [busiest_hub(city)]), settings=PlanSettings(gap_share=0.02, seconds=10))
+    return plan(
+        city, close_sites(city, [busiest_hub(city)]), settings=PlanSettings(gap_share=0.02, seconds=10)
+    )
 
 
 def test_pieces_add_up(city: Network, hub_closed: Plan) -> None:
@@ -72,7 +74,9 @@ def test_orders_name_stops_at_the_closed_hub(city: Network, hub_closed: Plan) ->
 
 
 def test_sort_plan_changes_use_real_legs(city: Network, hub_closed: Plan) -> None:
-    legs = set(city.legs.select(pl.col("from_site").cast(pl.String), pl.col("to_site").cast(pl.String)).iter_rows())
+    legs = set(
+        city.legs.select(pl.col("from_site").cast(pl.String), pl.col("to_site").cast(pl.String)).iter_rows()
+    )
     made = hub_closed.sort_plan.select(pl.col("site").cast(pl.String), pl.col("next_site").cast(pl.String))
     assert made.height > 0
     assert all(row in legs for row in made.iter_rows())
@@ -108,7 +112,10 @@ def test_half_capacity_and_entry_limit_together() -> None:
     site = network.site_ids[0]
     result = plan(
         network,
-        [Outage("half", sites=(site,), capacity_share=0.5), Outage("passes", sites=(site,), passes_per_day=1, pieces_per_pass=10)],
+        [
+            Outage("half", sites=(site,), capacity_share=0.5),
+            Outage("passes", sites=(site,), passes_per_day=1, pieces_per_pass=10),
+        ],
     )
     entering = result.leg_flows.filter(pl.col("to_site") == site)
     assert entering["planned_pieces"].sum() <= 10.0 + 1e-3
@@ -124,20 +131,45 @@ def test_command_line_writes_the_plan_folder(tmp_path: Path, capsys: pytest.Capt
     code = main(["plan", str(TINY), "--close", network.site_ids[1], "-o", str(tmp_path / "p"), "--json"])
     facts = json.loads(capsys.readouterr().out)
     assert code == 0
-    wanted = {"status", "termination", "gap_share", "unserved_pieces", "changed_legs", "max_load_share", "runtime_s"}
+    wanted = {
+        "status",
+        "termination",
+        "gap_share",
+        "unserved_pieces",
+        "changed_legs",
+        "max_load_share",
+        "runtime_s",
+    }
     assert wanted <= facts.keys()
-    for name in ("leg_flows.csv", "unserved.csv", "sort_plan.csv", "orders.csv", "report.html", "orders.html", "study.json"):
+    for name in (
+        "leg_flows.csv",
+        "unserved.csv",
+        "sort_plan.csv",
+        "orders.csv",
+        "report.html",
+        "orders.html",
+        "study.json",
+    ):
         assert (tmp_path / "p" / name).stat().st_size > 0
     flows = pl.read_csv(tmp_path / "p" / "leg_flows.csv")
-    assert {"from_site", "to_site", "baseline_pieces", "planned_pieces", "capacity_pieces"} <= set(flows.columns)
+    assert {"from_site", "to_site", "baseline_pieces", "planned_pieces", "capacity_pieces"} <= set(
+        flows.columns
+    )
     assert np.isfinite(facts["gap_share"])
 
 
 @pytest.mark.parametrize(
     ("arguments", "code"),
-    [(["plan", "NOWHERE", "--close", "A", "-o", "x"], 2), (["plan", str(TINY), "-o", "x"], 2), (["plan", str(TINY), "--close", "nowhere", "-o", "x"], 2), (["nonsense"], 2)],
+    [
+        (["plan", "NOWHERE", "--close", "A", "-o", "x"], 2),
+        (["plan", str(TINY), "-o", "x"], 2),
+        (["plan", str(TINY), "--close", "nowhere", "-o", "x"], 2),
+        (["nonsense"], 2),
+    ],
 )
-def test_wrong_use_is_told_in_words(arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_use_is_told_in_words(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(arguments) == code
     said = capsys.readouterr()
     assert "Traceback" not in said.err

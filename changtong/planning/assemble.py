@@ -65,7 +65,13 @@ def pass_through(network: Network) -> NDArray[np.bool_]:
     sites = network.sites
     by_kind = np.ones(sites.height, bool)
     if "kind" in sites.columns:
-        by_kind = ~sites["kind"].cast(pl.String).is_in(["village", "outlet", "customer"]).fill_null(False).to_numpy()
+        by_kind = (
+            ~sites["kind"]
+            .cast(pl.String)
+            .is_in(["village", "outlet", "customer"])
+            .fill_null(False)
+            .to_numpy()
+        )
     if "transit" not in sites.columns:
         return by_kind
     return np.where(
@@ -89,7 +95,9 @@ def class_table(network: Network) -> pl.DataFrame:
     return table.with_columns(pl.col("share").fill_null(0.0))
 
 
-def _pairs(network: Network, classes: pl.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.floating], Floats | None]:
+def _pairs(
+    network: Network, classes: pl.DataFrame
+) -> tuple[NDArray[np.int64], NDArray[np.floating], Floats | None]:
     """Return sorted pair keys (from * sites + to), pieces, and the common class shares."""
     demand = network.demand
     n = network.sites.height
@@ -102,14 +110,19 @@ def _pairs(network: Network, classes: pl.DataFrame) -> tuple[NDArray[np.int64], 
         return key, pieces[:, None], share / share.sum()
     keys, inverse = np.unique(key, return_inverse=True)
     if plain:
-        return keys, np.bincount(inverse, pieces, len(keys))[:, None], share / share.sum()
+        return keys, np.bincount(inverse, pieces, len(keys)).astype(np.float64)[:, None], share / share.sum()
     names = classes["service_class"].cast(pl.String).to_list()
     known = demand["service_class"].cast(pl.String)
     rank = known.replace_strict({name: k for k, name in enumerate(names)}, default=-1, return_dtype=pl.Int64)
     if (rank == -1).any() and known.filter(rank == -1).drop_nulls().len():
         wrong = known.filter(rank == -1).drop_nulls().unique().to_list()
         raise InputError(
-            [Problem("unknown-class", f"{w!r} is not a service class.", "demand", expected=", ".join(names)) for w in wrong]
+            [
+                Problem(
+                    "unknown-class", f"{w!r} is not a service class.", "demand", expected=", ".join(names)
+                )
+                for w in wrong
+            ]
         )
     table = np.zeros((len(keys), len(names)))
     code = rank.fill_null(-1).to_numpy()
@@ -148,7 +161,9 @@ def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], h
     return np.maximum(weight, 0.0)
 
 
-def _far(problem_tail: NDArray[np.int32], head: NDArray[np.int32], cost: Floats, transit: NDArray[np.bool_]) -> Floats:
+def _far(
+    problem_tail: NDArray[np.int32], head: NDArray[np.int32], cost: Floats, transit: NDArray[np.bool_]
+) -> Floats:
     """Cost above the common of reaching each remote leaf, by its cheapest leg."""
     n = len(transit)
     far = np.zeros(n)
@@ -163,7 +178,12 @@ def _far(problem_tail: NDArray[np.int32], head: NDArray[np.int32], cost: Floats,
 
 
 def assemble(
-    network: Network, effect: Effect, *, objectives: tuple[str, ...], hour_cny: float, unserved_cny: float | None
+    network: Network,
+    effect: Effect,
+    *,
+    objectives: tuple[str, ...],
+    hour_cny: float,
+    unserved_cny: float | None,
 ) -> Question:
     """Build the flow problem of a network under outages.
 
@@ -201,7 +221,7 @@ def assemble(
         pair_from=origin[moves],
         pair_to=dest[moves],
         pair_pieces=pieces[moves],
-        class_penalty=base * 10.0 ** np.arange(classes.height - 1, -1, -1),
+        class_penalty=np.asarray(base * 10.0 ** np.arange(classes.height - 1, -1, -1), np.float64),
         limits=tuple((limit.leg_rows, limit.pieces_per_day) for limit in effect.entry_limits),
         class_share=share,
     )

@@ -57,10 +57,12 @@ def _capacities(problem: FlowProblem, result: FlowResult) -> list[str]:
     served = _served(problem, result)
     n = problem.n_sites
     sent = np.bincount(problem.pair_from, served, minlength=n)
-    handled = np.bincount(problem.leg_head, flow, minlength=n) + sent
+    handled = (np.bincount(problem.leg_head, flow, minlength=n) + sent).astype(np.float64)
     wrong = _above(flow, problem.leg_capacity, "legs") + _above(handled, problem.site_capacity, "sites")
     for k, (legs, limit) in enumerate(problem.limits):
-        wrong += _above(np.array([flow[legs].sum()]), np.array([limit]), f"entry limit {k}: legs")
+        wrong += _above(
+            np.array([flow[legs].sum()], np.float64), np.array([limit], np.float64), f"entry limit {k}: legs"
+        )
     if flow.min(initial=0.0) < 0.0:
         wrong.append(f"a leg with {flow.min():.6g} pieces")
     return wrong

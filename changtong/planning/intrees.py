@@ -200,7 +200,9 @@ def _sent(volume, hold, floor, p):
 
 
 @njit(**FLAT)
-def _gather(lay, d, by_dest, pair_origin, volume, choice, hold, floor, at, table, leg_cost, leg_flow, sign, penalty):
+def _gather(
+    lay, d, by_dest, pair_origin, volume, choice, hold, floor, at, table, leg_cost, leg_flow, sign, penalty
+):
     """Put the pieces for ``d`` on their entry legs and into ``at``; return the change of terms."""
     total = 0.0
     for i in range(at.shape[0]):
@@ -223,8 +225,24 @@ def _gather(lay, d, by_dest, pair_origin, volume, choice, hold, floor, at, table
 
 @njit(**FLAT)
 def sweep_trees(
-    dests, lay, by_dest, pair_origin, volume, choice, hold, floor, trees, stay, stay_choice, stay_cost, table, leg_cost,
-    leg_flow, penalty, placed, scratch,
+    dests,
+    lay,
+    by_dest,
+    pair_origin,
+    volume,
+    choice,
+    hold,
+    floor,
+    trees,
+    stay,
+    stay_choice,
+    stay_cost,
+    table,
+    leg_cost,
+    leg_flow,
+    penalty,
+    placed,
+    scratch,
 ):
     """Re-plan each destination of ``dests`` in turn; keep the old tree where the new is worse.
 
@@ -252,7 +270,21 @@ def sweep_trees(
                 old_hold[v - first] = hold[by_dest[1][v]]
         for attempt in range(2):
             _tree(lay, d, table, leg_cost, stay[d], stay_cost, at, dist, nxt, heap, pos)
-            _choose(lay, d, by_dest, pair_origin, volume, choice, hold, stay_choice, stay_cost, table, leg_cost, dist, penalty)
+            _choose(
+                lay,
+                d,
+                by_dest,
+                pair_origin,
+                volume,
+                choice,
+                hold,
+                stay_choice,
+                stay_cost,
+                table,
+                leg_cost,
+                dist,
+                penalty,
+            )
             after = _gather(*common, 1.0, penalty)
             after += push(lay, nxt, at, order, pending, *flow, 1.0)
             if not placed or after <= before + 1e-9 * abs(before):
@@ -272,7 +304,9 @@ def sweep_trees(
 
 
 @njit(**FLAT)
-def _choose(lay, d, by_dest, pair_origin, volume, choice, hold, stay_choice, stay_cost, table, leg_cost, dist, penalty):
+def _choose(
+    lay, d, by_dest, pair_origin, volume, choice, hold, stay_choice, stay_cost, table, leg_cost, dist, penalty
+):
     """Choose each pair's entry leg by the tree's distances; hold what costs more than the penalty."""
     for v in range(by_dest[0][d], by_dest[0][d + 1]):
         p = by_dest[1][v]
@@ -311,7 +345,21 @@ def _book(lay, table, leg_flow, a, x):
 
 
 @njit(**FLAT)
-def fit(lay, pair_first, pair_last, pair_owner, volume, choice, held, trees, table, limit, leg_flow, release, floor):
+def fit(
+    lay,
+    pair_first,
+    pair_last,
+    pair_owner,
+    volume,
+    choice,
+    held,
+    trees,
+    table,
+    limit,
+    leg_flow,
+    release,
+    floor,
+):
     """Hold pieces until every row is within ``limit``, or with ``release`` send what fits again.
 
     Returns the pieces moved. ``held`` is what each pair holds at its origin; of each pair

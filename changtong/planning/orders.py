@@ -47,10 +47,19 @@ def _trips(network: Network, leg_flows: pl.DataFrame, effect: Effect) -> pl.Data
     tail = effect.site_share[leg_flows["from_site"].to_physical().to_numpy()]
     shut = pl.Series("shut", (share.to_numpy() <= 0.0) | (head <= 0.0) | (tail <= 0.0))
     trips = (pl.col("planned_pieces") / vehicle).ceil() - (pl.col("baseline_pieces") / vehicle).ceil()
-    frame = leg_flows.with_columns(shut, trips.cast(pl.Int64).alias("trips"), pl.Series("head_open", head > 0.0))
-    stop = frame.filter((pl.col("baseline_pieces") > 0.5) & (pl.col("shut") | (pl.col("planned_pieces") <= 0.5)))
+    frame = leg_flows.with_columns(
+        shut, trips.cast(pl.Int64).alias("trips"), pl.Series("head_open", head > 0.0)
+    )
+    stop = frame.filter(
+        (pl.col("baseline_pieces") > 0.5) & (pl.col("shut") | (pl.col("planned_pieces") <= 0.5))
+    )
     more = frame.filter((pl.col("trips") > 0) & ~pl.col("shut"))
-    note = pl.when(~pl.col("shut")).then(pl.lit("not-needed")).when(pl.col("head_open")).then(pl.lit("leg-closed"))
+    note = (
+        pl.when(~pl.col("shut"))
+        .then(pl.lit("not-needed"))
+        .when(pl.col("head_open"))
+        .then(pl.lit("leg-closed"))
+    )
     return pl.concat(
         [
             _shape(stop, "stop", pieces="baseline_pieces", note=note.otherwise(pl.lit("next-closed"))),
@@ -100,5 +109,3 @@ def _holds(unserved: pl.DataFrame) -> pl.DataFrame:
         pl.col("reason").replace(codes).alias("note_code"),
         pl.lit(None, pl.Float64).alias("from_h"),
     )
-
-

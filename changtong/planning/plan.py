@@ -125,7 +125,7 @@ def _solve(question: Question, settings: PlanSettings, progress: Progress | None
         mean, most = solver.cost_range()
         base = max(10.0 * mean, 1.25 * most, 1e-6)
         n = question.classes.height
-        penalty = base * 10.0 ** np.arange(n - 1, -1, -1)
+        penalty = np.asarray(base * 10.0 ** np.arange(n - 1, -1, -1), np.float64)
         question = replace(question, problem=replace(question.problem, class_penalty=penalty))
         solver.problem = question.problem
     result = solver.solve(progress)
@@ -194,9 +194,13 @@ def _site_loads(
     problem = question.problem
     n = problem.n_sites
     total = problem.totals().astype(np.float64)
-    before = _handled(question, baseline, np.bincount(problem.pair_from, total, minlength=n))
+    before = _handled(
+        question, baseline, np.bincount(problem.pair_from, total, minlength=n).astype(np.float64)
+    )
     served = np.maximum(0.0, total - result.unserved)
-    planned = _handled(question, result.leg_flow, np.bincount(problem.pair_from, served, minlength=n))
+    planned = _handled(
+        question, result.leg_flow, np.bincount(problem.pair_from, served, minlength=n).astype(np.float64)
+    )
     planned[effect.closed_sites] = 0.0
     capacity = site_capacity(network) * np.where(effect.site_share > 0.0, effect.site_share, 0.0)
     capacity = np.where(effect.site_share <= 0.0, 0.0, capacity)
@@ -248,9 +252,12 @@ def _classes(question: Question, effect: Effect, answer: _Answer) -> pl.DataFram
 
 def _unserved(network: Network, question: Question, effect: Effect, answer: _Answer) -> pl.DataFrame:
     problem, result = question.problem, answer.result
-    rows = np.flatnonzero(result.unserved > 1e-6)
+    rows = np.flatnonzero(result.unserved > 1e-3)
     by_class = replace(
-        problem, pair_pieces=problem.pair_pieces[rows], pair_from=problem.pair_from[rows], pair_to=problem.pair_to[rows]
+        problem,
+        pair_pieces=problem.pair_pieces[rows],
+        pair_from=problem.pair_from[rows],
+        pair_to=problem.pair_to[rows],
     ).unserved_by_class(result.unserved[rows])
     blocking = answer.solver.blockers(result)[rows]
     reasons, places = _row_names(network, answer.solver, effect)
@@ -265,11 +272,22 @@ def _unserved(network: Network, question: Question, effect: Effect, answer: _Ans
     share = problem.class_share if problem.class_share is not None else np.eye(1, question.classes.height)[0]
     frames = []
     for k, service_class in enumerate(question.classes["service_class"].cast(pl.String)):
-        some = by_class[:, k] > 1e-6
-        frames.append(_unserved_frame(network, start[some], end[some], service_class, by_class[some, k], reason[some], blocked_by[some]))
+        some = by_class[:, k] > 1e-4
+        frames.append(
+            _unserved_frame(
+                network,
+                start[some],
+                end[some],
+                service_class,
+                by_class[some, k],
+                reason[some],
+                blocked_by[some],
+            )
+        )
         if len(stuck) and share[k] > 0:
             why = np.full(len(stuck), "closed-site")
-            frames.append(_unserved_frame(network, stuck, stuck, service_class, question.local[stuck] * share[k], why, ids[stuck]))
+            pieces = question.local[stuck] * share[k]
+            frames.append(_unserved_frame(network, stuck, stuck, service_class, pieces, why, ids[stuck]))
     return pl.concat(frames)
 
 
@@ -287,7 +305,9 @@ def _unserved_frame(network, start, end, service_class, pieces, reason, blocked_
     )
 
 
-def _row_names(network: Network, solver: FlowSolver, effect: Effect) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+def _row_names(
+    network: Network, solver: FlowSolver, effect: Effect
+) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     """Return reason and place of every capacity row; the last entry serves row -1."""
     ids = np.array(network.site_ids)
     n_rows = len(solver.capacity)

@@ -57,7 +57,7 @@ class FlowProblem:
         """Pieces a day of each pair, all classes together."""
         if self.pair_pieces.shape[1] == 1:
             return self.pair_pieces[:, 0].astype(np.float32, copy=False)
-        return self.pair_pieces.sum(axis=1).astype(np.float32)
+        return np.asarray(self.pair_pieces.sum(axis=1), np.float32)
 
     def class_steps(self) -> NDArray[np.float32]:
         """Cumulated share of the classes in each pair, (pairs, classes), or one row for all."""
@@ -67,9 +67,9 @@ class FlowProblem:
         else:
             total = np.maximum(self.pair_pieces.sum(axis=1), 1e-30)
             steps = np.cumsum(self.pair_pieces, axis=1) / total[:, None]
-        steps = steps.astype(np.float32)
-        steps[:, -1] = 1.0
-        return steps
+        out = np.asarray(steps, np.float32)
+        out[:, -1] = 1.0
+        return out
 
     def unserved_by_class(self, unserved: NDArray[np.floating]) -> NDArray[np.float64]:
         """Split what each pair lacks over the classes, the lowest first, (pairs, classes)."""
@@ -78,4 +78,4 @@ class FlowProblem:
         served = np.maximum(0.0, total - unserved)
         upto = steps * total[:, None]
         below = np.concatenate([np.zeros((len(upto), 1)), upto[:, :-1]], axis=1)
-        return np.clip(upto - np.maximum(below, served[:, None]), 0.0, None)
+        return np.asarray(np.clip(upto - np.maximum(below, served[:, None]), 0.0, None), np.float64)

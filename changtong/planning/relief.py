@@ -65,7 +65,8 @@ def stand_ins(network: Network, effect: Effect, site_loads: pl.DataFrame) -> pl.
 
 def _ends(network: Network) -> NDArray[np.float64]:
     to = network.demand["to_site"].to_physical().to_numpy()
-    return np.bincount(to, network.demand["pieces_per_day"].to_numpy(), minlength=network.sites.height)
+    pieces = network.demand["pieces_per_day"].to_numpy()
+    return np.bincount(to, pieces, minlength=network.sites.height).astype(np.float64)
 
 
 def _candidates(
@@ -75,7 +76,7 @@ def _candidates(
     if network.areas is not None:
         mine = network.areas.filter(pl.col("site").cast(pl.String) == network.site_ids[site])
         row = {s: k for k, s in enumerate(network.site_ids)}
-        given = [
+        given: list[tuple[int, float, str, float | None]] = [
             (row[str(r["stand_in"])], float(r["share"]), str(r["basis"]), None)
             for r in mine.iter_rows(named=True)
             if str(r["stand_in"]) in row and open_sites[row[str(r["stand_in"])]]
@@ -103,7 +104,12 @@ def relay_points(network: Network, effect: Effect, unserved: pl.DataFrame) -> pl
     stands there, supplied from the nearest open site that passes pieces on. Columns: site,
     reconnects_pieces, near_site, distance_km.
     """
-    schema = {"site": pl.String, "reconnects_pieces": pl.Float64, "near_site": pl.String, "distance_km": pl.Float64}
+    schema = {
+        "site": pl.String,
+        "reconnects_pieces": pl.Float64,
+        "near_site": pl.String,
+        "distance_km": pl.Float64,
+    }
     lost = unserved.filter(pl.col("reason") == "cut-off")
     if lost.height == 0:
         return pl.DataFrame(schema=schema)

@@ -43,7 +43,8 @@ class PlanSettings:
         What an hour on the way weighs where ``late`` stands before cost: assumed.
     unserved_cny : float or None
         Penalty of a piece of the lowest class left behind; None: a quarter above
-        the dearest of all cheapest ways, at least ten times the mean. Each higher class weighs ten times more.
+        the dearest of all cheapest ways, at least ten times the mean. Each higher class
+        weighs ten times more.
     stability_cny : float
         What a piece weighs that leaves its site by another leg than today: 0 plans for the
         least cost, larger values for the fewest changes.
@@ -134,15 +135,19 @@ class Plan:
         ]
         for row in self.classes.iter_rows(named=True):
             lines.append(
-                f"  {row['rank']} {row['service_class']:<12}{row['demand_pieces']:>12,.0f}{row['served_pieces']:>14,.0f}"
-                f"{row['unserved_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
+                f"  {row['rank']} {row['service_class']:<12}{row['demand_pieces']:>12,.0f}"
+                f"{row['served_pieces']:>14,.0f}{row['unserved_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
             )
-        top = self.leg_flows.filter(pl.col("shadow_price_cny") > 0).sort("shadow_price_cny", descending=True).head(5)
+        top = (
+            self.leg_flows.filter(pl.col("shadow_price_cny") > 0)
+            .sort("shadow_price_cny", descending=True)
+            .head(5)
+        )
         if top.height:
             lines.append("  one more lorry would help most on:")
         for row in top.iter_rows(named=True):
             lines.append(
-                f"    {row['from_site']} > {row['to_site']}: {row['shadow_price_cny']:.2f} CNY a piece of capacity,"
+                f"    {row['from_site']} > {row['to_site']}: {row['shadow_price_cny']:.2f} CNY a piece,"
                 f" loaded {row['load_share'] or 0:.0%}"
             )
         lines.append(f"  orders: {self.orders.height:,} at {self.orders['site'].n_unique():,} sites")

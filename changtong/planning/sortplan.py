@@ -88,8 +88,8 @@ class _Trees:
         leg_cost: Floats, penalty: float, *, placed: bool,
     ) -> None:  # fmt: skip
         intrees.sweep_trees(
-            self.order, self.lay, self.by_dest, self.pair_origin, self.volume, self.choice, self.hold, self.floor, self.next,
-            stay, stay_choice, stay_cost, table, leg_cost, self.leg_flow, penalty, placed, self.scratch,
+            self.order, self.lay, self.by_dest, self.pair_origin, self.volume, self.choice, self.hold,
+            self.floor, self.next, stay, stay_choice, stay_cost, table, leg_cost, self.leg_flow, penalty, placed, self.scratch,
         )  # fmt: skip
 
 
@@ -155,15 +155,13 @@ def _in_force(
     return trees, choice
 
 
-def _take_over(
-    network: Network, work: _Trees, trees: NDArray[np.int32], choice: NDArray[np.uint8]
-) -> None:
+def _take_over(network: Network, work: _Trees, trees: NDArray[np.int32], choice: NDArray[np.uint8]) -> None:
     """Write the network's own sort plan over the cheapest ways."""
     lay, problem = work.lay, work.problem
     plan = network.sort_plan
     assert plan is not None
     n = problem.n_sites
-    leg_of = {}
+    leg_of: dict[int, int] = {}
     for a, key in enumerate((problem.leg_tail.astype(np.int64) * n + problem.leg_head).tolist()):
         leg_of.setdefault(key, a)
     core_number = np.full(n, -1, np.int64)
@@ -259,7 +257,9 @@ def _changes(
                 pl.when(pl.Series(previous) >= 0)
                 .then(pl.Series(head[np.maximum(previous, 0)].astype(np.uint32)))
                 .otherwise(None)
-            ).to_series().cat.to(to_id),
+            )
+            .to_series()
+            .cat.to(to_id),
             "changed": pl.Series([True], dtype=pl.Boolean).new_from_index(0, size),
         }
     )

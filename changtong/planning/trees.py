@@ -7,14 +7,16 @@ nothing changes: a few passes over the legs, several times faster, and exact.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 UNREACHED = 1e15
 """Distance of what cannot be reached; a leg at this cost or above is never used."""
 
-JIT = {"cache": True, "nogil": True, "error_model": "numpy"}
-FLAT = {**JIT, "_nrt": False}
+JIT: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"}
+FLAT: dict[str, Any] = {**JIT, "_nrt": False}
 """For kernels that allocate nothing: no reference counts on the arrays passed along."""
 
 
