@@ -33,6 +33,7 @@ from changtong.planning.descent import (
 )
 from changtong.planning.layout import Layout, lay_out
 from changtong.planning.problem import FlowProblem
+from changtong.planning.slopes import Slopes
 
 CLOSED = 1e12
 """Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
@@ -114,25 +115,14 @@ class FlowResult:
         return max(0.0, (self.objective - self.lower_bound) / self.objective)
 
 
-STEEP = 1.0
-"""How much steeper than ``FlowSettings.slope`` the first round is: prices rise fast."""
+AHEAD = 0.5
+"""Prices lie this far between the multipliers (steady) and what the loads add (quick)."""
 
-STEP_DOWN = 0.8
-"""Factor on the slopes after each round, down to ``FlowSettings.slope``."""
+TOLERANCE = 0.1
+"""Least saving for which a pair is shifted, in shares of the gap: more leaves a dead zone."""
 
-UP = 1.5
-FLIP = 0.5
-DOWN = 0.7
-MAXS = 50.0
-PERSIST = 0.5
-EACH=100
-XE=0
-NEAR=0.0
-THETA=1.0
-PK=0.0
-TOLM=0.3
-
-KEEP = 1.0
+PAIR_SWEEPS = 4
+"""Sweeps over the paths after which the chosen pairs are shifted once more."""
 
 MEMORY = 0.3
 """Share of the latest prices in the mean prices, whose bound is the better one."""
@@ -202,7 +192,6 @@ class FlowSolver:
         self.unserved = np.zeros(len(lay.pair_d), np.float32)
         self.cut_off = np.zeros(len(lay.pair_d), np.bool_)
         self.warm = False
-        self.gap = 1.0
         widest = int(n + 4) * 4
         self._a, self._b = np.empty(widest, np.int32), np.empty(widest, np.int32)
         self._found = np.empty(len(lay.pair_d), np.int32)
@@ -307,19 +296,19 @@ class FlowSolver:
     def _round(self, state: _Search) -> float:
         """Price, bound, improve the volumes, update the multipliers; return the cost expected."""
         rows = self.rows
-        state.price = np.maximum(0.0, rows.price + THETA * rows.slope * (rows.load - rows.capacity))
+        state.price = np.maximum(0.0, rows.price + AHEAD * rows.slope * (rows.load - rows.capacity))
         origin_price = self._price(state.price)
-        tolerance = max(self.settings.tolerance, TOLM * state.gap) * self.mean_cost
+        tolerance = max(self.settings.tolerance, TOLERANCE * state.gap) * self.mean_cost
         value, chosen = self._dual(state.price, origin_price, tolerance)
         state.bound(value, state.price)
         self._improve(chosen)
-        self._multiply()
+        self._slopes.update(self.rows, float(self.volumes.penalty.max()))
         state.mean_price += MEMORY * (state.price - state.mean_price)
         if state.rounds % 4 == 0:
             value, _ = self._dual(state.mean_price, self._price(state.mean_price), 0.0)
             state.bound(value, state.mean_price)
         estimate = self._estimate(state.price)
-        self.gap = state.gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
+        state.gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
         return estimate
 
     def _dual(
@@ -345,8 +334,7 @@ class FlowSolver:
         with np.errstate(divide="ignore"):
             slope = self.settings.slope * self.mean_cost / rows.capacity
         rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
-        self._base_slope = rows.slope.copy()
-        rows.slope[:] *= STEEP
+        self._slopes = Slopes(rows)
 
     def _improve(self, chosen: NDArray[np.int32]) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
@@ -362,30 +350,9 @@ class FlowSolver:
         if len(chosen):
             pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
         for i in range(1, self.settings.sweeps):
-            if i % EACH == 0 and len(chosen):
+            if i % PAIR_SWEEPS == 0 and len(chosen):
                 pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
-                if XE:
-                    sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
             sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
-
-    def _multiply_only(self) -> None:
-        rows = self.rows
-        rows.price[:] = np.clip(rows.price + rows.slope * (rows.load - rows.capacity), 0.0, self.volumes.penalty.max())
-
-    def _multiply(self) -> None:
-        """Update the multipliers."""
-        rows = self.rows
-        over = rows.load - rows.capacity
-        rows.price[:] = np.clip(rows.price + rows.slope * over, 0.0, self.volumes.penalty.max())
-        if not hasattr(self, "_last"):
-            self._last = np.zeros_like(over)
-        same = (over > 0) & (self._last > 0) & (over > PERSIST * self._last)
-        keep = (over < 0) & (self._last <= 0) & (rows.price > 0)
-        flip = over * self._last < 0
-        f = np.where(same, UP, np.where(flip, FLIP, np.where(keep, KEEP, DOWN)))
-        floor = self._base_slope * np.maximum(1.0, PK * rows.price / self.mean_cost)
-        np.clip(f * rows.slope, floor, MAXS * self._base_slope, out=rows.slope)
-        self._last = over
 
     def _aim_lower(self, upper: float, price: Floats) -> None:
         """Aim a little below the capacities, so that what still overshoots fits them.
