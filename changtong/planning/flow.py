@@ -124,6 +124,12 @@ TOLERANCE = 0.1
 PAIR_SWEEPS = 4
 """Sweeps over the paths after which the chosen pairs are shifted once more."""
 
+PRESS = 1.5
+"""Factor on the slopes each time overloads are pressed out of a plan."""
+
+PRESSES = 3
+"""Pricings that press overloads out before a plan is cut."""
+
 MEMORY = 0.3
 """Share of the latest prices in the mean prices, whose bound is the better one."""
 
@@ -235,7 +241,7 @@ class FlowSolver:
         with ThreadPoolExecutor(len(spans)) as executor:
             return list(executor.map(lambda span: work(*span), spans))
 
-    def _scan(self, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
+    def _scan(self, v: Volumes, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
         lay = self.lay
         share = np.linspace(0, len(lay.pair_d), self.settings.threads + 1)
         bounds = np.searchsorted(lay.pair_ptr, share)
@@ -244,7 +250,7 @@ class FlowSolver:
             lambda lo, hi: (
                 lo,
                 pairs.scan_pairs(
-                    lo, hi, lay, self.trees, self.volumes, origin_price, tolerance,
+                    lo, hi, lay, self.trees, v, origin_price, tolerance,
                     self._found[lay.pair_ptr[lo] :],
                 ),
             ),
@@ -315,7 +321,7 @@ class FlowSolver:
         self, price: Floats, origin_price: Floats, tolerance: float
     ) -> tuple[float, NDArray[np.int32]]:
         """Return the lower bound at ``price`` (just priced), and the pairs worth a shift."""
-        value, chosen = self._scan(origin_price, tolerance)
+        value, chosen = self._scan(self.volumes, origin_price, tolerance)
         return value - float(price @ np.maximum(self.capacity, 0.0)), chosen
 
     def _start(self, origin_price: Floats) -> None:
@@ -338,10 +344,7 @@ class FlowSolver:
 
     def _improve(self, chosen: NDArray[np.int32]) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
-        if self.pool.count[FULL] or self.pool.count[ARENA_USED] > 0.7 * len(self.pool.arena) or (
-            self.pool.count[N_PATHS] > 0.7 * len(self.pool.start)
-        ):
-            self._grow()
+        self._make_room()
         pool = self.pool
         pool.count[ROUND] += 1
         sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
@@ -380,12 +383,12 @@ class FlowSolver:
 
         What is cut, and what was unserved, is then put back wherever capacity is left.
         """
+        self._make_room()
         v = self.volumes._replace(entry=self.volumes.entry.copy(), exit=self.volumes.exit.copy())
-        pool = self.pool._replace(flow=np.zeros_like(self.pool.flow))
-        pool.flow[:] = self.pool.flow
-        rows = self.rows._replace(table=self.rows.table.copy())
+        pool, rows = self._copies()
         leg_flow, unserved = self.leg_flow.copy(), self.unserved.copy()
         level = (self.lay, pool, rows)
+        self._press(pool, rows, v)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         settle.cut(*level, self.capacity, v, 0.0)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
@@ -394,13 +397,43 @@ class FlowSolver:
             full = rows.load >= self.capacity * (1.0 - 1e-9)
             self._price(np.where(full, CLOSED, 0.0))
             put = settle.insert(*level, self.capacity, self.trees, v, unserved, CLOSED)
-            if put <= 1e-3 * left:
+            if put <= 3e-4 * left:
                 break
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         settle.cut(*level, self.capacity, v, 1e-9)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         cost = float(leg_flow @ self.trees.leg_cost) + pairs.penalty_of(v, unserved)
         return cost, (leg_flow, unserved)
+
+    def _copies(self) -> tuple[Pool, Rows]:
+        """Return copies of pool and rows to change at will; paths in use keep their legs."""
+        old = self.pool
+        pool = old._replace(
+            first=old.first.copy(), best=old.best.copy(), seen=old.seen.copy(), active=old.active.copy(),
+            following=old.following.copy(), flow=old.flow.copy(), count=old.count.copy(),
+        )
+        return pool, self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
+
+    def _press(self, pool: Pool, rows: Rows, v: Volumes) -> None:
+        """Press overloads out at steeper slopes and fresh prices: better than cutting them."""
+        lay = self.lay
+        for _ in range(PRESSES):
+            rows.slope[:] *= PRESS
+            price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
+            _, chosen = self._scan(v, self._price(price), 0.0)
+            pool.count[ROUND] += 1
+            for _ in range(2):
+                sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
+                if lay.n_split:
+                    sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
+                if len(chosen):
+                    pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
+
+    def _make_room(self) -> None:
+        """Grow the pool when it is nearly full."""
+        count, pool = self.pool.count, self.pool
+        if count[FULL] or max(count[ARENA_USED] / len(pool.arena), count[N_PATHS] / len(pool.start)) > 0.7:
+            self._grow()
 
     def _grow(self) -> None:
         """Drop dead paths; double the arena when it is still more than a third full."""
