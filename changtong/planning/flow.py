@@ -115,6 +115,9 @@ class FlowResult:
         return max(0.0, (self.objective - self.lower_bound) / self.objective)
 
 
+PARTS = 8
+"""Parts the pairs are scanned in, whatever the number of threads."""
+
 AHEAD = 0.5
 """Prices lie this far between the multipliers (steady) and what the loads add (quick)."""
 
@@ -236,14 +239,14 @@ class FlowSolver:
 
     def _threads(self, work: Callable[[int, int], object], bounds: NDArray[np.int64]) -> list[object]:
         spans = [(int(lo), int(hi)) for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)]
-        if len(spans) == 1:
-            return [work(*spans[0])]
-        with ThreadPoolExecutor(len(spans)) as executor:
+        if self.settings.threads == 1:
+            return [work(*span) for span in spans]
+        with ThreadPoolExecutor(self.settings.threads) as executor:
             return list(executor.map(lambda span: work(*span), spans))
 
     def _scan(self, v: Volumes, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
         lay = self.lay
-        share = np.linspace(0, len(lay.pair_d), self.settings.threads + 1)
+        share = np.linspace(0, len(lay.pair_d), PARTS + 1)  # not threads: sums must not depend on it
         bounds = np.searchsorted(lay.pair_ptr, share)
         bounds[0], bounds[-1] = 0, len(lay.origin_site)
         parts = self._threads(
