@@ -33,6 +33,7 @@ from changtong.planning.descent import (
 )
 from changtong.planning.layout import Layout, lay_out
 from changtong.planning.problem import FlowProblem
+from changtong.planning.slopes import Slopes
 
 CLOSED = 1e12
 """Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
@@ -116,11 +117,23 @@ class FlowResult:
         return max(0.0, (self.objective - self.lower_bound) / self.objective)
 
 
-STEEP = 200.0
-"""How much steeper than ``FlowSettings.slope`` the first round is: prices rise fast."""
+PARTS = 8
+"""Parts the pairs are scanned in, whatever the number of threads."""
 
-STEP_DOWN = 0.8
-"""Factor on the slopes after each round, down to ``FlowSettings.slope``."""
+AHEAD = 0.5
+"""Prices lie this far between the multipliers (steady) and what the loads add (quick)."""
+
+TOLERANCE = 0.1
+"""Least saving for which a pair is shifted, in shares of the gap: more leaves a dead zone."""
+
+PAIR_SWEEPS = 4
+"""Sweeps over the paths after which the chosen pairs are shifted once more."""
+
+PRESS = 1.5
+"""Factor on the slopes each time overloads are pressed out of a plan."""
+
+PRESSES = 3
+"""Pricings that press overloads out before a plan is cut."""
 
 MEMORY = 0.3
 """Share of the latest prices in the mean prices, whose bound is the better one."""
@@ -240,21 +253,21 @@ class FlowSolver:
 
     def _threads(self, work: Callable[[int, int], object], bounds: NDArray[np.int64]) -> list[object]:
         spans = [(int(lo), int(hi)) for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)]
-        if len(spans) == 1:
-            return [work(*spans[0])]
-        with ThreadPoolExecutor(len(spans)) as executor:
+        if self.settings.threads == 1:
+            return [work(*span) for span in spans]
+        with ThreadPoolExecutor(self.settings.threads) as executor:
             return list(executor.map(lambda span: work(*span), spans))
 
-    def _scan(self, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
+    def _scan(self, v: Volumes, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
         lay = self.lay
-        share = np.linspace(0, len(lay.pair_d), self.settings.threads + 1)
+        share = np.linspace(0, len(lay.pair_d), PARTS + 1)  # not threads: sums must not depend on it
         bounds = np.searchsorted(lay.pair_ptr, share)
         bounds[0], bounds[-1] = 0, len(lay.origin_site)
         parts = self._threads(
             lambda lo, hi: (
                 lo,
                 pairs.scan_pairs(
-                    lo, hi, lay, self.trees, self.volumes, origin_price, tolerance,
+                    lo, hi, lay, self.trees, v, origin_price, tolerance,
                     self._found[lay.pair_ptr[lo] :],
                 ),
             ),
@@ -306,13 +319,13 @@ class FlowSolver:
     def _round(self, state: _Search) -> float:
         """Price, bound, improve the volumes, update the multipliers; return the cost expected."""
         rows = self.rows
-        state.price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
+        state.price = np.maximum(0.0, rows.price + AHEAD * rows.slope * (rows.load - rows.capacity))
         origin_price = self._price(state.price)
-        tolerance = max(self.settings.tolerance, 3.0 * state.gap) * self.mean_cost
+        tolerance = max(self.settings.tolerance, TOLERANCE * state.gap) * self.mean_cost
         value, chosen = self._dual(state.price, origin_price, tolerance)
         state.bound(value, state.price)
         self._improve(chosen)
-        self._multiply()
+        self._slopes.update(self.rows, float(self.volumes.penalty[self.curtailed]))
         state.mean_price += MEMORY * (state.price - state.mean_price)
         if state.rounds % 4 == 0:
             value, _ = self._dual(state.mean_price, self._price(state.mean_price), 0.0)
@@ -325,7 +338,7 @@ class FlowSolver:
         self, price: Floats, origin_price: Floats, tolerance: float
     ) -> tuple[float, NDArray[np.int32]]:
         """Return the lower bound at ``price`` (just priced), and the pairs worth a shift."""
-        value, chosen = self._scan(origin_price, tolerance)
+        value, chosen = self._scan(self.volumes, origin_price, tolerance)
         return value - float(price @ np.maximum(self.capacity, 0.0)), chosen
 
     def cost_range(self) -> tuple[float, float]:
@@ -369,15 +382,11 @@ class FlowSolver:
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = self.settings.slope * self.mean_cost / rows.capacity
         rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
-        self._base_slope = rows.slope.copy()
-        rows.slope[:] *= STEEP
+        self._slopes = Slopes(rows)
 
     def _improve(self, chosen: NDArray[np.int32]) -> None:
         lay, rows, v = self.lay, self.rows, self.volumes
-        if self.pool.count[FULL] or self.pool.count[ARENA_USED] > 0.7 * len(self.pool.arena) or (
-            self.pool.count[N_PATHS] > 0.7 * len(self.pool.start)
-        ):
-            self._grow()
+        self._make_room()
         pool = self.pool
         pool.count[ROUND] += 1
         sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
@@ -385,15 +394,10 @@ class FlowSolver:
             sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
         if len(chosen):
             pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
-        for _ in range(self.settings.sweeps - 1):
+        for i in range(1, self.settings.sweeps):
+            if i % PAIR_SWEEPS == 0 and len(chosen):
+                pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
             sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
-
-    def _multiply(self) -> None:
-        """Update the multipliers; slopes come down from steep (fast) to flat (exact prices)."""
-        rows = self.rows
-        over = rows.load - rows.capacity
-        rows.price[:] = np.clip(rows.price + rows.slope * over, 0.0, self.volumes.penalty[self.curtailed])
-        np.maximum(self._base_slope, STEP_DOWN * rows.slope, out=rows.slope)
 
     def _aim_lower(self, upper: float, price: Floats) -> None:
         """Aim a little below the capacities, so that what still overshoots fits them.
@@ -421,12 +425,12 @@ class FlowSolver:
 
         What is cut, and what was unserved, is then put back wherever capacity is left.
         """
+        self._make_room()
         v = self.volumes._replace(entry=self.volumes.entry.copy(), exit=self.volumes.exit.copy())
-        pool = self.pool._replace(flow=np.zeros_like(self.pool.flow))
-        pool.flow[:] = self.pool.flow
-        rows = self.rows._replace(table=self.rows.table.copy())
+        pool, rows = self._copies()
         leg_flow, unserved = self.leg_flow.copy(), self.unserved.copy()
         level = (self.lay, pool, rows)
+        self._press(pool, rows, v)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         self._cut_by_class(level, v, 0.0)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
@@ -435,16 +439,16 @@ class FlowSolver:
             full = rows.load >= self.capacity * (1.0 - 1e-9)
             self._price(np.where(full, CLOSED, 0.0))
             put = settle.insert(*level, self.capacity, self.trees, v, unserved, CLOSED, self._a)
-            if put <= 1e-3 * left:
+            if put <= 3e-4 * left:
                 break
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        self._make_room(level, v, leg_flow, unserved)
+        self._serve_higher(level, v, leg_flow, unserved)
         self._cut_by_class(level, v, 1e-9)
         settle.reconcile(*level, self.trees, v, leg_flow, unserved)
         cost = float(leg_flow @ self.trees.leg_cost) + pairs.penalty_of(v, unserved)
         return cost, Cut(leg_flow, unserved, v, pool)
 
-    def _make_room(
+    def _serve_higher(
         self, level: tuple[Layout, Pool, Rows], v: Volumes, leg_flow: Floats, unserved: NDArray[np.float32]
     ) -> None:
         """Send what higher classes still lack, and cut the lowest class elsewhere for it."""
@@ -467,6 +471,36 @@ class FlowSolver:
             settle.cut(*level, self.capacity, v, tolerance, kept)
             if np.all(level[2].load <= self.capacity * (1.0 + 1e-9) + 1e-9) and not settle.dropped(level[1]):
                 break
+
+    def _copies(self) -> tuple[Pool, Rows]:
+        """Return copies of pool and rows to change at will; paths in use keep their legs."""
+        old = self.pool
+        pool = old._replace(
+            first=old.first.copy(), best=old.best.copy(), seen=old.seen.copy(), active=old.active.copy(),
+            following=old.following.copy(), flow=old.flow.copy(), count=old.count.copy(),
+        )
+        return pool, self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
+
+    def _press(self, pool: Pool, rows: Rows, v: Volumes) -> None:
+        """Press overloads out at steeper slopes and fresh prices: better than cutting them."""
+        lay = self.lay
+        for _ in range(PRESSES):
+            rows.slope[:] *= PRESS
+            price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
+            _, chosen = self._scan(v, self._price(price), 0.0)
+            pool.count[ROUND] += 1
+            for _ in range(2):
+                sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
+                if lay.n_split:
+                    sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
+                if len(chosen):
+                    pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
+
+    def _make_room(self) -> None:
+        """Grow the pool when it is nearly full."""
+        count, pool = self.pool.count, self.pool
+        if count[FULL] or max(count[ARENA_USED] / len(pool.arena), count[N_PATHS] / len(pool.start)) > 0.7:
+            self._grow()
 
     def _grow(self) -> None:
         """Drop dead paths; double the arena when it is still more than a third full."""
