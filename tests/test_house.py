@@ -63,7 +63,7 @@ def test_no_file_of_code_is_too_long() -> None:
 
 
 def test_nothing_names_a_machine_or_a_registry() -> None:
-    words = re.compile("/wo" + "rk/|/ro" + "ot/|index-" + "url|resolved\": \"http")
+    words = re.compile("/wo" + "rk/|/ro" + "ot/|index-" + 'url|resolved": "http')
     found = [
         path.name
         for path in tracked()

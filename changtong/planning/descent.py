@@ -61,7 +61,7 @@ class Pool(NamedTuple):
     cost: NDArray[np.float64]
     flow: NDArray[np.float64]
     arena: NDArray[np.int32]
-    count: NDArray[np.int64]
+    count: NDArray[np.int64]  # type: ignore[assignment]
     drop: NDArray[np.float64]  # cost of a piece dropped between cores, most of a volume that may be
 
 

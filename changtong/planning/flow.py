@@ -14,6 +14,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +41,7 @@ CLOSED = 1e12
 """Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 
 
 class Termination(Enum):
@@ -212,6 +215,7 @@ class FlowSolver:
         self.leg_flow = np.zeros(len(problem.leg_tail))
         self.unserved = np.zeros(len(lay.pair_d), np.float32)
         self.cut_off = np.zeros(len(lay.pair_d), np.bool_)
+        self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
         self.warm = False
         self.curtailed = len(problem.class_penalty) - 1
         """Highest class that may have to give way: no price need exceed its penalty."""
@@ -237,9 +241,7 @@ class FlowSolver:
     def _price(self, price: Floats) -> Floats:
         """Compute in-trees and costs to go at ``price``; return the origins' own prices."""
         lay, tr = self.lay, self.trees
-        per_row = np.concatenate([[0.0], np.cumsum(price[lay.row_of])])
-        arc_cost = tr.leg_cost + (per_row[lay.row_ptr[1:]] - per_row[lay.row_ptr[:-1]])
-        np.maximum(arc_cost, tr.leg_cost, out=arc_cost)
+        arc_cost = tr.leg_cost + np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(tr.leg_cost))
         tr.entry_cost[:] = np.where(lay.entry_arc >= 0, arc_cost[lay.entry_arc], 0.0)
         tr.exit_cost[:] = np.where(lay.exit_arc >= 0, arc_cost[lay.exit_arc], 0.0)
         out_cost = arc_cost[lay.out_arc]
@@ -251,8 +253,8 @@ class FlowSolver:
         pairs.to_go(lay, tr)
         return np.append(price, 0.0)[lay.origin_row]
 
-    def _threads(self, work: Callable[[int, int], object], bounds: NDArray[np.int64]) -> list[object]:
-        spans = [(int(lo), int(hi)) for lo, hi in zip(bounds[:-1], bounds[1:], strict=True)]
+    def _threads(self, work: Callable[[int, int], T], bounds: NDArray[np.int64]) -> list[T]:
+        spans = [(int(lo), int(hi)) for lo, hi in pairwise(bounds)]
         if self.settings.threads == 1:
             return [work(*span) for span in spans]
         with ThreadPoolExecutor(self.settings.threads) as executor:
@@ -263,18 +265,14 @@ class FlowSolver:
         share = np.linspace(0, len(lay.pair_d), PARTS + 1)  # not threads: sums must not depend on it
         bounds = np.searchsorted(lay.pair_ptr, share)
         bounds[0], bounds[-1] = 0, len(lay.origin_site)
-        parts = self._threads(
-            lambda lo, hi: (
-                lo,
-                pairs.scan_pairs(
-                    lo, hi, lay, self.trees, v, origin_price, tolerance,
-                    self._found[lay.pair_ptr[lo] :],
-                ),
-            ),
-            bounds,
-        )
-        chosen = [self._found[lay.pair_ptr[lo] : lay.pair_ptr[lo] + found] for lo, (_, found) in parts]  # type: ignore[misc]
-        return sum(value for _, (value, _) in parts), np.concatenate(chosen)  # type: ignore[misc]
+
+        def scan(lo: int, hi: int) -> tuple[float, NDArray[np.int32]]:
+            out = self._found[lay.pair_ptr[lo] :]
+            value, found = pairs.scan_pairs(lo, hi, lay, self.trees, v, origin_price, tolerance, out)
+            return float(value), out[:found]
+
+        parts = self._threads(scan, bounds)
+        return sum(value for value, _ in parts), np.concatenate([found for _, found in parts])
 
     # -- the solve -----------------------------------------------------------
 
@@ -334,9 +332,7 @@ class FlowSolver:
         state.gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
         return estimate
 
-    def _dual(
-        self, price: Floats, origin_price: Floats, tolerance: float
-    ) -> tuple[float, NDArray[np.int32]]:
+    def _dual(self, price: Floats, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
         """Return the lower bound at ``price`` (just priced), and the pairs worth a shift."""
         value, chosen = self._scan(self.volumes, origin_price, tolerance)
         return value - float(price @ np.maximum(self.capacity, 0.0)), chosen
@@ -414,11 +410,11 @@ class FlowSolver:
         )
         over = np.maximum(0.0, self.rows.load - self.rows.capacity)
         lost = settle.dropped(self.pool) * self.pool.drop[0]
-        return self._cost() + lost + float(over @ price)
+        return float(self._cost() + lost + float(over @ price))
 
     def _cost(self) -> float:
         flow = float(self.leg_flow @ self.trees.leg_cost)
-        return flow + pairs.penalty_of(self.volumes, self.unserved)
+        return float(flow + pairs.penalty_of(self.volumes, self.unserved))
 
     def _cut(self) -> tuple[float, Cut]:
         """Cut a plan that keeps every capacity out of a copy of the volumes.
@@ -476,8 +472,13 @@ class FlowSolver:
         """Return copies of pool and rows to change at will; paths in use keep their legs."""
         old = self.pool
         pool = old._replace(
-            first=old.first.copy(), best=old.best.copy(), seen=old.seen.copy(), active=old.active.copy(),
-            following=old.following.copy(), flow=old.flow.copy(), count=old.count.copy(),
+            first=old.first.copy(),
+            best=old.best.copy(),
+            seen=old.seen.copy(),
+            active=old.active.copy(),
+            following=old.following.copy(),
+            flow=old.flow.copy(),
+            count=old.count.copy(),
         )
         return pool, self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
 

@@ -189,9 +189,7 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                     p = worst_path(pool, rows, lay.exit_t[e] * n + other)
                     if p < 0:
                         break
-                    m_a = collect(
-                        lay, pool, lay.entry_arc[e0 + j], p, lay.exit_arc[e], lay.origin_row[o], a
-                    )
+                    m_a = collect(lay, pool, lay.entry_arc[e0 + j], p, lay.exit_arc[e], lay.origin_row[o], a)
                     limit = min(volumes.entry[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e))
                     base = (
                         pool.cost[p]
@@ -209,7 +207,9 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                     total += moved
                     if moved < limit:
                         break
-        total += _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, to, m_b, cost_b, a, b)
+        total += _serve(
+            lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, to, m_b, cost_b, a, b
+        )
     return total
 
 
