@@ -136,7 +136,8 @@ class Plan:
         for row in self.classes.iter_rows(named=True):
             lines.append(
                 f"  {row['rank']} {row['service_class']:<12}{row['demand_pieces']:>12,.0f}"
-                f"{row['served_pieces']:>14,.0f}{row['unserved_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
+                f"{row['served_pieces']:>14,.0f}{row['unserved_pieces']:>14,.0f}"
+                f"{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
             )
         top = (
             self.leg_flows.filter(pl.col("shadow_price_cny") > 0)

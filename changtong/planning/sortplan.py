@@ -89,7 +89,8 @@ class _Trees:
     ) -> None:  # fmt: skip
         intrees.sweep_trees(
             self.order, self.lay, self.by_dest, self.pair_origin, self.volume, self.choice, self.hold,
-            self.floor, self.next, stay, stay_choice, stay_cost, table, leg_cost, self.leg_flow, penalty, placed, self.scratch,
+            self.floor, self.next, stay, stay_choice, stay_cost, table, leg_cost, self.leg_flow,
+            penalty, placed, self.scratch,
         )  # fmt: skip
 
 
