@@ -121,18 +121,25 @@ def _solve(question: Question, settings: PlanSettings, progress: Progress | None
     """Solve for all classes at once, penalties by rank; see docs/decisions/0004 on strictness."""
     options = FlowSettings(gap_share=settings.gap_share, seconds=settings.seconds, threads=settings.threads)
     solver = FlowSolver(question.problem, options)
-    if settings.unserved_cny is None and len(question.problem.pair_from):
-        mean, most = solver.cost_range()
-        base = max(10.0 * mean, 1.25 * most, 1e-6)
-        n = question.classes.height
-        penalty = np.asarray(base * 10.0 ** np.arange(n - 1, -1, -1), np.float64)
-        question = replace(question, problem=replace(question.problem, class_penalty=penalty))
-        solver.problem = question.problem
+    if settings.unserved_cny is None:
+        question = price_unserved(question, solver)
     result = solver.solve(progress)
     while solver.curtailed > 0 and _higher_lost(question, solver, result) > 1.0:
         solver.curtailed -= 1
         result = solver.solve(progress)
     return _Answer(question, solver, result)
+
+
+def price_unserved(question: Question, solver: FlowSolver) -> Question:
+    """Set the penalties from the network: above the dearest of all cheapest ways."""
+    if not len(question.problem.pair_from):
+        return question
+    mean, most = solver.cost_range()
+    base = max(10.0 * mean, 1.25 * most, 1e-6)
+    n = question.classes.height
+    penalty = np.asarray(base * 10.0 ** np.arange(n - 1, -1, -1), np.float64)
+    solver.problem = replace(question.problem, class_penalty=penalty)
+    return replace(question, problem=solver.problem)
 
 
 def _higher_lost(question: Question, solver: FlowSolver, result: FlowResult) -> float:
