@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from changtong.network.checks import check_network
     from changtong.network.io import read_network, write_network
+    from changtong.network.learn import learn_network
     from changtong.network.model import Network
     from changtong.network.reference import reference_network
     from changtong.outages import Outage, close_sites, read_outages
@@ -26,6 +27,7 @@ _HOMES = {
     "PlanSettings": "changtong.planning.result",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "learn_network": "changtong.network.learn",
     "plan": "changtong.planning.plan",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outages",
@@ -41,6 +43,7 @@ __all__ = [
     "PlanSettings",
     "check_network",
     "close_sites",
+    "learn_network",
     "plan",
     "read_network",
     "read_outages",

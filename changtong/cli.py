@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.errors import ChangtongError, InputError, InternalError, Problem
+from changtong.errors import ChangtongError, InputError, InternalError, Problem, UsageError
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -136,6 +136,32 @@ def reference(
     _print(
         facts, f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}", as_json=as_json
     )
+
+
+@app.command()
+def learn(
+    volumes: Annotated[Path, typer.Argument(metavar="VOLUMES", help="date, from_site, to_site, pieces.")],
+    output: Out,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="DATE", help="Days before this one.")
+    ] = None,
+    capacity: Annotated[str, typer.Option("--capacity", help="max, or a quantile such as 0.95.")] = "max",
+    as_json: AsJson = False,
+) -> None:
+    """Learn a network from leg-day volumes; says what such data cannot tell."""
+    from changtong.network.io import write_network
+    from changtong.network.learn import LIMITS, learn_network
+
+    try:
+        most: float | str = capacity if capacity == "max" else float(capacity)
+    except ValueError:
+        raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile.") from None
+    network = learn_network(volumes, until=until, capacity=most, name=volumes.name)
+    write_network(network, output)
+    facts = _size(network) | {"folder": str(output), "cannot_tell": [note for _, _, note in LIMITS]}
+    lines = "".join(f"\n  not in the data: {note}" for _, _, note in LIMITS)
+    text = f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}{lines}"
+    _print(facts, text, as_json=as_json)
 
 
 @app.command()

@@ -75,8 +75,13 @@ def plan(
     settings = settings or PlanSettings()
     outages = tuple(outages)
     effect = apply_outages(network, outages)
+    moved = relief.redirect(network, effect)
     question = assemble(
-        network, effect, objectives=objectives, hour_cny=settings.hour_cny, unserved_cny=settings.unserved_cny
+        moved.network,
+        effect,
+        objectives=objectives,
+        hour_cny=settings.hour_cny,
+        unserved_cny=settings.unserved_cny,
     )
     answer = _solve(question, settings, progress)
     baseline = baseline_flow(network)
@@ -112,7 +117,7 @@ def plan(
         unserved=unserved,
         sort_plan=trees.changes,
         orders=made_orders,
-        stand_ins=relief.stand_ins(network, effect, site_loads),
+        stand_ins=relief.stand_ins(network, effect, site_loads, moved.taken),
         relay_points=relief.relay_points(network, effect, unserved),
     )
 

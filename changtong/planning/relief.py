@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
@@ -31,11 +33,13 @@ def distance_km(
     return np.asarray(2 * EARTH_KM * np.arcsin(np.sqrt(h)))
 
 
-def stand_ins(network: Network, effect: Effect, site_loads: pl.DataFrame) -> pl.DataFrame:
+def stand_ins(
+    network: Network, effect: Effect, site_loads: pl.DataFrame, taken: pl.DataFrame
+) -> pl.DataFrame:
     """Return which open sites take over what ends at each closed site.
 
-    Given stand-ins (the network's ``areas``) count first, by their shares; otherwise the
-    nearest open sites of the same kind with spare capacity, filled in order of distance.
+    What was redirected (``taken``) comes first; for other closed sites the nearest open
+    sites of the same kind with spare capacity, filled in order of distance.
     Columns: site, stand_in, pieces, spare_pieces, distance_km, basis (given, inferred).
     """
     schema = {
@@ -47,7 +51,13 @@ def stand_ins(network: Network, effect: Effect, site_loads: pl.DataFrame) -> pl.
     spare = (site_loads["capacity_pieces"].fill_null(np.inf) - site_loads["planned_pieces"]).to_numpy().copy()
     place = _positions(network)
     rows: list[tuple[str, str, float, float, float | None, str]] = []
+    for site, other, pieces, basis in taken.iter_rows():
+        room = float(spare[ids.index(other)])
+        rows.append((site, other, pieces, room, None, basis))
+    done = set(taken["site"].to_list())
     for site in effect.closed_sites.tolist():
+        if ids[site] in done:
+            continue
         left = float(ends[site])
         if left <= 0.5:
             continue
@@ -63,6 +73,65 @@ def stand_ins(network: Network, effect: Effect, site_loads: pl.DataFrame) -> pl.
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
+@dataclass(frozen=True)
+class Redirected:
+    """Demand after the areas of closed sites went to their stand-ins.
+
+    ``taken`` has site, stand_in, pieces, basis; pieces of closed sites without an open
+    stand-in stay where they are, and stay unserved.
+    """
+
+    network: Network
+    taken: pl.DataFrame
+
+
+def redirect(network: Network, effect: Effect) -> Redirected:
+    """Send what begins or ends at a closed site to its stand-ins, by their shares.
+
+    Only sites with stand-ins in the network's ``areas`` are redirected: closing a site that
+    delivers a region does not make the region's pieces disappear.
+    """
+    schema = {"site": pl.String, "stand_in": pl.String, "pieces": pl.Float64, "basis": pl.String}
+    nothing = Redirected(network, pl.DataFrame(schema=schema))
+    if network.areas is None or network.areas.height == 0 or not len(effect.closed_sites):
+        return nothing
+    row = pl.Series("site", network.sites["site_id"])
+    is_open = pl.DataFrame({"stand_in": row, "open": effect.site_share > 0.0})
+    closed = pl.DataFrame({"site": row.gather(effect.closed_sites.tolist())})
+    areas = (
+        network.areas.join(closed, on="site", how="semi").join(is_open, on="stand_in").filter(pl.col("open"))
+    )
+    if areas.height == 0:
+        return nothing
+    share = pl.col("share") / pl.col("share").sum().over("site")
+    areas = areas.select("site", "stand_in", share.alias("share"), pl.col("basis").cast(pl.String))
+    demand, taken = network.demand, []
+    for column, other in (("to_site", "from_site"), ("from_site", "to_site")):
+        hit = demand.join(areas, left_on=column, right_on="site", how="inner")
+        moved = hit.with_columns(
+            (pl.col("pieces_per_day") * pl.col("share")).cast(demand.schema["pieces_per_day"]),
+            pl.col("stand_in").alias("_new"),
+        )
+        taken.append(
+            moved.filter(pl.col(other).cast(pl.String) != pl.col("_new").cast(pl.String))
+            .group_by(column, "stand_in", "basis")
+            .agg(pl.col("pieces_per_day").cast(pl.Float64).sum().alias("pieces"))
+            .rename({column: "site"})
+        )
+        stays = demand.join(areas, left_on=column, right_on="site", how="anti")
+        new = moved.with_columns(pl.col("_new").alias(column)).select(demand.columns)
+        demand = pl.concat([stays.select(demand.columns), new])
+    total = (
+        pl.concat(taken)
+        .with_columns(pl.col("site", "stand_in", "basis").cast(pl.String))
+        .group_by("site", "stand_in", "basis")
+        .agg(pl.col("pieces").sum())
+        .sort("site", "pieces", descending=[False, True])
+        .select(*schema)
+    )
+    return Redirected(network.with_tables(demand=demand), total)
+
+
 def _ends(network: Network) -> NDArray[np.float64]:
     to = network.demand["to_site"].to_physical().to_numpy()
     pieces = network.demand["pieces_per_day"].to_numpy()
@@ -73,16 +142,6 @@ def _candidates(
     network: Network, effect: Effect, site: int, place: tuple[NDArray[np.float64], NDArray[np.float64]] | None
 ) -> list[tuple[int, float, str, float | None]]:
     open_sites = effect.site_share > 0.0
-    if network.areas is not None:
-        mine = network.areas.filter(pl.col("site").cast(pl.String) == network.site_ids[site])
-        row = {s: k for k, s in enumerate(network.site_ids)}
-        given: list[tuple[int, float, str, float | None]] = [
-            (row[str(r["stand_in"])], float(r["share"]), str(r["basis"]), None)
-            for r in mine.iter_rows(named=True)
-            if str(r["stand_in"]) in row and open_sites[row[str(r["stand_in"])]]
-        ]
-        if given:
-            return given
     if place is None:
         return []
     km = distance_km(*place, float(place[0][site]), float(place[1][site]))

@@ -1,0 +1,269 @@
+"""A network from leg-day volumes alone: what moved between which sites, day by day.
+
+Such data tells which legs exist, what they carried and at most carried. It does not tell
+where a piece began or ended, what a piece costs, how long it takes, where a site lies, or
+what a site could do beyond its largest day. Each of these is filled by a rule, and the rule
+stands in the network's ``provenance``.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from changtong.errors import InputError, Problem
+from changtong.network.model import Network, build_network
+
+Floats = NDArray[np.float64]
+
+CURRENT_DAYS = 7
+"""Days before ``until`` whose mean is the current flow: one week, so every weekday counts."""
+
+MOST_STAND_INS = 6
+HOURS_PER_DAY = 20.0
+
+LIMITS = (
+    (
+        "demand",
+        "pieces_per_day",
+        "origin and destination are inferred: what enters a site leaves it in proportion",
+    ),
+    ("demand", "pieces_per_day", "a site passes on as much as it can of what enters it; the rest ends there"),
+    (
+        "legs",
+        "capacity_pieces_per_day",
+        "largest day so far, or a quantile: what a leg could carry is not known",
+    ),
+    ("legs", "cost_cny_per_piece", "1 for each leg: no cost is known; least cost means fewest legs"),
+    ("sites", "sort_pieces_per_h", "largest day handled so far, over 20 hours a day"),
+    (
+        "areas",
+        "share",
+        "stand-ins are served by the same origins and have spare capacity; nobody confirmed them",
+    ),
+)
+
+
+def read_volumes(volumes: pl.DataFrame | str | Path) -> pl.DataFrame:
+    """Read leg-day volumes: date, from_site, to_site, pieces (CSV, also .gz, or Parquet).
+
+    Raises
+    ------
+    InputError
+        Missing columns, dates or numbers that cannot be read, negative pieces: all at once.
+    """
+    if isinstance(volumes, pl.DataFrame):
+        name, frame = "volumes", volumes
+    else:
+        path = Path(volumes)
+        name = path.name
+        try:
+            frame = (
+                pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
+            )
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise InputError([Problem("unreadable-file", str(error), name)]) from error
+    wanted = ("date", "from_site", "to_site", "pieces")
+    missing = [column for column in wanted if column not in frame.columns]
+    if missing:
+        raise InputError(
+            [
+                Problem("missing-column", f"No column {c!r}.", name, column=c, expected=", ".join(wanted))
+                for c in missing
+            ]
+        )
+    typed = frame.select(
+        pl.col("date")
+        .cast(pl.String)
+        .str.strip_chars()
+        .str.slice(0, 10)
+        .str.to_date("%Y-%m-%d", strict=False),
+        pl.col("from_site", "to_site").cast(pl.String).str.strip_chars(),
+        pl.col("pieces").cast(pl.Float64, strict=False),
+    )
+    problems = []
+    for column, expected in (
+        ("date", "YYYY-MM-DD"),
+        ("from_site", "a site"),
+        ("to_site", "a site"),
+        ("pieces", "a number"),
+    ):
+        rows = typed[column].is_null().arg_true()
+        problems += [
+            Problem(
+                "wrong-type", f"{frame[column][int(r)]!r} will not do.", name, int(r) + 1, column, expected
+            )
+            for r in rows.head(100)
+        ]
+    rows = (typed["pieces"] < 0).arg_true()
+    problems += [
+        Problem("negative", f"{typed['pieces'][int(r)]}", name, int(r) + 1, "pieces") for r in rows.head(100)
+    ]
+    if typed.height == 0:
+        problems.append(Problem("empty-table", "No rows.", name))
+    if problems:
+        raise InputError(problems)
+    return typed.filter(pl.col("from_site") != pl.col("to_site"))
+
+
+def learn_network(
+    volumes: pl.DataFrame | str | Path,
+    *,
+    until: date | str | None = None,
+    since: date | str | None = None,
+    capacity: float | str = "max",
+    name: str = "learned",
+) -> Network:
+    """Learn a network from leg-day volumes.
+
+    Parameters
+    ----------
+    volumes : frame or path
+        date, from_site, to_site, pieces (a day).
+    until, since : date, optional
+        Days from ``since`` on and before ``until`` count; ``until`` itself does not.
+    capacity : "max" or float
+        Capacity of a leg or site: its largest day, or this quantile of its days in use.
+    name : str
+        Of the network.
+
+    Returns
+    -------
+    Network
+        With today's flow, capacities, inferred demand, and inferred stand-ins (``areas``).
+        ``provenance`` says what such data cannot tell.
+    """
+    frame = read_volumes(volumes)
+    if until is not None:
+        frame = frame.filter(pl.col("date") < _date(until))
+    if since is not None:
+        frame = frame.filter(pl.col("date") >= _date(since))
+    if frame.height == 0:
+        raise InputError([Problem("empty-table", "No volume in these days.", "volumes", column="date")])
+    ids = sorted(set(frame["from_site"]) | set(frame["to_site"]), key=_natural)
+    last: date = frame["date"].max()  # type: ignore[assignment]
+    recent = frame.filter(pl.col("date") > last - timedelta(days=CURRENT_DAYS))
+    most = pl.col("pieces").max() if capacity == "max" else pl.col("pieces").quantile(float(capacity))
+    legs = (
+        frame.group_by("from_site", "to_site")
+        .agg(most.alias("capacity"))
+        .join(
+            recent.group_by("from_site", "to_site").agg(
+                (pl.col("pieces").sum() / CURRENT_DAYS).alias("flow")
+            ),
+            on=["from_site", "to_site"],
+            how="left",
+        )
+        .with_columns(pl.col("flow").fill_null(0.0))
+        .with_columns(pl.max_horizontal("capacity", "flow").alias("capacity"))
+        .sort("from_site", "to_site")
+    )
+    row = {site: k for k, site in enumerate(ids)}
+    flow = np.zeros((len(ids), len(ids)))
+    tail = np.array([row[s] for s in legs["from_site"]])
+    head = np.array([row[s] for s in legs["to_site"]])
+    flow[tail, head] = legs["flow"].to_numpy()
+    handled = _handled(frame, ids, most)
+    handled = np.maximum(handled, np.maximum(flow.sum(axis=0), flow.sum(axis=1)))
+    demand = infer_demand(flow)
+    start, end = np.nonzero(demand > 1e-9)
+    tables = {
+        "sites": pl.DataFrame(
+            {"site_id": ids, "kind": ["sorting"] * len(ids), "sort_pieces_per_h": handled / HOURS_PER_DAY}
+        ).with_columns(pl.lit(HOURS_PER_DAY).alias("sort_hours_per_day")),
+        "legs": legs.select(
+            "from_site",
+            "to_site",
+            pl.col("capacity").alias("capacity_pieces_per_day"),
+            pl.lit(1.0).alias("cost_cny_per_piece"),
+            pl.col("flow").alias("flow_pieces_per_day"),
+        ),
+        "demand": pl.DataFrame(
+            {
+                "from_site": [ids[k] for k in start],
+                "to_site": [ids[k] for k in end],
+                "pieces_per_day": demand[start, end],
+            }
+        ),
+        "areas": infer_stand_ins(ids, flow, handled),
+        "provenance": pl.DataFrame(
+            [(t, c, "derived" if t == "demand" else "assumed", f"leg volumes up to {last}", note)
+             for t, c, note in LIMITS],
+            schema=["table", "column", "kind", "source", "note"],
+            orient="row",
+        ),
+    }  # fmt: skip
+    return build_network(tables, name=name)
+
+
+def _date(value: date | str) -> date:
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError as error:
+        raise InputError([Problem("wrong-type", f"{value!r} is no date.", expected="YYYY-MM-DD")]) from error
+
+
+def _natural(text: str) -> tuple[str, int]:
+    letters = text.rstrip("0123456789")
+    digits = text[len(letters) :]
+    return letters, int(digits) if digits else -1
+
+
+def _handled(frame: pl.DataFrame, ids: list[str], most: pl.Expr) -> Floats:
+    """Return the largest day (or quantile) of the larger of what enters and leaves a site."""
+    out = np.zeros(len(ids))
+    row = {site: k for k, site in enumerate(ids)}
+    for column in ("from_site", "to_site"):
+        days = frame.group_by("date", column).agg(pl.col("pieces").sum()).group_by(column).agg(most)
+        for site, pieces in days.iter_rows():
+            out[row[site]] = max(out[row[site]], float(pieces))
+    return out
+
+
+def infer_demand(flow: Floats) -> Floats:
+    """Return pieces a day from each first to each last site, by mixing in proportion.
+
+    A site passes on what enters it as far as it sends that much; what it sends beyond begins
+    there, what enters beyond ends there. Whatever leaves a site leaves in proportion of its
+    legs, wherever it came from. Routed by these proportions the result gives back the flow.
+
+    Parameters
+    ----------
+    flow : array, (sites, sites)
+        Pieces a day from site to site.
+    """
+    out, into = flow.sum(axis=1), flow.sum(axis=0)
+    n = len(flow)
+    split = flow / np.maximum(out, 1e-300)[:, None]
+    passes = np.where(into > 0, np.minimum(1.0, out / np.maximum(into, 1e-300)), 0.0)
+    passes = np.minimum(passes, 1.0 - 1e-9)  # a closed circle that nothing leaves still ends
+    visits = np.linalg.solve((np.eye(n) - passes[:, None] * split).T, split.T).T
+    return np.asarray(np.maximum(0.0, out - into)[:, None] * visits * (1.0 - passes)[None, :])
+
+
+def infer_stand_ins(ids: list[str], flow: Floats, handled: Floats) -> pl.DataFrame:
+    """Return, for each site where pieces end, which sites could take its area over.
+
+    A stand-in is a site where pieces end too, served by the same origins: its weight is the
+    overlap of where the two get their pieces from, times its spare capacity. Shares sum to 1.
+    Columns: site, stand_in, share, basis ("inferred").
+    """
+    into, out = flow.sum(axis=0), flow.sum(axis=1)
+    ends = np.maximum(0.0, into - out)
+    source = flow / np.maximum(into, 1e-300)[None, :]
+    spare = np.maximum(0.0, handled - np.maximum(into, out))
+    rows = []
+    for site in np.flatnonzero(ends > 0.0):
+        overlap = np.minimum(source, source[:, [site]]).sum(axis=0)
+        weight = overlap * spare * (ends > 0.0)
+        weight[site] = 0.0
+        best = np.argsort(-weight, kind="stable")[:MOST_STAND_INS]
+        best = best[weight[best] > 0.0]
+        total = weight[best].sum()
+        rows += [(ids[site], ids[k], float(weight[k] / total), "inferred") for k in best]
+    schema = {"site": pl.String, "stand_in": pl.String, "share": pl.Float64, "basis": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")

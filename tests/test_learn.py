@@ -1,0 +1,117 @@
+"""Learning from leg volumes: the inferred demand gives back the flow; areas are taken over."""
+
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from changtong.errors import InputError
+from changtong.network.learn import infer_demand, learn_network, read_volumes
+from changtong.outages import close_sites
+from changtong.planning.plan import plan
+
+REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "jd_network"
+
+
+def routed(demand: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """Route demand by the flow's own proportions, piece by piece, until all have ended."""
+    out, into = flow.sum(axis=1), flow.sum(axis=0)
+    split = flow / np.maximum(out, 1e-300)[:, None]
+    passes = np.minimum(1.0, out / np.maximum(into, 1e-300)) * (into > 0)
+    legs = np.zeros_like(flow)
+    here = np.maximum(0.0, out - into)
+    assert demand.sum() == pytest.approx(here.sum(), rel=1e-6)
+    for _ in range(20_000):
+        sent = here[:, None] * split
+        legs += sent
+        here = sent.sum(axis=0) * np.minimum(passes, 1 - 1e-9)
+        if here.sum() < 1e-12:
+            break
+    return legs
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.integers(2, 6), st.integers(0, 10_000))
+def test_inferred_demand_gives_back_an_acyclic_flow(n: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    flow = np.triu(rng.integers(0, 50, (n, n)) * (rng.random((n, n)) < 0.7), 1).astype(float)
+    demand = infer_demand(flow)
+    assert (demand >= 0).all()
+    assert routed(demand, flow) == pytest.approx(flow, rel=1e-6, abs=1e-6)
+
+
+def test_through_site_is_split_in_proportion() -> None:
+    flow = np.zeros((4, 4))
+    flow[0, 1], flow[1, 2], flow[1, 3] = 100, 60, 20
+    demand = infer_demand(flow)
+    assert demand[0] == pytest.approx([0, 20, 60, 20], rel=1e-6)
+
+
+def volumes() -> pl.DataFrame:
+    """W sends to A, B and C, which deliver regions; B has had larger days than lately."""
+    rows = []
+    for day in range(1, 15):
+        rows += [
+            (date(2021, 1, day), "W", "A", 100.0),
+            (date(2021, 1, day), "W", "B", 300.0 if day == 2 else 100.0),
+            (date(2021, 1, day), "V", "C", 50.0),
+        ]
+    return pl.DataFrame(rows, schema=["date", "from_site", "to_site", "pieces"], orient="row")
+
+
+def test_capacity_is_the_largest_day_and_flow_the_last_week() -> None:
+    network = learn_network(volumes())
+    legs = network.legs.with_columns(pl.col("to_site").cast(pl.String)).sort("to_site")
+    assert legs["capacity_pieces_per_day"].to_list() == [100.0, 300.0, 50.0]
+    assert legs["flow_pieces_per_day"].to_list() == pytest.approx([100.0, 100.0, 50.0])
+
+
+def test_until_leaves_out_that_day_and_later_ones() -> None:
+    network = learn_network(volumes(), until="2021-01-02")
+    assert network.legs["capacity_pieces_per_day"].max() == 100.0
+
+
+def test_closed_region_goes_to_the_site_served_by_the_same_origin() -> None:
+    network = learn_network(volumes())
+    made = plan(network, close_sites(network, ["A"]))
+    assert made.stand_ins.select("site", "stand_in", "basis").rows() == [("A", "B", "inferred")]
+    assert made.stand_ins["pieces"].sum() == pytest.approx(100.0, rel=1e-6)
+    assert made.value("unserved") == pytest.approx(0.0, abs=0.1)
+    to_b = made.leg_flows.filter(pl.col("to_site").cast(pl.String) == "B")["planned_pieces"].sum()
+    assert to_b == pytest.approx(200.0, abs=0.5)
+
+
+def test_all_wrong_cells_are_told_at_once() -> None:
+    wrong = pl.DataFrame(
+        {
+            "date": ["2021-01-01", "soon"],
+            "from_site": ["A", "B"],
+            "to_site": ["B", "A"],
+            "pieces": ["many", "-3"],
+        }
+    )
+    with pytest.raises(InputError) as caught:
+        read_volumes(wrong)
+    assert sorted((p.code, p.row, p.column) for p in caught.value.problems) == [
+        ("negative", 2, "pieces"),
+        ("wrong-type", 1, "pieces"),
+        ("wrong-type", 2, "date"),
+    ]
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(InputError, match="to_site"):
+        read_volumes(pl.DataFrame({"date": [], "from_site": [], "pieces": []}))
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="needs the jd_network data beside the project")
+def test_a_real_closure_is_planned_within_capacities() -> None:
+    network = learn_network(REAL / "leg_volumes.csv.gz", until="2021-07-16")
+    made = plan(network, close_sites(network, ["DC9"]))
+    assert made.gap_share <= 1e-3
+    assert made.value("unserved") < 0.01 * float(network.demand["pieces_per_day"].sum())
+    assert made.stand_ins["basis"].unique().to_list() == ["inferred"]
