@@ -23,7 +23,9 @@ STEPS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0001)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--level", choices=["county", "city"], default="county")
     parser.add_argument("--close", help="site; the busiest hub by default")
     parser.add_argument("--gap", type=float, default=1e-3)

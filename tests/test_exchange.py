@@ -156,8 +156,7 @@ def test_gmns_needs_positions(tmp_path: Path) -> None:
 
 ROADS = {
     "node.csv": (
-        "node_id,name,x_coord,y_coord,node_type\n"
-        "1,a,-71.1,42.3,\n2,b,-71.0,42.4,signal\n3,c,-71.2,42.4,\n"
+        "node_id,name,x_coord,y_coord,node_type\n1,a,-71.1,42.3,\n2,b,-71.0,42.4,signal\n3,c,-71.2,42.4,\n"
     ),
     "link.csv": (
         "link_id,from_node_id,to_node_id,directed,length,free_speed,lanes,facility_type\n"
