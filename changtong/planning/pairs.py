@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import TINY, _shift, _slack, collect, is_drop, refresh, worst_path
+from changtong.planning.descent import TINY, _path_cost, _shift, _slack, collect, is_drop, refresh, worst_path
 from changtong.planning.trees import FLAT, UNREACHED
 
 
@@ -142,6 +142,34 @@ def _way_cost(rows, list_, m, base):
 
 
 @njit(**FLAT)
+def _arc_price(lay, rows, arc):
+    x = 0.0
+    if arc >= 0:
+        for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
+            y = _slack(rows, lay.row_of[q])
+            if y > 0.0:
+                x += y
+    return x
+
+
+@njit(**FLAT)
+def _live(lay, pool, rows, trees, e, d):
+    """Cost at this moment of entry option e and on to destination d."""
+    c = lay.entry_c[e]
+    x = best_exit(lay, trees, c, d)
+    p = refresh(lay, pool, rows, trees, lay.exit_t[x], c, False)
+    if p < 0:
+        return np.inf
+    return (
+        _path_cost(pool, rows, p)
+        + _leg_cost(trees, lay.entry_arc[e])
+        + _arc_price(lay, rows, lay.entry_arc[e])
+        + _leg_cost(trees, lay.exit_arc[x])
+        + _arc_price(lay, rows, lay.exit_arc[x])
+    )
+
+
+@njit(**FLAT)
 def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
     """Shift the chosen pairs (ascending) to their cheapest entry, or in or out of service."""
     n = lay.core_site.shape[0]
@@ -159,6 +187,9 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
         best = np.inf
         for j in range(k):
             x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+            if x > 1e11:
+                continue
+            x = _live(lay, pool, rows, trees, e0 + j, d)
             if x < best:
                 best = x
                 jb = j
