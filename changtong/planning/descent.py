@@ -8,82 +8,11 @@ once (gradient projection: Bertsekas and Gafni 1983, Jayakrishnan et al. 1994).
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from changtong.planning.trees import FLAT
-
-N_PATHS, ARENA_USED, N_ACTIVE, STAMP, FULL, ROUND = range(6)
-TINY = 1e-9
-
-
-class Rows(NamedTuple):
-    """Capacity rows, one cache line each: capacity aimed at, multiplier, slope, load."""
-
-    table: NDArray[np.float64]  # (rows, 4)
-    stamp: NDArray[np.int64]  # scratch
-
-    @property
-    def capacity(self) -> NDArray[np.float64]:
-        """Pieces a day aimed at."""
-        return self.table[:, 0]
-
-    @property
-    def price(self) -> NDArray[np.float64]:
-        """Multipliers."""
-        return self.table[:, 1]
-
-    @property
-    def slope(self) -> NDArray[np.float64]:
-        """Price added by one piece above the capacity."""
-        return self.table[:, 2]
-
-    @property
-    def load(self) -> NDArray[np.float64]:
-        """Pieces a day."""
-        return self.table[:, 3]
-
-
-class Pool(NamedTuple):
-    """Paths between core site and exit core, in one arena: legs, then rows, of each."""
-
-    first: NDArray[np.int32]  # (exit core, core site) -> newest path
-    best: NDArray[np.int32]
-    seen: NDArray[np.int32]  # round in which ``best`` was settled
-    active: NDArray[np.int32]
-    following: NDArray[np.int32]
-    start: NDArray[np.int64]
-    n_legs: NDArray[np.int32]
-    n_rows: NDArray[np.int32]
-    cost: NDArray[np.float64]
-    flow: NDArray[np.float64]
-    arena: NDArray[np.int32]
-    count: NDArray[np.int64]  # type: ignore[assignment]
-    drop: NDArray[np.float64]  # cost of a piece dropped between cores, most of a volume that may be
-
-
-class Volumes(NamedTuple):
-    """Pieces a day: of each pair, by entry option, by (core site, exit)."""
-
-    pair: NDArray[np.float32]
-    entry: NDArray[np.float32]
-    exit: NDArray[np.float32]
-    steps: NDArray[np.float32]  # cumulated class shares of a pair, (1 or pairs, classes)
-    penalty: NDArray[np.float64]  # cost of a piece unserved, by class
-
-
-class Trees(NamedTuple):
-    """Distances and next legs at the prices of the last pricing."""
-
-    dist: NDArray[np.float64]
-    nxt: NDArray[np.int32]
-    entry_cost: NDArray[np.float64]
-    exit_cost: NDArray[np.float64]
-    to_go: NDArray[np.float64]  # (core site, destination)
-    leg_cost: NDArray[np.float64]  # without prices
+from changtong.planning.volumes import ARENA_USED, FULL, N_ACTIVE, N_PATHS, ROUND, STAMP, TINY
 
 
 @njit(**FLAT)
@@ -238,7 +167,7 @@ def collect(lay, pool, entry_arc, p, exit_arc, origin_row, out):
 def _shift(rows, pool, base, a, m_a, b, m_b, limit):
     """Move up to ``limit`` from rows ``a`` to rows ``b``; ``base`` is cost a - cost b.
 
-    Return the volume moved; loads follow. Nothing moves when b is not cheaper.
+    Return the volume moved; loads and value follow. Nothing moves when b is not cheaper.
     """
     pool.count[STAMP] += 1
     mark = pool.count[STAMP]
@@ -270,6 +199,7 @@ def _shift(rows, pool, base, a, m_a, b, m_b, limit):
         moved = gain / bend
     if moved > limit * (1.0 - 1e-7):
         moved = limit
+    pool.value[0] -= moved * base
     for q in range(m_a):
         if rows.stamp[a[q]] != -mark:
             rows.table[a[q], 3] -= moved

@@ -11,37 +11,37 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import pairwise
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning import pairs, reading, settle, trees
-from changtong.planning.descent import (
+from changtong.planning import pairs, reading, settle
+from changtong.planning.coarse import Coarse, coarsen
+from changtong.planning.cutting import Cut, Cutter
+from changtong.planning.descent import sweep_exits, sweep_paths
+from changtong.planning.entries import pack
+from changtong.planning.layout import lay_out
+from changtong.planning.pricing import CLOSED, Pricing
+from changtong.planning.problem import FlowProblem
+from changtong.planning.slopes import Slopes
+from changtong.planning.volumes import (
     ARENA_USED,
     FULL,
     N_PATHS,
     ROUND,
-    Pool,
-    Rows,
+    SHORT,
+    USED,
     Trees,
-    Volumes,
-    sweep_exits,
-    sweep_paths,
+    copy_pool,
+    more_room,
+    new_pool,
+    new_rows,
+    new_volumes,
 )
-from changtong.planning.layout import Layout, lay_out
-from changtong.planning.problem import FlowProblem
-from changtong.planning.slopes import Slopes
-
-CLOSED = 1e12
-"""Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
 
 Floats = NDArray[np.float64]
-T = TypeVar("T")
 
 
 class Termination(Enum):
@@ -70,8 +70,6 @@ class FlowSettings:
         Price added by a load 100 % over capacity, as a share of the mean cost of a piece.
     sweeps : int
         Sweeps over the paths in each round.
-    insertions : int
-        Tries to put back what did not fit when a plan is cut.
     room : float
         Share of the gap allowed that may be spent on aiming below the capacities.
     tolerance : float
@@ -85,7 +83,6 @@ class FlowSettings:
     rounds: int = 2000
     slope: float = 0.1
     sweeps: int = 8
-    insertions: int = 12
     room: float = 0.3
     tolerance: float = 1e-4
     threads: int = 2
@@ -120,38 +117,46 @@ class FlowResult:
         return max(0.0, (self.objective - self.lower_bound) / self.objective)
 
 
-PARTS = 8
-"""Parts the pairs are scanned in, whatever the number of threads."""
-
 AHEAD = 0.5
 """Prices lie this far between the multipliers (steady) and what the loads add (quick)."""
 
 TOLERANCE = 0.1
 """Least saving for which a pair is shifted, in shares of the gap: more leaves a dead zone."""
 
-PAIR_SWEEPS = 4
+PAIR_SWEEPS = 8
 """Sweeps over the paths after which the chosen pairs are shifted once more."""
 
-PRESS = 1.5
-"""Factor on the slopes each time overloads are pressed out of a plan."""
+MEMORY = 0.5
+"""Share of the latest prices in the mean prices that are priced: steadier, the bound is better."""
 
-PRESSES = 3
-"""Pricings that press overloads out before a plan is cut."""
+SETTLING = 0.8
+"""Multipliers wait while the volumes still bring the cost down to this share of the gap before."""
 
-MEMORY = 0.3
-"""Share of the latest prices in the mean prices, whose bound is the better one."""
+WAIT = 4
+"""Rounds the multipliers wait for the volumes at most."""
+
+EXACT_EVERY = 8
+"""Rounds after which loads and value are recomputed from the volumes: rounding adds up."""
+
+CLOSE = 0.9
+"""A plan is cut when the gap expected is at most this share of the gap asked for …"""
+
+FITS = 0.002
+"""… and what is above capacity at most this share of all loads …"""
+
+FEWER = 0.5
+"""… and at most this share of what it was at a cut that failed."""
+
+NEAR = 2.0
+"""The end is near within this many times the gap asked for."""
+
+COARSE = 2.0
+"""A coarse solve ends within this many times the gap asked for, when little is above capacity."""
+
+STALLED = 0.02
+"""A coarse solve ends when four rounds raise its bound by less than this share of the gap."""
 
 Progress = Callable[[int, float, float, float], None]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """A plan within every capacity, with the volumes it was cut from."""
-
-    leg_flow: Floats
-    unserved: NDArray[np.float32]
-    volumes: Volumes
-    pool: Pool
 
 
 @dataclass
@@ -160,14 +165,17 @@ class _Search:
 
     begin: float
     price: Floats
-    mean_price: Floats
     lower: float = -np.inf
     best_price: Floats = field(default_factory=lambda: np.empty(0))
     upper: float = np.inf
     best: Cut | None = None
+    estimate: float = np.inf
     gap: float = 0.1
+    over_share: float = 1.0
+    cut_at_share: float = FITS
+    cut_at_round: int = -1
+    waited: int = 0
     rounds: int = 0
-    next_cut: int = 0
 
     def bound(self, value: float, price: Floats) -> None:
         if value > self.lower:
@@ -200,146 +208,244 @@ class FlowSolver:
         self.problem = problem
         self.lay, self.capacity, self.leg_row, self.site_row = lay_out(problem)
         lay = self.lay
-        n, n_exit, n_dest = len(lay.core_site), len(lay.exit_core), len(lay.dest_site)
-        self.trees = Trees(
-            dist=np.empty((n_exit, n)),
-            nxt=np.full((n_exit, n), -1, np.int32),
-            entry_cost=np.zeros(len(lay.entry_c)),
-            exit_cost=np.zeros(len(lay.exit_t)),
-            to_go=np.empty((n, n_dest)),
-            leg_cost=np.zeros(len(problem.leg_tail)),
-        )
-        self.volumes = _volumes(problem, lay)
-        self.rows = _rows(self.capacity)
-        self.pool = _pool(n * n_exit, 4 * max(1000, min(len(lay.pair_d), n * n_exit)))
+        n_ods = len(lay.core_site) * len(lay.exit_core)
+        self.pricing = Pricing(problem, lay, self.settings.threads)
+        self.volumes = new_volumes(problem, lay)
+        self.rows = new_rows(self.capacity)
+        self.pool = new_pool(n_ods, 4 * max(1000, min(len(lay.pair_d), n_ods)))
         self.leg_flow = np.zeros(len(problem.leg_tail))
-        self.unserved = np.zeros(len(lay.pair_d), np.float32)
         self.cut_off = np.zeros(len(lay.pair_d), np.bool_)
-        self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
-        self.warm = False
         self.curtailed = len(problem.class_penalty) - 1
         """Highest class that may have to give way: no price need exceed its penalty."""
-        widest = (n + 4) * int(max(4, 1 + np.diff(lay.row_ptr).max(initial=0)))
-        self._a, self._b = np.empty(widest, np.int32), np.empty(widest, np.int32)
-        self._found = np.empty(len(lay.pair_d), np.int32)
-        self._set_costs(problem)
+        widest = (len(lay.core_site) + 4) * int(max(4, 1 + np.diff(lay.row_ptr).max(initial=0)))
+        self._scratch = (np.empty(widest, np.int32), np.empty(widest, np.int32))
+        self._priced = False
+        self.pricing.set_costs(problem)
 
-    def _set_costs(self, problem: FlowProblem) -> None:
-        """Take over leg costs, capacities and closures; recompute what cannot be served."""
+    def change(self, problem: FlowProblem) -> None:
+        """Take over other closures and capacities of the same network; prices and paths are kept.
+
+        The next :meth:`solve` starts from them. Legs, pairs, pieces, classes, and which legs
+        and sites are limited must be those of the problem before: see :func:`same_network`.
+        """
+        legs, sites = self.leg_row >= 0, self.site_row >= 0
+        self.capacity[self.leg_row[legs]] = problem.leg_capacity[legs]
+        self.capacity[self.site_row[sites]] = problem.site_capacity[sites]
+        self.rows.capacity[:] = np.maximum(self.capacity, 0.0)
         self.problem = problem
-        leg_cost = self.trees.leg_cost
-        leg_cost[:] = problem.leg_cost
-        shut = problem.site_capacity <= 0.0
-        leg_cost[(problem.leg_capacity <= 0.0) | shut[problem.leg_tail] | shut[problem.leg_head]] = CLOSED
-        for legs, limit in problem.limits:
-            if limit <= 0.0:
-                leg_cost[legs] = CLOSED
-        settle.recost(self.pool, leg_cost)
+        self.pricing.set_costs(problem)
+        self.pricing.recost(self.pool)
 
-    # -- one pricing ---------------------------------------------------------
-
-    def _price(self, price: Floats) -> Floats:
-        """Compute in-trees and costs to go at ``price``; return the origins' own prices."""
-        lay, tr = self.lay, self.trees
-        arc_cost = tr.leg_cost + np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(tr.leg_cost))
-        tr.entry_cost[:] = np.where(lay.entry_arc >= 0, arc_cost[lay.entry_arc], 0.0)
-        tr.exit_cost[:] = np.where(lay.exit_arc >= 0, arc_cost[lay.exit_arc], 0.0)
-        out_cost = arc_cost[lay.out_arc]
-        self._threads(
-            lambda lo, hi: trees.in_trees(lo, hi, lay, arc_cost, out_cost, tr.dist, tr.nxt, self.warm),
-            np.linspace(0, len(lay.exit_core), self.settings.threads + 1).astype(int),
-        )
-        self.warm = True
-        pairs.to_go(lay, tr)
-        return np.append(price, 0.0)[lay.origin_row]
-
-    def _threads(self, work: Callable[[int, int], T], bounds: NDArray[np.int64]) -> list[T]:
-        spans = [(int(lo), int(hi)) for lo, hi in pairwise(bounds)]
-        if self.settings.threads == 1:
-            return [work(*span) for span in spans]
-        with ThreadPoolExecutor(self.settings.threads) as executor:
-            return list(executor.map(lambda span: work(*span), spans))
-
-    def _scan(self, v: Volumes, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
-        lay = self.lay
-        share = np.linspace(0, len(lay.pair_d), PARTS + 1)  # not threads: sums must not depend on it
-        bounds = np.searchsorted(lay.pair_ptr, share)
-        bounds[0], bounds[-1] = 0, len(lay.origin_site)
-
-        def scan(lo: int, hi: int) -> tuple[float, NDArray[np.int32]]:
-            out = self._found[lay.pair_ptr[lo] :]
-            value, found = pairs.scan_pairs(lo, hi, lay, self.trees, v, origin_price, tolerance, out)
-            return float(value), out[:found]
-
-        parts = self._threads(scan, bounds)
-        return sum(value for value, _ in parts), np.concatenate([found for _, found in parts])
+    @property
+    def trees(self) -> Trees:
+        """Distances and next legs at the prices of the last pricing."""
+        return self.pricing.trees
 
     # -- the solve -----------------------------------------------------------
 
     def solve(self, progress: Progress | None = None) -> FlowResult:
         """Run rounds until the gap is proved or a limit is met; Ctrl-C ends with the best plan."""
         begin = time.perf_counter()
-        options = self.settings
-        state = self._begin(begin)
+        state = _Search(begin, self.rows.price.copy())
         termination = Termination.ROUND_LIMIT
+        started = False
         try:
-            for state.rounds in range(1, options.rounds + 1):
-                estimate = self._round(state)
-                if progress is not None:
-                    progress(state.rounds, state.lower, min(state.upper, estimate), state.elapsed())
-                close = estimate - state.lower <= options.gap_share * abs(estimate)
-                if close and state.rounds >= state.next_cut:
-                    state.keep(*self._cut())
-                    state.next_cut = state.rounds + 3
-                    self._aim_lower(min(state.upper, estimate), state.price)
-                if state.proved(options.gap_share):
-                    termination = Termination.GAP_REACHED
-                    break
-                if state.elapsed() > options.seconds:
-                    termination = Termination.TIME_LIMIT
-                    break
+            self._coarse_prices(progress, begin)
+            self._begin(state)
+            started = True
+            termination = self._rounds(state, progress)
         except KeyboardInterrupt:
             termination = Termination.INTERRUPTED
-        if termination is not Termination.GAP_REACHED:
+        if not started:
+            self._begin(state)
+        if state.best is None or state.cut_at_round != state.rounds:
             state.keep(*self._cut())
+        self._priced = True
         return self._result(termination, state)
 
-    def _begin(self, begin: float) -> _Search:
+    def _rounds(self, state: _Search, progress: Progress | None) -> Termination:
+        options = self.settings
+        for state.rounds in range(1, options.rounds + 1):
+            self._round(state)
+            if progress is not None:
+                progress(state.rounds, state.lower, min(state.upper, state.estimate), state.elapsed())
+            if state.gap <= CLOSE * options.gap_share and state.over_share <= state.cut_at_share:
+                state.keep(*self._cut())
+                state.cut_at_share, state.cut_at_round = FEWER * state.over_share, state.rounds
+            self._aim(state)
+            if state.proved(options.gap_share):
+                return Termination.GAP_REACHED
+            if state.elapsed() > options.seconds:
+                return Termination.TIME_LIMIT
+        return Termination.ROUND_LIMIT
+
+    def _begin(self, state: _Search) -> None:
         """Start the volumes at the prices kept, and bound at those prices."""
-        price = self.rows.price.copy()
-        origin_price = self._price(price)
+        state.price = self.rows.price.copy()
+        origin_price = self.pricing.price(state.price)
         self._start(origin_price)
-        state = _Search(begin=begin, price=price, mean_price=price.copy())
-        value, _ = self._dual(price, origin_price, 0.0)
-        state.bound(value, price)
-        return state
+        value, _ = self.pricing.scan(self.volumes, origin_price, 0.0)
+        state.bound(value - self._worth(state.price), state.price)
 
-    def _round(self, state: _Search) -> float:
-        """Price, bound, improve the volumes, update the multipliers; return the cost expected."""
+    def _round(self, state: _Search) -> None:
+        """Price, bound, improve the volumes, update the multipliers when those have settled."""
         rows = self.rows
-        state.price = np.maximum(0.0, rows.price + AHEAD * rows.slope * (rows.load - rows.capacity))
-        origin_price = self._price(state.price)
+        now = np.maximum(0.0, rows.price + AHEAD * rows.slope * (rows.load - rows.capacity))
+        state.price += MEMORY * (now - state.price)
+        origin_price = self.pricing.price(state.price)
         tolerance = max(self.settings.tolerance, TOLERANCE * state.gap) * self.mean_cost
-        value, chosen = self._dual(state.price, origin_price, tolerance)
-        state.bound(value, state.price)
+        value, chosen = self.pricing.scan(self.volumes, origin_price, tolerance)
+        state.bound(value - self._worth(state.price), state.price)
         self._improve(chosen)
-        self._slopes.update(self.rows, float(self.volumes.penalty[self.curtailed]))
-        state.mean_price += MEMORY * (state.price - state.mean_price)
-        if state.rounds % 4 == 0:
-            value, _ = self._dual(state.mean_price, self._price(state.mean_price), 0.0)
-            state.bound(value, state.mean_price)
-        estimate = self._estimate(state.price)
-        state.gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
-        return estimate
+        if state.rounds % EXACT_EVERY == 0:
+            self._reconcile()
+        over = np.maximum(0.0, rows.load - rows.capacity)
+        state.over_share = float(over.sum() / max(rows.load.sum(), 1e-12))
+        estimate = float(self.pool.value[0]) + float(over @ state.price)
+        gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
+        if gap < SETTLING * state.gap and state.waited < WAIT:
+            state.waited += 1
+        else:
+            state.waited = 0
+            self._slopes.update(rows, float(self.volumes.penalty[self.curtailed]))
+        state.estimate, state.gap = estimate, gap
 
-    def _dual(self, price: Floats, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
-        """Return the lower bound at ``price`` (just priced), and the pairs worth a shift."""
-        value, chosen = self._scan(self.volumes, origin_price, tolerance)
-        return value - float(price @ np.maximum(self.capacity, 0.0)), chosen
+    def _worth(self, price: Floats) -> float:
+        return float(price @ np.maximum(self.capacity, 0.0))
+
+    def _start(self, origin_price: Floats) -> None:
+        """Put every pair on its cheapest way, or after a solve leave it where that is still open."""
+        lay, rows, v = self.lay, self.rows, self.volumes
+        v.pair[:] = self.problem.totals()
+        v.penalty[:] = self.problem.class_penalty
+        pairs.find_cut_off(lay, self.trees, CLOSED, self.cut_off)
+        v.pair[self.cut_off] = 0.0
+        self.pool.drop[0] = v.penalty[-1]
+        self.pool.drop[1] = 1.0 if v.steps.shape[1] == 1 else 1.0 - float(v.steps[:, -2].max())
+        if self._priced:
+            settle.keep_open(lay, self.pool, self.trees, v, CLOSED)
+        else:
+            settle.assign_entries(lay, self.trees, v, origin_price)
+        self.pool.count[ROUND] += 1
+        self._reconcile()
+        if self._priced:
+            return
+        pieces = float(v.pair.sum(dtype=np.float64))
+        self.mean_cost = float(self.leg_flow @ self.trees.leg_cost) / max(pieces, 1e-9)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = self.settings.slope * self.mean_cost / rows.capacity
+        rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
+        self._slopes = Slopes(rows)
+
+    def _reconcile(self) -> None:
+        settle.reconcile(self.lay, self.pool, self.rows, self.trees, self.volumes, self.leg_flow)
+
+    def _improve(self, chosen: NDArray[np.int32]) -> None:
+        self._make_room()
+        lay, pool, rows, v, scratch = self.lay, self.pool, self.rows, self.volumes, self._scratch
+        pool.count[ROUND] += 1
+        sweep_paths(lay, pool, rows, self.trees, *scratch)
+        if lay.n_split:
+            sweep_exits(lay, pool, rows, self.trees, v, *scratch)
+        for i in range(self.settings.sweeps):
+            if i % PAIR_SWEEPS == 0 and len(chosen):
+                pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, *scratch)
+            if i:
+                sweep_paths(lay, pool, rows, self.trees, *scratch)
+
+    def _aim(self, state: _Search) -> None:
+        """Aim a little below the capacities near the end, so that what still overshoots fits them.
+
+        The room costs about a third of the gap allowed, by the rows' own prices.
+        """
+        room = 0.0
+        if state.gap < NEAR * self.settings.gap_share:
+            worth = self._worth(state.best_price)
+            room = self.settings.room * self.settings.gap_share * abs(state.estimate) / max(worth, 1e-12)
+        self.rows.capacity[:] = np.maximum(self.capacity, 0.0) * (1.0 - min(room, 0.01))
+
+    def _cut(self) -> tuple[float, Cut]:
+        """Cut a plan that keeps every capacity out of a copy of the volumes."""
+        self._make_room()
+        v = self.volumes
+        copies = v._replace(slot=v.slot.copy(), mix=v.mix.copy(), room=v.room.copy(), exit=v.exit.copy())
+        rows = self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
+        pool = copy_pool(self.pool)
+        return Cutter(self.pricing, self.capacity, pool, rows, copies, self._scratch).cut()
+
+    # -- prices from a coarser problem ---------------------------------------
+
+    def _coarse_prices(self, progress: Progress | None, begin: float) -> None:
+        """Where there are many leaves and no prices yet, take those of the coarser problem."""
+        if self._priced:
+            return
+        coarse = coarsen(self.problem)
+        if coarse is None:
+            return
+        solver = FlowSolver(coarse.problem, self.settings)
+        solver.curtailed = self.curtailed
+        state = _Search(begin, solver.rows.price.copy())
+        solver._begin(state)
+        bounds: list[float] = []
+        for state.rounds in range(1, self.settings.rounds + 1):
+            solver._round(state)
+            bounds.append(state.lower)
+            if progress is not None:
+                progress(state.rounds, state.lower, state.estimate, state.elapsed())
+            if state.gap <= COARSE * self.settings.gap_share and state.over_share <= FITS / COARSE:
+                break
+            stalled = STALLED * (state.estimate - state.lower)
+            if (
+                len(bounds) > 8
+                and bounds[-1] - bounds[-5] < stalled
+                or state.elapsed() > 0.5 * self.settings.seconds
+            ):
+                break
+        self._take_prices(coarse, solver, state)
+
+    def _take_prices(self, coarse: Coarse, solver: FlowSolver, state: _Search) -> None:
+        price = np.append(state.best_price, 0.0)
+        legs = (coarse.leg >= 0) & (self.leg_row >= 0)
+        self.rows.price[self.leg_row[legs]] = price[solver.leg_row[coarse.leg[legs]]]
+        sites = np.flatnonzero(self.site_row >= 0)
+        self.rows.price[self.site_row[sites]] = price[solver.site_row[coarse.group[sites]]]
+
+    # -- room ----------------------------------------------------------------
+
+    def _make_room(self) -> None:
+        """Grow pool and cells when they are nearly full."""
+        count, pool = self.pool.count, self.pool
+        if count[FULL] or max(count[ARENA_USED] / len(pool.arena), count[N_PATHS] / len(pool.start)) > 0.7:
+            self._grow()
+        v = self.volumes
+        if v.room[SHORT] or v.room[USED] > 0.7 * len(v.mix):
+            mix = np.zeros_like(v.mix)
+            v.room[USED], v.room[SHORT] = pack(self.lay, v, mix), 0
+            self.volumes = v._replace(mix=mix)
+            if v.room[USED] > len(mix) // 3:
+                self.volumes = more_room(self.volumes)
+
+    def _grow(self) -> None:
+        """Drop dead paths; double the arena when it is still more than a third full."""
+        old = self.pool
+        size = len(old.start) * (2 if old.count[N_PATHS] > len(old.start) // 3 else 1)
+        cells = len(old.arena) * (2 if old.count[ARENA_USED] > len(old.arena) // 3 else 1)
+        new = new_pool(len(old.first), size, cells)
+        new = new._replace(
+            first=old.first, best=old.best, seen=old.seen, active=old.active, drop=old.drop, value=old.value
+        )
+        m, used = settle.compact(
+            self.lay, old, new.start, new.n_legs, new.n_rows, new.cost, new.flow, new.following, new.arena
+        )
+        new.count[:] = old.count
+        new.count[N_PATHS], new.count[ARENA_USED], new.count[FULL] = m, used, 0
+        self.pool = new
+
+    # -- what a solution says ------------------------------------------------
 
     def cost_range(self) -> tuple[float, float]:
         """Return the mean and the greatest cost of a piece on its cheapest way."""
-        self._price(np.zeros(len(self.capacity)))
+        self.pricing.price(np.zeros(len(self.capacity)))
         self.volumes.pair[:] = self.problem.totals()
         mean, most = reading.cost_range(self.lay, self.trees, self.volumes, CLOSED)
         return float(mean), float(most)
@@ -357,165 +463,10 @@ class FlowSolver:
 
     def blockers(self, result: FlowResult) -> NDArray[np.int32]:
         """Return the row that keeps each pair from being served in full, -1 where none does."""
-        self._price(np.zeros(len(self.capacity)))
+        self.pricing.price(np.zeros(len(self.capacity)))
         out = np.full(len(self.lay.pair_d), -1, np.int32)
         reading.blockers(self.lay, self.trees, result.row_price, result.unserved, 1e-6, out)
         return out
-
-    def _start(self, origin_price: Floats) -> None:
-        lay, rows, v = self.lay, self.rows, self.volumes
-        v.pair[:] = self.problem.totals()
-        v.penalty[:] = self.problem.class_penalty
-        pairs.find_cut_off(lay, self.trees, CLOSED, self.cut_off)
-        v.pair[self.cut_off] = 0.0
-        self.pool.drop[0] = v.penalty[-1]
-        self.pool.drop[1] = 1.0 if v.steps.shape[1] == 1 else 1.0 - float(v.steps[:, -2].max())
-        settle.assign_entries(lay, self.trees, v, origin_price)
-        self.pool.count[ROUND] += 1
-        settle.reconcile(lay, self.pool, rows, self.trees, v, self.leg_flow, self.unserved)
-        pieces = float(v.pair.sum(dtype=np.float64))
-        self.mean_cost = float(self.leg_flow @ self.trees.leg_cost) / max(pieces, 1e-9)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slope = self.settings.slope * self.mean_cost / rows.capacity
-        rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)
-        self._slopes = Slopes(rows)
-
-    def _improve(self, chosen: NDArray[np.int32]) -> None:
-        lay, rows, v = self.lay, self.rows, self.volumes
-        self._make_room()
-        pool = self.pool
-        pool.count[ROUND] += 1
-        sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
-        if lay.n_split:
-            sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
-        if len(chosen):
-            pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
-        for i in range(1, self.settings.sweeps):
-            if i % PAIR_SWEEPS == 0 and len(chosen):
-                pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
-            sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
-
-    def _aim_lower(self, upper: float, price: Floats) -> None:
-        """Aim a little below the capacities, so that what still overshoots fits them.
-
-        The room costs about a third of the gap allowed, by the rows' own prices.
-        """
-        worth = float(price @ np.maximum(self.capacity, 0.0))
-        room = self.settings.room * self.settings.gap_share * abs(upper) / max(worth, 1e-12)
-        self.rows.capacity[:] = np.maximum(self.capacity, 0.0) * (1.0 - min(room, 0.01))
-
-    def _estimate(self, price: Floats) -> float:
-        settle.reconcile(
-            self.lay, self.pool, self.rows, self.trees, self.volumes, self.leg_flow, self.unserved
-        )
-        over = np.maximum(0.0, self.rows.load - self.rows.capacity)
-        lost = settle.dropped(self.pool) * self.pool.drop[0]
-        return float(self._cost() + lost + float(over @ price))
-
-    def _cost(self) -> float:
-        flow = float(self.leg_flow @ self.trees.leg_cost)
-        return float(flow + pairs.penalty_of(self.volumes, self.unserved))
-
-    def _cut(self) -> tuple[float, Cut]:
-        """Cut a plan that keeps every capacity out of a copy of the volumes.
-
-        What is cut, and what was unserved, is then put back wherever capacity is left.
-        """
-        self._make_room()
-        v = self.volumes._replace(entry=self.volumes.entry.copy(), exit=self.volumes.exit.copy())
-        pool, rows = self._copies()
-        leg_flow, unserved = self.leg_flow.copy(), self.unserved.copy()
-        level = (self.lay, pool, rows)
-        self._press(pool, rows, v)
-        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        self._cut_by_class(level, v, 0.0)
-        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        for _ in range(self.settings.insertions):
-            left = float(unserved.sum(dtype=np.float64))
-            full = rows.load >= self.capacity * (1.0 - 1e-9)
-            self._price(np.where(full, CLOSED, 0.0))
-            put = settle.insert(*level, self.capacity, self.trees, v, unserved, CLOSED, self._a)
-            if put <= 3e-4 * left:
-                break
-        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        self._serve_higher(level, v, leg_flow, unserved)
-        self._cut_by_class(level, v, 1e-9)
-        settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-        cost = float(leg_flow @ self.trees.leg_cost) + pairs.penalty_of(v, unserved)
-        return cost, Cut(leg_flow, unserved, v, pool)
-
-    def _serve_higher(
-        self, level: tuple[Layout, Pool, Rows], v: Volumes, leg_flow: Floats, unserved: NDArray[np.float32]
-    ) -> None:
-        """Send what higher classes still lack, and cut the lowest class elsewhere for it."""
-        if len(v.penalty) < 2:
-            return
-        no_limit = np.full(len(self.capacity), np.inf)
-        for _ in range(3):
-            settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-            owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
-            if owed.sum(dtype=np.float64) <= 0.1:
-                return
-            self._price(self.rows.price)
-            settle.insert(*level, no_limit, self.trees, v, owed, CLOSED, self._a)
-            settle.reconcile(*level, self.trees, v, leg_flow, unserved)
-            settle.cut(*level, self.capacity, v, 0.0, len(v.penalty) - 1)
-
-    def _cut_by_class(self, level: tuple[Layout, Pool, Rows], v: Volumes, tolerance: float) -> None:
-        """Cut the lowest class first; go to the next only where that was not enough."""
-        for kept in range(len(v.penalty) - 1, -1, -1):
-            settle.cut(*level, self.capacity, v, tolerance, kept)
-            if np.all(level[2].load <= self.capacity * (1.0 + 1e-9) + 1e-9) and not settle.dropped(level[1]):
-                break
-
-    def _copies(self) -> tuple[Pool, Rows]:
-        """Return copies of pool and rows to change at will; paths in use keep their legs."""
-        old = self.pool
-        pool = old._replace(
-            first=old.first.copy(),
-            best=old.best.copy(),
-            seen=old.seen.copy(),
-            active=old.active.copy(),
-            following=old.following.copy(),
-            flow=old.flow.copy(),
-            count=old.count.copy(),
-        )
-        return pool, self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
-
-    def _press(self, pool: Pool, rows: Rows, v: Volumes) -> None:
-        """Press overloads out at steeper slopes and fresh prices: better than cutting them."""
-        lay = self.lay
-        for _ in range(PRESSES):
-            rows.slope[:] *= PRESS
-            price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
-            _, chosen = self._scan(v, self._price(price), 0.0)
-            pool.count[ROUND] += 1
-            for _ in range(2):
-                sweep_paths(lay, pool, rows, self.trees, self._a, self._b)
-                if lay.n_split:
-                    sweep_exits(lay, pool, rows, self.trees, v, self._a, self._b)
-                if len(chosen):
-                    pairs.shift_pairs(chosen, lay, pool, rows, self.trees, v, self._a, self._b)
-
-    def _make_room(self) -> None:
-        """Grow the pool when it is nearly full."""
-        count, pool = self.pool.count, self.pool
-        if count[FULL] or max(count[ARENA_USED] / len(pool.arena), count[N_PATHS] / len(pool.start)) > 0.7:
-            self._grow()
-
-    def _grow(self) -> None:
-        """Drop dead paths; double the arena when it is still more than a third full."""
-        old = self.pool
-        size = len(old.start) * (2 if old.count[N_PATHS] > len(old.start) // 3 else 1)
-        cells = len(old.arena) * (2 if old.count[ARENA_USED] > len(old.arena) // 3 else 1)
-        new = _pool(len(old.first), size, cells)
-        new = new._replace(first=old.first, best=old.best, seen=old.seen, active=old.active, drop=old.drop)
-        m, used = settle.compact(
-            self.lay, old, new.start, new.n_legs, new.n_rows, new.cost, new.flow, new.following, new.arena
-        )
-        new.count[:] = old.count
-        new.count[N_PATHS], new.count[ARENA_USED], new.count[FULL] = m, used, 0
-        self.pool = new
 
     def _result(self, termination: Termination, state: _Search) -> FlowResult:
         assert state.best is not None
@@ -540,39 +491,23 @@ class FlowSolver:
         )
 
 
-def _volumes(problem: FlowProblem, lay: Layout) -> Volumes:
-    return Volumes(
-        pair=problem.totals().copy(),
-        entry=np.zeros(lay.n_options, np.float32),
-        exit=np.zeros((len(lay.core_site), lay.n_split), np.float32),
-        steps=problem.class_steps(),
-        penalty=np.asarray(problem.class_penalty, np.float64).copy(),
-    )
+def same_network(one: FlowProblem, other: FlowProblem) -> bool:
+    """Return whether two problems differ in closures, capacities and penalties only."""
+    if one.n_sites != other.n_sites or one.limits or other.limits:
+        return False
+    if not (np.array_equal(one.class_penalty, other.class_penalty) and _same_shares(one, other)):
+        return False
+    for name in ("leg_capacity", "site_capacity"):
+        if not np.array_equal(np.isfinite(getattr(one, name)), np.isfinite(getattr(other, name))):
+            return False
+    names = ("leg_tail", "leg_head", "transit", "pair_from", "pair_to", "pair_pieces")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
 
 
-def _rows(capacity: Floats) -> Rows:
-    n = len(capacity)
-    table = np.zeros((n, 4))
-    table[:, 0] = np.maximum(capacity, 0.0)
-    return Rows(table=table, stamp=np.zeros(n, np.int64))
-
-
-def _pool(n_ods: int, size: int, cells: int = 0) -> Pool:
-    return Pool(
-        first=np.full(n_ods, -1, np.int32),
-        best=np.full(n_ods, -1, np.int32),
-        seen=np.zeros(n_ods, np.int32),
-        active=np.empty(n_ods, np.int32),
-        following=np.full(size, -1, np.int32),
-        start=np.zeros(size, np.int64),
-        n_legs=np.zeros(size, np.int32),
-        n_rows=np.zeros(size, np.int32),
-        cost=np.zeros(size),
-        flow=np.zeros(size),
-        arena=np.zeros(cells or 24 * size, np.int32),
-        count=np.zeros(6, np.int64),
-        drop=np.array([np.inf, 1.0]),
-    )
+def _same_shares(one: FlowProblem, other: FlowProblem) -> bool:
+    if one.class_share is None or other.class_share is None:
+        return one.class_share is other.class_share
+    return bool(np.array_equal(one.class_share, other.class_share))
 
 
 def solve_flow(

@@ -54,8 +54,6 @@ class Layout(NamedTuple):
     origin_row: Ints  # row of the origin site, -1 when unlimited
     pair_ptr: Longs  # origin -> pairs
     pair_d: Ints  # destination number of each pair
-    option_base: Longs  # origin -> first option volume
-    n_options: int
 
 
 def _csr(keys: NDArray[np.int32], size: int) -> tuple[Ints, NDArray[np.int64]]:
@@ -163,11 +161,13 @@ def lay_out(problem: FlowProblem) -> tuple[Layout, Floats, Ints, Ints]:
     in_ptr, in_order = _csr(number[head[inner]], len(core_site))
     out_arc, in_arc = inner[out_order], inner[in_order]
 
-    origins, origin_of = np.unique(problem.pair_from, return_inverse=True)
-    dests, dest_of = np.unique(problem.pair_to, return_inverse=True)
-    origins, dests = origins.astype(np.int32), dests.astype(np.int32)
+    sent = np.bincount(problem.pair_from, minlength=n)
+    origins = np.flatnonzero(sent).astype(np.int32)
+    dests = np.flatnonzero(np.bincount(problem.pair_to, minlength=n)).astype(np.int32)
+    dest_number = np.full(n, -1, np.int32)
+    dest_number[dests] = np.arange(len(dests))
     pair_ptr = np.zeros(len(origins) + 1, np.int64)
-    np.cumsum(np.bincount(origin_of, minlength=len(origins)), out=pair_ptr[1:])
+    np.cumsum(sent[origins], out=pair_ptr[1:])
     entry_ptr, entry_c, entry_arc = _options(origins, core, number, tail, head)
     exit_ptr, exit_c, exit_arc = _options(dests, core, number, head, tail)
     exit_core, exit_t = np.unique(exit_c, return_inverse=True)
@@ -175,8 +175,6 @@ def lay_out(problem: FlowProblem) -> tuple[Layout, Floats, Ints, Ints]:
     split = np.full(len(dests), -1, np.int32)
     many = n_exits > 1
     split[many] = np.cumsum(n_exits[many]) - n_exits[many]
-    option_base = np.zeros(len(origins) + 1, np.int64)
-    np.cumsum(np.diff(pair_ptr) * np.diff(entry_ptr), out=option_base[1:])
     layout = Layout(
         core_site=core_site,
         exit_core=exit_core.astype(np.int32),
@@ -202,8 +200,6 @@ def lay_out(problem: FlowProblem) -> tuple[Layout, Floats, Ints, Ints]:
         entry_arc=entry_arc,
         origin_row=site_row[origins],
         pair_ptr=pair_ptr,
-        pair_d=dest_of.astype(np.int32),
-        option_base=option_base,
-        n_options=int(option_base[-1]),
+        pair_d=dest_number[problem.pair_to],
     )
     return layout, capacity, leg_row, site_row

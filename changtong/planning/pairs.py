@@ -5,82 +5,134 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import TINY, _path_cost, _shift, _slack, collect, is_drop, refresh, worst_path
+from changtong.planning.descent import _path_cost, _shift, _slack, collect, is_drop, refresh, worst_path
+from changtong.planning.entries import close_slot, entry_volume, open_slot
 from changtong.planning.trees import FLAT, UNREACHED
+from changtong.planning.volumes import TINY
 
 
 @njit(**FLAT)
-def to_go(lay, trees):
-    """Fill ``trees.to_go[c, d]``: the cheapest way from core site c to destination d."""
-    n = trees.to_go.shape[0]
-    for d in range(lay.dest_site.shape[0]):
-        for c in range(n):
-            trees.to_go[c, d] = UNREACHED
-        for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-            x = trees.exit_cost[e]
-            row = trees.dist[lay.exit_t[e]]
-            for c in range(n):
-                trees.to_go[c, d] = min(trees.to_go[c, d], row[c] + x)
+def to_go(lo, hi, lay, trees, column):
+    """Fill ``trees.to_go[c, d]`` for core sites lo … hi-1: the cheapest way from c to destination d.
+
+    ``column`` is scratch, one number an exit core.
+    """
+    for c in range(lo, hi):
+        for k in range(column.shape[0]):
+            column[k] = trees.dist[k, c]
+        for d in range(lay.dest_site.shape[0]):
+            best = UNREACHED
+            for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+                best = min(best, column[lay.exit_t[e]] + trees.exit_cost[e])
+            trees.to_go[c, d] = best
 
 
 @njit(**FLAT)
-def scan_pairs(lo, hi, lay, trees, volumes, origin_price, tolerance, out):
+def cheapest_entry(lay, trees, o, d):
+    """Return the entry option of origin ``o`` that is cheapest for destination ``d``, and its cost."""
+    e0 = lay.entry_ptr[o]
+    best = trees.entry_cost[e0] + trees.to_go[lay.entry_c[e0], d]
+    jb = 0
+    for j in range(1, lay.entry_ptr[o + 1] - e0):
+        x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
+        if x < best:
+            best = x
+            jb = j
+    return jb, best
+
+
+@njit(**FLAT)
+def cheapest_entries(lay, trees, o, cost, option):
+    """Fill the cheapest entry option of origin ``o`` and its cost for every destination."""
+    e0 = lay.entry_ptr[o]
+    row = trees.to_go[lay.entry_c[e0]]
+    x = trees.entry_cost[e0]
+    for d in range(cost.shape[0]):
+        cost[d] = row[d] + x
+        option[d] = 0
+    for j in range(1, lay.entry_ptr[o + 1] - e0):
+        row = trees.to_go[lay.entry_c[e0 + j]]
+        x = trees.entry_cost[e0 + j]
+        for d in range(cost.shape[0]):
+            y = row[d] + x
+            option[d] = j if y < cost[d] else option[d]
+            cost[d] = min(y, cost[d])
+
+
+@njit(**FLAT)
+def scan_pairs(lo, hi, lay, trees, volumes, origin_price, tolerance, out, cost, option):
     """Price the pairs of origins ``lo`` … ``hi``-1.
 
     Returns the dual value (sum of pieces times the cheaper of way and penalty), and the
-    number of pairs written to ``out``: those whose volume is not on the cheapest way.
+    number of pairs written to ``out``, as far as it holds them: those whose pieces are not
+    on the cheapest way. ``cost`` and ``option`` are scratch, one number a destination.
     """
     value = 0.0
     found = 0
-    n_classes = volumes.penalty.shape[0]
-    by_pair = volumes.steps.shape[0] > 1
+    top = volumes.penalty[volumes.penalty.shape[0] - 1]
     for o in range(lo, hi):
-        e0 = lay.entry_ptr[o]
-        k = lay.entry_ptr[o + 1] - e0
-        first = lay.pair_ptr[o]
-        base = lay.option_base[o]
-        for p in range(first, lay.pair_ptr[o + 1]):
+        first, last = lay.pair_ptr[o], lay.pair_ptr[o + 1]
+        dense = 2 * (last - first) > cost.shape[0]
+        if dense:
+            cheapest_entries(lay, trees, o, cost, option)
+        own = origin_price[o]
+        for p in range(first, last):
             d = lay.pair_d[p]
-            best = trees.entry_cost[e0] + trees.to_go[lay.entry_c[e0], d]
-            jb = 0
-            for j in range(1, k):
-                x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
-                if x < best:
-                    best = x
-                    jb = j
-            spread = False
-            served = np.float64(volumes.entry[base + (p - first) * k + jb])
-            for j in range(k):
-                x = volumes.entry[base + (p - first) * k + j]
-                if j != jb and x > 0.0:
-                    served += x
-                    y = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
-                    spread = spread or y > best + tolerance
-            best += origin_price[o]
-            v = volumes.pair[p]
-            top = volumes.penalty[n_classes - 1]
+            if dense:
+                jb, best = option[d], cost[d] + own
+            else:
+                jb, best = cheapest_entry(lay, trees, o, d)
+                best += own
             if best <= top:
-                value += v * best
-                if spread or (served < v * (1.0 - 1e-6) and best < top - tolerance):
-                    out[found] = p
-                    found += 1
-                continue
-            s = p if by_pair else 0
-            below = 0.0
-            low = 0.0
-            high = 0.0
-            for q in range(n_classes):
-                part = volumes.steps[s, q] - below
-                below = volumes.steps[s, q]
-                if best < volumes.penalty[q] - tolerance:
-                    low = below
-                if best < volumes.penalty[q] + tolerance:
-                    high = below
-                value += v * part * min(best, volumes.penalty[q])
-            if spread or served > v * high * (1.0 + 1e-6) + TINY or served < v * low * (1.0 - 1e-6):
+                value += volumes.pair[p] * best
+                if volumes.slot[p] == -1 - jb:
+                    continue
+            else:
+                value += _capped(volumes, p, best)
+            if found < out.shape[0] and _misplaced(lay, trees, volumes, p, o, d, jb, best, own, tolerance):
                 out[found] = p
                 found += 1
     return value, found
+
+
+@njit(**FLAT)
+def _capped(volumes, p, best):
+    """Return the dual value of a pair whose way costs more than the lowest class's penalty."""
+    s = p if volumes.steps.shape[0] > 1 else 0
+    below = 0.0
+    value = 0.0
+    for q in range(volumes.penalty.shape[0]):
+        part = volumes.steps[s, q] - below
+        below = volumes.steps[s, q]
+        value += volumes.pair[p] * part * min(best, volumes.penalty[q])
+    return value
+
+
+@njit(**FLAT)
+def _misplaced(lay, trees, volumes, p, o, d, jb, best, own, tolerance):
+    """Return whether a pair's pieces should move: to another entry, or in or out of service."""
+    e0 = lay.entry_ptr[o]
+    x0 = volumes.slot[p]
+    v = np.float64(volumes.pair[p])
+    going = 0.0
+    for j in range(lay.entry_ptr[o + 1] - e0):
+        x = entry_volume(volumes, p, j)
+        if x > 0.0:
+            going += x
+            y = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d] + own
+            if j != jb and y > best + tolerance:
+                return True
+            if x0 < 0:
+                break
+    s = p if volumes.steps.shape[0] > 1 else 0
+    low = 0.0
+    high = 0.0
+    for q in range(volumes.penalty.shape[0]):
+        if best < volumes.penalty[q] - tolerance:
+            low = volumes.steps[s, q]
+        if best < volumes.penalty[q] + tolerance:
+            high = volumes.steps[s, q]
+    return going > v * high * (1.0 + 1e-6) + TINY or going < v * low * (1.0 - 1e-6)
 
 
 @njit(**FLAT)
@@ -182,7 +234,9 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
         d = lay.pair_d[pair]
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
-        x0 = lay.option_base[o] + (pair - lay.pair_ptr[o]) * k
+        x0 = open_slot(volumes, pair, k)
+        if x0 < 0:
+            break
         jb = 0
         best = np.inf
         for j in range(k):
@@ -212,7 +266,7 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                     continue
                 other = lay.entry_c[e0 + j]
                 for _ in range(3):
-                    if volumes.entry[x0 + j] <= TINY:
+                    if volumes.mix[x0 + j] <= TINY:
                         break
                     e = _busy_exit(lay, trees, volumes, other, d)
                     if e < 0:
@@ -221,7 +275,7 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                     if p < 0:
                         break
                     m_a = collect(lay, pool, lay.entry_arc[e0 + j], p, lay.exit_arc[e], lay.origin_row[o], a)
-                    limit = min(volumes.entry[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e))
+                    limit = min(volumes.mix[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e))
                     base = (
                         pool.cost[p]
                         + _leg_cost(trees, lay.entry_arc[e0 + j])
@@ -231,8 +285,8 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                     moved = _shift(rows, pool, base, a, m_a, b, m_b, limit)
                     if moved <= 0.0:
                         break
-                    volumes.entry[x0 + j] -= moved
-                    volumes.entry[x0 + jb] += moved
+                    volumes.mix[x0 + j] -= moved
+                    volumes.mix[x0 + jb] += moved
                     _book(lay, pool, volumes, other, d, e, p, -moved)
                     _book(lay, pool, volumes, c, d, to_exit, to, moved)
                     total += moved
@@ -241,6 +295,7 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
         total += _serve(
             lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, to, m_b, cost_b, a, b
         )
+        close_slot(volumes, pair, k)
     return total
 
 
@@ -254,7 +309,7 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
     n_classes = volumes.penalty.shape[0]
     served = 0.0
     for j in range(k):
-        served += volumes.entry[x0 + j]
+        served += volumes.mix[x0 + j]
     if to >= 0:
         q = 0
         while q < n_classes and served >= v * volumes.steps[s, q] * (1.0 - 1e-6) - TINY:
@@ -262,7 +317,7 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
         if q < n_classes and _way_cost(rows, b, m_b, cost_b) < volumes.penalty[q]:
             limit = v * volumes.steps[s, q] - served
             moved = _shift(rows, pool, volumes.penalty[q] - cost_b, a, 0, b, m_b, limit)
-            volumes.entry[x0 + jb] += moved
+            volumes.mix[x0 + jb] += moved
             _book(lay, pool, volumes, c, d, to_exit, to, moved)
             return moved
     q = n_classes - 1
@@ -270,7 +325,7 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
         q -= 1
     floor = v * volumes.steps[s, q - 1] if q > 0 else 0.0
     for j in range(k):
-        if volumes.entry[x0 + j] <= TINY:
+        if volumes.mix[x0 + j] <= TINY:
             continue
         other = lay.entry_c[e0 + j]
         e = _busy_exit(lay, trees, volumes, other, d)
@@ -286,12 +341,12 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
             + _leg_cost(trees, lay.exit_arc[e])
             - volumes.penalty[q]
         )
-        limit = min(volumes.entry[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e), served - floor)
+        limit = min(volumes.mix[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e), served - floor)
         if limit <= 0.0:
             continue
         moved = _shift(rows, pool, base, a, m_a, b, 0, limit)
         if moved > 0.0:
-            volumes.entry[x0 + j] -= moved
+            volumes.mix[x0 + j] -= moved
             _book(lay, pool, volumes, other, d, e, p, -moved)
             return moved
     return 0.0
@@ -301,12 +356,8 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
 def find_cut_off(lay, trees, closed, out):
     """Mark the pairs no way joins: every way needs a closed leg, or there is none."""
     for o in range(lay.origin_site.shape[0]):
-        e0 = lay.entry_ptr[o]
         for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-            best = np.inf
-            for e in range(e0, lay.entry_ptr[o + 1]):
-                best = min(best, trees.entry_cost[e] + trees.to_go[lay.entry_c[e], lay.pair_d[p]])
-            out[p] = best >= closed
+            out[p] = cheapest_entry(lay, trees, o, lay.pair_d[p])[1] >= closed
 
 
 @njit(**FLAT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from changtong.planning.entries import entry_volume, served
 from changtong.planning.trees import FLAT
 
 
@@ -54,15 +55,12 @@ def lateness(lay, pool, volumes, hours, leg_h, origin_h, promise_h, out):
         k = lay.entry_ptr[o + 1] - e0
         for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
             d = lay.pair_d[pair]
-            x0 = lay.option_base[o] + (pair - lay.pair_ptr[o]) * k
-            served = 0.0
-            for j in range(k):
-                served += volumes.entry[x0 + j]
-            if served <= 0.0:
+            going = served(volumes, pair, k)
+            if going <= 0.0:
                 continue
             step = pair if volumes.steps.shape[0] > 1 else 0
             for j in range(k):
-                x = volumes.entry[x0 + j]
+                x = entry_volume(volumes, pair, j)
                 if x <= 0.0:
                     continue
                 c = lay.entry_c[e0 + j]
@@ -85,7 +83,7 @@ def lateness(lay, pool, volumes, hours, leg_h, origin_h, promise_h, out):
                         if pool.flow[p] > 0.0:
                             part = x * y / held * pool.flow[p] / flow
                             h = first + hours[p] + _leg_hours(leg_h, lay.exit_arc[e])
-                            _book_hours(volumes, step, pair, served, part, h, promise_h, n_classes, out)
+                            _book_hours(volumes, step, pair, going, part, h, promise_h, n_classes, out)
                         p = pool.following[p]
 
 
@@ -97,11 +95,11 @@ def _exit_share(lay, volumes, c, d, e):
 
 
 @njit(**FLAT)
-def _book_hours(volumes, step, pair, served, part, h, promise_h, n_classes, out):
+def _book_hours(volumes, step, pair, going, part, h, promise_h, n_classes, out):
     below = 0.0
     for q in range(n_classes):
         upto = volumes.steps[step, q] * volumes.pair[pair]
-        x = max(0.0, min(upto, served) - below) / served * part
+        x = max(0.0, min(upto, going) - below) / going * part
         below = upto
         out[q, 0] += x
         out[q, 1] += x * h

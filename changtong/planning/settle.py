@@ -5,43 +5,113 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import TINY, add_tree_path, collect, is_drop, refresh
-from changtong.planning.pairs import best_exit
+from changtong.planning.descent import add_tree_path, collect, is_drop, refresh
+from changtong.planning.entries import NOTHING, close_slot, entry_volume, open_slot, served
+from changtong.planning.pairs import best_exit, cheapest_entry
 from changtong.planning.trees import FLAT, JIT
+from changtong.planning.volumes import TINY, USED
 
 
 @njit(**FLAT)
 def assign_entries(lay, trees, volumes, origin_price):
     """Put each pair wholly on its cheapest entry, or leave it where the penalty is cheaper."""
     n_classes = volumes.penalty.shape[0]
+    volumes.room[USED] = 0
+    for o in range(lay.origin_site.shape[0]):
+        k = lay.entry_ptr[o + 1] - lay.entry_ptr[o]
+        for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            jb, best = cheapest_entry(lay, trees, o, lay.pair_d[p])
+            best += origin_price[o]
+            volumes.slot[p] = NOTHING
+            s = p if volumes.steps.shape[0] > 1 else 0
+            if volumes.pair[p] <= 0.0:
+                continue
+            if best < volumes.penalty[n_classes - 1]:
+                volumes.slot[p] = -1 - jb
+                continue
+            for q in range(n_classes - 2, -1, -1):
+                if best < volumes.penalty[q]:
+                    x0 = open_slot(volumes, p, k)
+                    if x0 >= 0:
+                        volumes.mix[x0 + jb] = volumes.pair[p] * volumes.steps[s, q]
+                        close_slot(volumes, p, k)
+                    break
+
+
+@njit(**FLAT)
+def keep_open(lay, pool, trees, volumes, closed):
+    """Move what took ways that are now shut to the cheapest entries; empty shut exits and paths.
+
+    What still has a way stays where it is. ``trees`` must be priced; ``volumes.pair`` must be
+    0 for pairs that no way joins.
+    """
     for o in range(lay.origin_site.shape[0]):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
             d = lay.pair_d[p]
-            x0 = lay.option_base[o] + (p - lay.pair_ptr[o]) * k
-            best = np.inf
-            jb = 0
-            for j in range(k):
-                x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
-                if x < best:
-                    best = x
-                    jb = j
-                volumes.entry[x0 + j] = 0.0
-            best += origin_price[o]
-            s = p if volumes.steps.shape[0] > 1 else 0
-            for q in range(n_classes - 1, -1, -1):
-                if best < volumes.penalty[q]:
-                    volumes.entry[x0 + jb] = volumes.pair[p] * volumes.steps[s, q]
-                    break
+            s = volumes.slot[p]
+            if volumes.pair[p] <= 0.0:
+                volumes.slot[p] = NOTHING
+            elif s == NOTHING:
+                volumes.slot[p] = -1 - cheapest_entry(lay, trees, o, d)[0]
+            elif s < 0:
+                if trees.entry_cost[e0 - 1 - s] + trees.to_go[lay.entry_c[e0 - 1 - s], d] >= closed:
+                    volumes.slot[p] = -1 - cheapest_entry(lay, trees, o, d)[0]
+            else:
+                for j in range(k):
+                    if trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d] >= closed:
+                        jb = cheapest_entry(lay, trees, o, d)[0]
+                        volumes.mix[s + jb] += volumes.mix[s + j]
+                        volumes.mix[s + j] = 0.0
+                close_slot(volumes, p, k)
+    for d in range(lay.dest_site.shape[0]):
+        if lay.split[d] < 0:
+            continue
+        for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+            for c in range(lay.core_site.shape[0]):
+                if trees.dist[lay.exit_t[e], c] + trees.exit_cost[e] >= closed:
+                    volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]] = 0.0
+    for p in range(pool.count[0]):
+        if pool.cost[p] >= closed or is_drop(pool, p):
+            pool.flow[p] = 0.0
+
+
+@njit(**FLAT)
+def lost_penalty(volumes, p, left):
+    """Return the penalty of ``left`` pieces of a pair unserved: the lowest class goes first."""
+    total = 0.0
+    n_classes = volumes.penalty.shape[0]
+    s = p if volumes.steps.shape[0] > 1 else 0
+    for q in range(n_classes - 1, -1, -1):
+        below = volumes.steps[s, q - 1] if q > 0 else 0.0
+        x = min(left, volumes.pair[p] * (volumes.steps[s, q] - below)) if q > 0 else left
+        total += x * volumes.penalty[q]
+        left -= x
+        if left <= 0.0:
+            break
+    return total
+
+
+@njit(**FLAT)
+def find_unserved(lay, volumes, unserved):
+    """Fill what each pair lacks, pieces a day; return the penalty of it."""
+    total = 0.0
+    for o in range(lay.origin_site.shape[0]):
+        k = lay.entry_ptr[o + 1] - lay.entry_ptr[o]
+        for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            unserved[p] = 0.0
+            if volumes.slot[p] >= 0 or volumes.slot[p] == NOTHING:
+                unserved[p] = max(0.0, volumes.pair[p] - served(volumes, p, k))
+                total += lost_penalty(volumes, p, np.float64(unserved[p]))
+    return total
 
 
 @njit(**JIT)
-def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
-    """Recompute exits, path flows, leg flows and row loads from the entry volumes.
+def reconcile(lay, pool, rows, trees, volumes, leg_flow):
+    """Recompute exits, path flows, leg flows, row loads and value from the entry volumes.
 
     Shares among exits and among paths are kept; what has none yet takes the cheapest.
-    ``unserved`` gets what each pair lacks.
     """
     n = lay.core_site.shape[0]
     n_dests = lay.dest_site.shape[0]
@@ -49,22 +119,32 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
     leg_flow[:] = 0.0
     rows.table[:, 3] = 0.0
     at_core = np.zeros((n, n_dests))
+    lost = 0.0
     for o in range(lay.origin_site.shape[0]):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         sent = 0.0
         for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-            x0 = lay.option_base[o] + (p - lay.pair_ptr[o]) * k
-            served = 0.0
-            for j in range(k):
-                x = np.float64(volumes.entry[x0 + j])
-                if x > 0.0:
-                    at_core[lay.entry_c[e0 + j], lay.pair_d[p]] += x
-                    served += x
-                    if lay.entry_arc[e0 + j] >= 0:
-                        leg_flow[lay.entry_arc[e0 + j]] += x
-            unserved[p] = max(0.0, volumes.pair[p] - served)
-            sent += served
+            s = volumes.slot[p]
+            d = lay.pair_d[p]
+            v = np.float64(volumes.pair[p])
+            if s < 0 and s != NOTHING:
+                at_core[lay.entry_c[e0 - 1 - s], d] += v
+                if lay.entry_arc[e0 - 1 - s] >= 0:
+                    leg_flow[lay.entry_arc[e0 - 1 - s]] += v
+                sent += v
+                continue
+            going = 0.0
+            if s >= 0:
+                for j in range(k):
+                    x = np.float64(volumes.mix[s + j])
+                    if x > 0.0:
+                        at_core[lay.entry_c[e0 + j], d] += x
+                        going += x
+                        if lay.entry_arc[e0 + j] >= 0:
+                            leg_flow[lay.entry_arc[e0 + j]] += x
+            lost += lost_penalty(volumes, p, max(0.0, v - going))
+            sent += going
         if lay.origin_row[o] >= 0:
             rows.table[lay.origin_row[o], 3] += sent
     wanted = np.zeros(n_exit * n)
@@ -126,8 +206,23 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow, unserved):
             p = pool.following[p]
     for a in range(leg_flow.shape[0]):
         if leg_flow[a] > 0.0:
+            lost += leg_flow[a] * trees.leg_cost[a]
             for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
                 rows.table[lay.row_of[q], 3] += leg_flow[a]
+    pool.value[0] = lost + dropped(pool) * pool.drop[0]
+
+
+@njit(**FLAT)
+def dropped(pool):
+    """Return the pieces a day that are dropped between core sites."""
+    total = 0.0
+    for w in range(pool.count[2]):
+        p = pool.first[pool.active[w]]
+        while p >= 0:
+            if is_drop(pool, p):
+                total += pool.flow[p]
+            p = pool.following[p]
+    return total
 
 
 @njit(**FLAT)
@@ -193,26 +288,40 @@ def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         own = lay.origin_row[o]
+        own_bad = own >= 0 and rows.table[own, 3] > limit[own]
         for j in range(k):
             c = lay.entry_c[e0 + j]
-            arc = lay.entry_arc[e0 + j]
+            entry_bad = own_bad or _excess(rows, limit, lay, lay.entry_arc[e0 + j]) > 0.0
             for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-                d = lay.pair_d[p]
-                x0 = lay.option_base[o] + (p - lay.pair_ptr[o]) * k + j
-                if volumes.entry[x0] <= 0.0:
+                slot = volumes.slot[p]
+                if slot < 0 and slot != -1 - j:
                     continue
-                over = _excess(rows, limit, lay, arc)
-                if own >= 0:
-                    over = max(over, rows.table[own, 3] - limit[own])
-                if over > 0.0 or at_bad[c, d]:
-                    most = np.inf
-                    if kept > 0:
-                        s = p if volumes.steps.shape[0] > 1 else 0
-                        most = -volumes.pair[p] * volumes.steps[s, kept - 1]
-                        for i in range(k):
-                            most += volumes.entry[x0 - j + i]
-                    if most > 0.0:
-                        total += _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own, most)
+                if not (entry_bad or at_bad[c, lay.pair_d[p]]):
+                    continue
+                if entry_volume(volumes, p, j) <= 0.0:
+                    continue
+                most = np.inf
+                if kept > 0:
+                    s = p if volumes.steps.shape[0] > 1 else 0
+                    most = served(volumes, p, k) - volumes.pair[p] * volumes.steps[s, kept - 1]
+                if most > 0.0:
+                    x0 = open_slot(volumes, p, k)
+                    if x0 < 0:
+                        return total
+                    total += _cut_way(
+                        lay,
+                        pool,
+                        rows,
+                        limit,
+                        volumes,
+                        x0 + j,
+                        c,
+                        lay.pair_d[p],
+                        lay.entry_arc[e0 + j],
+                        own,
+                        most,
+                    )
+                    close_slot(volumes, p, k)
     return total
 
 
@@ -234,11 +343,11 @@ def _cut_way(lay, pool, rows, limit, volumes, x0, c, d, arc, own, most):
                 )
                 if own >= 0:
                     over = max(over, rows.table[own, 3] - limit[own])
-                x = min(over, np.float64(volumes.entry[x0]), pool.flow[p], most - gone)
+                x = min(over, np.float64(volumes.mix[x0]), pool.flow[p], most - gone)
                 if s >= 0:
                     x = min(x, np.float64(volumes.exit[c, s + e - lay.exit_ptr[d]]))
                 if x > 0.0:
-                    volumes.entry[x0] = max(0.0, volumes.entry[x0] - x)
+                    volumes.mix[x0] = max(0.0, volumes.mix[x0] - x)
                     if s >= 0:
                         q = s + e - lay.exit_ptr[d]
                         volumes.exit[c, q] = max(0.0, volumes.exit[c, q] - x)
@@ -300,60 +409,48 @@ def recost(pool, leg_cost):
         pool.cost[p] = c
 
 
-@njit(**JIT)
-def insert(lay, pool, rows, capacity, trees, volumes, unserved, closed, buffer):
-    """Serve what is unserved over what is left of the capacities.
+@njit(**FLAT)
+def insert(lacking, lay, pool, rows, capacity, trees, volumes, unserved, closed, buffer):
+    """Serve what is unserved of the pairs ``lacking`` (ascending) over what is left of the capacities.
 
     ``trees`` must be priced so that full rows cost ``closed`` or more. Returns the
     pieces served; loads, volumes and ``unserved`` follow.
     """
     total = 0.0
-    for o in range(lay.origin_site.shape[0]):
+    o = 0
+    for w in range(lacking.shape[0]):
+        pair = lacking[w]
+        if unserved[pair] <= TINY:
+            continue
+        while lay.pair_ptr[o + 1] <= pair:
+            o += 1
+        d = lay.pair_d[pair]
+        jb, best = cheapest_entry(lay, trees, o, d)
+        if best >= closed:
+            continue
         e0 = lay.entry_ptr[o]
+        c = lay.entry_c[e0 + jb]
+        e = best_exit(lay, trees, c, d)
+        p = add_tree_path(lay, pool, rows, trees, lay.exit_t[e], c, np.inf)
+        if p < 0:
+            continue
+        m = collect(lay, pool, lay.entry_arc[e0 + jb], p, lay.exit_arc[e], lay.origin_row[o], buffer)
+        x = np.float64(unserved[pair])
+        for q in range(m):
+            x = min(x, capacity[buffer[q]] - rows.table[buffer[q], 3])
+        if x <= TINY:
+            continue
         k = lay.entry_ptr[o + 1] - e0
-        for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-            if unserved[pair] <= TINY:
-                continue
-            d = lay.pair_d[pair]
-            jb = -1
-            best = closed
-            for j in range(k):
-                x = trees.entry_cost[e0 + j] + trees.to_go[lay.entry_c[e0 + j], d]
-                if x < best:
-                    best = x
-                    jb = j
-            if jb < 0:
-                continue
-            c = lay.entry_c[e0 + jb]
-            e = best_exit(lay, trees, c, d)
-            p = add_tree_path(lay, pool, rows, trees, lay.exit_t[e], c, np.inf)
-            if p < 0:
-                continue
-            m = collect(lay, pool, lay.entry_arc[e0 + jb], p, lay.exit_arc[e], lay.origin_row[o], buffer)
-            x = np.float64(unserved[pair])
-            for q in range(m):
-                x = min(x, capacity[buffer[q]] - rows.table[buffer[q], 3])
-            if x <= TINY:
-                continue
-            for q in range(m):
-                rows.table[buffer[q], 3] += x
-            pool.flow[p] += x
-            volumes.entry[lay.option_base[o] + (pair - lay.pair_ptr[o]) * k + jb] += x
-            if lay.split[d] >= 0:
-                volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]] += x
-            unserved[pair] = max(0.0, unserved[pair] - x)
-            total += x
-    return total
-
-
-@njit(**FLAT)
-def dropped(pool):
-    """Return the pieces a day that are dropped between core sites."""
-    total = 0.0
-    for w in range(pool.count[2]):
-        p = pool.first[pool.active[w]]
-        while p >= 0:
-            if is_drop(pool, p):
-                total += pool.flow[p]
-            p = pool.following[p]
+        x0 = open_slot(volumes, pair, k)
+        if x0 < 0:
+            return total
+        for q in range(m):
+            rows.table[buffer[q], 3] += x
+        pool.flow[p] += x
+        volumes.mix[x0 + jb] += x
+        close_slot(volumes, pair, k)
+        if lay.split[d] >= 0:
+            volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]] += x
+        unserved[pair] = max(0.0, unserved[pair] - x)
+        total += x
     return total

@@ -12,15 +12,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.descent import Rows
+from changtong.planning.volumes import Rows
 
-GROW = 1.7
+GROW = 2.5
 """Factor on the slope of a row whose overload lasts."""
 
-EASE = 1.1
-"""Factor while a priced row stays below its capacity: faster growth starts a swing."""
+EASE = 1.7
+"""Factor while a priced row stays below its capacity: slower than up, faster starts a swing."""
 
-CROSS = 0.7
+CROSS = 0.5
 """Factor when a load crosses the capacity: the price was about right."""
 
 FREE = 0.7
@@ -29,7 +29,7 @@ FREE = 0.7
 LASTS = 0.5
 """An overload lasts when it is more than this share of the one a round before."""
 
-STEEPEST = 50.0
+STEEPEST = 300.0
 """Most a slope may grow, in flat slopes."""
 
 

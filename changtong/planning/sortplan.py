@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from changtong.network.model import Network
 from changtong.planning import intrees
 from changtong.planning.assemble import Question
-from changtong.planning.flow import CLOSED, FlowResult, FlowSolver
+from changtong.planning.flow import FlowResult, FlowSolver
+from changtong.planning.pricing import CLOSED
 
 Floats = NDArray[np.float64]
 

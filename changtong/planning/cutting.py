@@ -1,0 +1,156 @@
+"""Cut a plan that keeps every capacity out of volumes that nearly do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.planning import pairs, settle
+from changtong.planning.descent import sweep_exits, sweep_paths
+from changtong.planning.layout import Layout
+from changtong.planning.pricing import CLOSED, Pricing
+from changtong.planning.volumes import ROUND, SHORT, Pool, Rows, Volumes, more_room
+
+Floats = NDArray[np.float64]
+
+PRESS = 1.5
+"""Factor on the slopes each time overloads are pressed out of a plan."""
+
+PRESSES = 3
+"""Pricings that press overloads out before a plan is cut."""
+
+INSERTIONS = 12
+"""Most tries to put back what did not fit."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A plan within every capacity, with the volumes it was cut from."""
+
+    leg_flow: Floats
+    unserved: NDArray[np.float32]
+    volumes: Volumes
+    pool: Pool
+
+
+@dataclass
+class Cutter:
+    """One cut at work: copies of the volumes that change until they fit.
+
+    Parameters
+    ----------
+    pricing : Pricing
+    capacity : array, (rows,)
+        Pieces a day no row may exceed.
+    pool, rows, volumes
+        Copies to change at will.
+    scratch : two arrays of int32
+        Each as long as the rows of the longest way.
+    """
+
+    pricing: Pricing
+    capacity: Floats
+    pool: Pool
+    rows: Rows
+    volumes: Volumes
+    scratch: tuple[NDArray[np.int32], NDArray[np.int32]]
+
+    @property
+    def _level(self) -> tuple[Layout, Pool, Rows]:
+        return self.pricing.lay, self.pool, self.rows
+
+    def cut(self) -> tuple[float, Cut]:
+        """Press, cut, and put back wherever capacity is left; return the cost and the plan."""
+        pricing, rows = self.pricing, self.rows
+        base_price = rows.price.copy()
+        leg_flow = np.zeros(len(pricing.trees.leg_cost))
+        unserved = np.zeros(len(self.volumes.pair), np.float32)
+        self._press()
+        self._reconcile(leg_flow)
+        self._by_class(0.0)
+        self._reconcile(leg_flow)
+        settle.find_unserved(pricing.lay, self.volumes, unserved)
+        lacking = np.flatnonzero(unserved > 1e-6)
+        for _ in range(INSERTIONS):
+            left = float(unserved[lacking].sum(dtype=np.float64))
+            if left <= 0.0:
+                break
+            full = rows.load >= self.capacity * (1.0 - 1e-9)
+            pricing.price(np.where(full, CLOSED, 0.0))
+            put = self._insert(lacking, unserved, self.capacity)
+            if put <= 1e-3 * left:
+                break
+        self._serve_higher(leg_flow, unserved, base_price)
+        self._reconcile(leg_flow)
+        self._by_class(1e-9)
+        self._reconcile(leg_flow)
+        lost = settle.find_unserved(pricing.lay, self.volumes, unserved)
+        cost = float(leg_flow @ pricing.trees.leg_cost) + float(lost)
+        return cost, Cut(leg_flow, unserved, self.volumes, self.pool)
+
+    def _reconcile(self, leg_flow: Floats) -> None:
+        settle.reconcile(*self._level, self.pricing.trees, self.volumes, leg_flow)
+
+    def _press(self) -> None:
+        """Press overloads out at steeper slopes and fresh prices: better than cutting them."""
+        lay, rows, v, tr = self.pricing.lay, self.rows, self.volumes, self.pricing.trees
+        for _ in range(PRESSES):
+            rows.slope[:] *= PRESS
+            price = np.maximum(0.0, rows.price + rows.slope * (rows.load - rows.capacity))
+            _, chosen = self.pricing.scan(v, self.pricing.price(price), 0.0)
+            self.pool.count[ROUND] += 1
+            for _ in range(2):
+                sweep_paths(lay, self.pool, rows, tr, *self.scratch)
+                if lay.n_split:
+                    sweep_exits(lay, self.pool, rows, tr, v, *self.scratch)
+                if len(chosen):
+                    pairs.shift_pairs(chosen, lay, self.pool, rows, tr, v, *self.scratch)
+
+    def _cut_out(self, tolerance: float, kept: int) -> None:
+        while True:
+            settle.cut(*self._level, self.capacity, self.volumes, tolerance, kept)
+            if not self.volumes.room[SHORT]:
+                return
+            self.volumes = more_room(self.volumes)
+
+    def _insert(self, lacking: NDArray[np.int64], unserved: NDArray[np.float32], capacity: Floats) -> float:
+        """Serve what is unserved within ``capacity`` over the cheapest ways just priced."""
+        put = 0.0
+        while True:
+            put += float(
+                settle.insert(
+                    lacking, *self._level, capacity, self.pricing.trees, self.volumes, unserved, CLOSED,
+                    self.scratch[0],
+                )
+            )  # fmt: skip
+            if not self.volumes.room[SHORT]:
+                return put
+            self.volumes = more_room(self.volumes)
+
+    def _by_class(self, tolerance: float) -> None:
+        """Cut the lowest class first; go to the next only where that was not enough."""
+        for kept in range(len(self.volumes.penalty) - 1, -1, -1):
+            self._cut_out(tolerance, kept)
+            fits = np.all(self.rows.load <= self.capacity * (1.0 + 1e-9) + 1e-9)
+            if fits and not settle.dropped(self.pool):
+                break
+
+    def _serve_higher(self, leg_flow: Floats, unserved: NDArray[np.float32], price: Floats) -> None:
+        """Send what higher classes still lack, and cut the lowest class elsewhere for it."""
+        v = self.volumes
+        if len(v.penalty) < 2:
+            return
+        no_limit = np.full(len(self.capacity), np.inf)
+        for _ in range(3):
+            owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
+            lacking = np.flatnonzero(owed > 1e-6)
+            if owed[lacking].sum(dtype=np.float64) <= 0.1:
+                return
+            self.pricing.price(price)
+            self._insert(lacking, owed, no_limit)
+            self._reconcile(leg_flow)
+            self._cut_out(0.0, len(v.penalty) - 1)
+            self._reconcile(leg_flow)
+            settle.find_unserved(self.pricing.lay, self.volumes, unserved)

@@ -1,0 +1,116 @@
+"""One pricing: all in-trees at given prices, and the pass over the pairs that makes the bound.
+
+Work is cut into fixed parts, so that sums, and with them every result, are the same with
+any number of threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.planning import pairs, settle, trees
+from changtong.planning.layout import Layout
+from changtong.planning.problem import FlowProblem
+from changtong.planning.volumes import Pool, Trees, Volumes
+
+CLOSED = 1e12
+"""Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
+
+PARTS = 8
+"""Parts the pairs are scanned in, whatever the number of threads."""
+
+MOST_CHOSEN = 250_000
+"""Pairs one part may name for a shift in one pricing; the rest come up in the next."""
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+
+class Pricing:
+    """In-trees, costs to go and closures of one network.
+
+    Parameters
+    ----------
+    problem : FlowProblem
+    lay : Layout
+        Of that problem.
+    threads : int
+    """
+
+    def __init__(self, problem: FlowProblem, lay: Layout, threads: int) -> None:
+        self.lay, self.threads = lay, threads
+        n, n_exit, n_dest = len(lay.core_site), len(lay.exit_core), len(lay.dest_site)
+        self.trees = Trees(
+            dist=np.empty((n_exit, n)),
+            nxt=np.full((n_exit, n), -1, np.int32),
+            entry_cost=np.zeros(len(lay.entry_c)),
+            exit_cost=np.zeros(len(lay.exit_t)),
+            to_go=np.empty((n, n_dest)),
+            leg_cost=np.zeros(len(problem.leg_tail)),
+        )
+        self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
+        self._warm = False
+        most = min(MOST_CHOSEN, max(1, len(lay.pair_d)))
+        self._found = [np.empty(most, np.int32) for _ in range(PARTS)]
+        self._scratch = [(np.empty(n_dest), np.empty(n_dest, np.int64)) for _ in range(PARTS)]
+
+    def set_costs(self, problem: FlowProblem) -> None:
+        """Take over leg costs; a leg that is shut, or at a site that is, costs CLOSED."""
+        leg_cost = self.trees.leg_cost
+        leg_cost[:] = problem.leg_cost
+        shut = problem.site_capacity <= 0.0
+        leg_cost[(problem.leg_capacity <= 0.0) | shut[problem.leg_tail] | shut[problem.leg_head]] = CLOSED
+        for legs, limit in problem.limits:
+            if limit <= 0.0:
+                leg_cost[legs] = CLOSED
+
+    def price(self, price: Floats) -> Floats:
+        """Compute in-trees and costs to go at row prices; return the origins' own prices."""
+        lay, tr = self.lay, self.trees
+        arc_cost = tr.leg_cost + np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(tr.leg_cost))
+        tr.entry_cost[:] = np.where(lay.entry_arc >= 0, arc_cost[lay.entry_arc], 0.0)
+        tr.exit_cost[:] = np.where(lay.exit_arc >= 0, arc_cost[lay.exit_arc], 0.0)
+        out_cost = arc_cost[lay.out_arc]
+        self._each(
+            lambda lo, hi, _: trees.in_trees(lo, hi, lay, arc_cost, out_cost, tr.dist, tr.nxt, self._warm),
+            np.linspace(0, len(lay.exit_core), self.threads + 1).astype(int),
+        )
+        self._warm = True
+        self._each(
+            lambda lo, hi, _: pairs.to_go(lo, hi, lay, tr, np.empty(len(lay.exit_core))),
+            np.linspace(0, len(lay.core_site), self.threads + 1).astype(int),
+        )
+        return np.append(price, 0.0)[lay.origin_row]
+
+    def scan(self, v: Volumes, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
+        """Return the dual value of the pairs (just priced), and the pairs worth a shift."""
+        lay = self.lay
+        bounds = np.searchsorted(lay.pair_ptr, np.linspace(0, len(lay.pair_d), PARTS + 1))
+        bounds[0], bounds[-1] = 0, len(lay.origin_site)
+
+        def part(lo: int, hi: int, k: int) -> tuple[float, NDArray[np.int32]]:
+            out = self._found[k]
+            value, found = pairs.scan_pairs(
+                lo, hi, lay, self.trees, v, origin_price, tolerance, out, *self._scratch[k]
+            )
+            return float(value), out[:found]
+
+        parts = self._each(part, bounds)
+        return sum(value for value, _ in parts), np.concatenate([found for _, found in parts])
+
+    def _each(self, work: Callable[[int, int, int], T], bounds: NDArray[np.int64]) -> list[T]:
+        spans = [(int(lo), int(hi), k) for k, (lo, hi) in enumerate(pairwise(bounds))]
+        if self.threads == 1:
+            return [work(*span) for span in spans]
+        with ThreadPoolExecutor(self.threads) as executor:
+            return list(executor.map(lambda span: work(*span), spans))
+
+    def recost(self, pool: Pool) -> None:
+        """Recompute the cost of every path after the legs' costs changed."""
+        settle.recost(pool, self.trees.leg_cost)
