@@ -9,7 +9,8 @@ import pytest
 from changtong.errors import InputError, NotFoundError
 from changtong.network.io import read_network
 from changtong.network.model import Network
-from changtong.outages import Outage, apply_outages, close_sites, inside_area, read_outages
+from changtong.outage_files import read_outages
+from changtong.outages import Outage, apply_outages, close_sites, inside_area
 
 TINY = Path(__file__).parent.parent / "examples" / "tiny"
 SQUARE = {
