@@ -118,8 +118,15 @@ def close_sites(network: Network, sites: Iterable[str], *, capacity_share: float
         message = f"{capacity_share!r} is not a share."
         raise InputError([Problem("out-of-range", message, None, None, "capacity_share", expected="0 to 1")])
     ids = tuple(resolve_site(network, site) for site in sites)
-    verb = "closed" if capacity_share == 0.0 else f"at {capacity_share:.0%}"
-    return (Outage(label=f"{', '.join(ids)} {verb}", sites=ids, capacity_share=capacity_share),)
+    verb = "停运 closed" if capacity_share == 0.0 else f"能力 capacity {capacity_share:.0%}"
+    said = ", ".join(_said(network, site) for site in ids[:5]) + (f" +{len(ids) - 5}" if len(ids) > 5 else "")
+    return (Outage(label=f"{said} {verb}", sites=ids, capacity_share=capacity_share),)
+
+
+def _said(network: Network, site: str) -> str:
+    """Return a site's id with its name, where it has another."""
+    name = network.sites["name"][network.site_ids.index(site)] if "name" in network.sites.columns else None
+    return f"{site} {name}" if name and name != site else site
 
 
 def resolve_site(network: Network, text: str) -> str:

@@ -380,9 +380,23 @@ def test_one_sheet_per_site_with_everything_it_must_do() -> None:
     assert sheets == ["site-1", "site-4"]
     rows = [row for table in page.tables.values() for row in table]
     why = "原下一站停运the usual next site is closed"
-    assert ["株洲转运中心", "2: 宝鸡、开封", "800", "–", "07-20 03:00", why] in rows
-    assert ["株洲转运中心", "–", "800", "+8", "07-20 05:00", ""] in rows  # two hours after the start
-    assert ["–", "郑州转运中心", "50", "07-20 03:00", "目的地停运the destination is closed"] in rows
+    pieces, trips, since = "件/天Pieces/day", "班次Trips", "自From"  # shown beside the number on a telephone
+    assert ["株洲转运中心", "2: 宝鸡、开封", f"{pieces} 800", "–", f"{since} 07-20 03:00", why] in rows
+    assert [
+        "株洲转运中心",
+        "–",
+        f"{pieces} 800",
+        f"{trips} +8",
+        f"{since} 07-20 05:00",
+        "",
+    ] in rows  # two hours after the start
+    assert [
+        "–",
+        "郑州转运中心",
+        f"{pieces} 50",
+        f"{since} 07-20 03:00",
+        "目的地停运the destination is closed",
+    ] in rows
     assert "签字" in page.said
     assert not page.inline["script"]
 
