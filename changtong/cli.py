@@ -32,6 +32,10 @@ app = typer.Typer(
 )
 
 
+STOPPED = 130
+"""Exit code after Ctrl-C, as the command line's own library returns it."""
+
+
 class Language(StrEnum):
     """Language of pages."""
 
@@ -251,9 +255,7 @@ def _objectives(text: str) -> tuple[str, ...]:
             hint = f" Did you mean {near[0]}?" if near else ""
             raise UsageError(f"--objectives: {name!r} is unknown; known are {', '.join(known)}.{hint}")
     if not order or len(set(order)) < len(order):
-        raise UsageError(
-            f"--objectives {text!r}: name each of {', '.join(known)} at most once, one at least."
-        )
+        raise UsageError(f"--objectives {text!r}: name one at least, each once: {', '.join(known)}.")
     return order
 
 
@@ -380,9 +382,6 @@ def main(argv: list[str] | None = None) -> int:
     except ChangtongError as error:
         explain(error, as_json=as_json)
         return 2
-    except KeyboardInterrupt:
-        explain_plainly("stopped", "stopped before there was a plan.", as_json=as_json)
-        return 130
     except BrokenPipeError:
         # the reader of our output has gone (| head): nothing is wrong, and nobody is left to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -393,6 +392,8 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     except Exception as error:
         return _explain_other(error, as_json=as_json)
+    if code == STOPPED:
+        explain_plainly("stopped", "stopped before there was a result.", as_json=as_json)
     return code if isinstance(code, int) else 0
 
 
