@@ -71,13 +71,14 @@ def demo(
 ) -> None:
     """Run the main job: the national network, its busiest hub closed, the plan and its report."""
     _check_output(output, "plan")
-    prepare_kernels(say)
+    compiled = prepare_kernels(say)
     from changtong.network.reference import busiest_hub
     from changtong.outages import close_sites
 
     network = _build("county", 2022)
     site = close or busiest_hub(network)
     outages = close_sites(network, [site])
+    compiled()
     say(f"Planning with {_named(network, outages[0].sites[0])} closed (at most {seconds:g} s for the flow) …")
     result = _run(network, outages, output, language=language, gap=1e-3, seconds=seconds)
     code = _finish(result, output, as_json=as_json)
@@ -209,7 +210,6 @@ def plan(
     """
     order, moment = _objectives(objectives), _moment(at)
     _check_output(output, "plan")
-    prepare_kernels(say)
     from changtong.network.io import read_network
     from changtong.outage_files import read_outages
     from changtong.outages import close_sites, closed_by_status, in_force
@@ -223,9 +223,11 @@ def plan(
     counted = wrong if moment is None else in_force(wrong, moment)
     if not counted and not closed_by_status(network):
         raise InputError([_nothing_shut(wrong, moment)])
+    compiled = prepare_kernels(say)
     notes = _time_notes(wrong, counted, moment)
     for note in notes:
         say(f"note: {note}")
+    compiled()
     result = _run(
         network,
         counted,

@@ -198,7 +198,7 @@ def site_sheets(plan: PlanLike, start: datetime | None) -> list[Row]:
         sheets.append(
             {
                 "anchor": f"site-{number}",
-                "file": f"{number:05d}-{re.sub(r'[^A-Za-z0-9]+', '-', site).strip('-') or 'site'}.html",
+                "file": sheet_file(number, site),
                 "id": site,
                 "name": name,
                 "kind": kinds[site],
@@ -209,6 +209,11 @@ def site_sheets(plan: PlanLike, start: datetime | None) -> list[Row]:
             }
         )
     return sheets
+
+
+def sheet_file(number: int, site: str) -> str:
+    """Return the file name of a site's sheet: its number, and what of its id any system can name."""
+    return f"{number:05d}-{re.sub(r'[^A-Za-z0-9]+', '-', site).strip('-') or 'site'}.html"
 
 
 LOADS = ("site_id", "baseline_pieces", "planned_pieces", "capacity_pieces")
