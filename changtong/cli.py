@@ -152,10 +152,14 @@ def learn(
     from changtong.network.learn import LIMITS, learn_network
 
     _check_output(output, "network")
-    try:
-        most: float | str = capacity if capacity == "max" else float(capacity)
-    except ValueError:
-        raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile.") from None
+    most: float | str = "max"
+    if capacity != "max":
+        try:
+            most = float(capacity)
+        except ValueError:
+            most = -1.0
+        if not 0.0 <= most <= 1.0:
+            raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile, 0 to 1.")
     network = learn_network(volumes, until=until, capacity=most, name=volumes.name)
     write_network(network, output)
     facts = _size(network) | {"folder": str(output), "cannot_tell": [note for _, _, note in LIMITS]}

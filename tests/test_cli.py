@@ -47,6 +47,8 @@ def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
         (["reference", "--level", "town"], "bad-usage", "county, city"),
         (["reference", "--level", "city", "--year", "1999"], "bad-usage", "2022"),
         (["learn", "NOWHERE.csv"], None, "NOWHERE.csv"),
+        (["learn", "NOWHERE.csv", "--capacity", "1.5"], "bad-usage", "quantile"),
+        (["learn", "NOWHERE.csv", "--capacity", "much"], "bad-usage", "quantile"),
     ],
 )
 def test_a_slip_is_explained_in_words_and_as_one_json_object(
