@@ -16,7 +16,6 @@ from changtong.report.texts import (
     percent,
     rough,
     same,
-    sentences,
     signed,
     text,
     whole,
@@ -59,8 +58,8 @@ def list_places(ids: Sequence[str], names: dict[str, str]) -> Both:
     return Both(zh=f"{listed.zh}{more.zh}", en=f"{listed.en} … ({more.en})")
 
 
-def say_what_is_wrong(plan: PlanLike, situation: Situation, names: dict[str, str]) -> Both:
-    """Say in one or a few sentences what is shut or slowed."""
+def say_what_is_wrong(plan: PlanLike, situation: Situation, names: dict[str, str]) -> list[Both]:
+    """Say what is shut or slowed, the gravest sentence first."""
     said: list[Both] = []
     closed, slowed = situation.closed_sites, situation.slowed_sites
     if closed:
@@ -76,7 +75,7 @@ def say_what_is_wrong(plan: PlanLike, situation: Situation, names: dict[str, str
     for limit in getattr(plan.effect, "entry_limits", ()):
         pieces = rough(float(limit.pieces_per_day))
         said.append(text("headline.entry_limit", label=str(limit.label), pieces=pieces))
-    return sentences(said) if said else text("headline.nothing_wrong")
+    return said or [text("headline.nothing_wrong")]
 
 
 def say_what_becomes_of_it(situation: Situation) -> Both:

@@ -154,6 +154,7 @@ def _head(plan: PlanLike, names: dict[str, str], start: datetime | None) -> dict
     situation = read_situation(plan)
     status, status_said, termination_said = plan_numbers.say_status(plan)
     end = first_end(plan)
+    wrong = plan_numbers.say_what_is_wrong(plan, situation, names)
     return {
         "plan_name": plan.name,
         "plan_number": plan_number(plan),
@@ -164,7 +165,8 @@ def _head(plan: PlanLike, names: dict[str, str], start: datetime | None) -> dict
         "status": status,
         "status_said": status_said,
         "termination_said": termination_said,
-        "wrong": plan_numbers.say_what_is_wrong(plan, situation, names),
+        "wrong": wrong[0],
+        "also": sentences(wrong[1:]),
         "becomes": plan_numbers.say_what_becomes_of_it(situation),
         "price": sentences(plan_numbers.say_the_price(plan)),
         "rerouted": situation.rerouted_pieces,
