@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from changtong.network.model import Network
     from changtong.network.reference import reference_network
     from changtong.outage_files import read_outages
-    from changtong.outages import Outage, close_sites
+    from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
     from changtong.studies import run_study
@@ -28,6 +28,7 @@ _HOMES = {
     "PlanSettings": "changtong.planning.result",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
     "plan": "changtong.planning.plan",
     "read_network": "changtong.network.io",
@@ -44,6 +45,7 @@ __all__ = [
     "PlanSettings",
     "check_network",
     "close_sites",
+    "in_force",
     "learn_network",
     "plan",
     "read_network",

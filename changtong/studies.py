@@ -9,7 +9,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -148,6 +148,9 @@ def run_study(
             "input_digest": study.input_digest,
             "seed": seed,
             "network": network.name,
+            "outages": [asdict(outage) for outage in outages],
         }
-        (saved / "study.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
+        (saved / "study.json").write_text(
+            json.dumps(facts, ensure_ascii=False, indent=1, default=str), "utf-8"
+        )
     return study

@@ -446,27 +446,23 @@ def test_an_unknown_action_is_shown_as_it_is() -> None:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --hide-scrollbars --virtual-time-budget=6000 --dump-dom"
+)
+
+
+def opened(address: str, folder: Path, *more: str) -> str:
+    """Return a page's elements as they are after its scripts have run."""
+    command = [str(CHROMIUM), *FLAGS.split(), *more, f"--user-data-dir={folder / 'profile'}", address]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_scripts_run_under_the_policy(tmp_path: Path, language: str) -> None:
     path = write_plan_report(small_plan(names=NASTY), tmp_path / "report.html", made_at=MADE_AT)
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=4000 --dump-dom"
-    )
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            *flags.split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"{path.as_uri()}#language={language}",
-        ],
-        capture_output=True,
-        check=True,
-        timeout=60,
-        text=True,
-    )
-    page = Page(done.stdout)
+    page = Page(opened(f"{path.as_uri()}#language={language}", tmp_path))
     assert page.elements[0][1]["data-language"] == language
     assert page.elements[0][1]["lang"] == {"zh": "zh-CN", "en": "en"}[language]
     assert len(page.tables["changes-table"]) == 1 + 4
@@ -476,3 +472,29 @@ def test_the_scripts_run_under_the_policy(tmp_path: Path, language: str) -> None
     canvas = next(a for t, a in page.elements if t == "canvas")
     assert int(str(canvas["width"])) > 300
     assert not [t for t, _ in page.elements if t == "img"]
+
+
+FRAME = """<body><iframe src="{address}" width="{width}" height="900"></iframe><p id="said"></p><script>
+addEventListener("load", () => setTimeout(() => {{
+  const page = document.querySelector("iframe").contentDocument.documentElement;
+  document.getElementById("said").textContent = `wide ${{page.scrollWidth}} of ${{page.clientWidth}}`;
+}}, 1000));
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_a_telephone_and_a_desk(tmp_path: Path, width: int) -> None:
+    plan = small_plan(
+        names={"A": "黔西南布依族苗族自治州分拣中心", "Z": "Averyveryverylongnameofatransfercentre"}
+    )
+    report = write_plan_report(plan, tmp_path / "report.html", made_at=MADE_AT, language="en")
+    _, orders = write_orders(plan, tmp_path)
+    for page in (report, orders):
+        outer = tmp_path / f"outer-{page.name}"
+        outer.write_text(FRAME.format(address=page.as_uri(), width=width), "utf-8")
+        said = opened(outer.as_uri(), tmp_path, "--allow-file-access-from-files", "--window-size=1400,1000")
+        found = re.search(r"wide (\d+) of (\d+)", said)
+        assert found is not None, page.name
+        assert int(found[1]) <= int(found[2]), (page.name, found[0])
+        assert int(found[2]) == width, (page.name, found[0])
