@@ -155,6 +155,8 @@ def test_times_count_only_when_asked(tmp_path: Path, capsys: pytest.CaptureFixtu
     rows = pl.read_csv(tmp_path / "p" / "orders.csv", infer_schema=False)
     assert set(rows["valid_from"]) == {"2026-07-19T20:00+00:00"}
     assert set(rows["valid_until"]) == {"2026-07-20T08:00+08:00"}
+    kept = json.loads((tmp_path / "p" / "study.json").read_text("utf-8"))["outages"]
+    assert [(one["label"], one["end"]) for one in kept] == [("night", "2026-07-20 08:00:00+08:00")]
     code, printed, _ = ran(capsys, *base, "--json", "--at", "2026-07-20T02:59+08:00")
     assert code == 2
     assert "The next begins at 2026-07-20T03:00:00+08:00" in json.loads(printed)["message"]
