@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
 from typing import Any
 
@@ -67,13 +68,23 @@ class _Line:
 
 
 class FlowProgress:
-    """Progress of the planner: round, gap, seconds, time left of the limit."""
+    """Progress of the planner: round, gap, seconds, time left of the limit.
 
-    def __init__(self, limit_s: float, goal: float) -> None:
-        self.limit_s, self.goal = limit_s, goal
+    The planner tells of its rounds only. When it has told nothing for a while it is at the
+    sort plan, the orders or the pages, and that is said instead.
+    """
+
+    def __init__(self, limit_s: float, goal: float, *, silence_s: float = 4.0) -> None:
+        self.limit_s, self.goal, self.silence_s = limit_s, goal, silence_s
         self.line = _Line()
+        self._told_at = time.perf_counter()
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._say_what_follows, daemon=True)
 
     def __call__(self, done: int, lower: float, upper: float, seconds: float) -> None:
+        self._told_at = time.perf_counter()
+        if not self._watch.is_alive() and not self._ended.is_set():
+            self._watch.start()
         gap = max(0.0, upper - lower) / max(abs(upper), 1e-12)
         left = max(0.0, self.limit_s - seconds)
         self.line.show(
@@ -81,8 +92,17 @@ class FlowProgress:
             f"  {seconds:5.1f} s, at most {left:3.0f} s left"
         )
 
+    def _say_what_follows(self) -> None:
+        while not self._ended.wait(self.silence_s / 4):
+            silent = time.perf_counter() - self._told_at
+            if silent >= self.silence_s:
+                self.line.show(f"  flow found; sort plan, orders and pages: {silent:.0f} s …")
+
     def close(self) -> None:
         """End the line."""
+        self._ended.set()
+        if self._watch.is_alive():
+            self._watch.join()
         self.line.close()
 
 
