@@ -14,6 +14,9 @@ import typer
 from changtong.cli import app, main
 from changtong.network.io import read_network
 from changtong.outage_files import KNOWN, read_outages
+from changtong.outages import close_sites
+from changtong.planning.plan import plan
+from changtong.report import write_orders
 
 HERE = Path(__file__).parent.parent
 PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/**/*.md"), *HERE.glob("examples/**/*.md")])
@@ -115,6 +118,22 @@ def test_every_column_of_outages_is_told_of_and_the_example_is_read() -> None:
     assert [name for name in KNOWN if f"`{name}`" not in page] == []
     tiny = read_network(HERE / "examples" / "tiny")
     assert len(read_outages(HERE / "examples" / "tiny" / "outages.toml", tiny)) == 3
+
+
+def test_every_column_and_key_of_a_plan_is_told_of(tmp_path: Path) -> None:
+    page = (HERE / "docs" / "plan.md").read_text("utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^### |\Z)", page, re.M | re.S))
+    tiny = read_network(HERE / "examples" / "tiny")
+    made = plan(tiny, close_sites(tiny, ["A"]))
+    folder = made.save(tmp_path / "plan", extra=lambda into: write_orders(made, into) and None)
+    for name, frame in made.tables().items():
+        columns = set(frame.columns)
+        if name == "orders":
+            columns |= set((folder / "orders.csv").read_text("utf-8-sig").splitlines()[0].split(","))
+        told = set(re.findall(r"`(\w+)`", sections[name]))
+        assert columns - told == set(), name
+    keys = set(re.findall(r"`(\w+)`", page.partition("## The summary")[2].partition("## Tables")[0]))
+    assert made.summary().keys() - keys == set()
 
 
 def test_the_block_in_the_page_on_outages_can_be_read(tmp_path: Path) -> None:
