@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from datetime import datetime
-from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.console import FlowProgress, StageProgress, explain, explain_plainly, print_result, say
-from changtong.errors import ChangtongError, InputError, InternalError, Problem, UsageError
+from changtong.errors import ChangtongError, InputError, InternalError, UsageError
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
@@ -213,13 +212,16 @@ def plan(
 
     Every outage of the file counts, whenever it is; with --at those in force at that time.
     """
-    order, moment = _objectives(objectives), _moment(at)
+    from changtong.plan_options import read_moment, read_objectives
+
+    order, moment = read_objectives(objectives), read_moment(at)
     if capacity_share != 0.0 and not close:
         raise UsageError("--capacity-share goes with --close; in a file it is the column capacity_share.")
     _check_output(output, "plan")
     from changtong.network.io import read_network
     from changtong.outage_files import read_outages
     from changtong.outages import close_sites, closed_by_status, in_force
+    from changtong.plan_options import nothing_shut, slow_notes, time_notes
 
     network = read_network(net)
     wrong: tuple[Outage, ...] = (
@@ -229,9 +231,9 @@ def plan(
         wrong += read_outages(outages, network)
     counted = wrong if moment is None else in_force(wrong, moment)
     if not counted and not closed_by_status(network):
-        raise InputError([_nothing_shut(wrong, moment)])
+        raise InputError([nothing_shut(wrong, moment)])
     compiled = prepare_kernels(say)
-    notes = _time_notes(wrong, counted, moment)
+    notes = time_notes(wrong, counted, moment) + slow_notes(network, counted)
     for note in notes:
         say(f"note: {note}")
     compiled()
@@ -252,67 +254,6 @@ def plan(
         "notes": notes,
     }
     raise typer.Exit(_finish(result, output, as_json=as_json, more=more))
-
-
-def _objectives(text: str) -> tuple[str, ...]:
-    """Return the objectives in their order; each one known and named once."""
-    known = ("unserved", "late", "cost", "carbon", "changed_legs", "max_load")
-    order = tuple(part.strip().lower().replace("-", "_") for part in text.split(",") if part.strip())
-    for name in order:
-        if name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]}?" if near else ""
-            raise UsageError(f"--objectives: {name!r} is unknown; known are {', '.join(known)}.{hint}")
-    if not order or len(set(order)) < len(order):
-        raise UsageError(f"--objectives {text!r}: name one at least, each once: {', '.join(known)}.")
-    return order
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    if text.strip().lower() == "now":
-        return datetime.now().astimezone().replace(microsecond=0)
-    from changtong.outage_files import read_time
-
-    moment = read_time(text)
-    if moment is None:
-        raise UsageError(
-            f"--at {text!r} is no time with a zone: write now, or 2026-07-20T03:00+08:00.",
-            "time-without-zone",
-        )
-    return moment
-
-
-def _nothing_shut(wrong: tuple[Outage, ...], moment: datetime | None) -> Problem:
-    if not wrong or moment is None:
-        return Problem("no-outage", "Nothing is shut.", expected="--close SITE or --outages FILE")
-    later = sorted(one.start for one in wrong if one.start is not None and one.start > moment)
-    hint = f"The next begins at {later[0].isoformat()}." if later else "All have ended."
-    message = f"Of {len(wrong)} outages none is in force at {moment.isoformat()}."
-    return Problem("no-outage", message, expected="another --at, or no --at to count them all", hint=hint)
-
-
-def _time_notes(wrong: tuple[Outage, ...], counted: tuple[Outage, ...], moment: datetime | None) -> list[str]:
-    """Say what the times of the outages do to this plan."""
-    from changtong.outages import apart
-
-    if moment is not None:
-        left = [one.label for one in wrong if one not in counted]
-        text = f"at {moment.isoformat()}: {len(counted)} of {len(wrong)} outages in force"
-        return [text + (f"; left out: {', '.join(left)}" if left else "")]
-    notes = []
-    pair = apart(counted)
-    if pair is not None:
-        notes.append(
-            f'"{pair[0].label}" ends before "{pair[1].label}" begins; the plan holds with both.'
-            " --at TIME counts only what is in force then."
-        )
-    now = datetime.now().astimezone()
-    past = [one.label for one in counted if one.end is not None and one.end <= now]
-    if past:
-        notes.append(f"ended already, counted all the same: {', '.join(past)}. --at now leaves them out.")
-    return notes
 
 
 def _run(
@@ -368,12 +309,15 @@ def _finish(result: Plan, output: Path, *, as_json: bool, more: dict[str, Any] |
 
 
 def _size(network: Network) -> dict[str, Any]:
+    import polars as pl
+
+    pieces = network.demand.select(pl.col("pieces_per_day").cast(pl.Float64).sum()).item()
     return {
         "name": network.name,
         "sites": network.sites.height,
         "legs": network.legs.height,
         "demand_rows": network.demand.height,
-        "pieces_per_day": float(network.demand["pieces_per_day"].sum()),
+        "pieces_per_day": float(pieces),
     }
 
 

@@ -14,13 +14,13 @@ from changtong.errors import InputError, NotFoundError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings
 from changtong.network.model import Network
+from changtong.network.polygons import polygons_of
 from changtong.outages import (
     EXAMPLE_TIME,
     MOST_EXTRA_H,
     PIECES_PER_PASS,
     Outage,
     check_outage,
-    polygons_of,
     resolve_site,
 )
 

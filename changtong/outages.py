@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.network.model import Network
+from changtong.network.polygons import inside_area
 
 PIECES_PER_PASS = 4000.0
 """Pieces one vehicle brings in on one pass: assumed (a 9.6 m lorry), shown as assumed."""
@@ -117,7 +118,7 @@ def close_sites(network: Network, sites: Iterable[str], *, capacity_share: float
     if not 0.0 <= capacity_share <= 1.0:
         message = f"{capacity_share!r} is not a share."
         raise InputError([Problem("out-of-range", message, None, None, "capacity_share", expected="0 to 1")])
-    ids = tuple(resolve_site(network, site) for site in sites)
+    ids = tuple(dict.fromkeys(resolve_site(network, site) for site in sites))
     verb = "停运 closed" if capacity_share == 0.0 else f"能力 capacity {capacity_share:.0%}"
     said = ", ".join(_said(network, site) for site in ids[:5]) + (f" +{len(ids) - 5}" if len(ids) > 5 else "")
     return (Outage(label=f"{said} {verb}", sites=ids, capacity_share=capacity_share),)
@@ -223,6 +224,23 @@ def apart(outages: Sequence[Outage]) -> tuple[Outage, Outage] | None:
     assert first.end is not None
     assert last.start is not None
     return (first, last) if first.end <= last.start else None
+
+
+def unlimited_places(network: Network, outage: Outage) -> list[str]:
+    """Return the sites and legs a slow-down cannot slow, since the network gives them no limit."""
+    if not 0.0 < outage.share_left < 1.0:
+        return []
+    sites, legs = network.sites, network.legs
+    rate = "sort_pieces_per_h"
+    free = sites[rate].is_null().to_numpy() if rate in sites.columns else np.ones(sites.height, bool)
+    places = [network.site_ids[row] for row in np.flatnonzero(sites_of(network, outage) & free)]
+    tail, head = _ends(network)
+    room = "capacity_pieces_per_day"
+    open_legs = legs[room].is_null().to_numpy() if room in legs.columns else np.ones(legs.height, bool)
+    for row in _legs_of(network, outage, tail, head):
+        if open_legs[row]:
+            places.append(f"{network.site_ids[tail[row]]}>{network.site_ids[head[row]]}")
+    return places
 
 
 def check_outage(network: Network, outage: Outage) -> list[Problem]:
@@ -371,44 +389,3 @@ def _legs_of(
     n = len(network.site_ids)
     wanted = [row[a] * n + row[b] for a, b in outage.legs]
     return np.flatnonzero(np.isin(tail * n + head, wanted))
-
-
-def polygons_of(area: dict[str, Any]) -> list[Any]:
-    """Return the polygons (lists of rings) of GeoJSON: a geometry, a Feature or a FeatureCollection.
-
-    Raises
-    ------
-    InputError
-        It is something else.
-    """
-    kind = area.get("type")
-    if kind == "FeatureCollection":
-        return [polygon for feature in area["features"] for polygon in polygons_of(feature)]
-    if kind == "GeometryCollection":
-        return [polygon for part in area["geometries"] for polygon in polygons_of(part)]
-    if kind == "Feature":
-        return polygons_of(area["geometry"])
-    if kind == "Polygon":
-        return [area["coordinates"]]
-    if kind == "MultiPolygon":
-        return list(area["coordinates"])
-    message = f"The area is a {kind!r}."
-    raise InputError([Problem("bad-area", message, expected="GeoJSON of a Polygon or MultiPolygon")])
-
-
-def inside_area(
-    lon: NDArray[np.float64], lat: NDArray[np.float64], area: dict[str, Any]
-) -> NDArray[np.bool_]:
-    """Return which points lie inside GeoJSON polygons (even-odd rule); unknown positions do not."""
-    inside = np.zeros(len(lon), bool)
-    for rings in polygons_of(area):
-        crossings = np.zeros(len(lon), np.int64)
-        for ring in rings:
-            x, y = np.asarray(ring, float)[:, :2].T
-            for k in range(len(x) - 1):
-                between = (y[k] > lat) != (y[k + 1] > lat)
-                with np.errstate(divide="ignore", invalid="ignore"):
-                    at = x[k] + (lat - y[k]) / (y[k + 1] - y[k]) * (x[k + 1] - x[k])
-                crossings += between & (lon < at)
-        inside |= crossings % 2 == 1
-    return inside

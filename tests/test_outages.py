@@ -11,8 +11,16 @@ import pytest
 from changtong.errors import InputError, NotFoundError
 from changtong.network.io import read_network
 from changtong.network.model import Network
+from changtong.network.polygons import inside_area
 from changtong.outage_files import read_outages
-from changtong.outages import Outage, apart, apply_outages, close_sites, inside_area, sites_of
+from changtong.outages import (
+    Outage,
+    apart,
+    apply_outages,
+    close_sites,
+    sites_of,
+    unlimited_places,
+)
 
 TINY = Path(__file__).parent.parent / "examples" / "tiny"
 SQUARE = {
@@ -175,6 +183,18 @@ def test_python_callers_are_refused_like_files(tiny: Network) -> None:
     for outage in wrong:
         with pytest.raises(InputError):
             apply_outages(tiny, [outage])
+
+
+def test_a_share_of_an_unknown_capacity_is_noticed(tiny: Network) -> None:
+    sites = tiny.sites.with_columns(
+        pl.when(pl.col("site_id") != "A").then(pl.col("sort_pieces_per_h")).alias("sort_pieces_per_h")
+    )
+    legs = tiny.legs.with_columns(pl.lit(None, pl.Float64).alias("capacity_pieces_per_day"))
+    loose = tiny.with_tables(sites=sites, legs=legs)
+    half = Outage("half", sites=("A", "B"), legs=(("C", "D"),), capacity_share=0.5)
+    assert unlimited_places(loose, half) == ["A", "C>D"]
+    assert unlimited_places(tiny, half) == []
+    assert unlimited_places(loose, Outage("shut", sites=("A",))) == []
 
 
 def test_outages_that_never_meet_are_noticed() -> None:
