@@ -82,7 +82,13 @@ def test_numbers_are_said_as_people_say_them() -> None:
     assert [whole(value) for value in (None, float("nan"), 0.2, 1234.5, -0.01, 0.0)] == [
         "–", "–", "0.2", "1,234", "0", "0",
     ]  # fmt: skip
-    assert [percent(share) for share in (0.0008, 1.0, 0.985, None)] == ["0.08 %", "100 %", "98.5 %", "–"]
+    assert [percent(share) for share in (0.0008, 1.0, 0.985, 1e-9, None)] == [
+        "0.08 %",
+        "100 %",
+        "98.5 %",
+        "0 %",
+        "–",
+    ]
     assert text("headline.legs_change", count="7").en == "7 legs change."
 
 
@@ -123,6 +129,22 @@ def test_several_closures_are_counted_as_an_upper_limit() -> None:
     assert "郑州转运中心 and 开封 are shut." in said
     assert "株洲转运中心 runs at 50.0 % of its capacity." in said
     assert "at most 1,300 pieces a day hit" in said
+
+
+def test_a_lower_cost_is_no_gain_where_less_is_moved() -> None:
+    plan = small_plan()
+    cheaper = plan.objectives.with_columns(
+        value=pl.when(pl.col("objective") == "cost").then(900.0).otherwise(pl.col("value"))
+    )
+    page = Page(render_plan_report(replace(plan, objectives=cheaper), made_at=MADE_AT))
+    assert "It costs CNY 900 a day less (50.0 %), as less is moved." in page.said
+    assert not [tag for tag, named in page.elements if "better" in (named.get("class") or "").split()]
+    served = cheaper.with_columns(
+        value=pl.when(pl.col("objective") == "unserved").then(0.0).otherwise(pl.col("value"))
+    )
+    page = Page(render_plan_report(replace(plan, objectives=served), made_at=MADE_AT))
+    assert "It costs CNY 900 a day less (50.0 %)." in page.said
+    assert [tag for tag, named in page.elements if "better" in (named.get("class") or "").split()]
 
 
 def test_closed_legs_strand_what_they_carry_today() -> None:
