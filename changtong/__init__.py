@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from changtong.network.learn import learn_network
     from changtong.network.model import Network
     from changtong.network.reference import reference_network
-    from changtong.outages import Outage, close_sites, read_outages
+    from changtong.outage_files import read_outages
+    from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
     from changtong.studies import run_study
@@ -27,10 +28,11 @@ _HOMES = {
     "PlanSettings": "changtong.planning.result",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
     "plan": "changtong.planning.plan",
     "read_network": "changtong.network.io",
-    "read_outages": "changtong.outages",
+    "read_outages": "changtong.outage_files",
     "reference_network": "changtong.network.reference",
     "run_study": "changtong.studies",
     "write_network": "changtong.network.io",
@@ -43,6 +45,7 @@ __all__ = [
     "PlanSettings",
     "check_network",
     "close_sites",
+    "in_force",
     "learn_network",
     "plan",
     "read_network",

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.errors import ChangtongError, InputError, InternalError, Problem, UsageError
+from changtong.console import FlowProgress, StageProgress, explain, explain_plainly, print_result, say
+from changtong.errors import ChangtongError, InputError, InternalError, UsageError
+from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -25,7 +28,12 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help: half the time of the coloured one
 )
+
+
+STOPPED = 130
+"""Exit code after Ctrl-C, as the command line's own library returns it."""
 
 
 class Language(StrEnum):
@@ -36,7 +44,10 @@ class Language(StrEnum):
 
 
 Folder = Annotated[Path, typer.Argument(metavar="NET/", help="A network folder.")]
-Out = Annotated[Path, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write.")]
+Out = Annotated[
+    Path,
+    typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write; an older result is replaced."),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
 ]
@@ -47,76 +58,7 @@ Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit f
 PageLanguage = Annotated[Language, typer.Option("--language", help="Language pages open in.")]
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "changtong"
-
-
-def _kernels() -> None:
-    """Say so when the kernels are about to be compiled; cache them where we may write."""
-    package = Path(__file__).parent
-    if not os.access(package, os.W_OK):
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache() / "kernels"))
-    place = Path(os.environ.get("NUMBA_CACHE_DIR", package / "planning" / "__pycache__"))
-    if not any(place.rglob("descent.sweep_paths*.nbc")):
-        _say("Compiling the planner's kernels: once, half a minute; they are cached for later runs.")
-        _compile()
-
-
-def _compile() -> None:
-    """Plan a network of four sites, so that no time limit is spent on compiling."""
-    import polars as pl
-
-    from changtong.network.model import build_network
-    from changtong.planning.plan import plan
-
-    pairs = [("A", "X"), ("A", "Y"), ("B", "X"), ("B", "Y"), ("X", "Y")]
-    tails, heads = zip(*(pairs + [(b, a) for a, b in pairs]), strict=True)
-    legs = {"from_site": tails, "to_site": heads, "cost_cny_per_piece": [1.0, 1.1] * 5}
-    network = build_network(
-        {
-            "sites": pl.DataFrame({"site_id": list("ABXY"), "transit": [False, False, True, True]}),
-            "legs": pl.DataFrame(legs).with_columns(capacity_pieces_per_day=pl.lit(5.0)),
-            "demand": pl.DataFrame(
-                {"from_site": ["A", "B"], "to_site": ["B", "A"], "pieces_per_day": [12.0, 9.0]}
-            ),
-            "service_classes": pl.DataFrame(
-                {"service_class": ["first", "second"], "rank": [1, 2], "share": [0.2, 0.8]}
-            ),
-        },
-        name="four sites",
-    )
-    plan(
-        network.with_tables(demand=network.demand.with_columns(pl.col("pieces_per_day").cast(pl.Float32))), ()
-    )
-
-
-class _Bar:
-    """A progress line on standard error: round, bound, gap, seconds, time left of the limit."""
-
-    def __init__(self, limit_s: float, goal: float) -> None:
-        self.limit_s, self.goal, self.shown = limit_s, goal, -1.0
-        self.live = sys.stderr.isatty()
-
-    def __call__(self, done: int, lower: float, upper: float, seconds: float) -> None:
-        if not self.live or seconds - self.shown < 0.2:
-            return
-        self.shown = seconds
-        gap = max(0.0, upper - lower) / max(abs(upper), 1e-12)
-        left = max(0.0, self.limit_s - seconds)
-        text = f"\rround {done:>4}  gap {gap:>8.3%} of {self.goal:.3%}  {seconds:5.1f} s, {left:3.0f} s left "
-        print(text, end="", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        if self.live and self.shown >= 0.0:
-            print(file=sys.stderr)
-
-
-@app.command()
+@app.command(short_help="The national network, its busiest hub closed: plan and report.")
 def demo(
     output: Out = Path("changtong-demo"),
     close: Annotated[
@@ -128,25 +70,53 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Run the main job: the national network, its busiest hub closed, the plan and its report."""
-    _kernels()
-    from changtong.network.reference import busiest_hub, reference_network
+    _check_output(output, "plan")
+    compiled = prepare_kernels(say)
+    from changtong.network.reference import busiest_hub
     from changtong.outages import close_sites
 
-    _say("Building the national network (about 8 million pairs) …")
-    network = reference_network()
+    network = _build("county", 2022)
     site = close or busiest_hub(network)
     outages = close_sites(network, [site])
-    _say(f"Planning with {site} closed …")
+    compiled()
+    say(f"Planning with {_named(network, outages[0].sites[0])} closed (at most {seconds:g} s for the flow) …")
     result = _run(network, outages, output, language=language, gap=1e-3, seconds=seconds)
-    _finish(result, output, as_json=as_json)
+    code = _finish(result, output, as_json=as_json)
     report = (output / "report.html").resolve()
+    say(f"Open the report in a browser: {report.as_uri()}")
     if not no_open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name == "nt"):
         import webbrowser
 
         webbrowser.open(report.as_uri())
+    raise typer.Exit(code)
 
 
-@app.command()
+def _build(level: str, year: int) -> Network:
+    from changtong.network.reference import reference_network
+
+    progress = StageProgress(f"Building the network of China, {level} level")
+    try:
+        return reference_network(level=level, year=year, progress=progress)
+    finally:
+        progress.close()
+
+
+def _named(network: Network, site: str) -> str:
+    if "name" not in network.sites.columns:
+        return site
+    name = network.sites["name"][network.site_ids.index(site)]
+    return f"{name} ({site})" if name and name != site else site
+
+
+def _check_output(output: Path, kind: str) -> None:
+    """Refuse a folder that may not be replaced, before any work is done for it."""
+    from changtong.network.io import NETWORK_FOLDER, check_replaceable
+    from changtong.planning.result import PLAN_FOLDER
+
+    check_replaceable(output, **(PLAN_FOLDER if kind == "plan" else NETWORK_FOLDER))
+
+
+@app.command(short_help="Write the built-in network of China.")
 def reference(
     output: Out,
     level: Annotated[
@@ -157,17 +127,17 @@ def reference(
 ) -> None:
     """Write the built-in network of China to a folder."""
     from changtong.network.io import write_network
-    from changtong.network.reference import reference_network
 
-    network = reference_network(level=level, year=year)
+    _check_output(output, "network")
+    network = _build(level, year)
     write_network(network, output, format="parquet" if level == "county" else "csv")
     facts = _size(network) | {"folder": str(output)}
-    _print(
+    print_result(
         facts, f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}", as_json=as_json
     )
 
 
-@app.command()
+@app.command(short_help="A network from leg-day volumes.")
 def learn(
     volumes: Annotated[Path, typer.Argument(metavar="VOLUMES", help="date, from_site, to_site, pieces.")],
     output: Out,
@@ -181,19 +151,24 @@ def learn(
     from changtong.network.io import write_network
     from changtong.network.learn import LIMITS, learn_network
 
-    try:
-        most: float | str = capacity if capacity == "max" else float(capacity)
-    except ValueError:
-        raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile.") from None
+    _check_output(output, "network")
+    most: float | str = "max"
+    if capacity != "max":
+        try:
+            most = float(capacity)
+        except ValueError:
+            most = -1.0
+        if not 0.0 <= most <= 1.0:
+            raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile, 0 to 1.")
     network = learn_network(volumes, until=until, capacity=most, name=volumes.name)
     write_network(network, output)
     facts = _size(network) | {"folder": str(output), "cannot_tell": [note for _, _, note in LIMITS]}
     lines = "".join(f"\n  not in the data: {note}" for _, _, note in LIMITS)
     text = f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}{lines}"
-    _print(facts, text, as_json=as_json)
+    print_result(facts, text, as_json=as_json)
 
 
-@app.command()
+@app.command(short_help="Every problem of a network folder, in one report.")
 def check(net: Folder, as_json: AsJson = False) -> None:
     """Check a network folder; every problem in one report."""
     from changtong.network.checks import check_network
@@ -204,7 +179,7 @@ def check(net: Folder, as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(short_help="Re-route around what is shut or slowed.")
 def plan(
     net: Folder,
     output: Out,
@@ -217,6 +192,10 @@ def plan(
     capacity_share: Annotated[
         float, typer.Option("--capacity-share", help="What --close leaves, 0 to 1.")
     ] = 0.0,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Count only what is in force then: now, or with zone."),
+    ] = None,
     objectives: Annotated[
         str, typer.Option("--objectives", help="Order of the objectives.")
     ] = "unserved,late,cost,carbon,changed_legs,max_load",
@@ -229,10 +208,20 @@ def plan(
     language: PageLanguage = Language.zh,
     as_json: AsJson = False,
 ) -> None:
-    """Plan how pieces move while sites, legs or areas are shut or slowed."""
-    _kernels()
+    """Plan how pieces move while sites, legs or areas are shut or slowed.
+
+    Every outage of the file counts, whenever it is; with --at those in force at that time.
+    """
+    from changtong.plan_options import read_moment, read_objectives
+
+    order, moment = read_objectives(objectives), read_moment(at)
+    if capacity_share != 0.0 and not close:
+        raise UsageError("--capacity-share goes with --close; in a file it is the column capacity_share.")
+    _check_output(output, "plan")
     from changtong.network.io import read_network
-    from changtong.outages import close_sites, read_outages
+    from changtong.outage_files import read_outages
+    from changtong.outages import close_sites, closed_by_status, in_force
+    from changtong.plan_options import nothing_shut, slow_notes, time_notes
 
     network = read_network(net)
     wrong: tuple[Outage, ...] = (
@@ -240,22 +229,31 @@ def plan(
     )
     if outages is not None:
         wrong += read_outages(outages, network)
-    if not wrong:
-        raise InputError(
-            [Problem("no-outage", "Nothing is shut.", expected="--close SITE or --outages FILE")]
-        )
-    order = tuple(part.strip() for part in objectives.split(",") if part.strip())
+    counted = wrong if moment is None else in_force(wrong, moment)
+    if not counted and not closed_by_status(network):
+        raise InputError([nothing_shut(wrong, moment)])
+    compiled = prepare_kernels(say)
+    notes = time_notes(wrong, counted, moment) + slow_notes(network, counted)
+    for note in notes:
+        say(f"note: {note}")
+    compiled()
     result = _run(
         network,
-        wrong,
+        counted,
         output,
         language=language,
         gap=gap,
         seconds=seconds,
         objectives=order,
         stability=stability,
+        valid_from=moment,
     )
-    _finish(result, output, as_json=as_json)
+    more = {
+        "at": None if moment is None else moment.isoformat(),
+        "left_out": [one.label for one in wrong if one not in counted],
+        "notes": notes,
+    }
+    raise typer.Exit(_finish(result, output, as_json=as_json, more=more))
 
 
 def _run(
@@ -268,11 +266,12 @@ def _run(
     seconds: float,
     objectives: tuple[str, ...] | None = None,
     stability: float = 0.05,
+    valid_from: datetime | None = None,
 ) -> Plan:
     from changtong.planning.result import PlanSettings
     from changtong.studies import run_study
 
-    bar = _Bar(seconds, gap)
+    bar = FlowProgress(seconds, gap)
     options: dict[str, Any] = {} if objectives is None else {"objectives": objectives}
     settings = PlanSettings(gap_share=gap, seconds=seconds, stability_cny=stability)
     try:
@@ -284,6 +283,7 @@ def _run(
             language="en" if language is Language.en else "zh",
             settings=settings,
             progress=bar,
+            valid_from=valid_from,
             **options,
         )
     finally:
@@ -291,34 +291,34 @@ def _run(
     return study.result
 
 
-def _finish(result: Plan, output: Path, *, as_json: bool) -> None:
-    _print(
-        result.summary() | {"folder": str(output)}, f"{result}\n  → {output / 'report.html'}", as_json=as_json
+def _finish(result: Plan, output: Path, *, as_json: bool, more: dict[str, Any] | None = None) -> int:
+    """Print the plan; return 1 where it serves nothing, else 0."""
+    summary = result.summary()
+    print_result(
+        summary | {"folder": str(output)} | (more or {}),
+        f"{result}\n  → {output / 'report.html'}",
+        as_json=as_json,
     )
+    served = summary["demand_pieces"] - summary["unserved_pieces"]
+    if summary["demand_pieces"] == 0:
+        say("note: the network has no demand; there is nothing to plan.")
+    elif served < 0.5:
+        say("There is no good answer: nothing at all can be served; every site has orders to hold.")
+        return 1
+    return 0
 
 
 def _size(network: Network) -> dict[str, Any]:
+    import polars as pl
+
+    pieces = network.demand.select(pl.col("pieces_per_day").cast(pl.Float64).sum()).item()
     return {
         "name": network.name,
         "sites": network.sites.height,
         "legs": network.legs.height,
         "demand_rows": network.demand.height,
-        "pieces_per_day": float(network.demand["pieces_per_day"].sum()),
+        "pieces_per_day": float(pieces),
     }
-
-
-def _print(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
-    print(json.dumps(facts, ensure_ascii=False, allow_nan=False) if as_json else text)
-
-
-def _explain(error: ChangtongError, *, as_json: bool) -> None:
-    if as_json:
-        problems = [p.to_dict() for p in error.problems] if isinstance(error, InputError) else []
-        print(
-            json.dumps({"error": error.code, "message": str(error), "problems": problems}, ensure_ascii=False)
-        )
-        return
-    _say(f"error [{error.code}]: {error}")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -328,19 +328,43 @@ def main(argv: list[str] | None = None) -> int:
     run: Callable[..., Any] = typer.main.get_command(app).main
     try:
         code = run(args=arguments, prog_name="changtong", standalone_mode=False)
+        sys.stdout.flush()
     except InternalError as error:
-        _explain(error, as_json=as_json)
+        explain(error, as_json=as_json)
         return 3
     except ChangtongError as error:
-        _explain(error, as_json=as_json)
+        explain(error, as_json=as_json)
         return 2
-    except KeyboardInterrupt:
-        _say("stopped.")
-        return 130
+    except BrokenPipeError:
+        # the reader of our output has gone (| head): nothing is wrong, and nobody is left to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        explain_plainly("cannot-write", f"{place}{error.strerror or error}", as_json=as_json)
+        return 2
     except Exception as error:
-        if hasattr(error, "exit_code"):
-            if hasattr(error, "show"):
-                error.show()
-            return int(error.exit_code)
-        raise
+        return _explain_other(error, as_json=as_json)
+    if code == STOPPED:
+        explain_plainly("stopped", "stopped before there was a result.", as_json=as_json)
     return code if isinstance(code, int) else 0
+
+
+def _explain_other(error: Exception, *, as_json: bool) -> int:
+    """Explain wrong use as the command line's own library words it; anything else is ours."""
+    if hasattr(error, "exit_code"):
+        if as_json and hasattr(error, "format_message"):
+            explain_plainly("bad-usage", error.format_message(), as_json=True)
+        elif hasattr(error, "show"):
+            error.show()
+        return int(error.exit_code)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    message = (
+        f"{type(error).__name__} at {Path(place.filename).name}:{place.lineno}: {error}\n"
+        "This is a fault of Changtong, not yours; please report it with the command and the"
+        " network. CHANGTONG_TRACE=1 shows where it came from."
+    )
+    explain_plainly("internal", message, as_json=as_json)
+    if os.environ.get("CHANGTONG_TRACE"):
+        traceback.print_exception(error)
+    return 3

@@ -9,17 +9,18 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from changtong import __version__
 from changtong.errors import NotFoundError
+from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
-from changtong.planning.result import Plan
+from changtong.planning.result import PLAN_FOLDER, Plan
 from changtong.report import write_orders, write_plan_report
 
 Language = Literal["zh", "en"]
@@ -68,16 +69,28 @@ def digest(network: Network, outages: tuple[Outage, ...]) -> str:
 
 
 def _plan(
-    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    valid_from: datetime | None = None,
+    **options: Any,
 ) -> tuple[Plan, Path | None]:
+    if folder is not None:
+        check_replaceable(folder, **PLAN_FOLDER)
     result = plan(network, outages, **options)
     if folder is None:
         return result, None
 
     def pages(into: Path) -> None:
-        write_orders(result, into, language=language)
+        write_orders(result, into, language=language, valid_from=valid_from)
         write_plan_report(
-            result, into / "report.html", language=language, files=("orders.html", "orders.csv")
+            result,
+            into / "report.html",
+            language=language,
+            files=("orders.html", "orders.csv"),
+            valid_from=valid_from,
         )
 
     return result, result.save(folder, extra=pages)
@@ -111,12 +124,15 @@ def run_study(
     seed : int, optional
         For analyses that draw random numbers; ``plan`` draws none.
     **options
-        Passed to the analysis: ``objectives``, ``settings``, ``progress``, ``name``.
+        Passed to the analysis: ``objectives``, ``settings``, ``progress``, ``name``, and
+        ``valid_from``, the instant from which the orders hold.
 
     Raises
     ------
     NotFoundError
         No such analysis.
+    UsageError
+        ``folder`` holds something else than a plan, or cannot be written.
     """
     if name not in ANALYSES:
         raise NotFoundError(f"No analysis {name!r}; there is {', '.join(ANALYSES)}.")
@@ -132,6 +148,9 @@ def run_study(
             "input_digest": study.input_digest,
             "seed": seed,
             "network": network.name,
+            "outages": [asdict(outage) for outage in outages],
         }
-        (saved / "study.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1), "utf-8")
+        (saved / "study.json").write_text(
+            json.dumps(facts, ensure_ascii=False, indent=1, default=str), "utf-8"
+        )
     return study

@@ -15,7 +15,7 @@ TINY = Path(__file__).parents[1] / "examples" / "tiny"
 # Letters of any script, digits, marks, and the characters CSV must quote; no lone control characters.
 LETTERS = st.characters(exclude_categories=["Cs", "Cc", "Cn"]) | st.sampled_from(",;\"'\n\r\t|=")
 TEXT = st.text(LETTERS, min_size=1, max_size=8).map(str.strip).filter(bool)
-AMOUNT = st.floats(0, 1e9) | st.sampled_from([0.0, 5e-324, 0.1, 1 / 3, 1e300])
+AMOUNT = st.floats(0, 1e4) | st.sampled_from([0.0, 5e-324, 0.1, 1 / 3, 1e4])
 MAYBE_AMOUNT = st.none() | AMOUNT
 DEGREES = {"lon": st.none() | st.floats(-180, 180), "lat": st.none() | st.floats(-90, 90)}
 KINDS = st.sampled_from(["exchange", "transfer", "sorting", "county", "village", None])
@@ -78,7 +78,7 @@ def networks(draw: st.DrawFn) -> Network:
         "from_site": [pair[0] for pair, _ in wants],
         "to_site": [pair[1] for pair, _ in wants],
         "service_class": [name for _, name in wants],
-        "pieces_per_day": column(st.floats(0, 2.0**100, width=32), len(wants)),
+        "pieces_per_day": column(st.floats(0, 2.0**39, width=32), len(wants)),
     }
     text, single = pl.String(), pl.Float32() if width == 32 else pl.Float64()
     tables = {

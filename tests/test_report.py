@@ -82,7 +82,13 @@ def test_numbers_are_said_as_people_say_them() -> None:
     assert [whole(value) for value in (None, float("nan"), 0.2, 1234.5, -0.01, 0.0)] == [
         "–", "–", "0.2", "1,234", "0", "0",
     ]  # fmt: skip
-    assert [percent(share) for share in (0.0008, 1.0, 0.985, None)] == ["0.08 %", "100 %", "98.5 %", "–"]
+    assert [percent(share) for share in (0.0008, 1.0, 0.985, 1e-9, None)] == [
+        "0.08 %",
+        "100 %",
+        "98.5 %",
+        "0 %",
+        "–",
+    ]
     assert text("headline.legs_change", count="7").en == "7 legs change."
 
 
@@ -120,8 +126,25 @@ def test_several_closures_are_counted_as_an_upper_limit() -> None:
     assert situation.stranded_pieces == 850 + 350 + 100
     assert not situation.exact
     said = Page(render_plan_report(hit, made_at=MADE_AT)).said
-    assert "郑州转运中心 and 开封 are shut. 株洲转运中心 runs at 50.0 % of its capacity." in said
+    assert "郑州转运中心 and 开封 are shut." in said
+    assert "株洲转运中心 runs at 50.0 % of its capacity." in said
     assert "at most 1,300 pieces a day hit" in said
+
+
+def test_a_lower_cost_is_no_gain_where_less_is_moved() -> None:
+    plan = small_plan()
+    cheaper = plan.objectives.with_columns(
+        value=pl.when(pl.col("objective") == "cost").then(900.0).otherwise(pl.col("value"))
+    )
+    page = Page(render_plan_report(replace(plan, objectives=cheaper), made_at=MADE_AT))
+    assert "It costs CNY 900 a day less (50.0 %), as less is moved." in page.said
+    assert not [tag for tag, named in page.elements if "better" in (named.get("class") or "").split()]
+    served = cheaper.with_columns(
+        value=pl.when(pl.col("objective") == "unserved").then(0.0).otherwise(pl.col("value"))
+    )
+    page = Page(render_plan_report(replace(plan, objectives=served), made_at=MADE_AT))
+    assert "It costs CNY 900 a day less (50.0 %)." in page.said
+    assert [tag for tag, named in page.elements if "better" in (named.get("class") or "").split()]
 
 
 def test_closed_legs_strand_what_they_carry_today() -> None:
@@ -380,9 +403,23 @@ def test_one_sheet_per_site_with_everything_it_must_do() -> None:
     assert sheets == ["site-1", "site-4"]
     rows = [row for table in page.tables.values() for row in table]
     why = "原下一站停运the usual next site is closed"
-    assert ["株洲转运中心", "2: 宝鸡、开封", "800", "–", "07-20 03:00", why] in rows
-    assert ["株洲转运中心", "–", "800", "8", "07-20 05:00", ""] in rows  # two hours after the start
-    assert ["–", "郑州转运中心", "50", "07-20 03:00", "目的地停运the destination is closed"] in rows
+    pieces, trips, since = "件/天Pieces/day", "班次Trips", "自From"  # shown beside the number on a telephone
+    assert ["株洲转运中心", "2: 宝鸡、开封", f"{pieces} 800", "–", f"{since} 07-20 03:00", why] in rows
+    assert [
+        "株洲转运中心",
+        "–",
+        f"{pieces} 800",
+        f"{trips} +8",
+        f"{since} 07-20 05:00",
+        "",
+    ] in rows  # two hours after the start
+    assert [
+        "–",
+        "郑州转运中心",
+        f"{pieces} 50",
+        f"{since} 07-20 03:00",
+        "目的地停运the destination is closed",
+    ] in rows
     assert "签字" in page.said
     assert not page.inline["script"]
 
@@ -431,27 +468,23 @@ def test_an_unknown_action_is_shown_as_it_is() -> None:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync --hide-scrollbars --virtual-time-budget=6000 --dump-dom"
+)
+
+
+def opened(address: str, folder: Path, *more: str) -> str:
+    """Return a page's elements as they are after its scripts have run."""
+    command = [str(CHROMIUM), *FLAGS.split(), *more, f"--user-data-dir={folder / 'profile'}", address]
+    return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_scripts_run_under_the_policy(tmp_path: Path, language: str) -> None:
     path = write_plan_report(small_plan(names=NASTY), tmp_path / "report.html", made_at=MADE_AT)
-    flags = (
-        "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-        "--disable-component-update --disable-sync --virtual-time-budget=4000 --dump-dom"
-    )
-    done = subprocess.run(
-        [
-            str(CHROMIUM),
-            *flags.split(),
-            f"--user-data-dir={tmp_path / 'profile'}",
-            f"{path.as_uri()}#language={language}",
-        ],
-        capture_output=True,
-        check=True,
-        timeout=60,
-        text=True,
-    )
-    page = Page(done.stdout)
+    page = Page(opened(f"{path.as_uri()}#language={language}", tmp_path))
     assert page.elements[0][1]["data-language"] == language
     assert page.elements[0][1]["lang"] == {"zh": "zh-CN", "en": "en"}[language]
     assert len(page.tables["changes-table"]) == 1 + 4
@@ -461,3 +494,29 @@ def test_the_scripts_run_under_the_policy(tmp_path: Path, language: str) -> None
     canvas = next(a for t, a in page.elements if t == "canvas")
     assert int(str(canvas["width"])) > 300
     assert not [t for t, _ in page.elements if t == "img"]
+
+
+FRAME = """<body><iframe src="{address}" width="{width}" height="900"></iframe><p id="said"></p><script>
+addEventListener("load", () => setTimeout(() => {{
+  const page = document.querySelector("iframe").contentDocument.documentElement;
+  document.getElementById("said").textContent = `wide ${{page.scrollWidth}} of ${{page.clientWidth}}`;
+}}, 1000));
+</script></body>"""
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_pages_fit_a_telephone_and_a_desk(tmp_path: Path, width: int) -> None:
+    plan = small_plan(
+        names={"A": "黔西南布依族苗族自治州分拣中心", "Z": "Averyveryverylongnameofatransfercentre"}
+    )
+    report = write_plan_report(plan, tmp_path / "report.html", made_at=MADE_AT, language="en")
+    _, orders = write_orders(plan, tmp_path)
+    for page in (report, orders):
+        outer = tmp_path / f"outer-{page.name}"
+        outer.write_text(FRAME.format(address=page.as_uri(), width=width), "utf-8")
+        said = opened(outer.as_uri(), tmp_path, "--allow-file-access-from-files", "--window-size=1400,1000")
+        found = re.search(r"wide (\d+) of (\d+)", said)
+        assert found is not None, page.name
+        assert int(found[1]) <= int(found[2]), (page.name, found[0])
+        assert int(found[2]) == width, (page.name, found[0])

@@ -73,6 +73,8 @@ class KnownIds:
         """
         if column.dtype == self.enum:
             return column
+        if not len(self.enum.categories):  # no table of ids was read, which is said already
+            return pl.Series(column.name, [None], self.enum).new_from_index(0, len(column))
         if isinstance(column.dtype, pl.Enum | pl.Categorical):
             same = column.cast(self.enum, strict=False)
             if same.null_count() == column.null_count():

@@ -174,6 +174,8 @@ def _warn(
 def check_tables(made: Assembly) -> None:
     """Warn of tables without rows and of empty columns that an analysis needs."""
     for table in ("legs", "demand"):
+        if made.tables["sites"].height == 0 and table in made.rows:
+            continue  # it has rows, but no sites to join
         if made.tables[table].height == 0 and not _reported(made, made.file(table)):
             message, expected = "the table has no rows.", "at least one row"
             problem = Problem("empty-table", message, made.file(table), expected=expected, severity="warning")
@@ -324,6 +326,8 @@ def check_sort_plan(made: Assembly) -> None:
     plan = made.tables.get("sort_plan")
     if plan is None or plan.height == 0:
         return
+    if made.tables["legs"].height == 0 and _reported(made, made.file("legs")):
+        return  # every row would be blamed for legs that could not be read
     sites, legs = made.tables["sites"].height, made.tables["legs"]
     here, aim, following = (_site_rows(plan[name]) for name in ("site", "destination", "next_site"))
     file = made.file("sort_plan")

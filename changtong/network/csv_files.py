@@ -71,9 +71,10 @@ def _csv_form(file: Path, known: set[str], findings: Findings) -> CsvForm | None
     encoding = _encoding(file)
     if encoding is None:
         expected = "UTF-8 or GB 18030 (in Excel: CSV UTF-8)"
-        findings.add(
-            Problem("bad-encoding", "the file is in another encoding.", file.name, expected=expected)
-        )
+        with file.open("rb") as raw:
+            workbook = raw.read(4) == b"PK\x03\x04"
+        message = "the file is an Excel workbook." if workbook else "the file is no text in a known encoding."
+        findings.add(Problem("bad-encoding", message, file.name, expected=expected))
         return None
     if encoding == "gb18030":
         message = "the file was read as GB 18030."
@@ -114,7 +115,9 @@ def _csv_form(file: Path, known: set[str], findings: Findings) -> CsvForm | None
 def _encoding(file: Path) -> str | None:
     """Return utf-8, utf-8-sig or gb18030, whichever the whole file decodes in; else None."""
     with file.open("rb") as stream:
-        start = stream.read(4)
+        start = stream.read(4096)
+    if b"\0" in start:  # no text but UTF-16 has it, and that is not read
+        return None
     if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return None
     if start[:3] == codecs.BOM_UTF8:

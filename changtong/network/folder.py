@@ -150,10 +150,12 @@ def _guessed_resources(path: Path, findings: Findings) -> dict[str, str]:
     """Find ``<table>.csv`` and ``<table>.parquet`` where no package lists the files."""
     listed: dict[str, str] = {}
     names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
-    others = {}
+    others, unread = {}, {}
     for name in names:
         stem, _, ending = name.rpartition(".")
         if ending.lower() not in FORMATS:
+            if stem.lower() in NETWORK_TABLES:
+                unread[stem.lower()] = name
             continue
         table = stem.lower()
         if table not in NETWORK_TABLES:
@@ -165,6 +167,11 @@ def _guessed_resources(path: Path, findings: Findings) -> dict[str, str]:
             )
         else:
             listed[table] = name
+    for table, name in unread.items():
+        if table not in listed:
+            message = f"files of this kind are not read; the table {table} may be in it."
+            hint = "Save it as CSV UTF-8."
+            findings.add(Problem("unreadable-file", message, name, expected="CSV or Parquet", hint=hint))
     nearest = NearestNames(table for table in NETWORK_TABLES if table not in listed)
     for stem, name in others.items():
         message = "the file is no table of a network; it was not read."

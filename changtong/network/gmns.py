@@ -89,6 +89,7 @@ def write_gmns(network: Network, path: str | os.PathLike[str]) -> Path:
         is_ours=lambda folder: all((folder / name).is_file() for name in FILES[:2]),
         own_files=FILES,
         what="GMNS folder (node.csv and link.csv)",
+        code="not-a-network-folder",
     )
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
@@ -87,11 +88,7 @@ def write_network(network: Network, path: str | os.PathLike[str], *, format: str
         raise UsageError(f"format {format!r} is unknown; it is one of {', '.join(FORMATS)}.")
     own = {f"{table}.{ending}" for table in NETWORK_TABLES for ending in FORMATS}
     return write_whole_folder(
-        Path(path),
-        lambda folder: _write_tables(network, folder, format),
-        is_ours=is_network_folder,
-        own_files=own,
-        what="network folder (it has no sites table)",
+        Path(path), lambda folder: _write_tables(network, folder, format), own_files=own, **NETWORK_FOLDER
     )
 
 
@@ -102,6 +99,7 @@ def write_whole_folder(
     is_ours: Callable[[Path], bool],
     own_files: Collection[str],
     what: str,
+    code: str,
 ) -> Path:
     """Fill a folder beside ``path`` and let it take its place in one step.
 
@@ -115,8 +113,8 @@ def write_whole_folder(
         Tells whether an existing folder may be replaced.
     own_files : collection of str
         Names, in lower case, that are replaced and not carried over.
-    what : str
-        What the folder should be, for the error.
+    what, code : str
+        What the folder should be, and the error's code, where it is not ours.
 
     Returns
     -------
@@ -126,10 +124,10 @@ def write_whole_folder(
     Raises
     ------
     UsageError
-        ``path`` is a file, or a folder with files that is not ours.
+        ``path`` is a file, or a folder with files that is not ours, or cannot be written.
     """
     target = path.resolve()
-    _check_replaceable(target, is_ours, what)
+    check_replaceable(target, is_ours=is_ours, what=what, code=code)
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = target.parent / f".{target.name}.{uuid4().hex[:12]}.part"
     beside.mkdir()
@@ -162,14 +160,42 @@ def is_network_folder(path: Path) -> bool:
         return False
 
 
-def _check_replaceable(target: Path, is_ours: Callable[[Path], bool], what: str) -> None:
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise UsageError(f"{target} is a file; expected a folder.", "not-a-network-folder")
-    if any(target.iterdir()) and not is_ours(target):
-        message = f"{target} is there and is no {what}; it was left as it is."
-        raise UsageError(message, "not-a-network-folder")
+NETWORK_FOLDER: dict[str, Any] = {
+    "is_ours": is_network_folder,
+    "what": "network folder (it has no sites table)",
+    "code": "not-a-network-folder",
+}
+"""What `check_replaceable` and `write_whole_folder` need to know of network folders."""
+
+
+def check_replaceable(path: Path, *, is_ours: Callable[[Path], bool], what: str, code: str) -> None:
+    """Refuse a folder that may not be made or replaced, before long work is done for it.
+
+    Parameters
+    ----------
+    path : Path
+    is_ours : callable
+        Tells whether an existing folder may be replaced.
+    what, code : str
+        What the folder should be, and the error's code, where it is not ours.
+
+    Raises
+    ------
+    UsageError
+        ``path`` is a file, a folder with files that is not ours, or lies where nothing can
+        be written.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_dir():
+        raise UsageError(f"{target} is a file; expected a folder.", code)
+    if target.exists() and any(target.iterdir()) and not is_ours(target):
+        raise UsageError(f"{target} is there and is no {what}; it was left as it is.", code)
+    above = next(parent for parent in target.parents if parent.exists())
+    try:
+        # the only sure test: permissions do not tell of a read-only or a virtual file system
+        os.rmdir(tempfile.mkdtemp(prefix=".changtong-", dir=above))
+    except OSError as error:
+        raise UsageError(f"{target} cannot be made in {above}: {error.strerror}.", "cannot-write") from error
 
 
 def _write_tables(network: Network, folder: Path, format: str) -> None:

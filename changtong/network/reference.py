@@ -8,6 +8,7 @@ What is official, derived or assumed is in the ``provenance`` table and in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,8 +27,13 @@ GOLDEN = (5**0.5 - 1) / 2  # low-discrepancy steps: an even, repeatable spread
 SILVER = 2**0.5 - 1
 LEVELS = ("county", "city")
 
+Progress = Callable[[str, float], None]
+"""Called with the stage that begins and the share of the work done."""
 
-def reference_network(*, level: str = "county", year: int = 2022, scale: float = 1.0) -> Network:
+
+def reference_network(
+    *, level: str = "county", year: int = 2022, scale: float = 1.0, progress: Progress | None = None
+) -> Network:
     """Build the network of China.
 
     Parameters
@@ -39,6 +45,8 @@ def reference_network(*, level: str = "county", year: int = 2022, scale: float =
         2020 to 2025: the published volume of that year; all shares are those of 2022.
     scale : float
         Factor on all pieces; capacities follow, each leg keeps one vehicle a day.
+    progress : callable, optional
+        Called with the stage that begins and the share of the work done.
 
     Returns
     -------
@@ -50,7 +58,9 @@ def reference_network(*, level: str = "county", year: int = 2022, scale: float =
     UsageError
         An unknown level, a year without a published volume, or a scale not above 0.
     """
-    parts = build_parts(level=level, year=year, scale=scale)
+    told = progress or _silent
+    parts = build_parts(level=level, year=year, scale=scale, progress=told)
+    told("tables", 0.9)
     tables = reference_tables(parts)
     tables["service_classes"] = _service_classes()
     tables["provenance"] = _provenance(parts.places)
@@ -80,14 +90,22 @@ class Parts:
     handling: Floats
 
 
-def build_parts(*, level: str, year: int, scale: float) -> Parts:
+def _silent(stage: str, share: float) -> None:
+    """Take no notice of progress."""
+
+
+def build_parts(*, level: str, year: int, scale: float, progress: Progress = _silent) -> Parts:
     """Build the parts of the network; see `reference_network` for options and errors."""
     _check_options(level, year, scale)
+    progress("places", 0.0)
     places = lay_out_places(level)
+    progress("demand", 0.02)
     demand = make_demand(places, year=year, scale=scale)
     to_2022 = daily_pieces(year) / daily_pieces(2022) * scale
+    progress("legs", 0.2)
     links = make_links(places, demand, level_factor=to_2022)
-    links, ways, flow = settle_costs(places, demand, links, to_2022)
+    links, ways, flow = settle_costs(places, demand, links, to_2022, progress)
+    progress("hours", 0.75)
     return Parts(places, demand, links, ways, flow, handling_hours(places, demand, links, ways))
 
 
@@ -113,7 +131,7 @@ def _check_options(level: str, year: int, scale: float) -> None:
 
 
 def settle_costs(
-    places: Places, demand: PairDemand, links: Links, level_factor: float
+    places: Places, demand: PairDemand, links: Links, level_factor: float, progress: Progress = _silent
 ) -> tuple[Links, CoreWays, Assignment]:
     """Put all pieces on their cheapest ways, with dearer handling where many pass.
 
@@ -122,6 +140,7 @@ def settle_costs(
     places, demand, links : Places, PairDemand, Links
     level_factor : float
         Divides pieces to bring them to the level of 2022.
+    progress : callable, optional
 
     Returns
     -------
@@ -133,6 +152,7 @@ def settle_costs(
     crowding = np.zeros(len(core))
     rounds = int(assumption("crowding_rounds"))
     for k in range(rounds + 1):
+        progress(f"ways, round {k + 1} of {rounds + 1}", 0.25 + 0.5 * k / (rounds + 1))
         settled = rounded(replace(links, cost=links.cost + crowding[links.head]))
         ways = core_ways(settled.tail, settled.head, settled.cost, core)
         entry = ends_of(demand.origin, settled.tail, settled.head, settled.cost, ways)

@@ -149,6 +149,7 @@ def assign(demand: PairDemand, ways: CoreWays, entry: Ends, exits: Ends, n_legs:
     n_core = len(ways.site)
     to_core, slot = enter(entry, ways)
     leave = np.zeros((len(demand.origin), n_core))
+    row = np.arange(len(demand.origin))[:, None] * n_core
     leg_pieces, lost = np.zeros(n_legs), 0.0
     for first in range(0, len(demand.destination), BLOCK_COLUMNS):
         block = slice(first, first + BLOCK_COLUMNS)
@@ -157,15 +158,12 @@ def assign(demand: PairDemand, ways: CoreWays, entry: Ends, exits: Ends, n_legs:
         best, least = choose_exit(to_core, exits, block)
         lost += float(pieces[~np.isfinite(least)].sum())
         pieces[~np.isfinite(least)] = 0.0
-        for k in range(exits.core.shape[1]):
-            part = np.where(best == k, pieces, 0.0)
-            members = csr_matrix(
-                (np.ones(part.shape[1]), (np.arange(part.shape[1]), exits.core[block, k])),
-                shape=(part.shape[1], n_core),
-            )
-            leave += (members.T @ part.T).T
-            legs = exits.leg[block, k]
-            leg_pieces[legs[legs >= 0]] += part.sum(axis=0)[legs >= 0]
+        # each pair leaves by one slot: one pass over the pairs instead of one for each slot
+        column = np.arange(first, first + pieces.shape[1])
+        leg = exits.leg[column, best].ravel()
+        leg_pieces += np.bincount(leg + 1, pieces.ravel(), n_legs + 1)[1:]
+        place = (row + exits.core[column, best]).ravel()
+        leave += np.bincount(place, pieces.ravel(), leave.size).reshape(leave.shape)
     core_pieces = np.zeros((n_core, n_core))
     for k in range(entry.core.shape[1]):
         part = np.where(slot == k, leave, 0.0)

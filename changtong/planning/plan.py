@@ -214,7 +214,7 @@ def _site_loads(
         question, result.leg_flow, np.bincount(problem.pair_from, served, minlength=n).astype(np.float64)
     )
     planned[effect.closed_sites] = 0.0
-    capacity = site_capacity(network) * np.where(effect.site_share > 0.0, effect.site_share, 0.0)
+    capacity = site_capacity(network) * np.where(effect.site_share > 0.0, effect.site_share, 1.0)
     capacity = np.where(effect.site_share <= 0.0, 0.0, capacity)
     with np.errstate(divide="ignore", invalid="ignore"):
         share = np.where(capacity > 0.0, planned / capacity, np.nan)

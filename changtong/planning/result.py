@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -14,11 +11,31 @@ from typing import Any
 
 import polars as pl
 
+from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Effect, Outage
 
 PARQUET_FROM_ROWS = 1_000_000
 """Tables longer than this are saved as Parquet instead of CSV."""
+
+TABLES = (
+    "objectives", "classes", "leg_flows", "site_loads", "unserved", "sort_plan", "orders",
+    "stand_ins", "relay_points",
+)  # fmt: skip
+PAGES = ("plan.json", "study.json", "report.html", "orders.html", "order-sheets")
+OWN_FILES = {*PAGES, *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet"))}
+
+
+def is_plan_folder(path: Path) -> bool:
+    """Tell whether a folder holds a plan: only such a one is ever replaced."""
+    return (path / "plan.json").is_file()
+
+
+PLAN_FOLDER: dict[str, Any] = {
+    "is_ours": is_plan_folder,
+    "what": "plan folder (it has no plan.json)",
+    "code": "not-a-plan-folder",
+}
 
 
 class Status(Enum):
@@ -156,38 +173,31 @@ class Plan:
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames by name."""
-        names = (
-            "objectives", "classes", "leg_flows", "site_loads", "unserved", "sort_plan", "orders",
-            "stand_ins", "relay_points",
-        )  # fmt: skip
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in TABLES}
 
     def save(self, folder: str | Path, *, extra: Callable[[Path], None] | None = None) -> Path:
         """Write every frame and ``plan.json`` to a folder, whole or not at all.
 
-        ``extra`` is called with the folder being filled, before it takes its place.
+        ``extra`` is called with the folder being filled, before it takes its place. A folder
+        that is there is replaced only if it is empty or holds a plan; files of others in it
+        are kept.
+
+        Raises
+        ------
+        UsageError
+            The folder holds something else, or cannot be written.
         """
-        target = Path(folder)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            for name, frame in self.tables().items():
-                _write(frame, beside / name)
-            details = self.summary() | {"settings": asdict(self.settings)}
-            (beside / "plan.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
-            if extra is not None:
-                extra(beside)
-            beside.chmod(0o755)
-            if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-                os.replace(target, old / "plan")
-                os.replace(beside, target)
-                shutil.rmtree(old)
-            else:
-                os.replace(beside, target)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
-        return target
+        return write_whole_folder(
+            Path(folder), lambda beside: self._fill(beside, extra), own_files=OWN_FILES, **PLAN_FOLDER
+        )
+
+    def _fill(self, folder: Path, extra: Callable[[Path], None] | None) -> None:
+        for name, frame in self.tables().items():
+            _write(frame, folder / name)
+        details = self.summary() | {"settings": asdict(self.settings)}
+        (folder / "plan.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
+        if extra is not None:
+            extra(folder)
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

@@ -58,12 +58,8 @@ def content_policy(*, scripts: Sequence[str], styles: Sequence[str]) -> str:
     )
 
 
-def render_page(
-    template: str, *, styles: Sequence[str], scripts: Sequence[str], context: Mapping[str, object]
-) -> str:
-    """Fill a template; style sheets and scripts are named files of this folder, put in whole."""
-    style_texts = [read_file(name) for name in styles]
-    script_texts = [read_file(name) for name in scripts]
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=_PackageFiles(),
         autoescape=True,
@@ -72,9 +68,22 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.globals.update(t=text, named=named)
-    return environment.get_template(template).render(
-        **context,
-        policy=content_policy(scripts=script_texts, styles=style_texts),
-        styles=[Markup(part) for part in style_texts],
-        scripts=[Markup(part) for part in script_texts],
+    return environment
+
+
+def render_page(
+    template: str, *, styles: Sequence[str], scripts: Sequence[str], context: Mapping[str, object]
+) -> str:
+    """Fill a template; style sheets and scripts are named files of this folder, put in whole."""
+    style_texts = [read_file(name) for name in styles]
+    script_texts = [read_file(name) for name in scripts]
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **context,
+            policy=content_policy(scripts=script_texts, styles=style_texts),
+            styles=[Markup(part) for part in style_texts],
+            scripts=[Markup(part) for part in script_texts],
+        )
     )

@@ -16,7 +16,6 @@ from changtong.report.texts import (
     percent,
     rough,
     same,
-    sentences,
     signed,
     text,
     whole,
@@ -59,8 +58,8 @@ def list_places(ids: Sequence[str], names: dict[str, str]) -> Both:
     return Both(zh=f"{listed.zh}{more.zh}", en=f"{listed.en} … ({more.en})")
 
 
-def say_what_is_wrong(plan: PlanLike, situation: Situation, names: dict[str, str]) -> Both:
-    """Say in one or a few sentences what is shut or slowed."""
+def say_what_is_wrong(plan: PlanLike, situation: Situation, names: dict[str, str]) -> list[Both]:
+    """Say what is shut or slowed, the gravest sentence first."""
     said: list[Both] = []
     closed, slowed = situation.closed_sites, situation.slowed_sites
     if closed:
@@ -76,7 +75,7 @@ def say_what_is_wrong(plan: PlanLike, situation: Situation, names: dict[str, str
     for limit in getattr(plan.effect, "entry_limits", ()):
         pieces = rough(float(limit.pieces_per_day))
         said.append(text("headline.entry_limit", label=str(limit.label), pieces=pieces))
-    return sentences(said) if said else text("headline.nothing_wrong")
+    return said or [text("headline.nothing_wrong")]
 
 
 def say_what_becomes_of_it(situation: Situation) -> Both:
@@ -99,7 +98,7 @@ def say_the_price(plan: PlanLike) -> list[Both]:
     if late is not None and late.value is not None:
         said.append(_say_late(late))
     if cost is not None and cost.value is not None:
-        said.append(_say_cost(cost))
+        said.append(_say_cost(cost, fewer=_fewer_served(measures)))
     if legs is not None and legs.value is not None:
         key = "headline.legs_change" if legs.value else "headline.legs_change_none"
         said.append(text(key, count=whole(legs.value)))
@@ -119,10 +118,17 @@ def _say_late(late: Measure) -> Both:
     return text(key, late=rough(abs(late.change)))
 
 
-def _say_cost(cost: Measure) -> Both:
+def _fewer_served(measures: dict[str, Measure]) -> bool:
+    """Tell whether more is left behind than before: then a lower cost is no gain."""
+    unserved = measures.get("unserved")
+    return unserved is not None and (unserved.change or 0.0) > 0.5
+
+
+def _say_cost(cost: Measure, *, fewer: bool) -> Both:
     if cost.change is None or not cost.before:
         return text("headline.cost_total", cost=money(cost.value or 0))
-    key = "headline.cost_more" if cost.change >= 0 else "headline.cost_less"
+    less = "headline.cost_less_moved" if fewer else "headline.cost_less"
+    key = "headline.cost_more" if cost.change >= 0 else less
     share = percent(abs(cost.change) / cost.before)
     return text(key, cost=money(abs(cost.change)), share=share)
 
@@ -130,7 +136,9 @@ def _say_cost(cost: Measure) -> Both:
 def measure_rows(plan: PlanLike) -> list[dict[str, Any]]:
     """Return the decision table: one row per objective in the plan's order."""
     rows = []
-    for measure in read_measures(plan).values():
+    measures = read_measures(plan)
+    fewer = _fewer_served(measures)
+    for measure in measures.values():
         is_share = measure.name == "max_load" or measure.unit in ("share", "1")
         say = share_cell if is_share else cell
         change = measure.change
@@ -153,7 +161,7 @@ def measure_rows(plan: PlanLike) -> list[dict[str, Any]]:
                 "after": say(measure.value),
                 "change": Cell(said, change),
                 "worse": change is not None and change > 1e-9,
-                "better": change is not None and change < -1e-9,
+                "better": change is not None and change < -1e-9 and not fewer,
                 "bound": say(measure.lower_bound),
             }
         )

@@ -25,6 +25,7 @@ def write_plan_report(
     made_at: datetime | None = None,
     files: Sequence[str] = (),
     limits: PageLimits | None = None,
+    valid_from: datetime | None = None,
 ) -> Path:
     """Write the report of a plan as one self-contained HTML page.
 
@@ -45,6 +46,9 @@ def write_plan_report(
         Names of files in the same folder, linked in the page.
     limits : PageLimits, optional
         How many rows the page holds; it says what it leaves out.
+    valid_from : datetime, optional
+        When the plan takes effect, with a time zone; the first start of its outages where
+        not given.
 
     Returns
     -------
@@ -58,9 +62,12 @@ def write_plan_report(
 
     """
     check_options(language, made_at)
+    check_options(language, valid_from)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    page = render_plan_report(plan, language=language, made_at=made_at, files=files, limits=limits)
+    page = render_plan_report(
+        plan, language=language, made_at=made_at, files=files, limits=limits, valid_from=valid_from
+    )
     path.write_text(page, encoding="utf-8", newline="\n")
     return path
 
@@ -87,6 +94,12 @@ def first_start(plan: PlanLike) -> datetime | None:
     return min(starts) if starts else None
 
 
+def first_end(plan: PlanLike) -> datetime | None:
+    """Return when the first outage ends, where known: from then on the plan is due anew."""
+    ends = [outage.end for outage in plan.outages if getattr(outage, "end", None) is not None]
+    return min(ends) if ends else None
+
+
 def render_plan_report(
     plan: PlanLike,
     *,
@@ -94,6 +107,7 @@ def render_plan_report(
     made_at: datetime | None = None,
     files: Sequence[str] = (),
     limits: PageLimits | None = None,
+    valid_from: datetime | None = None,
 ) -> str:
     """Return the page as text; see :func:`write_plan_report`."""
     limits = limits or PageLimits()
@@ -102,7 +116,7 @@ def render_plan_report(
     loads, flows = plan_tables.with_loads_before(plan)
     drawing = collect(plan, loads, flows, limits)
     context: dict[str, Any] = {
-        **_head(plan, names),
+        **_head(plan, names, valid_from or first_start(plan)),
         **_charts(loads, flows),
         "language": language,
         "made_at": made,
@@ -136,20 +150,23 @@ def script_texts() -> dict[str, dict[str, str]]:
     }
 
 
-def _head(plan: PlanLike, names: dict[str, str]) -> dict[str, Any]:
+def _head(plan: PlanLike, names: dict[str, str], start: datetime | None) -> dict[str, Any]:
     situation = read_situation(plan)
     status, status_said, termination_said = plan_numbers.say_status(plan)
-    start = first_start(plan)
+    end = first_end(plan)
+    wrong = plan_numbers.say_what_is_wrong(plan, situation, names)
     return {
         "plan_name": plan.name,
         "plan_number": plan_number(plan),
         "network_name": plan.network.name,
         "outage_labels": _labels(plan),
         "valid_from": None if start is None else say_time(start),
+        "valid_until": None if end is None else say_time(end),
         "status": status,
         "status_said": status_said,
         "termination_said": termination_said,
-        "wrong": plan_numbers.say_what_is_wrong(plan, situation, names),
+        "wrong": wrong[0],
+        "also": sentences(wrong[1:]),
         "becomes": plan_numbers.say_what_becomes_of_it(situation),
         "price": sentences(plan_numbers.say_the_price(plan)),
         "rerouted": situation.rerouted_pieces,

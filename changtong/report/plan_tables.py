@@ -194,7 +194,7 @@ def order_tables(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROWS) 
     return {
         "total": len(orders),
         "sites": orders["site"].n_unique(),
-        "trips": float(orders["trips"].sum() or 0.0),
+        "trips": float(orders.filter(pl.col("action") == "extra-trip")["trips"].sum() or 0.0),
         "by_action": [
             {"action": named("action", row["action"]), **row_of(row)}
             for row in by_action.iter_rows(named=True)

@@ -116,6 +116,8 @@ def percent(share: float | None, digits: int | None = None) -> str:
     value = share * 100
     if digits is None:
         size = abs(value)
+        if size < 5e-5:  # less than the digits can show
+            value = size = 0.0
         digits = 0 if size >= 99.95 or size == 0 else 1 if size >= 1 else 2 if size >= 0.01 else 4
     return f"{value:,.{digits}f} %"
 

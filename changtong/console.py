@@ -1,0 +1,125 @@
+"""What the command line shows: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from typing import Any
+
+from changtong.errors import ChangtongError, InputError
+
+LINE_EVERY_S = 5.0
+"""Where standard error is no terminal (a log, a pipe), progress is a line this often."""
+
+
+def say(text: str) -> None:
+    """Print a message on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_result(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """Print a result on standard output: one JSON object, or words."""
+    print(json.dumps(facts, ensure_ascii=False, allow_nan=False) if as_json else text)
+
+
+def explain(error: ChangtongError, *, as_json: bool) -> None:
+    """Say what is wrong: one JSON object on standard output, or words on standard error."""
+    problems = [p.to_dict() for p in error.problems] if isinstance(error, InputError) else []
+    explain_plainly(error.code, str(error), problems, as_json=as_json)
+
+
+def explain_plainly(
+    code: str, message: str, problems: list[dict[str, object]] | None = None, *, as_json: bool
+) -> None:
+    """Say what is wrong, from its code and words."""
+    if as_json:
+        print_result({"error": code, "message": message, "problems": problems or []}, "", as_json=True)
+    else:
+        say(f"error [{code}]: {message}")
+
+
+class _Line:
+    """One line on standard error that is written anew; in a log a new line now and then."""
+
+    def __init__(self) -> None:
+        self.live = sys.stderr.isatty()
+        self.shown_at = time.perf_counter()
+        self.open = False
+
+    def show(self, text: str, *, now: bool = False) -> None:
+        """Show a text, unless one was shown a moment ago."""
+        at = time.perf_counter()
+        if not now and at - self.shown_at < (0.2 if self.live else LINE_EVERY_S):
+            return
+        self.shown_at = at
+        if self.live:
+            print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
+            self.open = True
+        else:
+            say(text.strip())
+
+    def close(self) -> None:
+        """End the line."""
+        if self.open:
+            print(file=sys.stderr, flush=True)
+            self.open = False
+
+
+class FlowProgress:
+    """Progress of the planner: round, gap, seconds, time left of the limit.
+
+    The planner tells of its rounds only. When it has told nothing for a while it is at the
+    sort plan, the orders or the pages, and that is said instead.
+    """
+
+    def __init__(self, limit_s: float, goal: float, *, silence_s: float = 4.0) -> None:
+        self.limit_s, self.goal, self.silence_s = limit_s, goal, silence_s
+        self.line = _Line()
+        self._told_at = time.perf_counter()
+        self._ended = threading.Event()
+        self._watch = threading.Thread(target=self._say_what_follows, daemon=True)
+
+    def __call__(self, done: int, lower: float, upper: float, seconds: float) -> None:
+        self._told_at = time.perf_counter()
+        if not self._watch.is_alive() and not self._ended.is_set():
+            self._watch.start()
+        gap = max(0.0, upper - lower) / max(abs(upper), 1e-12)
+        left = max(0.0, self.limit_s - seconds)
+        self.line.show(
+            f"  round {done:>4}  gap {min(gap, 9.99):>8.3%} of {self.goal:.3%}"
+            f"  {seconds:5.1f} s, at most {left:3.0f} s left"
+        )
+
+    def _say_what_follows(self) -> None:
+        while not self._ended.wait(self.silence_s / 4):
+            silent = time.perf_counter() - self._told_at
+            if silent >= self.silence_s:
+                self.line.show(f"  flow found; sort plan, orders and pages: {silent:.0f} s …")
+
+    def close(self) -> None:
+        """End the line."""
+        self._ended.set()
+        if self._watch.is_alive():
+            self._watch.join()
+        self.line.close()
+
+
+class StageProgress:
+    """Progress of work in stages: which one, and the time left as far as the share done tells."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.begin = what, time.perf_counter()
+        self.line = _Line()
+        self.line.show(f"{what} …", now=True)
+
+    def __call__(self, stage: str, share: float) -> None:
+        spent = time.perf_counter() - self.begin
+        left = f", about {spent / share - spent:.0f} s left" if share > 0.05 else ""
+        self.line.show(f"{self.what}: {stage}, {share:.0%} done{left}")
+
+    def close(self) -> None:
+        """End the line, with the time it took."""
+        self.line.show(f"{self.what}: done in {time.perf_counter() - self.begin:.1f} s", now=self.line.live)
+        self.line.close()

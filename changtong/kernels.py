@@ -1,0 +1,125 @@
+"""The planner's kernels, compiled before a time limit runs, and where they are kept.
+
+Compiling runs in a process of its own, so that a network is read or built meanwhile.
+Run as ``python -m changtong.kernels`` it compiles them and says nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "changtong"
+
+
+def _place() -> Path:
+    """Return where kernels are kept: beside the planner, or in the user's cache."""
+    if not os.access(PACKAGE, os.W_OK):
+        os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache() / "kernels"))
+    return Path(os.environ.get("NUMBA_CACHE_DIR", PACKAGE / "planning" / "__pycache__"))
+
+
+def _stamp() -> Path:
+    """Return the file that says the kernels of these very sources are compiled.
+
+    Compiled kernels are found again by the times of their source files, so those count.
+    """
+    seen = hashlib.sha256(sys.version.encode())
+    for source in sorted((PACKAGE / "planning").glob("*.py")):
+        facts = source.stat()
+        seen.update(f"{source.name} {facts.st_mtime_ns} {facts.st_size}\n".encode())
+    return _place() / f"changtong-kernels-{seen.hexdigest()[:16]}"
+
+
+def prepare_kernels(say: Callable[[str], None]) -> Callable[[], None]:
+    """Begin to compile the planner's kernels where they are not yet.
+
+    Parameters
+    ----------
+    say : callable
+        Gets the messages.
+
+    Returns
+    -------
+    callable
+        Waits until they are compiled. Should compiling fail there, the planner compiles them
+        itself when it runs.
+    """
+    if _stamp().exists():
+        return lambda: None
+    say("Compiling the planner's kernels: once, about half a minute; later runs have them at hand …")
+    begin = time.perf_counter()
+    work = subprocess.Popen(
+        [sys.executable, "-m", "changtong.kernels"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *_python_path()])},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def wait() -> None:
+        while work.poll() is None:
+            try:
+                work.wait(timeout=10.0)
+            except subprocess.TimeoutExpired:
+                say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
+        if work.returncode == 0:
+            say(f"Compiled in {time.perf_counter() - begin:.0f} s.")
+
+    return wait
+
+
+def _python_path() -> list[str]:
+    given = os.environ.get("PYTHONPATH", "")
+    return [given] if given else []
+
+
+def compile_kernels() -> None:
+    """Compile what a plan runs, and note that it is done."""
+    _compile()
+    stamp = _stamp()
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    for old in stamp.parent.glob("changtong-kernels-*"):
+        old.unlink(missing_ok=True)
+    stamp.touch()
+
+
+def _compile() -> None:
+    """Plan a network of four sites, so that no time limit is spent on compiling."""
+    import polars as pl
+
+    from changtong.network.model import build_network
+    from changtong.planning.plan import plan
+
+    pairs = [("A", "X"), ("A", "Y"), ("B", "X"), ("B", "Y"), ("X", "Y")]
+    tails, heads = zip(*(pairs + [(b, a) for a, b in pairs]), strict=True)
+    legs = {"from_site": tails, "to_site": heads, "cost_cny_per_piece": [1.0, 1.1] * 5}
+    network = build_network(
+        {
+            "sites": pl.DataFrame({"site_id": list("ABXY"), "transit": [False, False, True, True]}),
+            "legs": pl.DataFrame(legs).with_columns(capacity_pieces_per_day=pl.lit(5.0)),
+            "demand": pl.DataFrame(
+                {"from_site": ["A", "B"], "to_site": ["B", "A"], "pieces_per_day": [12.0, 9.0]}
+            ),
+            "service_classes": pl.DataFrame(
+                {"service_class": ["first", "second"], "rank": [1, 2], "share": [0.2, 0.8]}
+            ),
+        },
+        name="four sites",
+    )
+    plan(
+        network.with_tables(demand=network.demand.with_columns(pl.col("pieces_per_day").cast(pl.Float32))), ()
+    )
+
+
+if __name__ == "__main__":
+    compile_kernels()

@@ -1,0 +1,65 @@
+"""Kernels are compiled once for each state of their sources, beside other work, and never in silence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from changtong import kernels
+
+
+class Work:
+    """A process that has ended."""
+
+    def __init__(self, command: list[str], returncode: int, **options: Any) -> None:
+        self.command, self.options, self.returncode = command, options, returncode
+
+    def poll(self) -> int:
+        return self.returncode
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Work]:
+    made: list[Work] = []
+
+    def popen(command: list[str], **options: Any) -> Work:
+        made.append(Work(command, len(made), **options))
+        return made[-1]
+
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(kernels.subprocess, "Popen", popen)
+    return made
+
+
+def test_they_are_compiled_until_they_are_there(
+    started: list[Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    kernels.prepare_kernels(said.append)()
+    assert started[0].command[1:] == ["-m", "changtong.kernels"]
+    assert [line.split()[0] for line in said] == ["Compiling", "Compiled"]
+    kernels.prepare_kernels(said.append)()  # this one fails: the planner will compile for itself
+    assert len(said) == 3
+    monkeypatch.setattr(kernels, "_compile", lambda: None)
+    kernels.compile_kernels()
+    kernels.prepare_kernels(said.append)()
+    assert (len(started), len(said)) == (2, 3)
+
+
+def test_new_sources_are_compiled_anew(
+    started: list[Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "PACKAGE", tmp_path / "package")
+    (tmp_path / "package" / "planning").mkdir(parents=True)
+    source = tmp_path / "package" / "planning" / "trees.py"
+    source.write_text("", "utf-8")
+    monkeypatch.setattr(kernels, "_compile", lambda: None)
+    kernels.compile_kernels()
+    kernels.prepare_kernels(lambda _: None)
+    assert started == []
+    os.utime(source, ns=(1, 1))
+    kernels.prepare_kernels(lambda _: None)
+    assert len(started) == 1
