@@ -144,8 +144,8 @@ CLOSE = 0.9
 FITS = 0.002
 """… and what is above capacity at most this share of all loads …"""
 
-FEWER = 0.5
-"""… and at most this share of what it was at a cut that failed."""
+MUCH = 0.005
+"""Share of all loads above capacity from which an outage starts anew, from coarse prices."""
 
 NEAR = 2.0
 """The end is near within this many times the gap asked for."""
@@ -172,7 +172,8 @@ class _Search:
     estimate: float = np.inf
     gap: float = 0.1
     over_share: float = 1.0
-    cut_at_share: float = FITS
+    over_cost: float = 0.0
+    cut_loss: float = 0.0
     cut_at_round: int = -1
     waited: int = 0
     rounds: int = 0
@@ -187,6 +188,11 @@ class _Search:
 
     def proved(self, gap_share: float) -> bool:
         return self.best is not None and self.upper - self.lower <= gap_share * abs(self.upper)
+
+    def worth_a_cut(self, gap_share: float) -> bool:
+        """Return whether a plan cut now is likely to be within the gap, by what the last one lost."""
+        expected = self.estimate + self.cut_loss * self.over_cost
+        return self.over_share <= FITS and expected - self.lower <= CLOSE * gap_share * abs(expected)
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.begin
@@ -250,8 +256,13 @@ class FlowSolver:
         termination = Termination.ROUND_LIMIT
         started = False
         try:
-            self._coarse_prices(progress, begin)
-            self._begin(state)
+            if self._priced:
+                self._begin(state)
+                over = np.maximum(0.0, self.rows.load - self.rows.capacity)
+                self._priced = float(over.sum()) <= MUCH * float(self.rows.load.sum())
+            if not self._priced:
+                self._coarse_prices(progress, begin)
+                self._begin(state)
             started = True
             termination = self._rounds(state, progress)
         except KeyboardInterrupt:
@@ -269,9 +280,11 @@ class FlowSolver:
             self._round(state)
             if progress is not None:
                 progress(state.rounds, state.lower, min(state.upper, state.estimate), state.elapsed())
-            if state.gap <= CLOSE * options.gap_share and state.over_share <= state.cut_at_share:
-                state.keep(*self._cut())
-                state.cut_at_share, state.cut_at_round = FEWER * state.over_share, state.rounds
+            if state.worth_a_cut(options.gap_share):
+                cost, plan = self._cut()
+                state.keep(cost, plan)
+                state.cut_loss = max(0.0, cost - state.estimate) / max(state.over_cost, 1e-12)
+                state.cut_at_round = state.rounds
             self._aim(state)
             if state.proved(options.gap_share):
                 return Termination.GAP_REACHED
@@ -301,6 +314,7 @@ class FlowSolver:
             self._reconcile()
         over = np.maximum(0.0, rows.load - rows.capacity)
         state.over_share = float(over.sum() / max(rows.load.sum(), 1e-12))
+        state.over_cost = float(over.sum() * self.volumes.penalty[-1])
         estimate = float(self.pool.value[0]) + float(over @ state.price)
         gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
         if gap < SETTLING * state.gap and state.waited < WAIT:
@@ -377,8 +391,6 @@ class FlowSolver:
 
     def _coarse_prices(self, progress: Progress | None, begin: float) -> None:
         """Where there are many leaves and no prices yet, take those of the coarser problem."""
-        if self._priced:
-            return
         coarse = coarsen(self.problem)
         if coarse is None:
             return
