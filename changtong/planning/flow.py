@@ -470,7 +470,9 @@ class FlowSolver:
         reading.path_hours(cut.pool, with_head, hours)
         out = np.zeros((len(promise_h), 3))
         origin_h = site_h[lay.origin_site]
-        reading.lateness(lay, cut.pool, cut.volumes, hours, with_head, origin_h, promise_h, out)
+        way_h = np.empty((len(lay.core_site), len(lay.dest_site)), np.float32)
+        reading.way_hours(lay, cut.pool, cut.volumes, hours, with_head, way_h)
+        reading.lateness(lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h, out)
         return out
 
     def blockers(self, result: FlowResult) -> NDArray[np.int32]:

@@ -43,48 +43,95 @@ def path_hours(pool, leg_h, hours):
 
 
 @njit(**FLAT)
-def lateness(lay, pool, volumes, hours, leg_h, origin_h, promise_h, out):
+def way_hours(lay, pool, volumes, hours, leg_h, way_h):
+    """Fill the hours from each core site to each destination, exit leg included.
+
+    ``way_h`` is (core sites, destinations); -1 where pieces take several ways.
+    """
+    n = lay.core_site.shape[0]
+    for d in range(lay.dest_site.shape[0]):
+        for c in range(n):
+            way_h[c, d] = -1.0
+            chosen = -1
+            for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+                if _exit_share(lay, volumes, c, d, e) > 0.0:
+                    chosen = e if chosen == -1 else -2
+            if chosen < 0:
+                continue
+            busy = -1
+            p = pool.first[lay.exit_t[chosen] * n + c]
+            while p >= 0:
+                if pool.flow[p] > 0.0:
+                    busy = p if busy == -1 else -2
+                p = pool.following[p]
+            if busy >= 0:
+                way_h[c, d] = hours[busy] + _leg_hours(leg_h, lay.exit_arc[chosen])
+
+
+@njit(**FLAT)
+def lateness(lay, pool, volumes, hours, way_h, leg_h, origin_h, promise_h, out):
     """Add up, by class, pieces served, piece-hours and pieces later than promised.
 
     ``out`` is (classes, 3). The split of a pair over its ways is that of the volumes.
     """
-    n = lay.core_site.shape[0]
-    n_classes = promise_h.shape[0]
     for o in range(lay.origin_site.shape[0]):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-            d = lay.pair_d[pair]
             going = served(volumes, pair, k)
             if going <= 0.0:
                 continue
-            step = pair if volumes.steps.shape[0] > 1 else 0
+            d = lay.pair_d[pair]
             for j in range(k):
                 x = entry_volume(volumes, pair, j)
                 if x <= 0.0:
                     continue
-                c = lay.entry_c[e0 + j]
                 first = origin_h[o] + _leg_hours(leg_h, lay.entry_arc[e0 + j])
-                held = 0.0
-                for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-                    held += _exit_share(lay, volumes, c, d, e)
-                for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-                    y = _exit_share(lay, volumes, c, d, e)
-                    if y <= 0.0:
-                        continue
-                    od = lay.exit_t[e] * n + c
-                    flow = 0.0
-                    p = pool.first[od]
-                    while p >= 0:
-                        flow += pool.flow[p]
-                        p = pool.following[p]
-                    p = pool.first[od]
-                    while p >= 0:
-                        if pool.flow[p] > 0.0:
-                            part = x * y / held * pool.flow[p] / flow
-                            h = first + hours[p] + _leg_hours(leg_h, lay.exit_arc[e])
-                            _book_hours(volumes, step, pair, going, part, h, promise_h, n_classes, out)
-                        p = pool.following[p]
+                h = way_h[lay.entry_c[e0 + j], d]
+                if h >= 0.0:
+                    _book_hours(volumes, pair, going, x, first + h, promise_h, out)
+                else:
+                    _book_ways(
+                        lay,
+                        pool,
+                        volumes,
+                        hours,
+                        leg_h,
+                        pair,
+                        going,
+                        x,
+                        lay.entry_c[e0 + j],
+                        d,
+                        first,
+                        promise_h,
+                        out,
+                    )
+
+
+@njit(**FLAT)
+def _book_ways(lay, pool, volumes, hours, leg_h, pair, going, x, c, d, first, promise_h, out):
+    """Book ``x`` pieces of a pair that enter at core site ``c`` over several ways."""
+    n = lay.core_site.shape[0]
+    held = 0.0
+    for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+        held += _exit_share(lay, volumes, c, d, e)
+    for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+        y = _exit_share(lay, volumes, c, d, e)
+        if y <= 0.0:
+            continue
+        od = lay.exit_t[e] * n + c
+        flow = 0.0
+        p = pool.first[od]
+        while p >= 0:
+            flow += pool.flow[p]
+            p = pool.following[p]
+        p = pool.first[od]
+        while p >= 0:
+            if pool.flow[p] > 0.0:
+                part = x * y / held * pool.flow[p] / flow
+                h = first + hours[p] + _leg_hours(leg_h, lay.exit_arc[e])
+                _book_hours(volumes, pair, going, part, h, promise_h, out)
+            p = pool.following[p]
 
 
 @njit(**FLAT)
@@ -95,9 +142,10 @@ def _exit_share(lay, volumes, c, d, e):
 
 
 @njit(**FLAT)
-def _book_hours(volumes, step, pair, going, part, h, promise_h, n_classes, out):
+def _book_hours(volumes, pair, going, part, h, promise_h, out):
+    step = pair if volumes.steps.shape[0] > 1 else 0
     below = 0.0
-    for q in range(n_classes):
+    for q in range(promise_h.shape[0]):
         upto = volumes.steps[step, q] * volumes.pair[pair]
         x = max(0.0, min(upto, going) - below) / going * part
         below = upto
