@@ -1,0 +1,164 @@
+"""The independent check every sort plan passes: one way for each, nothing lost or above capacity.
+
+Written with plain array steps: all pieces of all sites take one step along their next legs,
+again and again, until they are home. No kernel of the search is used.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.errors import InternalError
+from changtong.planning.checker import RELATIVE
+from changtong.planning.layout import Layout
+from changtong.planning.problem import FlowProblem
+
+Floats = NDArray[np.float64]
+
+NO_ENTRY = 255
+
+
+class Entries(NamedTuple):
+    """A sort plan in the layout's numbers; streams are spans of service classes.
+
+    Attributes
+    ----------
+    trees : array of int32, (streams, destinations, core sites)
+        The next leg, -1 where there is none.
+    choice : array of uint8, (streams, pairs)
+        The entry of each pair, counted from its origin's first, 255 where there is none.
+    share : array of float32, (1 or pairs, streams + 1)
+        Cumulated share of the streams in each pair, the highest class first.
+    """
+
+    trees: NDArray[np.int32]
+    choice: NDArray[np.uint8]
+    share: NDArray[np.float32]
+
+
+def check_sort_plan(
+    problem: FlowProblem, lay: Layout, entries: Entries, leg_flow: Floats, held: NDArray[np.floating]
+) -> None:
+    """Check a sort plan against its problem.
+
+    Raises
+    ------
+    InternalError
+        With every figure that is off: a next leg that does not begin at its site or is
+        closed, pieces that go in a circle or stop on the way, a way through a site that
+        passes nothing on, held outside 0 … demand, a flow other than the next legs make,
+        a load above capacity, a higher class held on a full row that a lower class uses.
+    """
+    wrong = _held(problem, held)
+    flow = np.zeros((len(entries.trees), len(problem.leg_tail)))
+    for s in range(len(entries.trees)):
+        wrong += _follow(problem, lay, entries, s, held, flow[s])
+    off = np.abs(flow.sum(axis=0) - leg_flow)
+    worst = int(np.argmax(off)) if len(off) else 0
+    if len(off) and off[worst] > 1e-5 * max(1.0, leg_flow[worst]) + 1e-2:
+        wrong.append(f"leg {worst} carries {flow[:, worst].sum():.6g}, not {leg_flow[worst]:.6g}")
+    wrong += _capacities(problem, leg_flow, held)
+    if wrong:
+        raise InternalError("The sort plan failed its own check: " + "; ".join(wrong))
+
+
+def _held(problem: FlowProblem, held: NDArray[np.floating]) -> list[str]:
+    total = problem.totals()
+    if len(held) and (float(held.min()) < 0.0 or (held > total * (1.0 + RELATIVE) + 1e-6).any()):
+        return ["held pieces outside 0 … demand"]
+    return []
+
+
+PART = 1_000_000
+"""Pairs looked at together: bounds the memory."""
+
+
+def _enter(
+    problem: FlowProblem, lay: Layout, entries: Entries, s: int, held: NDArray[np.floating], flow: Floats
+) -> tuple[Floats, list[str]]:
+    """Put stream ``s`` on its entry legs; return what enters the core, (destinations, core sites)."""
+    n, n_dests = len(lay.core_site), len(lay.dest_site)
+    at, lost = np.zeros(n_dests * n), 0.0
+    total = problem.totals()
+    for first in range(0, len(total), PART):
+        span = slice(first, min(first + PART, len(total)))
+        origin = np.searchsorted(lay.pair_ptr, np.arange(span.start, span.stop), side="right") - 1
+        volume = total[span].astype(np.float64)
+        share = entries.share[span] if len(entries.share) > 1 else entries.share
+        sent = volume - held[span]
+        x = np.clip(np.minimum(sent, volume * share[:, s + 1]) - volume * share[:, s], 0.0, None)
+        some = np.flatnonzero(x > 0.0)
+        choice = entries.choice[s, span][some].astype(np.int64)
+        entry = lay.entry_ptr[origin[some]] + choice
+        bad = (choice == NO_ENTRY) | (entry >= lay.entry_ptr[origin[some] + 1])
+        lost += float(x[some][bad].sum())
+        entry, some = entry[~bad], some[~bad]
+        at += np.bincount(
+            lay.pair_d[span][some].astype(np.int64) * n + lay.entry_c[entry], x[some], minlength=len(at)
+        )
+        arc = lay.entry_arc[entry]
+        flow += np.bincount(arc[arc >= 0], x[some][arc >= 0], minlength=len(flow))
+    wrong = [f"{lost:.6g} pieces sent without an entry leg"] if lost > 1e-3 else []
+    return at.reshape(n_dests, n), wrong
+
+
+def _follow(
+    problem: FlowProblem, lay: Layout, entries: Entries, s: int, held: NDArray[np.floating], flow: Floats
+) -> list[str]:
+    """Send stream ``s`` from site to site along its next legs, all sites one step at a time."""
+    at, wrong = _enter(problem, lay, entries, s, held, flow)
+    nxt = entries.trees[s].astype(np.int64)
+    legal = (nxt < 0) | (problem.leg_tail[nxt] == lay.core_site[None, :])
+    if not legal.all():
+        wrong.append("a next leg that begins at another site")
+    head = np.where(nxt >= 0, problem.leg_head[nxt], -1)
+    number = np.full(problem.n_sites, -1, np.int64)
+    number[lay.core_site] = np.arange(len(lay.core_site))
+    home = lay.dest_site[:, None] == lay.core_site[None, :]
+    blind = ~np.asarray(problem.transit, bool)
+    starts = at
+    stopped = 0.0
+    for _ in range(len(lay.core_site) + 1):
+        d, c = np.nonzero((at > 0.0) & ~home)
+        if not len(d):
+            break
+        x, leg = at[d, c], nxt[d, c]
+        stopped += float(x[leg < 0].sum())
+        d, x, leg, to = d[leg >= 0], x[leg >= 0], leg[leg >= 0], head[d, c][leg >= 0]
+        flow += np.bincount(leg, x, minlength=len(flow))
+        passing = to != lay.dest_site[d]
+        if (blind[to] & passing).any():
+            wrong.append("a way through a site that passes nothing on")
+        go = number[to] >= 0
+        stopped += float(x[~go & passing].sum())
+        at = np.zeros_like(starts)
+        np.add.at(at, (d[go], number[to[go]]), x[go])
+    else:
+        wrong.append(f"{float(at[~home].sum()):.6g} pieces go in a circle")
+    if stopped > 1e-3:
+        wrong.append(f"{stopped:.6g} pieces stop on the way")
+    return wrong
+
+
+def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floating]) -> list[str]:
+    n = problem.n_sites
+    sent = np.bincount(problem.pair_from, problem.totals(), minlength=n)
+    sent -= np.bincount(problem.pair_from, held, minlength=n)
+    handled = np.bincount(problem.leg_head, leg_flow, minlength=n) + sent
+    limits = np.array([leg_flow[legs].sum() for legs, _ in problem.limits])
+    rows = (
+        ("legs", leg_flow, problem.leg_capacity),
+        ("sites", handled, problem.site_capacity),
+        ("entry limits", limits, np.array([limit for _, limit in problem.limits], np.float64)),
+    )
+    wrong = []
+    for what, load, capacity in rows:
+        over = np.where(np.isfinite(capacity), load - capacity, -1.0)
+        bad = over > 1e-5 * np.maximum(np.where(np.isfinite(capacity), capacity, 1.0), 1.0) + 1e-2
+        if bad.any():
+            k = int(np.argmax(over))
+            wrong.append(f"{int(bad.sum())} {what} above capacity, row {k} by {over[k]:.6g}")
+    return wrong
