@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.lumps import HELD, book, book_way, part
+from changtong.planning.lumps import HELD, book, book_row, book_way, part
 from changtong.planning.trees import FLAT
 
 SMALL = 1e-4
@@ -13,13 +13,13 @@ SMALL = 1e-4
 
 
 @njit(**FLAT)
-def _book_pair(lay, o, e, nxt, through, table, leg_flow, x):
+def _book_pair(lay, o, e, nxt, through, table, leg_flow, x, s):
     """Add ``x`` pieces to the way of a pair from origin ``o`` by entry ``e``."""
     if lay.origin_row[o] >= 0:
-        table[lay.origin_row[o], 3] += x
+        book_row(table, lay.origin_row[o], x, s)
     if lay.entry_arc[e] >= 0:
-        book(lay, table, leg_flow, lay.entry_arc[e], x)
-    book_way(lay, nxt, lay.entry_c[e], through, table, leg_flow, x)
+        book(lay, table, leg_flow, lay.entry_arc[e], x, s)
+    book_way(lay, nxt, lay.entry_c[e], through, table, leg_flow, x, s)
 
 
 @njit(**FLAT)
@@ -65,25 +65,59 @@ def _keep_back(lay, demand, p, d, s, x, choice, trees, through, table, leg_flow)
         old = demand.held[p]
         demand.held[p] = min(demand.volume[p], np.float32(old + y))
         e = lay.entry_ptr[o] + choice[t, p]
-        _book_pair(lay, o, e, trees[t, d], through[t, d], table, leg_flow, -y)
+        _book_pair(lay, o, e, trees[t, d], through[t, d], table, leg_flow, -y, t)
 
 
 @njit(**FLAT)
-def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, penalty, most):
+def _row_above(table, r):
+    return r >= 0 and table[r, 3] - table[r, 0] > SMALL
+
+
+@njit(**FLAT)
+def _above(lay, table, a):
+    """Return whether a row of leg ``a`` is above capacity."""
+    if a >= 0:
+        for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
+            if _row_above(table, lay.row_of[q]):
+                return True
+    return False
+
+
+@njit(**FLAT)
+def _mark(lay, nxt, table, bad):
+    """Mark the core sites whose way meets a row above capacity."""
+    for c in range(nxt.shape[0]):
+        bad[c] = 0
+        i = c
+        while i >= 0 and nxt[i] >= 0 and bad[c] == 0:
+            bad[c] = _above(lay, table, nxt[i])
+            i = lay.arc_core_head[nxt[i]]
+
+
+@njit(**FLAT)
+def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, penalty, most, bad):
     """Hold pieces of stream ``s`` until no row of theirs is above capacity; return the pieces.
 
     A piece is held only when the penalty less what its way costs, divided by the rows above
-    capacity it would free, is at most ``most``: the cheapest to hold come first.
+    capacity it would free, is at most ``most``: the cheapest to hold come first. ``bad`` is
+    scratch.
     """
     total = 0.0
     for d in range(trees.shape[1]):
         nxt = trees[s, d]
+        _mark(lay, nxt, table, bad)
         for v in range(demand.ptr[d], demand.ptr[d + 1]):
             p = demand.pair[v]
             if choice[s, p] == HELD:
                 continue
             o = demand.origin[p]
             e = lay.entry_ptr[o] + choice[s, p]
+            if not (
+                bad[lay.entry_c[e]]
+                or _above(lay, table, lay.entry_arc[e])
+                or _row_above(table, lay.origin_row[o])
+            ):
+                continue
             room, full, cost = _way_room(lay, o, e, nxt, table, leg_cost)
             if full == 0 or (penalty - cost) / full > most:
                 continue
@@ -132,7 +166,7 @@ def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, m
         x = min(wanted, best)
         choice[s, p] = chosen - e0
         demand.held[p] = max(np.float32(0.0), np.float32(demand.held[p] - x))
-        _book_pair(lay, o, chosen, nxt, through[s, d], table, leg_flow, x)
+        _book_pair(lay, o, chosen, nxt, through[s, d], table, leg_flow, x, s)
         total += x
     return total
 

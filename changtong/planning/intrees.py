@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from changtong.planning.descent import is_drop
-from changtong.planning.lumps import CLOSED, HELD, book, part
+from changtong.planning.lumps import CLOSED, HELD, book, book_row, part
 from changtong.planning.trees import FLAT, UNREACHED
 
 
@@ -186,8 +186,20 @@ def _sink(heap, pos, dist, m):
 
 @njit(**FLAT)
 def round_flow(
-    lay, volumes, pool, demand, choice, leg_price, stray, trees, main, at, by_leg,
-    dist, heap, pos,
+    lay,
+    volumes,
+    pool,
+    demand,
+    choice,
+    leg_price,
+    stray,
+    trees,
+    main,
+    at,
+    by_leg,
+    dist,
+    heap,
+    pos,
 ):
     """Fill ``trees`` with in-trees at ``leg_price`` that keep to the flow's main legs."""
     n = trees.shape[1]
@@ -197,7 +209,9 @@ def round_flow(
         for v in range(demand.ptr[d], demand.ptr[d + 1]):
             p = demand.pair[v]
             if choice[p] != HELD:
-                at[lay.entry_c[lay.entry_ptr[demand.origin[p]] + choice[p]]] += demand.volume[p] - demand.held[p]
+                at[lay.entry_c[lay.entry_ptr[demand.origin[p]] + choice[p]]] += (
+                    demand.volume[p] - demand.held[p]
+                )
         main_legs(d, lay, volumes, pool, at, by_leg, main)
         price_tree(d, lay, leg_price, main, stray, dist, trees[d], heap, pos)
 
@@ -293,9 +307,9 @@ def load_stream(lay, demand, s, choice, trees, through, table, leg_flow, pending
             x = part(demand, p, s)
             at[lay.entry_c[e]] += x
             if lay.entry_arc[e] >= 0:
-                book(lay, table, leg_flow, lay.entry_arc[e], x)
+                book(lay, table, leg_flow, lay.entry_arc[e], x, s)
             if lay.origin_row[o] >= 0:
-                table[lay.origin_row[o], 3] += x
+                book_row(table, lay.origin_row[o], x, s)
         for i in range(n):
             if nxt[i] >= 0 and lay.arc_core_head[nxt[i]] >= 0:
                 pending[lay.arc_core_head[nxt[i]]] += 1
@@ -312,7 +326,7 @@ def load_stream(lay, demand, s, choice, trees, through, table, leg_flow, pending
             if a < 0:
                 continue
             if at[i] > 0.0:
-                book(lay, table, leg_flow, a, at[i])
+                book(lay, table, leg_flow, a, at[i], s)
             h = lay.arc_core_head[a]
             if h >= 0:
                 at[h] += at[i]

@@ -49,8 +49,12 @@ def part(demand, p, s):
 
 
 @njit(**FLAT)
-def row_change(table, r, x, steep):
-    """Return how the terms of row ``r`` change when ``x`` pieces join its load."""
+def row_change(table, r, x, s, steep):
+    """Return how the terms of row ``r`` change when ``x`` pieces of stream ``s`` join its load.
+
+    Columns: capacity, multiplier, slope, load, then the load of the streams 0 … t together
+    for every stream t but the last. What is above the capacity is the lowest class's first.
+    """
     over = table[r, 3] - table[r, 0]
     slope = table[r, 2]
     total = 0.0
@@ -60,33 +64,48 @@ def row_change(table, r, x, steep):
         total = (new * new - old * old) / (2.0 * slope)
     else:
         total = table[r, 1] * x
-    return total + steep * (max(0.0, over + x) - max(0.0, over))
-
-
-@njit(**FLAT)
-def leg_change(lay, table, leg_cost, a, x, steep):
-    """Return how cost and terms change when ``x`` pieces join leg ``a``."""
-    total = leg_cost[a] * x
-    for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
-        total += row_change(table, lay.row_of[q], x, steep)
+    n = steep.shape[0] - 1
+    total += steep[n] * (max(0.0, over + x) - max(0.0, over))
+    if over + max(x, 0.0) <= 0.0:
+        return total
+    for t in range(s, n):
+        over = table[r, 4 + t] - table[r, 0]
+        total += steep[t] * (max(0.0, over + x) - max(0.0, over))
     return total
 
 
 @njit(**FLAT)
-def book(lay, table, leg_flow, a, x):
-    """Add ``x`` pieces to leg ``a`` and its rows."""
-    leg_flow[a] += x
+def leg_change(lay, table, leg_cost, a, x, s, steep):
+    """Return how cost and terms change when ``x`` pieces of stream ``s`` join leg ``a``."""
+    total = leg_cost[a] * x
     for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
-        table[lay.row_of[q], 3] += x
+        total += row_change(table, lay.row_of[q], x, s, steep)
+    return total
 
 
 @njit(**FLAT)
-def way_change(lay, nxt, i, table, leg_cost, x, steep, most):
+def book_row(table, r, x, s):
+    """Add ``x`` pieces of stream ``s`` to a row."""
+    table[r, 3] += x
+    for t in range(4 + s, table.shape[1]):
+        table[r, t] += x
+
+
+@njit(**FLAT)
+def book(lay, table, leg_flow, a, x, s):
+    """Add ``x`` pieces of stream ``s`` to leg ``a`` and its rows."""
+    leg_flow[a] += x
+    for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
+        book_row(table, lay.row_of[q], x, s)
+
+
+@njit(**FLAT)
+def way_change(lay, nxt, i, table, leg_cost, x, s, steep, most):
     """Return how cost and terms change when ``x`` pieces go from core site ``i`` on; stop above ``most``."""
     total = 0.0
     while nxt[i] >= 0:
         a = nxt[i]
-        total += leg_change(lay, table, leg_cost, a, x, steep)
+        total += leg_change(lay, table, leg_cost, a, x, s, steep)
         if total >= most:
             return total
         i = lay.arc_core_head[a]
@@ -96,21 +115,21 @@ def way_change(lay, nxt, i, table, leg_cost, x, steep, most):
 
 
 @njit(**FLAT)
-def book_way(lay, nxt, i, through, table, leg_flow, x):
+def book_way(lay, nxt, i, through, table, leg_flow, x, s):
     """Add ``x`` pieces to the way from core site ``i`` on."""
     while i >= 0:
         through[i] += x
         a = nxt[i]
         if a < 0:
             break
-        book(lay, table, leg_flow, a, x)
+        book(lay, table, leg_flow, a, x, s)
         i = lay.arc_core_head[a]
 
 
 @njit(**FLAT)
-def _try(lay, nxt, c, a, home, table, leg_cost, v, steep, most):
+def _try(lay, nxt, c, a, home, table, leg_cost, v, s, steep, most):
     """Cost of sending ``v`` from ``c`` by leg ``a`` and on; UNREACHED above ``most`` or where it comes back."""
-    total = leg_change(lay, table, leg_cost, a, v, steep)
+    total = leg_change(lay, table, leg_cost, a, v, s, steep)
     i = lay.arc_core_head[a]
     while total < most:
         if i == c:
@@ -122,7 +141,7 @@ def _try(lay, nxt, c, a, home, table, leg_cost, v, steep, most):
         a = nxt[i]
         if a < 0:
             return UNREACHED
-        total += leg_change(lay, table, leg_cost, a, v, steep)
+        total += leg_change(lay, table, leg_cost, a, v, s, steep)
         i = lay.arc_core_head[a]
         if i < 0:
             return total if total < most else UNREACHED
@@ -130,7 +149,7 @@ def _try(lay, nxt, c, a, home, table, leg_cost, v, steep, most):
 
 
 @njit(**FLAT)
-def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, steep, most):
+def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, s, steep, most):
     """Return the next leg at ``c`` that costs least for ``v`` pieces, and its cost; -1 when none is below ``most``.
 
     ``least[i]`` is a lower bound on the cost of a piece from core site i.
@@ -143,7 +162,7 @@ def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, steep, 
         extra = stay_cost * v if stay != a else 0.0
         if v * (leg_cost[a] + least[lay.out_head[q]]) + extra >= best or leg_cost[a] >= CLOSED:
             continue
-        x = _try(lay, nxt, c, a, home, table, leg_cost, v, steep, best - extra) + extra
+        x = _try(lay, nxt, c, a, home, table, leg_cost, v, s, steep, best - extra) + extra
         if x < best:
             best = x
             chosen = a
@@ -151,7 +170,7 @@ def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, steep, 
         a = lay.exit_arc[e]
         if a < 0 or lay.exit_core[lay.exit_t[e]] != c or leg_cost[a] >= CLOSED:
             continue
-        x = leg_change(lay, table, leg_cost, a, v, steep)
+        x = leg_change(lay, table, leg_cost, a, v, s, steep)
         if stay != a:
             x += stay_cost * v
         if x < best:
@@ -161,29 +180,31 @@ def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, steep, 
 
 
 @njit(**FLAT)
-def move_lump(lay, d, c, nxt, through, least, stay, stay_cost, table, leg_cost, leg_flow, steep, tolerance):
+def move_lump(
+    lay, d, c, nxt, through, least, stay, stay_cost, table, leg_cost, leg_flow, s, steep, tolerance
+):
     """Send the lump of ``d`` at core site ``c`` by the next leg that is best; return the saving."""
     a0 = nxt[c]
     v = through[c]
     if a0 < 0 or v <= 1e-6:
         return 0.0
     left = stay_cost * v if stay != a0 else 0.0
-    now = left - way_change(lay, nxt, c, table, leg_cost, -v, steep, np.inf)
+    now = left - way_change(lay, nxt, c, table, leg_cost, -v, s, steep, np.inf)
     if now <= v * (least[c] + tolerance):
         return 0.0
-    book_way(lay, nxt, c, through, table, leg_flow, -v)
+    book_way(lay, nxt, c, through, table, leg_flow, -v, s)
     chosen, best = best_leg(
-        lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, steep, now - v * tolerance - 1e-9 * now
+        lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, s, steep, now - v * tolerance - 1e-9 * now
     )
     if chosen >= 0:
         nxt[c] = chosen
-    book_way(lay, nxt, c, through, table, leg_flow, v)
+    book_way(lay, nxt, c, through, table, leg_flow, v, s)
     return now - best if chosen >= 0 else 0.0
 
 
 @njit(**FLAT)
 def move_lumps(
-    dests, lay, trees, through, least, stay, stay_cost, table, leg_cost, leg_flow, steep, tolerance
+    dests, lay, trees, through, least, stay, stay_cost, table, leg_cost, leg_flow, s, steep, tolerance
 ):
     """Move every lump of every destination of ``dests`` once; return the saving and the moves.
 
@@ -196,7 +217,7 @@ def move_lumps(
         for c in range(trees.shape[1]):
             x = move_lump(
                 lay, d, c, trees[d], through[d], least[d], stay[d, c], stay_cost, table, leg_cost,
-                leg_flow, steep, tolerance,
+                leg_flow, s, steep, tolerance,
             )  # fmt: skip
             if x > 0.0:
                 total += x
@@ -205,7 +226,7 @@ def move_lumps(
 
 
 @njit(**FLAT)
-def _slope_price(lay, table, leg_cost, a, steep):
+def _slope_price(lay, table, leg_cost, a, s, steep):
     """Price of one piece more on leg ``a``."""
     c = leg_cost[a]
     for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
@@ -215,12 +236,16 @@ def _slope_price(lay, table, leg_cost, a, steep):
         if x > 0.0:
             c += x
         if over >= 0.0:
-            c += steep
+            n = steep.shape[0] - 1
+            c += steep[n]
+            for t in range(s, n):
+                if table[r, 4 + t] >= table[r, 0]:
+                    c += steep[t]
     return c
 
 
 @njit(**FLAT)
-def way_prices(lay, nxt, table, leg_cost, steep, dist, order):
+def way_prices(lay, nxt, table, leg_cost, s, steep, dist, order):
     """Fill ``dist`` with the price of one piece more from each core site down the tree."""
     n = nxt.shape[0]
     for i in range(n):
@@ -234,7 +259,7 @@ def way_prices(lay, nxt, table, leg_cost, steep, dist, order):
                 dist[c] = 0.0
                 break
             if lay.arc_core_head[a] < 0:
-                dist[c] = _slope_price(lay, table, leg_cost, a, steep)
+                dist[c] = _slope_price(lay, table, leg_cost, a, s, steep)
                 break
             order[m] = c
             m += 1
@@ -242,7 +267,7 @@ def way_prices(lay, nxt, table, leg_cost, steep, dist, order):
         for k in range(m - 1, -1, -1):
             u = order[k]
             a = nxt[u]
-            dist[u] = dist[lay.arc_core_head[a]] + _slope_price(lay, table, leg_cost, a, steep)
+            dist[u] = dist[lay.arc_core_head[a]] + _slope_price(lay, table, leg_cost, a, s, steep)
 
 
 @njit(**FLAT)
@@ -256,7 +281,7 @@ def _entry_open(lay, nxt, d, e, leg_cost):
 
 
 @njit(**FLAT)
-def _cheapest_entry(lay, nxt, d, o, j0, dist, stay, stay_cost, table, leg_cost, steep):
+def _cheapest_entry(lay, nxt, d, o, j0, dist, stay, stay_cost, table, leg_cost, s, steep):
     """Return the entry that is cheapest for one piece more, and what it saves against ``j0``."""
     now = 0.0
     best = np.inf
@@ -265,7 +290,7 @@ def _cheapest_entry(lay, nxt, d, o, j0, dist, stay, stay_cost, table, leg_cost, 
     for e in range(e0, lay.entry_ptr[o + 1]):
         if not _entry_open(lay, nxt, d, e, leg_cost):
             continue
-        y = dist[lay.entry_c[e]] + _slope_price(lay, table, leg_cost, lay.entry_arc[e], steep)
+        y = dist[lay.entry_c[e]] + _slope_price(lay, table, leg_cost, lay.entry_arc[e], s, steep)
         if stay != e - e0:
             y += stay_cost
         if e - e0 == j0:
@@ -277,24 +302,24 @@ def _cheapest_entry(lay, nxt, d, o, j0, dist, stay, stay_cost, table, leg_cost, 
 
 
 @njit(**FLAT)
-def _book_entry(lay, nxt, e, through, table, leg_flow, x):
+def _book_entry(lay, nxt, e, through, table, leg_flow, x, s):
     if lay.entry_arc[e] >= 0:
-        book(lay, table, leg_flow, lay.entry_arc[e], x)
-    book_way(lay, nxt, lay.entry_c[e], through, table, leg_flow, x)
+        book(lay, table, leg_flow, lay.entry_arc[e], x, s)
+    book_way(lay, nxt, lay.entry_c[e], through, table, leg_flow, x, s)
 
 
 @njit(**FLAT)
-def entry_change(lay, nxt, e, table, leg_cost, x, steep, most):
+def entry_change(lay, nxt, e, table, leg_cost, x, s, steep, most):
     """Return how cost and terms change when ``x`` pieces enter by entry ``e`` and go on."""
     total = 0.0
     if lay.entry_arc[e] >= 0:
-        total = leg_change(lay, table, leg_cost, lay.entry_arc[e], x, steep)
-    return total + way_change(lay, nxt, lay.entry_c[e], table, leg_cost, x, steep, most - total)
+        total = leg_change(lay, table, leg_cost, lay.entry_arc[e], x, s, steep)
+    return total + way_change(lay, nxt, lay.entry_c[e], table, leg_cost, x, s, steep, most - total)
 
 
 @njit(**FLAT)
 def move_pairs(
-    dests, lay, demand, s, choice, trees, through, stay_choice, stay_cost, table, leg_cost, leg_flow, steep,
+    dests, lay, demand, choice, trees, through, stay_choice, stay_cost, table, leg_cost, leg_flow, s, steep,
     tolerance, dist, order,
 ):  # fmt: skip
     """Move pairs to another entry leg where that is cheaper; return the saving and the moves."""
@@ -303,7 +328,7 @@ def move_pairs(
     for w in range(dests.shape[0]):
         d = dests[w]
         nxt = trees[d]
-        way_prices(lay, nxt, table, leg_cost, steep, dist, order)
+        way_prices(lay, nxt, table, leg_cost, s, steep, dist, order)
         for v in range(demand.ptr[d], demand.ptr[d + 1]):
             p = demand.pair[v]
             j0 = choice[p]
@@ -312,19 +337,19 @@ def move_pairs(
             if j0 == HELD or lay.entry_ptr[o + 1] - e0 < 2:
                 continue
             j1, gain = _cheapest_entry(
-                lay, nxt, d, o, j0, dist, stay_choice[p], stay_cost, table, leg_cost, steep
+                lay, nxt, d, o, j0, dist, stay_choice[p], stay_cost, table, leg_cost, s, steep
             )
             x = part(demand, p, s)
             if j1 == j0 or gain <= tolerance or x <= 0.0:
                 continue
-            _book_entry(lay, nxt, e0 + j0, through[d], table, leg_flow, -x)
-            old = entry_change(lay, nxt, e0 + j0, table, leg_cost, x, steep, np.inf)
+            _book_entry(lay, nxt, e0 + j0, through[d], table, leg_flow, -x, s)
+            old = entry_change(lay, nxt, e0 + j0, table, leg_cost, x, s, steep, np.inf)
             old += stay_cost * x if stay_choice[p] != j0 else 0.0
             left = stay_cost * x if stay_choice[p] != j1 else 0.0
-            new = left + entry_change(lay, nxt, e0 + j1, table, leg_cost, x, steep, old - left)
+            new = left + entry_change(lay, nxt, e0 + j1, table, leg_cost, x, s, steep, old - left)
             if new < old:
                 total += old - new
                 moves += 1
                 choice[p] = j1
-            _book_entry(lay, nxt, e0 + choice[p], through[d], table, leg_flow, x)
+            _book_entry(lay, nxt, e0 + choice[p], through[d], table, leg_flow, x, s)
     return total, moves

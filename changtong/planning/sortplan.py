@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 KEPT = 1e-3
 """A plan in force that fits is kept when it costs at most this share more than the flow's bound."""
 
+
 @dataclass(frozen=True)
 class SortPlan:
     """A sort plan that keeps every capacity.
@@ -208,7 +209,7 @@ def _changes(network: Network, work: SortWork, found: Found) -> pl.DataFrame:
         {
             "site": names(site),
             "destination": names(work.lay.dest_site[dest]),
-            "service_class": pl.Series(classes[stream], dtype=pl.String),
+            "service_class": pl.Series(classes[stream].tolist(), dtype=pl.String),
             "next_site": names(head[leg]),
             "pieces": pieces,
             "previous_next_site": was.to_series().cat.to(network.site_type),

@@ -19,10 +19,10 @@ STRAY = 0.1
 TIE = 1e-3
 """Least saving for which a lump or pair moves, in shares of the mean cost of a piece."""
 
-PHASES = ((1.0, 0.0), (3.0, 0.1))
+PHASES = ((0.5, 0.0), (0.5, 0.0), (1.0, 0.1))
 """Slopes (in mean costs for a load 100 % over capacity), share of the penalty on overloads."""
 
-EXACT = 3
+EXACT = 2
 """Rounds of moves at the plan's true cost."""
 
 SCORES = (0.25, 0.5, 0.75, 0.9, 1.0, np.inf)
@@ -115,6 +115,7 @@ class SortWork:
         held[self.result.cut_off] = self.volume[self.result.cut_off]
         self.demand = self.demand._replace(share=np.array([[0.0, 1.0]], np.float32))
         shape = self.trees.shape[1:]
+        self.table = np.zeros((len(self.capacity), 4))
         self.trees = np.full((1, *shape), -1, np.int32)
         self.through = np.zeros((1, *shape))
         self.choice = np.full((1, len(held)), lumps.HELD, np.uint8)
@@ -155,7 +156,7 @@ class SortWork:
 
     def load(self) -> None:
         """Compute every load from nothing."""
-        self.table[:, 3] = 0.0
+        self.table[:, 3:] = 0.0
         self.leg_flow[:] = 0.0
         for s in range(len(self.trees)):
             intrees.load_stream(
@@ -169,16 +170,16 @@ class SortWork:
         """Move lumps and pairs, first at the flow's prices, then at true cost; part the classes."""
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(self.capacity > 0.0, self.mean_cost / self.capacity, 0.0)
-        for steepness, share in PHASES:
+        self.table[:, 1] = self.result.row_price
+        for k, (steepness, share) in enumerate(PHASES):
             self.table[:, 2] = steepness * slope
             self._move(stay_cost, share)
+            worth = self.overload() * self.penalty[-1] > WORTH * self.result.lower_bound
+            if k == 0 and self.steps.shape[1] > 1 and worth:
+                self._part()
         self.table[:, 1:3] = 0.0
         for _ in range(EXACT):
             self._move(stay_cost, 1.0)
-        if self.steps.shape[1] > 1 and self.overload() * self.penalty[-1] > WORTH * self.result.lower_bound:
-            self._part()
-            for _ in range(EXACT):
-                self._move(stay_cost, 1.0)
 
     def overload(self) -> float:
         """Pieces a day above capacity, over all rows."""
@@ -186,13 +187,14 @@ class SortWork:
 
     def _move(self, stay_cost: float, share: float) -> None:
         lay, tie = self.lay, TIE * self.mean_cost
+        above = self.penalty[-len(self.trees) :]
+        steep = share * np.append(above[:-1] - above[1:], above[-1])
         for s in range(len(self.trees)):
-            steep = share * float(self.penalty[s if len(self.trees) > 1 else -1])
-            level = (self.table, self.leg_cost, self.leg_flow, steep, tie)
+            level = (self.table, self.leg_cost, self.leg_flow, s, steep, tie)
             tree = (self.trees[s], self.through[s])
             lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
             lumps.move_pairs(
-                self.dests, lay, self.demand, s, self.choice[s], *tree, self.before_choice, stay_cost,
+                self.dests, lay, self.demand, self.choice[s], *tree, self.before_choice, stay_cost,
                 *level, self._dist, self._order,
             )  # fmt: skip
 
@@ -204,6 +206,7 @@ class SortWork:
         self.trees = np.repeat(self.trees, n_classes, axis=0)
         self.choice = np.repeat(self.choice, n_classes, axis=0)
         self.through = np.zeros((n_classes, *self.trees.shape[1:]))
+        self.table = np.concatenate([self.table[:, :4], np.zeros((len(self.table), n_classes - 1))], axis=1)
         self.load()
 
     def settle(self) -> Found:
@@ -217,7 +220,9 @@ class SortWork:
                 for score in SCORES:
                     if self.overload() <= 1e-3:
                         break
-                    holding.hold(s, *self._level(), float(penalty[s]), score * float(penalty[s]))
+                    holding.hold(
+                        s, *self._level(), float(penalty[s]), score * float(penalty[s]), self._pending
+                    )
             if again:
                 break
             for s in range(n_streams):
