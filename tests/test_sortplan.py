@@ -287,6 +287,27 @@ def test_check_finds_a_circle_and_a_wrong_leg(checked: tuple[Solved, SortPlan]) 
         check(*checked, entries=plan.entries._replace(trees=trees))
 
 
+def test_check_finds_a_higher_class_held_for_a_lower() -> None:
+    """Two pairs of one full leg: the first pair's high class is held, the second's low class goes."""
+    network = network_of(
+        [("a", "c", 1, 50), ("b", "c", 1, 50), ("c", "d", 1, 8), ("d", "c", 1, 9)],
+        {("a", "d"): 8.0, ("b", "d"): 8.0},
+        service_classes=TWO_CLASSES,
+    )
+    question, solver, _ = solved = solve(network)
+    plan = make_sort_plan(network, *solved, np.empty(0), stability_cny=0.0)
+    check(solved, plan)
+    lay, problem = solver.lay, question.problem
+    pairs = list(zip(problem.pair_from.tolist(), problem.pair_to.tolist(), strict=True))
+    legs = list(zip(problem.leg_tail.tolist(), problem.leg_head.tolist(), strict=True))
+    held = np.zeros(2, np.float32)
+    held[pairs.index((0, 3))] = 8.0
+    flow = np.zeros(len(legs))
+    flow[legs.index((1, 2))] = flow[legs.index((2, 3))] = 8.0
+    with pytest.raises(InternalError, match="lower class"):
+        check_sort_plan(problem, lay, plan.entries, flow, held)
+
+
 # -- the city network ----------------------------------------------------------
 
 

@@ -61,6 +61,7 @@ def check_sort_plan(
     if len(off) and off[worst] > 1e-5 * max(1.0, leg_flow[worst]) + 1e-2:
         wrong.append(f"leg {worst} carries {flow[:, worst].sum():.6g}, not {leg_flow[worst]:.6g}")
     wrong += _capacities(problem, leg_flow, held)
+    wrong += _ranks(problem, lay, entries, held, flow)
     if wrong:
         raise InternalError("The sort plan failed its own check: " + "; ".join(wrong))
 
@@ -162,3 +163,58 @@ def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floatin
             k = int(np.argmax(over))
             wrong.append(f"{int(bad.sum())} {what} above capacity, row {k} by {over[k]:.6g}")
     return wrong
+
+
+LOOKED_AT = 2000
+"""Pairs that hold a higher class, looked at one by one."""
+
+
+def _ranks(
+    problem: FlowProblem, lay: Layout, entries: Entries, held: NDArray[np.floating], flow: Floats
+) -> list[str]:
+    """No class may be held where each full row on its way is used by a lower class."""
+    n, n_streams = problem.n_sites, len(flow)
+    if n_streams < 2 or not len(held):
+        return []
+    into = np.array([np.bincount(problem.leg_head, part, minlength=n) for part in flow])
+    sent = np.bincount(problem.pair_from, problem.totals(), minlength=n)
+    sent -= np.bincount(problem.pair_from, held, minlength=n)
+    full_leg = flow.sum(axis=0) >= problem.leg_capacity * (1.0 - 1e-6) - 1e-3
+    full_site = into.sum(axis=0) + sent >= problem.site_capacity * (1.0 - 1e-6) - 1e-3
+    lost = 0.0
+    for s in range(n_streams - 1):
+        lower_leg, lower_in = flow[s + 1 :].sum(axis=0), into[s + 1 :].sum(axis=0)
+        for p, pieces in _holders(problem, entries, s, held):
+            legs = _way(problem, lay, entries, s, p)
+            rows = [lower_leg[a] for a in legs if full_leg[a]]
+            rows += [lower_in[problem.leg_head[a]] for a in legs if full_site[problem.leg_head[a]]]
+            if rows and min(rows) > 1.0 and not full_site[problem.pair_from[p]] and not problem.limits:
+                lost += min(pieces, float(min(rows)))
+    return [f"{lost:.6g} pieces held where a lower class goes"] if lost > 1.0 else []
+
+
+def _holders(
+    problem: FlowProblem, entries: Entries, s: int, held: NDArray[np.floating]
+) -> list[tuple[int, float]]:
+    """Return the pairs that hold pieces of stream ``s``, and how many."""
+    some = np.flatnonzero(held > 0.5)
+    volume = problem.totals()[some].astype(np.float64)
+    share = entries.share[some] if len(entries.share) > 1 else entries.share
+    sent = np.maximum(volume - held[some], volume * share[:, s])
+    kept = volume * share[:, s + 1] - sent
+    at = np.flatnonzero(kept > 0.5)[:LOOKED_AT]
+    return list(zip(some[at].tolist(), kept[at].tolist(), strict=True))
+
+
+def _way(problem: FlowProblem, lay: Layout, entries: Entries, s: int, p: int) -> list[int]:
+    """Return the legs of a pair's way in stream ``s``."""
+    choice = int(entries.choice[s, p])
+    if choice == NO_ENTRY:
+        return []
+    entry = int(lay.entry_ptr[int(np.searchsorted(lay.pair_ptr, p, side="right")) - 1]) + choice
+    legs = [int(lay.entry_arc[entry])] if lay.entry_arc[entry] >= 0 else []
+    core, d = int(lay.entry_c[entry]), int(lay.pair_d[p])
+    while core >= 0 and entries.trees[s, d, core] >= 0 and len(legs) <= problem.n_sites:
+        legs.append(int(entries.trees[s, d, core]))
+        core = int(lay.arc_core_head[legs[-1]])
+    return legs

@@ -128,7 +128,7 @@ def book_way(lay, nxt, i, through, table, leg_flow, x, s):
 
 @njit(**FLAT)
 def _try(lay, nxt, c, a, home, table, leg_cost, v, s, steep, most):
-    """Cost of sending ``v`` from ``c`` by leg ``a`` and on; UNREACHED above ``most`` or where it comes back."""
+    """Cost of sending ``v`` from ``c`` by leg ``a``; UNREACHED above ``most`` or where it comes back."""
     total = leg_change(lay, table, leg_cost, a, v, s, steep)
     i = lay.arc_core_head[a]
     while total < most:
@@ -150,9 +150,10 @@ def _try(lay, nxt, c, a, home, table, leg_cost, v, s, steep, most):
 
 @njit(**FLAT)
 def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, s, steep, most):
-    """Return the next leg at ``c`` that costs least for ``v`` pieces, and its cost; -1 when none is below ``most``.
+    """Return the next leg at ``c`` that costs least for ``v`` pieces, and its cost.
 
-    ``least[i]`` is a lower bound on the cost of a piece from core site i.
+    The leg is -1 when none costs less than ``most``. ``least[i]`` is a lower bound on the cost
+    of a piece from core site i.
     """
     best = most
     chosen = np.int32(-1)

@@ -101,8 +101,9 @@ def trade_off(
     Returns
     -------
     polars.DataFrame
-        One row each: stability_cny, changed_entries, changed_pieces (a piece counts at each
-        changed entry it passes), cost_cny (with penalties), held_pieces, gap_share.
+        One row each: stability_cny, changed_entries (site and destination, one class or all),
+        changed_pieces (a piece counts at each changed entry it passes), cost_cny (with
+        penalties), held_pieces, gap_share.
     """
     rows = []
     for stability in stabilities_cny:
@@ -110,7 +111,7 @@ def trade_off(
         rows.append(
             {
                 "stability_cny": float(stability),
-                "changed_entries": made.changes.height,
+                "changed_entries": made.changes.select("site", "destination").n_unique(),
                 "changed_pieces": float(made.changes["pieces"].sum()),
                 "cost_cny": made.objective_cny,
                 "held_pieces": float(made.held.sum(dtype=np.float64)),

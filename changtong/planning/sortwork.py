@@ -22,6 +22,9 @@ TIE = 1e-3
 PHASES = ((0.5, 0.0), (0.5, 0.0), (1.0, 0.1))
 """Slopes (in mean costs for a load 100 % over capacity), share of the penalty on overloads."""
 
+AMPLE = 0.1
+"""Share of a row's capacity left free above which its price is not looked at more closely."""
+
 EXACT = 2
 """Rounds of moves at the plan's true cost."""
 
@@ -69,8 +72,8 @@ class SortWork:
         pair = np.argsort(few, kind="stable").astype(np.int32)
         ptr = np.zeros(n_dests + 1, np.int64)
         np.cumsum(np.bincount(lay.pair_d, minlength=n_dests), out=ptr[1:])
-        small = np.uint16 if len(lay.origin_site) < 65536 else np.int32
-        origin = np.repeat(np.arange(len(lay.origin_site), dtype=small), np.diff(lay.pair_ptr))
+        small: type[np.integer] = np.uint16 if len(lay.origin_site) < 65536 else np.int32
+        origin = np.repeat(np.arange(len(lay.origin_site)).astype(small), np.diff(lay.pair_ptr))
         self.volume = self.problem.totals()
         self.steps = self.problem.class_steps()
         self.demand = lumps.Demand(
@@ -93,8 +96,16 @@ class SortWork:
         weight = np.bincount(lay.pair_d, self.volume, minlength=n_dests)
         self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
         self.before, self.before_choice = self._cheapest_ways()
-        self._row_price(np.zeros(len(self.capacity)))
-        self.least = np.ascontiguousarray(solver.trees.to_go.T, np.float32)
+        self.least = np.empty(self.trees.shape[1:], np.float32)
+
+    def _set_least(self, slack: float) -> None:
+        """Bound what a piece costs from each core site: prices fall by at most ``slack`` CNY.
+
+        With the multipliers in the table at zero, or loads that leave less than ``AMPLE`` of
+        a row free, this is a true bound; else lumps that could still gain a little stay.
+        """
+        self._row_price(np.maximum(0.0, self.table[:, 1] - slack))
+        self.least[:] = self._tree_costs.to_go.T
         self.least *= 1.0 - 1e-6  # still a bound after rounding to single precision
 
     # -- where to start ------------------------------------------------------
@@ -173,11 +184,13 @@ class SortWork:
         self.table[:, 1] = self.result.row_price
         for k, (steepness, share) in enumerate(PHASES):
             self.table[:, 2] = steepness * slope
+            self._set_least(AMPLE * steepness * self.mean_cost)
             self._move(stay_cost, share)
             worth = self.overload() * self.penalty[-1] > WORTH * self.result.lower_bound
             if k == 0 and self.steps.shape[1] > 1 and worth:
                 self._part()
         self.table[:, 1:3] = 0.0
+        self._set_least(0.0)
         for _ in range(EXACT):
             self._move(stay_cost, 1.0)
 
