@@ -106,8 +106,7 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
     for d in range(trees.shape[1]):
         nxt = trees[s, d]
         _mark(lay, nxt, table, bad)
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             if choice[s, p] == HELD:
                 continue
             o = demand.origin[p]
@@ -133,7 +132,10 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
 def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, most):
     """Send held pieces of stream ``s`` where their way has room and costs at most ``most``."""
     total = 0.0
+    d = -1
     for p in range(demand.volume.shape[0]):
+        while p >= demand.ptr[d + 1]:
+            d += 1
         if demand.held[p] <= SMALL or choice[s, p] == HELD:
             continue
         k = p if demand.share.shape[0] > 1 else 0
@@ -145,7 +147,6 @@ def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, m
         if wanted <= SMALL:
             continue
         o = demand.origin[p]
-        d = lay.pair_d[p]
         nxt = trees[s, d]
         e0 = lay.entry_ptr[o]
         best = SMALL

@@ -206,8 +206,7 @@ def round_flow(
     for d in range(trees.shape[0]):
         for i in range(n):
             at[i] = 0.0
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             if choice[p] != HELD:
                 at[lay.entry_c[lay.entry_ptr[demand.origin[p]] + choice[p]]] += (
                     demand.volume[p] - demand.held[p]
@@ -227,8 +226,7 @@ def in_force_trees(lay, leg_price, in_force, stray, trees, dist, heap, pos):
 def keep_entries(lay, demand, trees, wanted, leg_cost, choice):
     """Choose the wanted entry of each pair where it is open and still leads to the destination."""
     for d in range(trees.shape[0]):
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             if wanted[p] == HELD or choice[p] == HELD:
                 continue
             e = lay.entry_ptr[demand.origin[p]] + wanted[p]
@@ -263,8 +261,7 @@ def cheapest_entries(lay, demand, trees, leg_cost, dist, order, choice):
             for k in range(m - 1, -1, -1):
                 u = order[k]
                 dist[u] = dist[lay.arc_core_head[nxt[u]]] + leg_cost[nxt[u]]
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             e0 = lay.entry_ptr[demand.origin[p]]
             best = CLOSED
             chosen = HELD
@@ -298,8 +295,7 @@ def load_stream(lay, demand, s, choice, trees, through, table, leg_flow, pending
         for i in range(n):
             at[i] = 0.0
             pending[i] = 0
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             if choice[p] == HELD:
                 continue
             o = demand.origin[p]
@@ -346,8 +342,7 @@ def changes(lay, demand, choice, trees, through, before, before_choice, least, o
     found = 0
     n_streams = trees.shape[0]
     for d in range(trees.shape[1]):
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             o = demand.origin[p]
             e0 = lay.entry_ptr[o]
             if lay.entry_arc[e0] < 0:

@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 from changtong.planning.trees import FLAT, UNREACHED
 
 HELD = 255
+FRESH = 16
+"""Destinations after which the entry legs are priced anew: a move itself is priced exactly."""
+
 CLOSED = 1e12
 """As in flow: the cost of a leg that may not be used."""
 
@@ -27,12 +30,12 @@ class Demand(NamedTuple):
     """What is to be sent: pairs by destination, and how much of each goes in which stream.
 
     A stream is a span of service classes that share their next legs. What a pair holds is
-    taken from its lowest class first.
+    taken from its lowest class first. Pairs stand in order of destination: the kernels go
+    through them destination by destination, and memory in order is several times faster.
     """
 
     ptr: NDArray[np.int64]  # destination -> pairs
-    pair: NDArray[np.int32]  # pairs by destination
-    origin: NDArray[np.integer]  # origin number of each pair (pairs in their own order)
+    origin: NDArray[np.integer]  # origin number of each pair
     volume: NDArray[np.float32]  # pieces a day
     held: NDArray[np.float32]  # pieces a day kept at the origin
     share: NDArray[np.float32]  # (1 or pairs, streams + 1): cumulated share of the streams
@@ -282,16 +285,24 @@ def _entry_open(lay, nxt, d, e, leg_cost):
 
 
 @njit(**FLAT)
-def _cheapest_entry(lay, nxt, d, o, j0, dist, stay, stay_cost, table, leg_cost, s, steep):
+def _entry_prices(lay, table, leg_cost, s, steep, price):
+    """Fill ``price`` with the price of one piece more on each entry leg."""
+    for e in range(price.shape[0]):
+        a = lay.entry_arc[e]
+        price[e] = 0.0
+        if a >= 0:
+            price[e] = _slope_price(lay, table, leg_cost, a, s, steep)
+
+
+@njit(**FLAT)
+def _cheapest_entry(lay, o, j0, dist, price, stay, stay_cost):
     """Return the entry that is cheapest for one piece more, and what it saves against ``j0``."""
     now = 0.0
-    best = np.inf
+    best = CLOSED
     chosen = j0
     e0 = lay.entry_ptr[o]
     for e in range(e0, lay.entry_ptr[o + 1]):
-        if not _entry_open(lay, nxt, d, e, leg_cost):
-            continue
-        y = dist[lay.entry_c[e]] + _slope_price(lay, table, leg_cost, lay.entry_arc[e], s, steep)
+        y = dist[lay.entry_c[e]] + price[e]
         if stay != e - e0:
             y += stay_cost
         if e - e0 == j0:
@@ -321,7 +332,7 @@ def entry_change(lay, nxt, e, table, leg_cost, x, s, steep, most):
 @njit(**FLAT)
 def move_pairs(
     dests, lay, demand, choice, trees, through, stay_choice, stay_cost, table, leg_cost, leg_flow, s, steep,
-    tolerance, dist, order,
+    tolerance, dist, order, price,
 ):  # fmt: skip
     """Move pairs to another entry leg where that is cheaper; return the saving and the moves."""
     total = 0.0
@@ -329,19 +340,18 @@ def move_pairs(
     for w in range(dests.shape[0]):
         d = dests[w]
         nxt = trees[d]
+        if w % FRESH == 0:
+            _entry_prices(lay, table, leg_cost, s, steep, price)
         way_prices(lay, nxt, table, leg_cost, s, steep, dist, order)
-        for v in range(demand.ptr[d], demand.ptr[d + 1]):
-            p = demand.pair[v]
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
             j0 = choice[p]
             o = demand.origin[p]
             e0 = lay.entry_ptr[o]
             if j0 == HELD or lay.entry_ptr[o + 1] - e0 < 2:
                 continue
-            j1, gain = _cheapest_entry(
-                lay, nxt, d, o, j0, dist, stay_choice[p], stay_cost, table, leg_cost, s, steep
-            )
+            j1, gain = _cheapest_entry(lay, o, j0, dist, price, stay_choice[p], stay_cost)
             x = part(demand, p, s)
-            if j1 == j0 or gain <= tolerance or x <= 0.0:
+            if j1 == j0 or gain <= tolerance or x <= 0.0 or not _entry_open(lay, nxt, d, e0 + j1, leg_cost):
                 continue
             _book_entry(lay, nxt, e0 + j0, through[d], table, leg_flow, -x, s)
             old = entry_change(lay, nxt, e0 + j0, table, leg_cost, x, s, steep, np.inf)

@@ -125,7 +125,7 @@ def _plan(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
     result = work.result
     found = _search(work, stability_cny)
     gap = max(0.0, found.cost - result.lower_bound) / found.cost if found.cost > 0 else 0.0
-    entries = Entries(found.trees, found.choice, work.demand.share)
+    entries = work.entries(found)
     check_sort_plan(work.problem, work.lay, entries, found.leg_flow, found.held)
     return SortPlan(found.cost, gap, found.leg_flow, found.held, _changes(network, work, found), entries)
 
@@ -173,7 +173,7 @@ def _take_over(network: Network, work: SortWork, trees: NDArray[np.int32], choic
     wanted = np.full((len(lay.origin_site), len(lay.dest_site)), -1, np.int64)
     leaf = (core_number[site] < 0) & (dest >= 0) & (legs >= 0) & (origin_number[site] >= 0)
     wanted[origin_number[site[leaf]], dest[leaf]] = legs[leaf]
-    mine = wanted[work.demand.origin, lay.pair_d]
+    mine = wanted[work.demand.origin, lay.pair_d[work.pair]]
     for j in range(int(np.diff(lay.entry_ptr).max(initial=0))):
         at = lay.entry_ptr[work.demand.origin] + j
         ok = at < lay.entry_ptr[work.demand.origin + 1]

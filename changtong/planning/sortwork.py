@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from changtong.planning import holding, intrees, lumps
 from changtong.planning.assemble import Question
+from changtong.planning.checker_sortplan import Entries
 from changtong.planning.flow import CLOSED, FlowResult, FlowSolver
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,7 @@ class Found:
         CNY a day, pieces no way can serve left out.
     trees : array of int32, (streams, destinations, core sites)
         Next leg; -1 at the destination and where no way leads on.
-    choice : array of uint8, (streams, pairs)
+    choice : array of uint8, (streams, pairs by destination)
         Entry taken, counted from the origin's first; 255 where none leads on.
     through : array, (streams, destinations, core sites)
         Pieces a day that take the next leg.
@@ -69,15 +70,21 @@ class SortWork:
         lay = self.lay
         n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
         few = lay.pair_d.astype(np.uint16) if n_dests < 65536 else lay.pair_d
-        pair = np.argsort(few, kind="stable").astype(np.int32)
+        self.pair = np.argsort(few, kind="stable").astype(np.int32)
         ptr = np.zeros(n_dests + 1, np.int64)
         np.cumsum(np.bincount(lay.pair_d, minlength=n_dests), out=ptr[1:])
         small: type[np.integer] = np.uint16 if len(lay.origin_site) < 65536 else np.int32
         origin = np.repeat(np.arange(len(lay.origin_site)).astype(small), np.diff(lay.pair_ptr))
-        self.volume = self.problem.totals()
-        self.steps = self.problem.class_steps()
+        self.volume = self.problem.totals()[self.pair]
+        steps = self.problem.class_steps()
+        self.steps = steps[self.pair] if len(steps) > 1 else steps
+        self.cut_off = result.cut_off[self.pair]
         self.demand = lumps.Demand(
-            ptr, pair, origin, self.volume, np.zeros(n_pairs, np.float32), np.array([[0.0, 1.0]], np.float32)
+            ptr,
+            origin[self.pair],
+            self.volume,
+            np.zeros(n_pairs, np.float32),
+            np.array([[0.0, 1.0]], np.float32),
         )
         self.capacity = np.maximum(solver.capacity, 0.0)
         self.leg_cost = solver.trees.leg_cost
@@ -93,7 +100,8 @@ class SortWork:
         self.choice = np.full((1, n_pairs), lumps.HELD, np.uint8)
         self._order, self._pending = np.empty(n, np.int32), np.empty(n, np.int32)
         self._dist = np.empty(n)
-        weight = np.bincount(lay.pair_d, self.volume, minlength=n_dests)
+        self._entry_price = np.empty(len(lay.entry_c))
+        weight = np.bincount(lay.pair_d, self.problem.totals(), minlength=n_dests)
         self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
         self.before, self.before_choice = self._cheapest_ways()
         self.least = np.empty(self.trees.shape[1:], np.float32)
@@ -122,8 +130,8 @@ class SortWork:
     def _begin(self) -> None:
         """One stream for all classes, held as in the flow."""
         held = self.demand.held
-        held[:] = self.result.unserved
-        held[self.result.cut_off] = self.volume[self.result.cut_off]
+        held[:] = self.result.unserved[self.pair]
+        held[self.cut_off] = self.volume[self.cut_off]
         self.demand = self.demand._replace(share=np.array([[0.0, 1.0]], np.float32))
         shape = self.trees.shape[1:]
         self.table = np.zeros((len(self.capacity), 4))
@@ -138,7 +146,9 @@ class SortWork:
         lay, cut, price = self.lay, self.result.cut, self.result.row_price
         self._row_price(price)
         tr = self._tree_costs
-        intrees.main_entries(lay, cut.volumes, tr.to_go, tr.entry_cost, self.choice[0])
+        entries = np.empty_like(self.choice[0])
+        intrees.main_entries(lay, cut.volumes, tr.to_go, tr.entry_cost, entries)
+        self.choice[0] = entries[self.pair]
         loads = np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(self.leg_cost))
         scratch = (self._dist, self._pending, self._order)
         if from_flow:
@@ -157,7 +167,7 @@ class SortWork:
     def take_in_force(self) -> bool:
         """Load the plan in force as it is; return whether every piece gets there by open legs."""
         self._begin()
-        self.demand.held[~self.result.cut_off] = 0.0
+        self.demand.held[~self.cut_off] = 0.0
         self.trees[0], self.choice[0] = self.before, self.before_choice
         self.load()
         shut = self.leg_cost >= CLOSED
@@ -208,7 +218,7 @@ class SortWork:
             lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
             lumps.move_pairs(
                 self.dests, lay, self.demand, self.choice[s], *tree, self.before_choice, stay_cost,
-                *level, self._dist, self._order,
+                *level, self._dist, self._order, self._entry_price,
             )  # fmt: skip
 
     def _part(self) -> None:
@@ -242,10 +252,18 @@ class SortWork:
                 for most in (0.5, 0.8, 1.0):
                     holding.release(s, *self._level(), most * float(penalty[s]))
             self.load()  # sums in one order: no rounding is carried over
-        return Found(
-            self.cost(), self.trees.copy(), self.choice.copy(), self.through.copy(), self.demand.held.copy(),
-            self.leg_flow.copy(),
-        )  # fmt: skip
+        held = np.empty_like(self.demand.held)
+        held[self.pair] = self.demand.held
+        return Found(self.cost(), self.trees, self.choice, self.through, held, self.leg_flow.copy())
+
+    def entries(self, found: Found) -> Entries:
+        """Return a plan's next legs and entries, pairs in the problem's order."""
+        choice, share = np.empty_like(found.choice), self.demand.share
+        choice[:, self.pair] = found.choice
+        if len(share) > 1:
+            share = np.empty_like(share)
+            share[self.pair] = self.demand.share
+        return Entries(found.trees, choice, share)
 
     def _level(self) -> tuple[object, ...]:
         return (
@@ -256,6 +274,6 @@ class SortWork:
     def cost(self) -> float:
         """Cost of the legs and penalty of what is held, CNY a day."""
         lost = np.zeros(len(self.penalty))
-        holding.held_by_class(self.volume, self.demand.held, self.steps, self.result.cut_off, lost)
+        holding.held_by_class(self.volume, self.demand.held, self.steps, self.cut_off, lost)
         used = self.leg_cost < CLOSED
         return float(self.leg_flow[used] @ self.leg_cost[used]) + float(lost @ self.penalty)
