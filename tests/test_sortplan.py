@@ -336,11 +336,20 @@ def test_city_within_two_percent_twice_the_same(city: tuple[Network, Solved]) ->
 
 def test_trade_off_from_least_cost_to_fewest_changes(city: tuple[Network, Solved]) -> None:
     network, solved = city
-    table = trade_off(network, prepare(network, *solved), (0.0, 0.3, 10.0))
-    changed, cost = table["changed_entries"].to_list(), table["cost_cny"].to_list()
-    assert changed[0] > changed[1] >= changed[2]
-    assert table["changed_pieces"].to_list()[2] < table["changed_pieces"].to_list()[0]
+    table = trade_off(network, prepare(network, *solved), (0.0, 0.3, 100.0))
+    pieces, cost = table["changed_pieces"].to_list(), table["cost_cny"].to_list()
+    assert pieces[0] > pieces[1] > pieces[2]
+    assert table["changed_entries"][2] < table["changed_entries"][0] / 2
     assert cost[0] <= min(cost) * 1.005
     assert set(table.columns) == {
         "stability_cny", "changed_entries", "changed_pieces", "cost_cny", "held_pieces", "gap_share",
     }  # fmt: skip
+
+
+def test_great_stability_changes_only_what_is_shut(city: tuple[Network, Solved]) -> None:
+    network, solved = city
+    plan = make_sort_plan(network, *solved, np.empty(0), stability_cny=1000.0)
+    hub = busiest_hub(network)
+    was = plan.changes["previous_next_site"].cast(pl.String)
+    assert plan.changes.height > 0
+    assert (was == hub).all()

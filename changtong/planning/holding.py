@@ -95,14 +95,20 @@ def _mark(lay, nxt, table, bad):
 
 
 @njit(**FLAT)
-def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, penalty, most, bad):
+def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, penalty, most, bad, entry_bad):
     """Hold pieces of stream ``s`` until no row of theirs is above capacity; return the pieces.
 
     A piece is held only when the penalty less what its way costs, divided by the rows above
-    capacity it would free, is at most ``most``: the cheapest to hold come first. ``bad`` is
-    scratch.
+    capacity it would free, is at most ``most``: the cheapest to hold come first. ``bad`` and
+    ``entry_bad`` are scratch.
     """
     total = 0.0
+    for e in range(entry_bad.shape[0]):
+        entry_bad[e] = _above(lay, table, lay.entry_arc[e])
+    for o in range(lay.origin_row.shape[0]):
+        if _row_above(table, lay.origin_row[o]):
+            for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
+                entry_bad[e] = 1.0
     for d in range(trees.shape[1]):
         nxt = trees[s, d]
         _mark(lay, nxt, table, bad)

@@ -1,9 +1,7 @@
-"""Kernels of the sort plan: one in-tree for each destination, rounded from the flow's volumes.
+"""Kernels of the sort plan: one in-tree for each destination, its loads, its changes.
 
-A vertex of the flow's linear program splits no more (site, destination)s than rows bind, so
-most of the flow is a tree already: each core site keeps the leg by which most of its pieces
-for the destination leave. A shortest in-tree in which any other leg costs extra makes it one
-tree without cycles.
+A tree is a shortest in-tree (Dijkstra 1959) at given prices in which every leg but the one in
+force costs something more: what is in force stays unless it is shut or clearly dear.
 """
 
 from __future__ import annotations
@@ -11,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import is_drop
 from changtong.planning.lumps import CLOSED, HELD, book, book_row, part
 from changtong.planning.trees import FLAT, UNREACHED
 
@@ -37,64 +34,6 @@ def main_entries(lay, volumes, to_go, entry_cost, choice):
                     least = x
                     chosen = j
             choice[p] = chosen
-
-
-@njit(**FLAT)
-def main_legs(d, lay, volumes, pool, at, by_leg, main):
-    """Find the leg by which most of what passes each core site for ``d`` leaves it.
-
-    ``at`` is what enters the core at each site; ``by_leg`` is scratch, all zero before and
-    after. ``main`` gets -1 where nothing passes.
-    """
-    n = at.shape[0]
-    for c in range(n):
-        main[c] = -1
-    for sign in range(2):
-        for c in range(n):
-            if at[c] <= 0.0:
-                continue
-            e0 = lay.exit_ptr[d]
-            m = lay.exit_ptr[d + 1] - e0
-            s = lay.split[d]
-            exits = 0.0
-            for j in range(m):
-                exits += volumes.exit[c, s + j] if s >= 0 else 1.0
-            if exits <= 0.0:
-                continue
-            for j in range(m):
-                x = at[c] * ((volumes.exit[c, s + j] if s >= 0 else 1.0) / exits)
-                if x <= 0.0:
-                    continue
-                t = lay.exit_t[e0 + j]
-                if lay.exit_arc[e0 + j] >= 0:
-                    by_leg[lay.exit_arc[e0 + j]] = 0.0 if sign else by_leg[lay.exit_arc[e0 + j]] + x
-                whole = 0.0
-                p = pool.first[t * n + c]
-                while p >= 0:
-                    if not is_drop(pool, p):
-                        whole += pool.flow[p]
-                    p = pool.following[p]
-                if whole <= 0.0:
-                    continue
-                p = pool.first[t * n + c]
-                while p >= 0:
-                    if not is_drop(pool, p) and pool.flow[p] > 0.0:
-                        for q in range(pool.start[p], pool.start[p] + pool.n_legs[p]):
-                            a = pool.arena[q]
-                            by_leg[a] = 0.0 if sign else by_leg[a] + x * (pool.flow[p] / whole)
-                    p = pool.following[p]
-        if sign == 0:
-            for c in range(n):
-                most = 0.0
-                for q in range(lay.out_ptr[c], lay.out_ptr[c + 1]):
-                    if by_leg[lay.out_arc[q]] > most:
-                        most = by_leg[lay.out_arc[q]]
-                        main[c] = lay.out_arc[q]
-                for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-                    a = lay.exit_arc[e]
-                    if a >= 0 and lay.exit_core[lay.exit_t[e]] == c and by_leg[a] > most:
-                        most = by_leg[a]
-                        main[c] = a
 
 
 @njit(**FLAT)
@@ -182,37 +121,6 @@ def _sink(heap, pos, dist, m):
         j = b
     heap[j] = x
     pos[x] = j
-
-
-@njit(**FLAT)
-def round_flow(
-    lay,
-    volumes,
-    pool,
-    demand,
-    choice,
-    leg_price,
-    stray,
-    trees,
-    main,
-    at,
-    by_leg,
-    dist,
-    heap,
-    pos,
-):
-    """Fill ``trees`` with in-trees at ``leg_price`` that keep to the flow's main legs."""
-    n = trees.shape[1]
-    for d in range(trees.shape[0]):
-        for i in range(n):
-            at[i] = 0.0
-        for p in range(demand.ptr[d], demand.ptr[d + 1]):
-            if choice[p] != HELD:
-                at[lay.entry_c[lay.entry_ptr[demand.origin[p]] + choice[p]]] += (
-                    demand.volume[p] - demand.held[p]
-                )
-        main_legs(d, lay, volumes, pool, at, by_leg, main)
-        price_tree(d, lay, leg_price, main, stray, dist, trees[d], heap, pos)
 
 
 @njit(**FLAT)

@@ -13,7 +13,7 @@ from changtong.planning import intrees
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
 from changtong.planning.flow import FlowResult, FlowSolver
-from changtong.planning.sortwork import STRAY, TIE, Found, SortWork
+from changtong.planning.sortwork import STAY, Found, SortWork
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +64,7 @@ def make_sort_plan(
 
     The plan in force is the network's own where it has one, else every piece on its
     cheapest way with nothing shut. ``stability_cny`` is what a piece weighs that takes
-    another leg than the plan in force says.
+    another leg than the plan in force says; at least ``STAY``, so that equals stay as they are.
 
     Raises
     ------
@@ -131,16 +131,13 @@ def _plan(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
 
 
 def _search(work: SortWork, stability_cny: float) -> Found:
-    """Keep the plan in force where it does; else search from it, or from the flow."""
+    """Keep the plan in force where it fits; else search from it."""
     if work.take_in_force() and work.overload() <= 1e-3:
         found = work.settle()
         if stability_cny > 0.0 or found.cost <= work.result.lower_bound * (1.0 + KEPT):
             return found
-    stay = max(stability_cny, TIE * work.mean_cost)
-    if stability_cny > 0.0:
-        work.start(from_flow=False, stray=stay)
-    else:
-        work.start(from_flow=True, stray=STRAY * work.mean_cost)
+    stay = max(stability_cny, STAY * work.mean_cost)
+    work.start(stay)
     work.descend(stay)
     return work.settle()
 

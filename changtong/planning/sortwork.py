@@ -1,4 +1,4 @@
-"""The search for a sort plan: round, move lumps, part the classes, hold what does not fit."""
+"""The search for a sort plan: mend the old, move lumps, part the classes, hold what does not fit."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from changtong.planning.flow import CLOSED, FlowResult, FlowSolver
 
 Floats = NDArray[np.float64]
 
-STRAY = 0.1
-"""What a leg costs more that is not the flow's main one, in shares of the mean cost of a piece."""
+STAY = 0.02
+"""Least a piece weighs that leaves the plan in force, in shares of the mean cost of a piece."""
 
 TIE = 1e-3
 """Least saving for which a lump or pair moves, in shares of the mean cost of a piece."""
@@ -26,8 +26,8 @@ PHASES = ((0.5, 0.0), (0.5, 0.0), (1.0, 0.1))
 AMPLE = 0.1
 """Share of a row's capacity left free above which its price is not looked at more closely."""
 
-EXACT = 2
-"""Rounds of moves at the plan's true cost."""
+EXACT, ENOUGH = 4, 1e-3
+"""Rounds of moves at the plan's true cost, at most; the share of the plan a round must save to go on."""
 
 SCORES = (0.25, 0.5, 0.75, 0.9, 1.0, np.inf)
 """What is held first: penalty less cost a piece and full row, in shares of the penalty."""
@@ -140,28 +140,20 @@ class SortWork:
         self.choice = np.full((1, len(held)), lumps.HELD, np.uint8)
         self.table[:, 0], self.table[:, 1], self.table[:, 2] = self.capacity, self.result.row_price, 0.0
 
-    def start(self, *, from_flow: bool, stray: float) -> None:
-        """Round the flow, or repair the plan in force, at the flow's prices."""
+    def start(self, stay_cost: float) -> None:
+        """Mend the plan in force at the flow's prices; hold what the flow holds."""
         self._begin()
         lay, cut, price = self.lay, self.result.cut, self.result.row_price
         self._row_price(price)
-        tr = self._tree_costs
-        entries = np.empty_like(self.choice[0])
+        tr, entries = self._tree_costs, np.empty_like(self.choice[0])
         intrees.main_entries(lay, cut.volumes, tr.to_go, tr.entry_cost, entries)
         self.choice[0] = entries[self.pair]
         loads = np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(self.leg_cost))
         scratch = (self._dist, self._pending, self._order)
-        if from_flow:
-            n = self.trees.shape[2]
-            intrees.round_flow(
-                lay, cut.volumes, cut.pool, self.demand, self.choice[0], self.leg_cost + loads, stray,
-                self.trees[0], np.empty(n, np.int32), np.empty(n), np.zeros(len(self.leg_cost)), *scratch,
-            )  # fmt: skip
-        else:
-            intrees.in_force_trees(lay, self.leg_cost + loads, self.before, stray, self.trees[0], *scratch)
-            intrees.keep_entries(
-                lay, self.demand, self.trees[0], self.before_choice, self.leg_cost, self.choice[0]
-            )
+        intrees.in_force_trees(lay, self.leg_cost + loads, self.before, stay_cost, self.trees[0], *scratch)
+        intrees.keep_entries(
+            lay, self.demand, self.trees[0], self.before_choice, self.leg_cost, self.choice[0]
+        )
         self.load()
 
     def take_in_force(self) -> bool:
@@ -202,24 +194,28 @@ class SortWork:
         self.table[:, 1:3] = 0.0
         self._set_least(0.0)
         for _ in range(EXACT):
-            self._move(stay_cost, 1.0)
+            if self._move(stay_cost, 1.0) <= ENOUGH * self.result.lower_bound:
+                break
 
     def overload(self) -> float:
         """Pieces a day above capacity, over all rows."""
         return float(np.maximum(0.0, self.table[:, 3] - self.capacity).sum())
 
-    def _move(self, stay_cost: float, share: float) -> None:
+    def _move(self, stay_cost: float, share: float) -> float:
         lay, tie = self.lay, TIE * self.mean_cost
         above = self.penalty[-len(self.trees) :]
         steep = share * np.append(above[:-1] - above[1:], above[-1])
+        saved = 0.0
         for s in range(len(self.trees)):
             level = (self.table, self.leg_cost, self.leg_flow, s, steep, tie)
             tree = (self.trees[s], self.through[s])
-            lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
-            lumps.move_pairs(
+            by_lumps, _ = lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
+            by_pairs, _ = lumps.move_pairs(
                 self.dests, lay, self.demand, self.choice[s], *tree, self.before_choice, stay_cost,
                 *level, self._dist, self._order, self._entry_price,
             )  # fmt: skip
+            saved += by_lumps + by_pairs
+        return float(saved)
 
     def _part(self) -> None:
         """Give every class its own trees, the same to begin with: smaller lumps."""
@@ -244,7 +240,12 @@ class SortWork:
                     if self.overload() <= 1e-3:
                         break
                     holding.hold(
-                        s, *self._level(), float(penalty[s]), score * float(penalty[s]), self._pending
+                        s,
+                        *self._level(),
+                        float(penalty[s]),
+                        score * float(penalty[s]),
+                        self._pending,
+                        self._entry_price,
                     )
             if again:
                 break
