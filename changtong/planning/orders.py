@@ -14,6 +14,7 @@ COLUMNS = {
     "site": pl.String,
     "action": pl.String,
     "destination": pl.String,
+    "service_class": pl.String,
     "next_site": pl.String,
     "pieces": pl.Float64,
     "trips": pl.Int64,
@@ -28,8 +29,9 @@ def make_orders(
     """Return one row per thing a site must do.
 
     Actions: ``stop`` sending over a leg, ``extra-trip`` over a leg, ``send`` a destination by
-    another next site, ``hold`` pieces for a destination at their origin. ``trips`` is the
-    change in vehicles a day; ``from_h`` counts from the start (null: at once).
+    another next site (only pieces of ``service_class`` where that is given), ``hold`` pieces for
+    a destination at their origin. ``trips`` is the change in vehicles a day; ``from_h`` counts
+    from the start (null: at once).
     """
     parts = [_trips(network, leg_flows, effect), _sends(changes), _holds(unserved)]
     order = {"stop": 0, "extra-trip": 1, "send": 2, "hold": 3}
@@ -73,6 +75,7 @@ def _shape(frame: pl.DataFrame, action: str, *, pieces: str, note: pl.Expr) -> p
         pl.col("from_site").cast(pl.String).alias("site"),
         pl.lit(action).alias("action"),
         pl.lit(None, pl.String).alias("destination"),
+        pl.lit(None, pl.String).alias("service_class"),
         pl.col("to_site").cast(pl.String).alias("next_site"),
         pl.col(pieces).alias("pieces"),
         pl.col("trips"),
@@ -86,6 +89,7 @@ def _sends(changes: pl.DataFrame) -> pl.DataFrame:
         pl.col("site").cast(pl.String),
         pl.lit("send").alias("action"),
         pl.col("destination").cast(pl.String),
+        pl.col("service_class").cast(pl.String),
         pl.col("next_site").cast(pl.String),
         pl.col("pieces"),
         pl.lit(None, pl.Int64).alias("trips"),
@@ -103,6 +107,7 @@ def _holds(unserved: pl.DataFrame) -> pl.DataFrame:
         pl.col("from_site").cast(pl.String).alias("site"),
         pl.lit("hold").alias("action"),
         pl.col("to_site").cast(pl.String).alias("destination"),
+        pl.lit(None, pl.String).alias("service_class"),
         pl.lit(None, pl.String).alias("next_site"),
         pl.col("pieces"),
         pl.lit(None, pl.Int64).alias("trips"),

@@ -17,7 +17,8 @@ ACTIONS = ("stop", "send", "extra-trip", "hold", "resume")
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 CSV_COLUMNS = (
     "plan_id", "valid_from", "site", "site_name", "action", "action_zh", "destination", "destination_name",
-    "next_site", "next_site_name", "pieces", "trips", "from_h", "note_code", "note_zh", "note_en",
+    "service_class", "next_site", "next_site_name", "pieces", "trips", "from_h",
+    "note_code", "note_zh", "note_en",
 )  # fmt: skip
 Row = dict[str, Any]
 
@@ -74,7 +75,7 @@ def orders_table(plan: PlanLike, start: datetime | None) -> pl.DataFrame:
     known = pl.DataFrame(
         {"id": list(names), "name": list(names.values())}, schema={"id": pl.String, "name": pl.String}
     )
-    frame = plan.orders.with_columns(
+    frame = _with_class(plan.orders).with_columns(
         pl.col("site", "destination", "next_site", "action", "note_code").cast(pl.String),
         pl.col("pieces").round(3),
     )
@@ -101,6 +102,13 @@ def orders_table(plan: PlanLike, start: datetime | None) -> pl.DataFrame:
     return frame.with_columns(_defuse(column) for column, kind in frame.schema.items() if kind == pl.String)
 
 
+def _with_class(orders: pl.DataFrame) -> pl.DataFrame:
+    """Orders with the class they are for; null where they are for all."""
+    if "service_class" not in orders.columns:
+        return orders.with_columns(pl.lit(None, pl.String).alias("service_class"))
+    return orders.with_columns(pl.col("service_class").cast(pl.String))
+
+
 def _defuse(column: str) -> pl.Expr:
     risky = pl.col(column).str.slice(0, 1).is_in(list(FORMULA_SIGNS))
     return pl.when(risky).then("'" + pl.col(column)).otherwise(pl.col(column)).alias(column)
@@ -124,11 +132,12 @@ def render_orders(plan: PlanLike, *, language: Language = "zh", start: datetime 
 def site_sheets(plan: PlanLike, start: datetime | None) -> list[Row]:
     """Return one sheet per site that has orders, in the order of the network's sites."""
     names = site_names(plan.network)
-    orders = plan.orders.with_columns(
+    orders = _with_class(plan.orders).with_columns(
         pl.col("site", "destination", "next_site", "action", "note_code").cast(pl.String)
     )
     groups = orders.group_by("site", "action", "next_site", "from_h", "note_code", maintain_order=True).agg(
         pl.col("destination").drop_nulls(),
+        pl.col("service_class").filter(pl.col("destination").is_not_null()),
         pl.col("pieces").alias("each"),
         pl.col("pieces", "trips").sum().name.suffix("_sum"),
     )
@@ -174,7 +183,10 @@ def _blocks(rows: list[Row], names: dict[str, str], start: datetime | None) -> l
         lines = [
             {
                 "next": None if row["next_site"] is None else names.get(row["next_site"], row["next_site"]),
-                "destinations": [names.get(site, site) for site in row["destination"]],
+                "destinations": [
+                    names.get(site, site) + (f" ({kind})" if kind else "")
+                    for site, kind in zip(row["destination"], row["service_class"], strict=True)
+                ],
                 "pieces": whole(row["pieces_sum"]) if row["pieces_sum"] else "–",
                 "trips": whole(row["trips_sum"]) if row["trips_sum"] else "–",
                 "from": _say_from(row["from_h"], start),
