@@ -142,40 +142,55 @@ def _search(work: SortWork, stability_cny: float) -> Found:
     return work.settle()
 
 
+ROWS = 1_000_000
+"""Rows or pairs looked at together: bounds the memory."""
+
+
 def _take_over(network: Network, work: SortWork, trees: NDArray[np.int32], choice: NDArray[np.uint8]) -> None:
     """Write the network's own sort plan over the cheapest ways."""
-    lay, problem = work.lay, work.problem
     plan = network.sort_plan
     assert plan is not None
     if "service_class" in plan.columns:  # classes apart: the common rows, then the lowest class's
         lowest = network.service_classes.sort("rank")["service_class"].cast(pl.String).to_list()[-1:]
         name = pl.col("service_class").cast(pl.String)
         plan = plan.filter(name.is_null() | name.is_in(lowest)).sort(name.is_not_null(), maintain_order=True)
-    n = problem.n_sites
-    leg_of: dict[int, int] = {}
-    for a, key in enumerate((problem.leg_tail.astype(np.int64) * n + problem.leg_head).tolist()):
-        leg_of.setdefault(key, a)
-    core_number = np.full(n, -1, np.int64)
-    core_number[lay.core_site] = np.arange(len(lay.core_site))
-    dest_number = np.full(n, -1, np.int64)
-    dest_number[lay.dest_site] = np.arange(len(lay.dest_site))
-    site = plan["site"].to_physical().to_numpy().astype(np.int64)
-    dest = dest_number[plan["destination"].to_physical().to_numpy().astype(np.int64)]
-    follow = plan["next_site"].to_physical().to_numpy().astype(np.int64)
-    legs = np.array([leg_of.get(key, -1) for key in (site * n + follow).tolist()], np.int64)
-    core = (core_number[site] >= 0) & (dest >= 0) & (legs >= 0)
-    trees[dest[core], core_number[site[core]]] = legs[core]
-    origin_number = np.full(n, -1, np.int64)
-    origin_number[lay.origin_site] = np.arange(len(lay.origin_site))
-    wanted = np.full((len(lay.origin_site), len(lay.dest_site)), -1, np.int64)
-    leaf = (core_number[site] < 0) & (dest >= 0) & (legs >= 0) & (origin_number[site] >= 0)
-    wanted[origin_number[site[leaf]], dest[leaf]] = legs[leaf]
-    mine = wanted[work.demand.origin, lay.pair_d[work.pair]]
-    for j in range(int(np.diff(lay.entry_ptr).max(initial=0))):
-        at = lay.entry_ptr[work.demand.origin] + j
-        ok = at < lay.entry_ptr[work.demand.origin + 1]
-        hit = ok & (mine >= 0) & (lay.entry_arc[np.minimum(at, len(lay.entry_arc) - 1)] == mine)
-        choice[hit] = j
+    lay, n = work.lay, work.problem.n_sites
+    key = work.problem.leg_tail.astype(np.int64) * n + work.problem.leg_head
+    if not len(key):
+        return
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    core, dest_of, origin = (_numbers(n, sites) for sites in (lay.core_site, lay.dest_site, lay.origin_site))
+    wanted = np.full((len(lay.origin_site), len(lay.dest_site)), -1, np.int32)
+    for first in range(0, plan.height, ROWS):
+        rows = plan.slice(first, ROWS)
+        site, to, follow = (
+            rows[column].to_physical().to_numpy().astype(np.int64)
+            for column in ("site", "destination", "next_site")
+        )
+        at = np.minimum(np.searchsorted(ordered, site * n + follow), len(key) - 1)
+        leg = np.where(ordered[at] == site * n + follow, order[at], -1)
+        dest = dest_of[to]
+        inner = (core[site] >= 0) & (dest >= 0) & (leg >= 0)
+        trees[dest[inner], core[site[inner]]] = leg[inner]
+        leaf = (core[site] < 0) & (dest >= 0) & (leg >= 0) & (origin[site] >= 0)
+        wanted[origin[site[leaf]], dest[leaf]] = leg[leaf]
+    for first in range(0, len(choice), ROWS):
+        span = slice(first, first + ROWS)
+        owner = work.demand.origin[span].astype(np.int64)
+        mine = wanted[owner, lay.pair_d[work.pair[span]]]
+        for j in range(int(np.diff(lay.entry_ptr).max(initial=0))):
+            at = lay.entry_ptr[owner] + j
+            ok = at < lay.entry_ptr[owner + 1]
+            hit = ok & (mine >= 0) & (lay.entry_arc[np.minimum(at, len(lay.entry_arc) - 1)] == mine)
+            choice[span][hit] = j
+
+
+def _numbers(n_sites: int, sites: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Place of each site in ``sites``, -1 where it is not among them."""
+    number = np.full(n_sites, -1, np.int64)
+    number[sites] = np.arange(len(sites))
+    return number
 
 
 def _changes(network: Network, work: SortWork, found: Found) -> pl.DataFrame:
