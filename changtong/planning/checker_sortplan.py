@@ -66,15 +66,28 @@ def check_sort_plan(
         raise InternalError("The sort plan failed its own check: " + "; ".join(wrong))
 
 
+PART = 1_000_000
+"""Pairs looked at together: bounds the memory."""
+
+
 def _held(problem: FlowProblem, held: NDArray[np.floating]) -> list[str]:
     total = problem.totals()
-    if len(held) and (float(held.min()) < 0.0 or (held > total * (1.0 + RELATIVE) + 1e-6).any()):
-        return ["held pieces outside 0 … demand"]
+    for first in range(0, len(held), PART):
+        some, most = held[first : first + PART], total[first : first + PART] * (1.0 + RELATIVE) + 1e-6
+        if float(some.min()) < 0.0 or (some > most).any():
+            return ["held pieces outside 0 … demand"]
     return []
 
 
-PART = 1_000_000
-"""Pairs looked at together: bounds the memory."""
+def _sent(problem: FlowProblem, held: NDArray[np.floating]) -> Floats:
+    """Pieces a day each site sends."""
+    total, sent = problem.totals(), np.zeros(problem.n_sites)
+    for first in range(0, len(held), PART):
+        span = slice(first, first + PART)
+        sent += np.bincount(
+            problem.pair_from[span], total[span].astype(np.float64) - held[span], minlength=problem.n_sites
+        )
+    return sent
 
 
 def _enter(
@@ -146,9 +159,7 @@ def _follow(
 
 def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floating]) -> list[str]:
     n = problem.n_sites
-    sent = np.bincount(problem.pair_from, problem.totals(), minlength=n)
-    sent -= np.bincount(problem.pair_from, held, minlength=n)
-    handled = np.bincount(problem.leg_head, leg_flow, minlength=n) + sent
+    handled = np.bincount(problem.leg_head, leg_flow, minlength=n) + _sent(problem, held)
     limits = np.array([leg_flow[legs].sum() for legs, _ in problem.limits])
     rows = (
         ("legs", leg_flow, problem.leg_capacity),
@@ -177,8 +188,7 @@ def _ranks(
     if n_streams < 2 or not len(held):
         return []
     into = np.array([np.bincount(problem.leg_head, part, minlength=n) for part in flow])
-    sent = np.bincount(problem.pair_from, problem.totals(), minlength=n)
-    sent -= np.bincount(problem.pair_from, held, minlength=n)
+    sent = _sent(problem, held)
     full_leg = flow.sum(axis=0) >= problem.leg_capacity * (1.0 - 1e-6) - 1e-3
     full_site = into.sum(axis=0) + sent >= problem.site_capacity * (1.0 - 1e-6) - 1e-3
     lost = 0.0

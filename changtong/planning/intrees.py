@@ -14,6 +14,16 @@ from changtong.planning.trees import FLAT, UNREACHED
 
 
 @njit(**FLAT)
+def by_destination(pair_d, ptr, at, pair):
+    """List the pairs by destination, in their own order within each; ``at`` is scratch."""
+    for d in range(at.shape[0]):
+        at[d] = ptr[d]
+    for p in range(pair_d.shape[0]):
+        pair[at[pair_d[p]]] = p
+        at[pair_d[p]] += 1
+
+
+@njit(**FLAT)
 def main_entries(lay, volumes, to_go, entry_cost, choice):
     """Choose for each pair the entry by which most of it goes; the cheapest where none goes."""
     for o in range(lay.origin_site.shape[0]):

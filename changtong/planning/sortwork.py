@@ -69,10 +69,10 @@ class SortWork:
         self.problem, self.lay, self.result = question.problem, solver.lay, result
         lay = self.lay
         n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
-        few = lay.pair_d.astype(np.uint16) if n_dests < 65536 else lay.pair_d
-        self.pair = np.argsort(few, kind="stable").astype(np.int32)
         ptr = np.zeros(n_dests + 1, np.int64)
         np.cumsum(np.bincount(lay.pair_d, minlength=n_dests), out=ptr[1:])
+        self.pair = np.empty(n_pairs, np.int32)
+        intrees.by_destination(lay.pair_d, ptr, np.empty(n_dests, np.int64), self.pair)
         small: type[np.integer] = np.uint16 if len(lay.origin_site) < 65536 else np.int32
         origin = np.repeat(np.arange(len(lay.origin_site)).astype(small), np.diff(lay.pair_ptr))
         self.volume = self.problem.totals()[self.pair]
@@ -101,7 +101,7 @@ class SortWork:
         self._order, self._pending = np.empty(n, np.int32), np.empty(n, np.int32)
         self._dist = np.empty(n)
         self._entry_price = np.empty(len(lay.entry_c))
-        weight = np.bincount(lay.pair_d, self.problem.totals(), minlength=n_dests)
+        weight = np.add.reduceat(self.volume, ptr[:-1], dtype=np.float64) if n_pairs else np.zeros(n_dests)
         self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
         self.before, self.before_choice = self._cheapest_ways()
         self.least = np.empty(self.trees.shape[1:], np.float32)
