@@ -80,7 +80,9 @@ def test_sort_plan_changes_use_real_legs(city: Network, hub_closed: Plan) -> Non
     made = hub_closed.sort_plan.select(pl.col("site").cast(pl.String), pl.col("next_site").cast(pl.String))
     assert made.height > 0
     assert all(row in legs for row in made.iter_rows())
-    twice = hub_closed.sort_plan.group_by("site", "destination").len().filter(pl.col("len") > 1)
+    twice = (
+        hub_closed.sort_plan.group_by("site", "destination", "service_class").len().filter(pl.col("len") > 1)
+    )
     assert twice.height == 0
 
 

@@ -150,8 +150,7 @@ def price_unserved(question: Question, solver: FlowSolver) -> Question:
 def _higher_lost(question: Question, solver: FlowSolver, result: FlowResult) -> float:
     """Return pieces lost of classes above the one that gives way, where a way exists."""
     lacking = np.where(result.cut_off, 0.0, result.unserved)
-    by_class = question.problem.unserved_by_class(lacking)
-    return float(by_class[:, : solver.curtailed].sum())
+    return float(question.problem.lost_by_class(lacking)[: solver.curtailed].sum())
 
 
 def baseline_flow(network: Network) -> Floats:
@@ -234,7 +233,7 @@ def _site_loads(
 
 def _classes(question: Question, effect: Effect, answer: _Answer) -> pl.DataFrame:
     problem, classes = question.problem, question.classes
-    lacking = problem.unserved_by_class(answer.result.unserved).sum(axis=0)
+    lacking = problem.lost_by_class(answer.result.unserved)
     total = problem.totals().astype(np.float64)
     if problem.pair_pieces.shape[1] == 1:
         share = np.ones(1) if problem.class_share is None else problem.class_share

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,3 +79,9 @@ class FlowProblem:
         upto = steps * total[:, None]
         below = np.concatenate([np.zeros((len(upto), 1)), upto[:, :-1]], axis=1)
         return np.asarray(np.clip(upto - np.maximum(below, served[:, None]), 0.0, None), np.float64)
+
+    def lost_by_class(self, unserved: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Add up what the pairs lack by class, (classes,): touches only pairs that lack something."""
+        rows = np.flatnonzero(unserved > 0.0)
+        some = replace(self, pair_pieces=self.pair_pieces[rows])
+        return np.asarray(some.unserved_by_class(unserved[rows]).sum(axis=0), np.float64)

@@ -1,0 +1,230 @@
+"""The independent check every sort plan passes: one way for each, nothing lost or above capacity.
+
+Written with plain array steps: all pieces of all sites take one step along their next legs,
+again and again, until they are home. No kernel of the search is used.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.errors import InternalError
+from changtong.planning.checker import RELATIVE
+from changtong.planning.layout import Layout
+from changtong.planning.problem import FlowProblem
+
+Floats = NDArray[np.float64]
+
+NO_ENTRY = 255
+
+
+class Entries(NamedTuple):
+    """A sort plan in the layout's numbers; streams are spans of service classes.
+
+    Attributes
+    ----------
+    trees : array of int32, (streams, destinations, core sites)
+        The next leg, -1 where there is none.
+    choice : array of uint8, (streams, pairs)
+        The entry of each pair, counted from its origin's first, 255 where there is none.
+    share : array of float32, (1 or pairs, streams + 1)
+        Cumulated share of the streams in each pair, the highest class first.
+    """
+
+    trees: NDArray[np.int32]
+    choice: NDArray[np.uint8]
+    share: NDArray[np.float32]
+
+
+def check_sort_plan(
+    problem: FlowProblem, lay: Layout, entries: Entries, leg_flow: Floats, held: NDArray[np.floating]
+) -> None:
+    """Check a sort plan against its problem.
+
+    Raises
+    ------
+    InternalError
+        With every figure that is off: a next leg that does not begin at its site or is
+        closed, pieces that go in a circle or stop on the way, a way through a site that
+        passes nothing on, held outside 0 … demand, a flow other than the next legs make,
+        a load above capacity, a higher class held on a full row that a lower class uses.
+    """
+    wrong = _held(problem, held)
+    flow = np.zeros((len(entries.trees), len(problem.leg_tail)))
+    for s in range(len(entries.trees)):
+        wrong += _follow(problem, lay, entries, s, held, flow[s])
+    off = np.abs(flow.sum(axis=0) - leg_flow)
+    worst = int(np.argmax(off)) if len(off) else 0
+    if len(off) and off[worst] > 1e-5 * max(1.0, leg_flow[worst]) + 1e-2:
+        wrong.append(f"leg {worst} carries {flow[:, worst].sum():.6g}, not {leg_flow[worst]:.6g}")
+    wrong += _capacities(problem, leg_flow, held)
+    wrong += _ranks(problem, lay, entries, held, flow)
+    if wrong:
+        raise InternalError("The sort plan failed its own check: " + "; ".join(wrong))
+
+
+PART = 1_000_000
+"""Pairs looked at together: bounds the memory."""
+
+
+def _held(problem: FlowProblem, held: NDArray[np.floating]) -> list[str]:
+    total = problem.totals()
+    for first in range(0, len(held), PART):
+        some, most = held[first : first + PART], total[first : first + PART] * (1.0 + RELATIVE) + 1e-6
+        if float(some.min()) < 0.0 or (some > most).any():
+            return ["held pieces outside 0 … demand"]
+    return []
+
+
+def _sent(problem: FlowProblem, held: NDArray[np.floating]) -> Floats:
+    """Pieces a day each site sends."""
+    total, sent = problem.totals(), np.zeros(problem.n_sites)
+    for first in range(0, len(held), PART):
+        span = slice(first, first + PART)
+        sent += np.bincount(
+            problem.pair_from[span], total[span].astype(np.float64) - held[span], minlength=problem.n_sites
+        )
+    return sent
+
+
+def _enter(
+    problem: FlowProblem, lay: Layout, entries: Entries, s: int, held: NDArray[np.floating], flow: Floats
+) -> tuple[Floats, list[str]]:
+    """Put stream ``s`` on its entry legs; return what enters the core, (destinations, core sites)."""
+    n, n_dests = len(lay.core_site), len(lay.dest_site)
+    at, lost = np.zeros(n_dests * n), 0.0
+    total = problem.totals()
+    for first in range(0, len(total), PART):
+        span = slice(first, min(first + PART, len(total)))
+        origin = np.searchsorted(lay.pair_ptr, np.arange(span.start, span.stop), side="right") - 1
+        volume = total[span].astype(np.float64)
+        share = entries.share[span] if len(entries.share) > 1 else entries.share
+        sent = volume - held[span]
+        x = np.clip(np.minimum(sent, volume * share[:, s + 1]) - volume * share[:, s], 0.0, None)
+        some = np.flatnonzero(x > 0.0)
+        choice = entries.choice[s, span][some].astype(np.int64)
+        entry = lay.entry_ptr[origin[some]] + choice
+        bad = (choice == NO_ENTRY) | (entry >= lay.entry_ptr[origin[some] + 1])
+        lost += float(x[some][bad].sum())
+        entry, some = entry[~bad], some[~bad]
+        at += np.bincount(
+            lay.pair_d[span][some].astype(np.int64) * n + lay.entry_c[entry], x[some], minlength=len(at)
+        )
+        arc = lay.entry_arc[entry]
+        flow += np.bincount(arc[arc >= 0], x[some][arc >= 0], minlength=len(flow))
+    wrong = [f"{lost:.6g} pieces sent without an entry leg"] if lost > 1e-3 else []
+    return at.reshape(n_dests, n), wrong
+
+
+def _follow(
+    problem: FlowProblem, lay: Layout, entries: Entries, s: int, held: NDArray[np.floating], flow: Floats
+) -> list[str]:
+    """Send stream ``s`` from site to site along its next legs, all sites one step at a time."""
+    at, wrong = _enter(problem, lay, entries, s, held, flow)
+    nxt = entries.trees[s].astype(np.int64)
+    legal = (nxt < 0) | (problem.leg_tail[nxt] == lay.core_site[None, :])
+    if not legal.all():
+        wrong.append("a next leg that begins at another site")
+    head = np.where(nxt >= 0, problem.leg_head[nxt], -1)
+    number = np.full(problem.n_sites, -1, np.int64)
+    number[lay.core_site] = np.arange(len(lay.core_site))
+    home = lay.dest_site[:, None] == lay.core_site[None, :]
+    blind = ~np.asarray(problem.transit, bool)
+    starts = at
+    stopped = 0.0
+    for _ in range(len(lay.core_site) + 1):
+        d, c = np.nonzero((at > 0.0) & ~home)
+        if not len(d):
+            break
+        x, leg = at[d, c], nxt[d, c]
+        stopped += float(x[leg < 0].sum())
+        d, x, leg, to = d[leg >= 0], x[leg >= 0], leg[leg >= 0], head[d, c][leg >= 0]
+        flow += np.bincount(leg, x, minlength=len(flow))
+        passing = to != lay.dest_site[d]
+        if (blind[to] & passing).any():
+            wrong.append("a way through a site that passes nothing on")
+        go = number[to] >= 0
+        stopped += float(x[~go & passing].sum())
+        at = np.zeros_like(starts)
+        np.add.at(at, (d[go], number[to[go]]), x[go])
+    else:
+        wrong.append(f"{float(at[~home].sum()):.6g} pieces go in a circle")
+    if stopped > 1e-3:
+        wrong.append(f"{stopped:.6g} pieces stop on the way")
+    return wrong
+
+
+def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floating]) -> list[str]:
+    n = problem.n_sites
+    handled = np.bincount(problem.leg_head, leg_flow, minlength=n) + _sent(problem, held)
+    limits = np.array([leg_flow[legs].sum() for legs, _ in problem.limits])
+    rows = (
+        ("legs", leg_flow, problem.leg_capacity),
+        ("sites", handled, problem.site_capacity),
+        ("entry limits", limits, np.array([limit for _, limit in problem.limits], np.float64)),
+    )
+    wrong = []
+    for what, load, capacity in rows:
+        over = np.where(np.isfinite(capacity), load - capacity, -1.0)
+        bad = over > 1e-5 * np.maximum(np.where(np.isfinite(capacity), capacity, 1.0), 1.0) + 1e-2
+        if bad.any():
+            k = int(np.argmax(over))
+            wrong.append(f"{int(bad.sum())} {what} above capacity, row {k} by {over[k]:.6g}")
+    return wrong
+
+
+LOOKED_AT = 2000
+"""Pairs that hold a higher class, looked at one by one."""
+
+
+def _ranks(
+    problem: FlowProblem, lay: Layout, entries: Entries, held: NDArray[np.floating], flow: Floats
+) -> list[str]:
+    """No class may be held where each full row on its way is used by a lower class."""
+    n, n_streams = problem.n_sites, len(flow)
+    if n_streams < 2 or not len(held):
+        return []
+    into = np.array([np.bincount(problem.leg_head, part, minlength=n) for part in flow])
+    sent = _sent(problem, held)
+    full_leg = flow.sum(axis=0) >= problem.leg_capacity * (1.0 - 1e-6) - 1e-3
+    full_site = into.sum(axis=0) + sent >= problem.site_capacity * (1.0 - 1e-6) - 1e-3
+    lost = 0.0
+    for s in range(n_streams - 1):
+        lower_leg, lower_in = flow[s + 1 :].sum(axis=0), into[s + 1 :].sum(axis=0)
+        for p, pieces in _holders(problem, entries, s, held):
+            legs = _way(problem, lay, entries, s, p)
+            rows = [lower_leg[a] for a in legs if full_leg[a]]
+            rows += [lower_in[problem.leg_head[a]] for a in legs if full_site[problem.leg_head[a]]]
+            if rows and min(rows) > 1.0 and not full_site[problem.pair_from[p]] and not problem.limits:
+                lost += min(pieces, float(min(rows)))
+    return [f"{lost:.6g} pieces held where a lower class goes"] if lost > 1.0 else []
+
+
+def _holders(
+    problem: FlowProblem, entries: Entries, s: int, held: NDArray[np.floating]
+) -> list[tuple[int, float]]:
+    """Return the pairs that hold pieces of stream ``s``, and how many."""
+    some = np.flatnonzero(held > 0.5)
+    volume = problem.totals()[some].astype(np.float64)
+    share = entries.share[some] if len(entries.share) > 1 else entries.share
+    sent = np.maximum(volume - held[some], volume * share[:, s])
+    kept = volume * share[:, s + 1] - sent
+    at = np.flatnonzero(kept > 0.5)[:LOOKED_AT]
+    return list(zip(some[at].tolist(), kept[at].tolist(), strict=True))
+
+
+def _way(problem: FlowProblem, lay: Layout, entries: Entries, s: int, p: int) -> list[int]:
+    """Return the legs of a pair's way in stream ``s``."""
+    choice = int(entries.choice[s, p])
+    if choice == NO_ENTRY:
+        return []
+    entry = int(lay.entry_ptr[int(np.searchsorted(lay.pair_ptr, p, side="right")) - 1]) + choice
+    legs = [int(lay.entry_arc[entry])] if lay.entry_arc[entry] >= 0 else []
+    core, d = int(lay.entry_c[entry]), int(lay.pair_d[p])
+    while core >= 0 and entries.trees[s, d, core] >= 0 and len(legs) <= problem.n_sites:
+        legs.append(int(entries.trees[s, d, core]))
+        core = int(lay.arc_core_head[legs[-1]])
+    return legs

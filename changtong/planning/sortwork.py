@@ -1,0 +1,281 @@
+"""The search for a sort plan: mend the old, move lumps, part the classes, hold what does not fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.planning import holding, intrees, lumps
+from changtong.planning.assemble import Question
+from changtong.planning.checker_sortplan import Entries
+from changtong.planning.flow import FlowResult, FlowSolver
+from changtong.planning.pricing import CLOSED
+
+Floats = NDArray[np.float64]
+
+STAY = 0.02
+"""Least a piece weighs that leaves the plan in force, in shares of the mean cost of a piece."""
+
+TIE = 1e-3
+"""Least saving for which a lump or pair moves, in shares of the mean cost of a piece."""
+
+PHASES = ((0.5, 0.0), (0.5, 0.0), (1.0, 0.1))
+"""Slopes (in mean costs for a load 100 % over capacity), share of the penalty on overloads."""
+
+AMPLE = 0.1
+"""Share of a row's capacity left free above which its price is not looked at more closely."""
+
+EXACT, ENOUGH = 4, 1e-3
+"""Rounds of moves at the plan's true cost, at most; the share of the plan a round must save to go on."""
+
+SCORES = (0.25, 0.5, 0.75, 0.9, 1.0, np.inf)
+"""What is held first: penalty less cost a piece and full row, in shares of the penalty."""
+
+WORTH = 1e-4
+"""Overloads that cost less than this share of the plan are not worth classes of their own."""
+
+
+@dataclass
+class Found:
+    """A sort plan within every capacity, in the layout's numbers.
+
+    Attributes
+    ----------
+    cost : float
+        CNY a day, pieces no way can serve left out.
+    trees : array of int32, (streams, destinations, core sites)
+        Next leg; -1 at the destination and where no way leads on.
+    choice : array of uint8, (streams, pairs by destination)
+        Entry taken, counted from the origin's first; 255 where none leads on.
+    through : array, (streams, destinations, core sites)
+        Pieces a day that take the next leg.
+    held : array of float32, (pairs,)
+    leg_flow : array, (legs,)
+    """
+
+    cost: float
+    trees: NDArray[np.int32]
+    choice: NDArray[np.uint8]
+    through: Floats
+    held: NDArray[np.float32]
+    leg_flow: Floats
+
+
+class SortWork:
+    """Arrays of one network under one outage, prepared once for any number of sort plans."""
+
+    def __init__(self, question: Question, solver: FlowSolver, result: FlowResult) -> None:
+        self.problem, self.lay, self.result = question.problem, solver.lay, result
+        lay = self.lay
+        n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
+        ptr = np.zeros(n_dests + 1, np.int64)
+        np.cumsum(np.bincount(lay.pair_d, minlength=n_dests), out=ptr[1:])
+        self.pair = np.empty(n_pairs, np.int32)
+        intrees.by_destination(lay.pair_d, ptr, np.empty(n_dests, np.int64), self.pair)
+        small: type[np.integer] = np.uint16 if len(lay.origin_site) < 65536 else np.int32
+        origin = np.repeat(np.arange(len(lay.origin_site)).astype(small), np.diff(lay.pair_ptr))
+        self.volume = self.problem.totals()[self.pair]
+        steps = self.problem.class_steps()
+        self.steps = steps[self.pair] if len(steps) > 1 else steps
+        self.cut_off = result.cut_off[self.pair]
+        self.demand = lumps.Demand(
+            ptr,
+            origin[self.pair],
+            self.volume,
+            np.zeros(n_pairs, np.float32),
+            np.array([[0.0, 1.0]], np.float32),
+        )
+        self.capacity = np.maximum(solver.capacity, 0.0)
+        self.leg_cost = solver.trees.leg_cost
+        self.mean_cost = solver.mean_cost if len(lay.pair_d) else 0.0
+        self.penalty = np.asarray(self.problem.class_penalty, np.float64)
+        self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
+        self._row_price = solver.pricing.price
+        self._tree_costs = solver.trees
+        self.table = np.zeros((len(self.capacity), 4))
+        self.leg_flow = np.zeros(len(self.leg_cost))
+        self.trees = np.full((1, n_dests, n), -1, np.int32)
+        self.through = np.zeros((1, n_dests, n))
+        self.choice = np.full((1, n_pairs), lumps.HELD, np.uint8)
+        self._order, self._pending = np.empty(n, np.int32), np.empty(n, np.int32)
+        self._dist = np.empty(n)
+        self._entry_price = np.empty(len(lay.entry_c))
+        weight = np.add.reduceat(self.volume, ptr[:-1], dtype=np.float64) if n_pairs else np.zeros(n_dests)
+        self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
+        self.before, self.before_choice = self._cheapest_ways()
+        self.least = np.empty(self.trees.shape[1:], np.float32)
+
+    def _set_least(self, slack: float) -> None:
+        """Bound what a piece costs from each core site: prices fall by at most ``slack`` CNY.
+
+        With the multipliers in the table at zero, or loads that leave less than ``AMPLE`` of
+        a row free, this is a true bound; else lumps that could still gain a little stay.
+        """
+        self._row_price(np.maximum(0.0, self.table[:, 1] - slack))
+        self.least[:] = self._tree_costs.to_go.T
+        self.least *= 1.0 - 1e-6  # still a bound after rounding to single precision
+
+    # -- where to start ------------------------------------------------------
+
+    def _cheapest_ways(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+        """Return next legs and entries of the cheapest ways with nothing shut."""
+        lay, cost = self.lay, self.problem.leg_cost
+        trees, choice = np.empty_like(self.trees[0]), np.empty_like(self.choice[0])
+        none = np.full_like(trees, -1)
+        intrees.in_force_trees(lay, cost, none, 0.0, trees, self._dist, self._pending, self._order)
+        intrees.cheapest_entries(lay, self.demand, trees, cost, self._dist, self._order, choice)
+        return trees, choice
+
+    def _begin(self) -> None:
+        """One stream for all classes, held as in the flow."""
+        held = self.demand.held
+        held[:] = self.result.unserved[self.pair]
+        held[self.cut_off] = self.volume[self.cut_off]
+        self.demand = self.demand._replace(share=np.array([[0.0, 1.0]], np.float32))
+        shape = self.trees.shape[1:]
+        self.table = np.zeros((len(self.capacity), 4))
+        self.trees = np.full((1, *shape), -1, np.int32)
+        self.through = np.zeros((1, *shape))
+        self.choice = np.full((1, len(held)), lumps.HELD, np.uint8)
+        self.table[:, 0], self.table[:, 1], self.table[:, 2] = self.capacity, self.result.row_price, 0.0
+
+    def start(self, stay_cost: float) -> None:
+        """Mend the plan in force at the flow's prices; hold what the flow holds."""
+        self._begin()
+        lay, cut, price = self.lay, self.result.cut, self.result.row_price
+        self._row_price(price)
+        tr, entries = self._tree_costs, np.empty_like(self.choice[0])
+        intrees.main_entries(lay, cut.volumes, tr.to_go, tr.entry_cost, entries)
+        self.choice[0] = entries[self.pair]
+        loads = np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(self.leg_cost))
+        scratch = (self._dist, self._pending, self._order)
+        intrees.in_force_trees(lay, self.leg_cost + loads, self.before, stay_cost, self.trees[0], *scratch)
+        intrees.keep_entries(
+            lay, self.demand, self.trees[0], self.before_choice, self.leg_cost, self.choice[0]
+        )
+        self.load()
+
+    def take_in_force(self) -> bool:
+        """Load the plan in force as it is; return whether every piece gets there by open legs."""
+        self._begin()
+        self.demand.held[~self.cut_off] = 0.0
+        self.trees[0], self.choice[0] = self.before, self.before_choice
+        self.load()
+        shut = self.leg_cost >= CLOSED
+        wanted = float(self.volume.sum(dtype=np.float64) - self.demand.held.sum(dtype=np.float64))
+        arrives = intrees.arrivals(self.lay, self.trees[0], self.through[0])
+        return not (self.leg_flow[shut] > 0.0).any() and arrives >= wanted * (1.0 - 1e-6)
+
+    def load(self) -> None:
+        """Compute every load from nothing."""
+        self.table[:, 3:] = 0.0
+        self.leg_flow[:] = 0.0
+        for s in range(len(self.trees)):
+            intrees.load_stream(
+                self.lay, self.demand, s, self.choice[s], self.trees[s], self.through[s], self.table,
+                self.leg_flow, self._pending, self._order,
+            )  # fmt: skip
+
+    # -- the search ----------------------------------------------------------
+
+    def descend(self, stay_cost: float) -> None:
+        """Move lumps and pairs, first at the flow's prices, then at true cost; part the classes."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            slope = np.where(self.capacity > 0.0, self.mean_cost / self.capacity, 0.0)
+        self.table[:, 1] = self.result.row_price
+        for k, (steepness, share) in enumerate(PHASES):
+            self.table[:, 2] = steepness * slope
+            self._set_least(AMPLE * steepness * self.mean_cost)
+            self._move(stay_cost, share)
+            worth = self.overload() * self.penalty[-1] > WORTH * self.result.lower_bound
+            if k == 0 and self.steps.shape[1] > 1 and worth:
+                self._part()
+        self.table[:, 1:3] = 0.0
+        self._set_least(0.0)
+        for _ in range(EXACT):
+            if self._move(stay_cost, 1.0) <= ENOUGH * self.result.lower_bound:
+                break
+
+    def overload(self) -> float:
+        """Pieces a day above capacity, over all rows."""
+        return float(np.maximum(0.0, self.table[:, 3] - self.capacity).sum())
+
+    def _move(self, stay_cost: float, share: float) -> float:
+        lay, tie = self.lay, TIE * self.mean_cost
+        above = self.penalty[-len(self.trees) :]
+        steep = share * np.append(above[:-1] - above[1:], above[-1])
+        saved = 0.0
+        for s in range(len(self.trees)):
+            level = (self.table, self.leg_cost, self.leg_flow, s, steep, tie)
+            tree = (self.trees[s], self.through[s])
+            by_lumps, _ = lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
+            by_pairs, _ = lumps.move_pairs(
+                self.dests, lay, self.demand, self.choice[s], *tree, self.before_choice, stay_cost,
+                *level, self._dist, self._order, self._entry_price,
+            )  # fmt: skip
+            saved += by_lumps + by_pairs
+        return float(saved)
+
+    def _part(self) -> None:
+        """Give every class its own trees, the same to begin with: smaller lumps."""
+        zero = np.zeros((len(self.steps), 1), np.float32)
+        n_classes = self.steps.shape[1]
+        self.demand = self.demand._replace(share=np.concatenate([zero, self.steps], axis=1))
+        self.trees = np.repeat(self.trees, n_classes, axis=0)
+        self.choice = np.repeat(self.choice, n_classes, axis=0)
+        self.through = np.zeros((n_classes, *self.trees.shape[1:]))
+        self.table = np.concatenate([self.table[:, :4], np.zeros((len(self.table), n_classes - 1))], axis=1)
+        self.load()
+
+    def settle(self) -> Found:
+        """Hold what does not fit, lowest class first; send what fits again."""
+        n_streams, penalty = len(self.trees), self.penalty[-len(self.trees) :]
+        if n_streams == 1:
+            self._part()
+            n_streams, penalty = len(self.trees), self.penalty
+        for again in range(2):
+            for s in range(n_streams - 1, -1, -1):
+                for score in SCORES:
+                    if self.overload() <= 1e-3:
+                        break
+                    holding.hold(
+                        s,
+                        *self._level(),
+                        float(penalty[s]),
+                        score * float(penalty[s]),
+                        self._pending,
+                        self._entry_price,
+                    )
+            if again:
+                break
+            for s in range(n_streams):
+                for most in (0.5, 0.8, 1.0):
+                    holding.release(s, *self._level(), most * float(penalty[s]))
+            self.load()  # sums in one order: no rounding is carried over
+        held = np.empty_like(self.demand.held)
+        held[self.pair] = self.demand.held
+        return Found(self.cost(), self.trees, self.choice, self.through, held, self.leg_flow.copy())
+
+    def entries(self, found: Found) -> Entries:
+        """Return a plan's next legs and entries, pairs in the problem's order."""
+        choice, share = np.empty_like(found.choice), self.demand.share
+        choice[:, self.pair] = found.choice
+        if len(share) > 1:
+            share = np.empty_like(share)
+            share[self.pair] = self.demand.share
+        return Entries(found.trees, choice, share)
+
+    def _level(self) -> tuple[object, ...]:
+        return (
+            self.lay, self.demand, self.choice, self.trees, self.through, self.table, self.leg_cost,
+            self.leg_flow,
+        )  # fmt: skip
+
+    def cost(self) -> float:
+        """Cost of the legs and penalty of what is held, CNY a day."""
+        lost = np.zeros(len(self.penalty))
+        holding.held_by_class(self.volume, self.demand.held, self.steps, self.cut_off, lost)
+        used = self.leg_cost < CLOSED
+        return float(self.leg_flow[used] @ self.leg_cost[used]) + float(lost @ self.penalty)
