@@ -1,0 +1,332 @@
+"""Fewest legs whose volume changes: a fixed charge on every leg that leaves its band.
+
+A leg counts as changed when its volume leaves a band around today's. Two integer programs:
+
+1. *Relaxed*: pieces of all pairs on a leg are added up; what goes on and what ends at a site is
+   kept in total only. Every real plan is a plan of this one, so its bound is a proved lower
+   bound, and with one number a leg it is solved in a second.
+2. *Real*: the flow program itself with a penalty on volumes outside the bands, first on those
+   legs the relaxed plan keeps. When nothing leaves the bands, the relaxed plan is real, and
+   proved fewest. Otherwise slopes follow the volumes (dynamic slope scaling: Kim and Pardalos
+   1999), and an integer program over the legs seen so far has the last word.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from changtong.planning.arcflow import ArcFlow
+from changtong.planning.problem import FlowProblem
+from changtong.planning.staged import LpTermination, Staged, highs_model, quiet_highs, run_highs
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+RELAXED_SHARE = 0.55
+"""Share of the time that goes to the relaxed program: its bound is the proof."""
+
+SLOPE_ROUNDS = 10
+"""Rounds of slope scaling at most; the set of changed legs repeats after a few."""
+
+INSIDE = 1e-3
+"""The band aimed at is narrower by this share, so that rounding leaves no leg outside."""
+
+NOTHING_LOST = 1e-5
+"""Scaled pieces of a class below which everything counts as served: the slack of earlier stages."""
+
+ZERO = 1e-6
+"""Scaled pieces below which a volume counts as inside its band."""
+
+
+@dataclass(frozen=True)
+class Today:
+    """Today's volumes, and how far a leg may go before it counts as changed.
+
+    Attributes
+    ----------
+    flow, tolerance : array, (legs,)
+        Pieces a day.
+    counted : array of bool, (legs,)
+        Legs that exist; take-over ways do not count.
+    """
+
+    flow: Floats
+    tolerance: Floats
+    counted: Flags
+
+    def scaled(self, size: float) -> Today:
+        """Return the same in units of ``size`` pieces."""
+        return replace(self, flow=self.flow / size, tolerance=self.tolerance / size)
+
+    def changed(self, flow: Floats) -> Flags:
+        """Return which legs' volumes have left their band."""
+        return np.asarray(self.counted & (np.abs(flow - self.flow) > self.tolerance))
+
+
+@dataclass(frozen=True)
+class Fewest:
+    """What the search found.
+
+    Attributes
+    ----------
+    columns : array or None
+        Of the flow program; None where time was too short for any.
+    changed, bound : int
+        Legs changed, and the proved least number.
+    programs : int
+        Linear and integer programs solved.
+    interrupted : bool
+    """
+
+    columns: Floats | None
+    changed: int
+    bound: int
+    programs: int
+    interrupted: bool
+
+
+@dataclass
+class FewestLegs:
+    """One search, in the flow program's scaled pieces."""
+
+    problem: FlowProblem
+    program: ArcFlow
+    lp: Staged
+    today: Today
+    scale: float
+    moved: Flags = field(init=False)
+    interrupted: bool = False
+    programs: int = 0
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        shut = problem.site_capacity <= 0.0
+        closed = (problem.leg_capacity <= 0.0) | shut[problem.leg_tail] | shut[problem.leg_head]
+        for legs, most in problem.limits:
+            if most <= 0.0:
+                closed[legs] = True
+        self.closed = closed
+        self.choice = np.flatnonzero(self.today.counted & ~closed)
+        self.forced = int((self.today.changed(np.zeros(len(closed))) & closed).sum())
+        self.total = float(self.program.pieces.sum())
+        n = len(closed)
+        inside = self.today.tolerance * (1.0 - INSIDE)
+        self.low = np.maximum(0.0, self.today.flow - inside)[self.choice]
+        self.high = (self.today.flow + inside)[self.choice]
+        self.moved = ~self.today.counted
+        self.totals = self.program.leg_totals(n)
+
+    def run(
+        self, capacity: Floats, lost: Floats, budgets: Sequence[tuple[Floats, float]], deadline: float
+    ) -> Fewest:
+        """Search until ``deadline``.
+
+        Parameters
+        ----------
+        capacity : array, (legs,)
+            What each leg may hold, scaled.
+        lost : array, (classes,)
+            Pieces of each class that may stay behind, scaled.
+        budgets : sequence of (weights by leg, most)
+            Totals of earlier objectives to keep.
+        deadline : float
+            Of ``time.perf_counter``.
+        """
+        begin = time.perf_counter()
+        relaxed = self._relaxed(capacity, lost, budgets, begin + RELAXED_SHARE * (deadline - begin))
+        free, bound = relaxed
+        self._add_bands()
+        best = self._slopes(free, deadline)
+        if best is not None and not self.interrupted and int(best[1].sum()) > bound:
+            best = self._last_word(best, bound, deadline)
+        if best is None:
+            return Fewest(None, 0, self.forced + bound, self.programs, self.interrupted)
+        columns, outside = best
+        self.lp.limit_columns(self.over[~outside], np.zeros(int((~outside).sum())))
+        self.lp.limit_columns(self.under[~outside], np.zeros(int((~outside).sum())))
+        self.moved[self.choice[outside]] = True
+        count = self.forced + int(outside.sum())
+        return Fewest(columns, count, min(count, self.forced + bound), self.programs, self.interrupted)
+
+    # -- the relaxed program -------------------------------------------------
+
+    def _relaxed(
+        self, capacity: Floats, lost: Floats, budgets: Sequence[tuple[Floats, float]], deadline: float
+    ) -> tuple[Flags, int]:
+        """Return which of the choice legs the relaxed plan changes, and the proved least number."""
+        q = len(self.choice)
+        rows, lower, upper = self._relaxed_rows(lost, budgets)
+        n_flow = rows.shape[1]
+        most = np.minimum(capacity, self.total)
+        inner = np.minimum(self.high, most[self.choice])
+        pick = sparse.csr_matrix((np.ones(q), (np.arange(q), self.choice)), shape=(q, n_flow))
+        room = sparse.diags(np.maximum(0.0, most[self.choice] - inner))
+        matrix = sparse.vstack(
+            [
+                sparse.hstack([rows, sparse.csr_matrix((rows.shape[0], q))]),
+                sparse.hstack([pick, -room]),
+                sparse.hstack([pick, sparse.diags(self.low)]),
+            ]
+        ).tocsc()
+        free = np.full(q, np.inf)
+        limits = (np.concatenate([lower, -free, self.low]), np.concatenate([upper, inner, free]))
+        left = np.where(lost > NOTHING_LOST, self.program.pieces, 0.0).ravel()
+        columns = np.concatenate([np.where(self.closed, 0.0, most), left, np.ones(q)])
+        cost = np.concatenate([np.zeros(n_flow), np.ones(q)])
+        highs = quiet_highs(time_limit=max(0.05, deadline - time.perf_counter()), mip_abs_gap=0.99)
+        model = highs_model(matrix, limits, (np.zeros(len(columns)), columns), cost)
+        kind = highspy.HighsVarType
+        model.integrality_ = [kind.kContinuous] * n_flow + [kind.kInteger] * q
+        highs.passModel(model)
+        self.interrupted |= run_highs(highs)
+        self.programs += 1
+        info = highs.getInfo()
+        bound = info.mip_dual_bound if np.isfinite(info.mip_dual_bound) else 0.0
+        bound = max(0, int(np.ceil(bound - 1e-6)))
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return np.ones(q, bool), bound
+        return np.array(highs.getSolution().col_value)[n_flow:] > 0.5, bound
+
+    def _relaxed_rows(
+        self, lost: Floats, budgets: Sequence[tuple[Floats, float]]
+    ) -> tuple[sparse.csr_matrix, Floats, Floats]:
+        """Return balance, passage, sites, limits, classes and budgets over (legs, unserved)."""
+        problem, pieces = self.problem, self.program.pieces
+        n, m, n_classes = problem.n_sites, len(problem.leg_tail), pieces.shape[1]
+        start = np.repeat(problem.pair_from.astype(np.int64), n_classes)
+        end = np.repeat(problem.pair_to.astype(np.int64), n_classes)
+        leg, left = np.arange(m), m + np.arange(pieces.size)
+        width = m + pieces.size
+
+        def rows(
+            parts: list[tuple[NDArray[np.int64], NDArray[np.int64], float]], size: int
+        ) -> sparse.csr_matrix:
+            values = np.concatenate([np.full(len(c), x) for _, c, x in parts])
+            where = (np.concatenate([r for r, _, _ in parts]), np.concatenate([c for _, c, _ in parts]))
+            return sparse.csr_matrix((values, where), shape=(size, width))
+
+        tail, head = problem.leg_tail.astype(np.int64), problem.leg_head.astype(np.int64)
+        sent = np.bincount(start, pieces.ravel(), minlength=n).astype(np.float64)
+        ends = np.bincount(end, pieces.ravel(), minlength=n).astype(np.float64)
+        balance = rows([(tail, leg, 1.0), (head, leg, -1.0), (start, left, 1.0), (end, left, -1.0)], n)
+        arrive = rows([(head, leg, 1.0), (end, left, 1.0)], n)
+        handled = rows([(head, leg, 1.0), (start, left, -1.0)], n)
+        blind = np.flatnonzero(~np.asarray(problem.transit, bool))
+        limited = np.flatnonzero(np.isfinite(problem.site_capacity))
+        scale = self.scale
+        classes = rows([(np.tile(np.arange(n_classes), len(pieces)), left, 1.0)], n_classes)
+        parts = [balance, arrive[blind], handled[limited], classes]
+        lower = [sent - ends, ends[blind], np.full(len(limited), -np.inf), np.full(n_classes, -np.inf)]
+        upper = [sent - ends, ends[blind], problem.site_capacity[limited] / scale - sent[limited], lost]
+        for legs, most in problem.limits:
+            if np.isfinite(most):
+                some = np.asarray(legs, np.int64)
+                parts.append(rows([(np.zeros(len(some), np.int64), some, 1.0)], 1))
+                lower.append(np.array([-np.inf]))
+                upper.append(np.array([most / scale]))
+        for weight, most in budgets:
+            parts.append(sparse.csr_matrix(np.append(weight, np.zeros(pieces.size))[None, :]))
+            lower.append(np.array([-np.inf]))
+            upper.append(np.array([most]))
+        return sparse.vstack(parts).tocsr(), np.concatenate(lower), np.concatenate(upper)
+
+    # -- the real program ----------------------------------------------------
+
+    def _add_bands(self) -> None:
+        """Add what each choice leg carries above and below its band as columns."""
+        q = len(self.choice)
+        self.over = self.lp.add_columns(q, self.total)
+        self.under = self.lp.add_columns(q, self.total)
+        totals = self.totals[self.choice]
+        pad = sparse.csr_matrix((q, self.over[0] - totals.shape[1])) if q else sparse.csr_matrix((0, 0))
+        one, none = sparse.eye(q), sparse.csr_matrix((q, q))
+        free = np.full(q, np.inf)
+        if q:
+            above = sparse.hstack([totals, pad, -one, none], format="csr")
+            below = sparse.hstack([totals, pad, none, one], format="csr")
+            self.lp.add_rows(above, -free, self.high)
+            self.lp.add_rows(below, self.low, free)
+
+    def _slopes(self, free: Flags, deadline: float) -> tuple[Floats, Flags] | None:
+        """Return the best flow found by slope scaling, and which choice legs it changes."""
+        q = len(self.choice)
+        slope = np.where(free, 1e-3, 1.0) / max(float(np.mean(self.high)) if q else 1.0, 1e-9)
+        best: tuple[Floats, Flags] | None = None
+        self.seen = free.copy()
+        last = np.zeros(q, bool)
+        for _ in range(SLOPE_ROUNDS):
+            cost = np.zeros(self.lp.n_columns)
+            cost[self.over], cost[self.under] = slope, slope
+            found = self.lp.minimise(cost, deadline if best is not None else max(deadline, _soon()))
+            self.programs += 1
+            if not found.feasible:
+                break
+            away = np.maximum(found.columns[self.over], found.columns[self.under])
+            outside = away > ZERO
+            if best is None or outside.sum() < best[1].sum():
+                best = found.columns, outside
+            self.seen |= outside
+            self.interrupted |= found.termination is LpTermination.INTERRUPTED
+            if found.termination is not LpTermination.PROVED or not (outside & ~free).any():
+                break
+            if np.array_equal(outside, last):
+                break
+            last = outside
+            slope = np.where(outside, 1.0 / np.maximum(away, ZERO), slope)
+        return best
+
+    def _last_word(self, best: tuple[Floats, Flags], bound: int, deadline: float) -> tuple[Floats, Flags]:
+        """Choose among the legs seen so far by an integer program, from the best flow known."""
+        left = deadline - time.perf_counter()
+        if left < 0.1:
+            return best
+        some = np.flatnonzero(self.seen | best[1])
+        k, width = len(some), self.lp.n_columns
+        upper = self.lp.column_upper.copy()
+        kept = np.setdiff1d(np.arange(len(self.choice)), some)
+        upper[self.over[kept]] = upper[self.under[kept]] = 0.0
+        most = np.maximum(self.total, 1e-9)
+        where = (np.tile(np.arange(k), 2), np.concatenate([self.over[some], self.under[some]]))
+        link = sparse.csr_matrix((np.ones(2 * k), where), shape=(k, width))
+        matrix = sparse.vstack(
+            [
+                sparse.hstack([self.lp.matrix, sparse.csr_matrix((len(self.lp.lower), k))]),
+                sparse.hstack([link, -sparse.diags(self._reach(some, most))]),
+            ]
+        ).tocsc()
+        rows = (np.append(self.lp.lower, np.full(k, -np.inf)), np.append(self.lp.upper, np.zeros(k)))
+        columns = (np.zeros(width + k), np.append(upper, np.ones(k)))
+        cost = np.append(np.zeros(width), np.ones(k))
+        highs = quiet_highs(time_limit=left, mip_abs_gap=0.99, objective_target=bound + 0.5)
+        model = highs_model(matrix, rows, columns, cost)
+        kind = highspy.HighsVarType
+        model.integrality_ = [kind.kContinuous] * width + [kind.kInteger] * k
+        highs.passModel(model)
+        start = highspy.HighsSolution()
+        start.col_value = np.append(best[0], best[1][some].astype(float)).tolist()
+        highs.setSolution(start)
+        self.interrupted |= run_highs(highs)
+        self.programs += 1
+        if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return best
+        found = np.array(highs.getSolution().col_value)
+        outside = np.zeros(len(self.choice), bool)
+        outside[some] = found[width:] > 0.5
+        return (found[:width], outside) if outside.sum() < best[1].sum() else best
+
+    def _reach(self, some: NDArray[np.int64], most: float) -> Floats:
+        """Return how far above or below its band each leg can get at all."""
+        capacity = self.problem.leg_capacity[self.choice[some]] / self.scale
+        above = np.minimum(capacity, most) - self.high[some]
+        return np.asarray(np.maximum(np.maximum(above, self.low[some]), ZERO))
+
+
+def _soon() -> float:
+    return time.perf_counter() + 1.0
