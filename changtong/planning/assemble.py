@@ -17,6 +17,9 @@ from changtong.planning.takeover import TakeOvers, find_take_overs, no_take_over
 Floats = NDArray[np.float64]
 
 OBJECTIVES = ("unserved", "late", "cost", "carbon", "changed_legs", "max_load")
+INFERRED_FROM = "leg volumes"
+"""How the source of inferred demand begins in a network's provenance."""
+
 TIE = 1e-3
 """Weight of an objective against the one before it: it decides between equals."""
 
@@ -43,6 +46,8 @@ class Question:
         The ways by which stand-ins take closed sites' areas over; they follow the network's legs.
     known : frozenset of str
         Objectives the network has data for; the others do not apply.
+    demand_inferred : bool
+        Whether the demand was inferred from leg volumes.
     leg_cny, leg_kgco2e : array, (legs,)
         What a piece costs and emits on each leg, as the network says.
     """
@@ -55,6 +60,7 @@ class Question:
     site_h: Floats
     take_overs: TakeOvers
     known: frozenset[str]
+    demand_inferred: bool
     leg_cny: Floats
     leg_kgco2e: Floats
 
@@ -81,6 +87,12 @@ def check_objectives(objectives: tuple[str, ...]) -> None:
         raise UsageError(f"Objective {twice[0]!r} stands twice in the list.")
     if not objectives or objectives[0] != "unserved":
         raise UsageError("'unserved' must be the first objective: a plan that serves nothing is cheapest.")
+
+
+def demand_inferred(network: Network) -> bool:
+    """Return whether the network's provenance says that demand was inferred from leg volumes."""
+    rows = network.provenance.filter(pl.col("table") == "demand")
+    return bool(rows["source"].fill_null("").str.starts_with(INFERRED_FROM).any())
 
 
 def known_objectives(network: Network, classes: pl.DataFrame, effect: Effect) -> frozenset[str]:
@@ -299,6 +311,7 @@ def assemble(
         site_h=site_h,
         take_overs=take_overs,
         known=known_objectives(network, classes, effect),
+        demand_inferred=demand_inferred(network),
         leg_cny=np.append(_column(network.legs, "cost_cny_per_piece", 0.0), nothing),
         leg_kgco2e=np.append(_column(network.legs, "kgco2e_per_piece", 0.0), nothing),
     )

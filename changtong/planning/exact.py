@@ -17,6 +17,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.planning.circles import without_circles
 from changtong.planning.fewest import Today
 from changtong.planning.problem import FlowProblem
 from changtong.planning.staged import LpTermination
@@ -103,6 +104,7 @@ def solve_exact(
     *,
     today: Today | None = None,
     promises: Promises | None = None,
+    circles_stay: bool = False,
     strict: bool = True,
     seconds: float = 60.0,
     solver: str = "choose",
@@ -120,6 +122,9 @@ def solve_exact(
         Today's pieces on each leg; needed for ``changed_legs``.
     promises : Promises, optional
         Hours and what is promised; needed for ``late``.
+    circles_stay : bool
+        Leave what runs in circles where no stage's total can be kept otherwise. For demand that
+        was itself inferred from leg volumes: there today's volumes need some.
     strict : bool
         Classes strictly by rank; otherwise one program of cost and ``class_penalty``.
     seconds : float
@@ -142,7 +147,7 @@ def solve_exact(
     begin = time.perf_counter()
     if not problem.pair_pieces.size:
         return _nothing(problem, LpTermination.NOTHING_TO_DO, begin)
-    run = Stages(problem, begin, seconds, solver, promises)
+    run = Stages(problem, begin, seconds, solver, promises, circles_stay)
     aims = (Aim("cost", problem.leg_cost),) if aims is None else tuple(aims)
     work: list[tuple[str, Callable[[], LpTermination]]] = []
     if strict:
@@ -161,6 +166,8 @@ def solve_exact(
                 termination = run.after_tie(termination)
             if termination is not LpTermination.PROVED:
                 break
+        else:
+            run.straighten()
     except KeyboardInterrupt:
         termination = LpTermination.INTERRUPTED
     return _result(run, termination, begin)
@@ -183,7 +190,11 @@ def _result(run: Stages, termination: LpTermination, begin: float) -> ExactResul
     n_flows, shape = program.n_flows, program.pieces.shape
     n_columns = program.matrix.shape[1]
     values = np.zeros(n_columns) if run.values is None else run.values[:n_columns]
-    flow = np.maximum(values[:n_flows], 0.0) * run.size
+    flow = np.maximum(values[:n_flows], 0.0)
+    plain = program.n_plain
+    if not run.circles_stay:
+        flow[:plain] = without_circles(problem, program, flow[:plain])
+    flow *= run.size
     unserved = values[n_flows : n_flows + program.pieces.size].reshape(shape).copy()
     if run.values is None:
         unserved = program.pieces.copy()
@@ -194,7 +205,7 @@ def _result(run: Stages, termination: LpTermination, begin: float) -> ExactResul
     pair, service = run.followed.pair, run.followed.service
     if len(pair):
         on_time[pair, service] = np.clip(values[-len(pair) :], 0.0, program.pieces[pair, service])
-    plain, n_legs = program.n_plain, len(problem.leg_tail)
+    n_legs = len(problem.leg_tail)
     leg_flow = np.bincount(program.flow_leg, flow, minlength=n_legs).astype(np.float64)
     timed = np.bincount(program.flow_leg[plain:], flow[plain:], minlength=n_legs).astype(np.float64)
     some = np.flatnonzero(flow[:plain] > 0.0)

@@ -109,6 +109,7 @@ class _Punctual:
         self.aims = _aims(question, objectives)
         flow = np.append(baseline, np.zeros(len(problem.leg_tail) - len(baseline)))
         self.today = Today(flow, tolerance(flow), np.arange(len(flow)) < len(baseline))
+        self.circles_stay = question.demand_inferred
         self.ask = any(aim.name == "late" for aim in self.aims)
 
     def run(self, seconds: float, progress: Progress | None) -> tuple[ExactResult, Lateness, float]:
@@ -143,7 +144,13 @@ class _Punctual:
 
     def _solve(self, seconds: float, tell: Callable[[str], None]) -> ExactResult:
         return solve_exact(
-            self.problem, self.aims, today=self.today, promises=self.promises, seconds=seconds, progress=tell
+            self.problem,
+            self.aims,
+            today=self.today,
+            promises=self.promises,
+            circles_stay=self.circles_stay,
+            seconds=seconds,
+            progress=tell,
         )
 
     def _read(self, found: ExactResult) -> Lateness:

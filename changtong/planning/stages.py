@@ -11,6 +11,7 @@ from scipy import sparse
 
 from changtong.errors import InternalError
 from changtong.planning.arcflow import ArcFlow, arc_flow
+from changtong.planning.circles import find_circles
 from changtong.planning.fewest import FewestLegs, Today
 from changtong.planning.problem import FlowProblem
 from changtong.planning.staged import LpTermination, Minimum, Staged, round_scale
@@ -32,6 +33,10 @@ CHANGES_SHARE = 0.08
 
 TIE_SHARE = 0.02
 """Share of the time allowed that each stage may take which only decides between equals."""
+
+STRAIGHTEN_ROUNDS = 60
+STRAIGHTEN_SHARE = 0.03
+"""Rounds, and share of the time allowed, that taking circles out may cost."""
 
 TIES = ("max_load_changed", "max_load_sites", "moved_pieces", "legs")
 """Stages that only decide between plans equal in every objective; one unfinished harms no proof."""
@@ -122,6 +127,7 @@ class Stages:
     seconds: float
     solver: str
     promises: Promises | None = None
+    circles_stay: bool = False
     stages: list[Stage] = field(default_factory=list)
     kept: list[_Kept] = field(default_factory=list)
     values: Floats | None = None
@@ -278,6 +284,34 @@ class Stages:
             self.lp.add_rows(row, np.array([-np.inf]), np.array([max(0.0, found.value) + slack]))
             self._note("moved_pieces", found, begin, slack * self.size)
         return found.termination
+
+    def straighten(self) -> None:
+        """Take circles out of the flow as far as every total reached allows it.
+
+        In each round the weakest leg of every circle is closed to that destination. Stops where
+        the totals cannot be kept without a circle.
+        """
+        if self.values is None or self.deadline <= time.perf_counter():
+            return
+        deadline = min(self.deadline, time.perf_counter() + STRAIGHTEN_SHARE * self.seconds)
+        cost = self._padded(self.program.weight_of_legs(np.ones(len(self.problem.leg_tail))))
+        best = (np.inf, self.values)
+        values: Floats | None = self.values
+        for _ in range(STRAIGHTEN_ROUNDS):
+            if values is None:
+                break
+            plain = values[: self.program.n_plain]
+            circles = find_circles(self.problem, self.program, plain)
+            running = float(sum(plain[circle].min() * len(circle) for circle in circles))
+            if running < best[0]:
+                best = running, values
+            if not circles:
+                break
+            weakest = np.unique([circle[np.argmin(plain[circle])] for circle in circles])
+            self.lp.limit_columns(weakest, np.zeros(len(weakest)))
+            found = self.lp.minimise(cost, deadline)
+            values = found.columns if found.feasible else None
+        self.values = best[1]
 
     def after_tie(self, termination: LpTermination) -> LpTermination:
         """Return how the work goes on after a stage between equals: only Ctrl-C ends it."""
