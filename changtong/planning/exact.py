@@ -148,7 +148,7 @@ def solve_exact(
     if not problem.pair_pieces.size:
         return _nothing(problem, LpTermination.NOTHING_TO_DO, begin)
     run = Stages(problem, begin, seconds, solver, promises, circles_stay)
-    aims = (Aim("cost", problem.leg_cost),) if aims is None else tuple(aims)
+    aims = run.aims = (Aim("cost", problem.leg_cost),) if aims is None else tuple(aims)
     work: list[tuple[str, Callable[[], LpTermination]]] = []
     if strict:
         classes = range(run.program.pieces.shape[1])

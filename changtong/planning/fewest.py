@@ -29,8 +29,11 @@ from changtong.planning.staged import LpTermination, Staged, highs_model, quiet_
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-RELAXED_SHARE = 0.55
+RELAXED_SHARE = 0.45
 """Share of the time that goes to the relaxed program: its bound is the proof."""
+
+THEN_SHARE = 0.3
+"""Share of the time that goes to the next objective, among plans with as few changes."""
 
 SLOPE_ROUNDS = 10
 """Rounds of slope scaling at most; the set of changed legs repeats after a few."""
@@ -71,6 +74,13 @@ class Today:
 
 
 @dataclass(frozen=True)
+class Then:
+    """The objective after the fewest changes: weights by leg, or (None) the highest load share."""
+
+    weight: Floats | None
+
+
+@dataclass(frozen=True)
 class Fewest:
     """What the search found.
 
@@ -104,6 +114,7 @@ class FewestLegs:
     moved: Flags = field(init=False)
     interrupted: bool = False
     programs: int = 0
+    then_bound: float = -np.inf
 
     def __post_init__(self) -> None:
         problem = self.problem
@@ -117,15 +128,20 @@ class FewestLegs:
         self.forced = int((self.today.changed(np.zeros(len(closed))) & closed).sum())
         self.total = float(self.program.pieces.sum())
         n = len(closed)
-        inside = self.today.tolerance * (1.0 - INSIDE)
-        self.low = np.maximum(0.0, self.today.flow - inside)[self.choice]
-        self.high = (self.today.flow + inside)[self.choice]
+        self.low, self.high = self._band(1.0 - INSIDE)
         self.moved = ~self.today.counted
         self.totals = self.program.leg_totals(n)
 
+    def _band(self, share: float) -> tuple[Floats, Floats]:
+        """Return the volumes between which each choice leg counts as unchanged."""
+        room = self.today.tolerance * share
+        low = np.maximum(0.0, self.today.flow - room)[self.choice]
+        return low, (self.today.flow + room)[self.choice]
+
     def run(
-        self, capacity: Floats, lost: Floats, budgets: Sequence[tuple[Floats, float]], deadline: float
-    ) -> Fewest:
+        self, capacity: Floats, lost: Floats, budgets: Sequence[tuple[Floats, float]], deadline: float,
+        then: Then | None = None,
+    ) -> Fewest:  # fmt: skip
         """Search until ``deadline``.
 
         Parameters
@@ -138,14 +154,21 @@ class FewestLegs:
             Totals of earlier objectives to keep.
         deadline : float
             Of ``time.perf_counter``.
+        then : Then, optional
+            The next objective: among plans with as few changes, one good in it is looked for.
         """
         begin = time.perf_counter()
-        relaxed = self._relaxed(capacity, lost, budgets, begin + RELAXED_SHARE * (deadline - begin))
-        free, bound = relaxed
+        span = deadline - begin
+        if not len(self.choice):
+            return Fewest(None, self.forced, self.forced, 0, False)
+        self._model = self._relaxed_model(capacity, lost, budgets)
+        free, bound = self._relaxed(begin + RELAXED_SHARE * span)
         self._add_bands()
-        best = self._slopes(free, deadline)
+        best = self._slopes(free, begin + (1.0 - THEN_SHARE) * span)
         if best is not None and not self.interrupted and int(best[1].sum()) > bound:
-            best = self._last_word(best, bound, deadline)
+            best = self._last_word(best, bound, begin + (1.0 - THEN_SHARE) * span)
+        if best is not None and then is not None and not self.interrupted:
+            best = self._then(best, then, time.perf_counter() + THEN_SHARE * span)
         if best is None:
             return Fewest(None, 0, self.forced + bound, self.programs, self.interrupted)
         columns, outside = best
@@ -157,42 +180,107 @@ class FewestLegs:
 
     # -- the relaxed program -------------------------------------------------
 
-    def _relaxed(
-        self, capacity: Floats, lost: Floats, budgets: Sequence[tuple[Floats, float]], deadline: float
-    ) -> tuple[Flags, int]:
+    def _relaxed(self, deadline: float) -> tuple[Flags, int]:
         """Return which of the choice legs the relaxed plan changes, and the proved least number."""
+        matrix, limits, columns = self._model
+        q = len(self.choice)
+        cost = np.append(np.zeros(len(columns) - q), np.ones(q))
+        found, bound = self._integer(matrix, limits, columns, cost, deadline, gap=0.99)
+        least = max(0, int(np.ceil(bound - 1e-6))) if np.isfinite(bound) else 0
+        return (np.ones(q, bool) if found is None else found[-q:] > 0.5), least
+
+    def _then(self, best: tuple[Floats, Flags], then: Then, deadline: float) -> tuple[Floats, Flags]:
+        """Among plans that change no more legs, look for one better in the next objective.
+
+        The relaxed program with so many changes at most gives a bound that holds for any choice
+        of the changed legs, and a choice; it is taken when the real program can follow it.
+        """
+        q, count = len(self.choice), int(best[1].sum())
+        matrix, (lower, upper), columns = self._model
+        budget = np.append(np.zeros(matrix.shape[1] - q), np.ones(q))
+        matrix = sparse.vstack([matrix, sparse.csr_matrix(budget[None, :])], format="csr")
+        lower, upper = np.append(lower, -np.inf), np.append(upper, float(count))
+        n_legs = len(self.closed)
+        if then.weight is not None:
+            cost = np.append(then.weight, np.zeros(matrix.shape[1] - n_legs))
+        else:
+            share = self.problem.leg_capacity / self.scale
+            legs = np.flatnonzero(~self.closed & np.isfinite(share) & (share > 0.0))
+            one = sparse.csr_matrix(
+                (np.ones(len(legs)), (np.arange(len(legs)), legs)), shape=(len(legs), n_legs)
+            )
+            rows = sparse.hstack([-share[legs][:, None], one], format="csr")
+            rest = sparse.csr_matrix((len(legs), matrix.shape[1] - n_legs))
+            first = sparse.csr_matrix((matrix.shape[0], 1))
+            matrix = sparse.vstack(
+                [sparse.hstack([first, matrix]), sparse.hstack([rows, rest])], format="csr"
+            )
+            lower = np.append(lower, np.full(len(legs), -np.inf))
+            upper = np.append(upper, np.zeros(len(legs)))
+            columns = np.append(1.0 + 1e-6, columns)
+            cost = np.append(1.0, np.zeros(len(columns) - 1))
+        found, self.then_bound = self._integer(matrix, (lower, upper), columns, cost, deadline, gap=1e-6)
+        if found is None or self.interrupted:
+            return best
+        other = self._follow(found[-q:] > 0.5)
+        return best if other is None else other
+
+    def _follow(self, free: Flags) -> tuple[Floats, Flags] | None:
+        """Return a real flow that changes no leg but the free ones, None where there is none."""
+        cost = np.zeros(self.lp.n_columns)
+        slope = np.where(free, 0.0, 1.0)
+        cost[self.over], cost[self.under] = slope, slope
+        found = self.lp.minimise(cost, _soon())
+        self.programs += 1
+        if not found.feasible:
+            return None
+        outside = np.maximum(found.columns[self.over], found.columns[self.under]) > ZERO
+        return None if (outside & ~free).any() else (found.columns, free)
+
+    def _integer(
+        self, matrix: sparse.spmatrix, limits: tuple[Floats, Floats], columns: Floats, cost: Floats,
+        deadline: float, *, gap: float,
+    ) -> tuple[Floats | None, float]:  # fmt: skip
+        """Solve a program whose last columns are 0 or 1; return the columns and the bound."""
+        q, left = len(self.choice), deadline - time.perf_counter()
+        if left <= 0.0:
+            return None, -np.inf
+        highs = quiet_highs(time_limit=left, mip_abs_gap=gap)
+        model = highs_model(matrix.tocsc(), limits, (np.zeros(len(columns)), columns), cost)
+        kind = highspy.HighsVarType
+        model.integrality_ = [kind.kContinuous] * (len(columns) - q) + [kind.kInteger] * q
+        highs.passModel(model)
+        self.interrupted |= run_highs(highs)
+        self.programs += 1
+        info = highs.getInfo()
+        bound = float(info.mip_dual_bound) if np.isfinite(info.mip_dual_bound) else -np.inf
+        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return None, bound
+        return np.array(highs.getSolution().col_value), bound
+
+    def _relaxed_model(
+        self, capacity: Floats, lost: Floats, budgets: Sequence[tuple[Floats, float]]
+    ) -> tuple[sparse.csr_matrix, tuple[Floats, Floats], Floats]:
+        """Return matrix, (lower, upper) of rows and upper limits of columns: legs, unserved, changed."""
         q = len(self.choice)
         rows, lower, upper = self._relaxed_rows(lost, budgets)
-        n_flow = rows.shape[1]
         most = np.minimum(capacity, self.total)
-        inner = np.minimum(self.high, most[self.choice])
-        pick = sparse.csr_matrix((np.ones(q), (np.arange(q), self.choice)), shape=(q, n_flow))
+        low, high = self._band(1.0 + INSIDE)  # wider, so that rounding cannot spoil the bound
+        inner = np.minimum(high, most[self.choice])
+        pick = sparse.csr_matrix((np.ones(q), (np.arange(q), self.choice)), shape=(q, rows.shape[1]))
         room = sparse.diags(np.maximum(0.0, most[self.choice] - inner))
         matrix = sparse.vstack(
             [
                 sparse.hstack([rows, sparse.csr_matrix((rows.shape[0], q))]),
                 sparse.hstack([pick, -room]),
-                sparse.hstack([pick, sparse.diags(self.low)]),
-            ]
-        ).tocsc()
+                sparse.hstack([pick, sparse.diags(low)]),
+            ],
+            format="csr",
+        )
         free = np.full(q, np.inf)
-        limits = (np.concatenate([lower, -free, self.low]), np.concatenate([upper, inner, free]))
+        limits = (np.concatenate([lower, -free, low]), np.concatenate([upper, inner, free]))
         left = np.where(lost > NOTHING_LOST, self.program.pieces, 0.0).ravel()
-        columns = np.concatenate([np.where(self.closed, 0.0, most), left, np.ones(q)])
-        cost = np.concatenate([np.zeros(n_flow), np.ones(q)])
-        highs = quiet_highs(time_limit=max(0.05, deadline - time.perf_counter()), mip_abs_gap=0.99)
-        model = highs_model(matrix, limits, (np.zeros(len(columns)), columns), cost)
-        kind = highspy.HighsVarType
-        model.integrality_ = [kind.kContinuous] * n_flow + [kind.kInteger] * q
-        highs.passModel(model)
-        self.interrupted |= run_highs(highs)
-        self.programs += 1
-        info = highs.getInfo()
-        bound = info.mip_dual_bound if np.isfinite(info.mip_dual_bound) else 0.0
-        bound = max(0, int(np.ceil(bound - 1e-6)))
-        if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return np.ones(q, bool), bound
-        return np.array(highs.getSolution().col_value)[n_flow:] > 0.5, bound
+        return matrix, limits, np.concatenate([np.where(self.closed, 0.0, most), left, np.ones(q)])
 
     def _relaxed_rows(
         self, lost: Floats, budgets: Sequence[tuple[Floats, float]]

@@ -110,7 +110,7 @@ def _bound(
         return min(value, least)
     stage = answer.stage(name)
     if stage is not None:
-        return min(value, stage.lower_bound)
+        return None if np.isinf(stage.lower_bound) else min(value, stage.lower_bound)
     if name == "changed_legs":
         return float(_must_change(answer, leg_flows["baseline_pieces"].to_numpy()))
     return None

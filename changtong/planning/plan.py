@@ -126,12 +126,16 @@ def _verdict(
     """Return what the plan is, why the work ended, and the proved gap.
 
     The gap of a large plan is that of cost and penalties together; of an exact one the largest
-    among the objectives it pursued.
+    among the objectives it pursued, up to ``changed_legs``: what comes after is optimal for the
+    legs chosen, while its bound holds for any choice.
     """
     if not len(answer.question.problem.pair_from):
         return Status.EMPTY, Termination.NOTHING_TO_DO, 0.0
     termination = answer.result.termination
-    gap = largest_gap(reached, answer.pursued) if answer.exact else answer.result.gap_share
+    pursued = answer.pursued
+    if "changed_legs" in pursued:
+        pursued = pursued[: pursued.index("changed_legs") + 1]
+    gap = largest_gap(reached, pursued) if answer.exact else answer.result.gap_share
     if termination is not Termination.GAP_REACHED:
         return Status.FEASIBLE, termination, gap
     return (Status.OPTIMAL if gap <= settings.gap_share else Status.FEASIBLE), termination, gap

@@ -142,8 +142,12 @@ def _walk(
     here = start
     while here != dest:
         leg = next((a for a in out.get(here, ()) if left[a] > LEAST_PIECES * 1e-3), None)
-        if leg is None:
+        if leg is None and not way:
             return None
+        if leg is None:  # what led here was rounding: forget it and begin again
+            left[way[-1]] = 0.0
+            way, seen, here = [], {start: 0}, start
+            continue
         way.append(leg)
         here = int(problem.leg_head[leg])
         if here in seen:

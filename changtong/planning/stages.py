@@ -12,7 +12,7 @@ from scipy import sparse
 from changtong.errors import InternalError
 from changtong.planning.arcflow import ArcFlow, arc_flow
 from changtong.planning.circles import find_circles
-from changtong.planning.fewest import FewestLegs, Today
+from changtong.planning.fewest import FewestLegs, Then, Today
 from changtong.planning.problem import FlowProblem
 from changtong.planning.staged import LpTermination, Minimum, Staged, round_scale
 from changtong.planning.timed import Followed, Promises, follow
@@ -128,6 +128,8 @@ class Stages:
     solver: str
     promises: Promises | None = None
     circles_stay: bool = False
+    aims: tuple[Aim, ...] = ()
+    beyond: dict[str, float] = field(default_factory=dict)
     stages: list[Stage] = field(default_factory=list)
     kept: list[_Kept] = field(default_factory=list)
     values: Floats | None = None
@@ -221,9 +223,20 @@ class Stages:
         lost = [float(self.lp.upper[self.program.class_row[k]]) for k in range(self.program.pieces.shape[1])]
         search = FewestLegs(self.problem, self.program, self.lp, today.scaled(self.size), self.size)
         capacity = self.problem.leg_capacity / self.size * self.highest
-        found = search.run(
-            capacity, np.array(lost), budgets, min(self.deadline, begin + CHANGES_SHARE * self.seconds)
-        )
+        deadline = min(self.deadline, begin + CHANGES_SHARE * self.seconds)
+        then = next((aim for aim in self.aims_after("changed_legs") if aim.name not in TIES), None)
+        known = then is not None and (then.leg is not None or then.name == "max_load")
+        next_one = Then(then.leg) if then is not None and known else None
+        found = search.run(capacity, np.array(lost), budgets, deadline, next_one)
+        if not len(search.choice):
+            none = np.zeros(0)
+            prices = self._prices(none)
+            self.stages.append(Stage("changed_legs", found.changed, found.bound, 0.0, 0.0, 0, prices))
+            return LpTermination.PROVED
+        self.beyond = {aim.name: -np.inf for aim in self.aims_after("changed_legs")}
+        if then is not None and next_one is not None:
+            unit = 1.0 if then.leg is None else self.size
+            self.beyond[then.name] = search.then_bound * unit
         if found.columns is None:
             return LpTermination.INTERRUPTED if found.interrupted else LpTermination.TIME_LIMIT
         self.values = found.columns
@@ -319,6 +332,11 @@ class Stages:
             return termination
         return LpTermination.PROVED
 
+    def aims_after(self, name: str) -> tuple[Aim, ...]:
+        """Return the aims that follow one."""
+        names = [aim.name for aim in self.aims]
+        return self.aims[names.index(name) + 1 :]
+
     def _free_legs(self) -> NDArray[np.bool_]:
         """Return which legs may differ from today in the stages that follow."""
         return np.ones(len(self.problem.leg_tail), bool) if self.moves is None else self.moves
@@ -389,7 +407,7 @@ class Stages:
             Stage(
                 name=name,
                 objective=max(0.0, (found.value + constant) * unit),
-                lower_bound=(found.bound + constant) * unit,
+                lower_bound=self.beyond.get(name, (found.bound + constant) * unit),
                 slack=slack,
                 seconds=time.perf_counter() - begin,
                 iterations=found.iterations,
