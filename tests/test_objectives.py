@@ -61,3 +61,30 @@ def test_late_pieces_are_fewest_where_the_cheap_ways_are_slow(
     case: tuple[Network, tuple[Outage, ...]], objectives: tuple[str, ...]
 ) -> None:
     check(*case, objectives)
+
+
+@MANY
+@given(planned_networks())
+def test_the_way_for_large_networks_agrees_within_its_gap(case: tuple[Network, tuple[Outage, ...]]) -> None:
+    """Both plans in the same money: the large one's bound holds, and its classes are served in order."""
+    objectives = ("unserved", "cost")
+    exact = plan(*case, objectives=objectives, settings=PlanSettings(method="exact"))
+    large = plan(
+        *case, objectives=objectives, settings=PlanSettings(method="large", gap_share=1e-4, seconds=2)
+    )
+    room = 1e-3 + 1e-4 * exact.objective_cny
+    assert large.lower_bound_cny <= exact.objective_cny + room
+    assert large.objective_cny >= exact.lower_bound_cny - room or large.value("unserved") > exact.value(
+        "unserved"
+    )
+    assert large.objective_cny * (1.0 - large.gap_share) <= exact.objective_cny + room
+    for made, best, least in zip(
+        large.classes["unserved_pieces"].to_list(),
+        exact.classes["unserved_pieces"].to_list(),
+        large.classes["unserved_least_pieces"].to_list(),
+        strict=True,
+    ):
+        assert least <= made + 1e-3
+        assert least <= best + 1e-3
+        if large.gap_share <= 1e-3:
+            assert made <= best + 0.02 * large.classes["demand_pieces"].sum() + 1e-2

@@ -205,18 +205,22 @@ def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], h
     """Return what a piece on each leg weighs, in CNY, by the order of the objectives.
 
     The first of cost and carbon counts whole; the other breaks ties. Legs out of use today
-    weigh more the earlier ``changed_legs`` stands; hours weigh ``hour_cny`` where ``late``
-    stands before the first of cost and carbon, and break ties after it.
+    weigh more the earlier ``changed_legs`` stands; hours (handling at the leg's head included)
+    weigh ``hour_cny`` where ``late`` stands before the first of cost and carbon, and break ties
+    after it.
     """
     legs = network.legs
     cost = _column(legs, "cost_cny_per_piece", 0.0)
     carbon = _column(legs, "kgco2e_per_piece", 0.0)
-    hours = _column(legs, "travel_h", 0.0) + effect.leg_extra_h
+    handling = _column(network.sites, "handling_h", 0.0) + effect.site_extra_h
+    head = legs["to_site"].to_physical().to_numpy()
+    hours = _column(legs, "travel_h", 0.0) + effect.leg_extra_h + handling[head]
     place = {name: k for k, name in enumerate(objectives)}
     last = len(objectives)
     carbon_first = place.get("carbon", last) < place.get("cost", last)
     scale = cost.sum() / carbon.sum() if carbon.sum() > 0 and cost.sum() > 0 else 1.0
-    weight = carbon * scale + TIE * cost if carbon_first else cost + TIE * scale * carbon
+    tie = TIE if {"cost", "carbon"} <= place.keys() else 0.0
+    weight = carbon * scale + tie * cost if carbon_first else cost + tie * scale * carbon
     if not weight.any():  # nothing is known: fewest legs
         weight = np.ones(legs.height)
     main = min(place.get("carbon", last), place.get("cost", last))

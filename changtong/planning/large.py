@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from changtong.planning.answer import Answer, penalties, unserved_by_class
 from changtong.planning.assemble import Question
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver, Progress
+from changtong.planning.flow import CLOSED, FlowResult, FlowSettings, FlowSolver, Progress
+from changtong.planning.hours import hopeless
 from changtong.planning.problem import FlowProblem
 from changtong.planning.result import PlanSettings
 
@@ -36,7 +37,7 @@ def answer_large(
     while solver.curtailed > 0 and _higher_lost(question.problem, solver, result) > 1.0:
         solver.curtailed -= 1
         result = solver.solve(progress)
-    problem, n_classes = question.problem, question.classes.height
+    problem = question.problem
     promise = question.classes["promise_h"].fill_null(np.inf).to_numpy().astype(np.float64)
     return Answer(
         question=question,
@@ -45,7 +46,7 @@ def answer_large(
         exact=False,
         unserved_least=_least_unserved(problem, result),
         late=solver.lateness(result.cut, question.leg_h, question.site_h, promise),
-        late_least=np.zeros(n_classes),
+        late_least=_least_late(question, solver, result, promise),
         late_total_least=0.0,
         stages=(),
         pursued=_pursued(question, objectives),
@@ -73,3 +74,18 @@ def _least_unserved(problem: FlowProblem, result: FlowResult) -> Floats:
     """
     hopeless = np.where(result.cut_off, result.unserved, 0.0)
     return unserved_by_class(problem, hopeless)
+
+
+def _least_late(question: Question, solver: FlowSolver, result: FlowResult, promise_h: Floats) -> Floats:
+    """Return a proved least number of late pieces by class, given how many stay behind, (classes,)."""
+    found = np.zeros(len(promise_h))
+    if not np.isfinite(promise_h).any():
+        return found
+    costs = solver.trees.leg_cost.copy()
+    hours = question.leg_h + question.site_h[solver.problem.leg_head]
+    solver.trees.leg_cost[:] = np.where(costs < CLOSED, hours, CLOSED)
+    solver._price(np.zeros(len(solver.capacity)))
+    origin_h = question.site_h[solver.lay.origin_site]
+    hopeless(solver.lay, solver.trees, solver.volumes, origin_h, promise_h, CLOSED, found)
+    solver.trees.leg_cost[:] = costs
+    return np.maximum(0.0, found - unserved_by_class(question.problem, result.unserved))
