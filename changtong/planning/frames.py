@@ -47,7 +47,7 @@ def leg_flow_frame(network: Network, answer: Answer, baseline: Floats) -> pl.Dat
         pl.Series("shadow_price_cny", np.where(bind, answer.result.leg_price[:n_legs], 0.0)),
         pl.Series("shadow_price_pieces", np.where(bind, answer.leg_worth[:n_legs], 0.0)),
         pl.Series("load_share", share, nan_to_null=True),
-        pl.Series("change", change_words(baseline, planned)),
+        pl.Series("change", change_words(baseline, planned), dtype=pl.String),
         *[network.legs[c] for c in KEPT_COLUMNS if c in network.legs.columns],
     )
 

@@ -62,15 +62,22 @@ def fastest_hours(problem: FlowProblem, hours: Hours) -> Floats:
     usable = open_legs(problem)
     passes = np.asarray(problem.transit, bool)
     out = np.full(len(problem.pair_from), np.inf)
-    order = np.argsort(problem.pair_to, kind="stable")
-    dests, first = np.unique(problem.pair_to[order], return_index=True)
-    for dest, rows in zip(dests.tolist(), np.split(order, first[1:]), strict=True):
+    for dest, rows in _by_destination(problem):
         legs = np.flatnonzero(usable & (passes[problem.leg_head] | (problem.leg_head == dest)))
         to_go = hours_to(problem, hours.leg, legs, dest)
         start = problem.pair_from[rows]
         shut = problem.site_capacity[start] <= 0.0
         out[rows] = np.where(shut, np.inf, hours.origin[start] + to_go[start])
     return out
+
+
+def _by_destination(problem: FlowProblem) -> list[tuple[int, Longs]]:
+    """Return the pairs of each destination."""
+    if not len(problem.pair_to):
+        return []
+    order = np.argsort(problem.pair_to, kind="stable")
+    dests, first = np.unique(problem.pair_to[order], return_index=True)
+    return list(zip(dests.tolist(), np.split(order, first[1:]), strict=True))
 
 
 def hours_to(problem: FlowProblem, leg_h: Floats, legs: Longs, dest: int) -> Floats:
@@ -107,9 +114,7 @@ def read_ways(
         Pieces a day of each pair that are served.
     """
     flow_dest, flow_leg, flow_pieces = flow
-    order = np.argsort(problem.pair_to, kind="stable")
-    dests, first = np.unique(problem.pair_to[order], return_index=True)
-    for dest, rows in zip(dests.tolist(), np.split(order, first[1:]), strict=True):
+    for dest, rows in _by_destination(problem):
         mine = flow_dest == dest
         legs = flow_leg[mine]
         left = dict(zip(legs.tolist(), flow_pieces[mine].tolist(), strict=True))
