@@ -15,7 +15,7 @@ from changtong.planning.stages import Stage
 
 Floats = NDArray[np.float64]
 
-EXACT_COLUMNS = 30_000
+EXACT_COLUMNS = 50_000
 """Columns of the arc-flow program up to which a network is solved exactly (docs/planner.md)."""
 
 

@@ -14,7 +14,7 @@ A leg counts as changed when its volume leaves a band around today's. Two intege
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import highspy
@@ -104,13 +104,25 @@ class Fewest:
 
 @dataclass
 class FewestLegs:
-    """One search, in the flow program's scaled pieces."""
+    """One search, in the flow program's scaled pieces.
+
+    Attributes
+    ----------
+    scale : float
+        Pieces of one scaled piece.
+    patience : float
+        Until when (``perf_counter``) the first real flow may take.
+    widen : callable
+        Loosens earlier totals when rounding makes the program look impossible.
+    """
 
     problem: FlowProblem
     program: ArcFlow
     lp: Staged
     today: Today
     scale: float
+    patience: float
+    widen: Callable[[], None]
     moved: Flags = field(init=False)
     interrupted: bool = False
     programs: int = 0
@@ -352,9 +364,14 @@ class FewestLegs:
         for _ in range(SLOPE_ROUNDS):
             cost = np.zeros(self.lp.n_columns)
             cost[self.over], cost[self.under] = slope, slope
-            found = self.lp.minimise(cost, deadline if best is not None else max(deadline, _soon()))
+            found = self.lp.minimise(cost, self.patience if best is None else deadline)
+            for _ in range(2 if best is None else 0):
+                if not found.feasible and found.termination is LpTermination.NUMERICAL_TROUBLE:
+                    self.widen()
+                    found = self.lp.minimise(cost, self.patience)
             self.programs += 1
             if not found.feasible:
+                self.interrupted |= found.termination is LpTermination.INTERRUPTED
                 break
             away = np.maximum(found.columns[self.over], found.columns[self.under])
             outside = away > ZERO

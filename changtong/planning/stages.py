@@ -31,6 +31,9 @@ WIDER = 30.0
 CHANGES_SHARE = 0.08
 """Share of the time allowed that finding the fewest changed legs may take: 2.4 s of 30."""
 
+PATIENCE_SHARE = 0.25
+"""Share of the time allowed that a first flow with few changes may take; without it, none is sought."""
+
 TIE_SHARE = 0.02
 """Share of the time allowed that each stage may take which only decides between equals."""
 
@@ -221,38 +224,29 @@ class Stages:
         begin = time.perf_counter()
         budgets = [(kept.weight, kept.most) for kept in self.kept if kept.weight is not None]
         lost = [float(self.lp.upper[self.program.class_row[k]]) for k in range(self.program.pieces.shape[1])]
-        search = FewestLegs(self.problem, self.program, self.lp, today.scaled(self.size), self.size)
+        scaled = today.scaled(self.size)
+        patience = min(self.deadline, begin + PATIENCE_SHARE * self.seconds)
+        search = FewestLegs(self.problem, self.program, self.lp, scaled, self.size, patience, self._widen)
         capacity = self.problem.leg_capacity / self.size * self.highest
         deadline = min(self.deadline, begin + CHANGES_SHARE * self.seconds)
         then = next((aim for aim in self.aims_after("changed_legs") if aim.name not in TIES), None)
         known = then is not None and (then.leg is not None or then.name == "max_load")
         next_one = Then(then.leg) if then is not None and known else None
         found = search.run(capacity, np.array(lost), budgets, deadline, next_one)
-        if not len(search.choice):
-            none = np.zeros(0)
-            prices = self._prices(none)
-            self.stages.append(Stage("changed_legs", found.changed, found.bound, 0.0, 0.0, 0, prices))
-            return LpTermination.PROVED
-        self.beyond = {aim.name: -np.inf for aim in self.aims_after("changed_legs")}
-        if then is not None and next_one is not None:
-            unit = 1.0 if then.leg is None else self.size
-            self.beyond[then.name] = search.then_bound * unit
-        if found.columns is None:
-            return LpTermination.INTERRUPTED if found.interrupted else LpTermination.TIME_LIMIT
-        self.values = found.columns
-        self.moves = search.moved
-        none = np.zeros(0)
-        self.stages.append(
-            Stage(
-                "changed_legs",
-                float(found.changed),
-                float(found.bound),
-                0.0,
-                time.perf_counter() - begin,
-                found.programs,
-                self._prices(none),
-            )  # fmt: skip
-        )
+        changed = found.changed
+        if len(search.choice):
+            self.beyond = {aim.name: -np.inf for aim in self.aims_after("changed_legs")}
+            if then is not None and next_one is not None:
+                unit = 1.0 if then.leg is None else self.size
+                self.beyond[then.name] = search.then_bound * unit
+        if found.columns is not None:
+            self.values, self.moves = found.columns, search.moved
+        elif self.values is not None:  # none better was found in time: what there is stays
+            flow = search.totals @ self.values[: search.totals.shape[1]]
+            changed = int(scaled.changed(flow).sum())
+        seconds, prices = time.perf_counter() - begin, self._prices(np.zeros(0))
+        bound = float(min(changed, found.bound))
+        self.stages.append(Stage("changed_legs", float(changed), bound, 0.0, seconds, found.programs, prices))
         return LpTermination.INTERRUPTED if found.interrupted else LpTermination.PROVED
 
     def _level(self) -> LpTermination:
