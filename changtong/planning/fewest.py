@@ -231,7 +231,9 @@ class FewestLegs:
             upper = np.append(upper, np.zeros(len(legs)))
             columns = np.append(1.0 + 1e-6, columns)
             cost = np.append(1.0, np.zeros(len(columns) - 1))
-        found, self.then_bound = self._integer(matrix, (lower, upper), columns, cost, deadline, gap=1e-6)
+        found, self.then_bound = self._integer(
+            matrix, (lower, upper), columns, cost, deadline, gap=1e-6, nodes=1
+        )
         if found is None or self.interrupted:
             return best
         other = self._follow(found[-q:] > 0.5)
@@ -251,13 +253,13 @@ class FewestLegs:
 
     def _integer(
         self, matrix: sparse.spmatrix, limits: tuple[Floats, Floats], columns: Floats, cost: Floats,
-        deadline: float, *, gap: float,
+        deadline: float, *, gap: float, nodes: int = 2**31 - 1,
     ) -> tuple[Floats | None, float]:  # fmt: skip
         """Solve a program whose last columns are 0 or 1; return the columns and the bound."""
         q, left = len(self.choice), deadline - time.perf_counter()
         if left <= 0.0:
             return None, -np.inf
-        highs = quiet_highs(time_limit=left, mip_abs_gap=gap)
+        highs = quiet_highs(time_limit=left, mip_abs_gap=gap, mip_max_nodes=nodes)
         model = highs_model(matrix.tocsc(), limits, (np.zeros(len(columns)), columns), cost)
         kind = highspy.HighsVarType
         model.integrality_ = [kind.kContinuous] * (len(columns) - q) + [kind.kInteger] * q

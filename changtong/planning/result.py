@@ -45,7 +45,7 @@ class PlanSettings:
         Time limit for the flow.
     hour_cny : float
         What an hour on the way weighs on a large network where ``late`` stands before cost:
-        assumed; more brings late pieces down no further (docs/planner.md).
+        assumed, so small that nothing moves without an outage (docs/planner.md).
     unserved_cny : float or None
         Penalty of a piece of the lowest class left behind; None: a quarter above
         the dearest of all cheapest ways, at least ten times the mean. Each higher class
@@ -62,7 +62,7 @@ class PlanSettings:
 
     gap_share: float = 1e-3
     seconds: float = 30.0
-    hour_cny: float = 0.05
+    hour_cny: float = 0.0005
     unserved_cny: float | None = None
     stability_cny: float = 0.05
     threads: int = 2
