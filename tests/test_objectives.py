@@ -26,6 +26,8 @@ MANY = settings(
     suppress_health_check=list(HealthCheck),
 )
 
+FEWER = settings(MANY, max_examples=80)
+
 
 def check(network: Network, outages: tuple[Outage, ...], objectives: tuple[str, ...]) -> None:
     """Compare an exact plan with the program over every way, objective by objective."""
@@ -63,7 +65,7 @@ def test_late_pieces_are_fewest_where_the_cheap_ways_are_slow(
     check(*case, objectives)
 
 
-@MANY
+@FEWER
 @given(planned_networks())
 def test_the_way_for_large_networks_agrees_within_its_gap(case: tuple[Network, tuple[Outage, ...]]) -> None:
     """Both plans in the same money: the large one's bound holds, and its classes are served in order."""

@@ -156,6 +156,7 @@ def test_stop_between_two_stages_keeps_the_best_plan_so_far() -> None:
     assert made.termination.value == "interrupted"
     assert made.status is Status.FEASIBLE
     assert made.value("unserved") == pytest.approx(0.0, abs=1e-3)
+    assert made.gap_share == 1.0  # of the cost nothing is proved yet
 
 
 def test_stop_while_highs_works_keeps_its_best(monkeypatch: pytest.MonkeyPatch) -> None:

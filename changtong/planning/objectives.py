@@ -110,10 +110,10 @@ def _bound(
         return min(value, least)
     stage = answer.stage(name)
     if stage is not None:
-        return None if np.isinf(stage.lower_bound) else min(value, stage.lower_bound)
+        return min(value, max(0.0, stage.lower_bound))
     if name == "changed_legs":
         return float(_must_change(answer, leg_flows["baseline_pieces"].to_numpy()))
-    return None
+    return 0.0 if answer.exact and name in answer.pursued else None  # stopped before: nothing but this
 
 
 def _must_change(answer: Answer, flow: Floats) -> int:
