@@ -99,6 +99,7 @@ def _compile() -> None:
 
     from changtong.network.model import build_network
     from changtong.planning.plan import plan
+    from changtong.planning.result import PlanSettings
 
     pairs = [("A", "X"), ("A", "Y"), ("B", "X"), ("B", "Y"), ("X", "Y")]
     tails, heads = zip(*(pairs + [(b, a) for a, b in pairs]), strict=True)
@@ -111,14 +112,18 @@ def _compile() -> None:
                 {"from_site": ["A", "B"], "to_site": ["B", "A"], "pieces_per_day": [12.0, 9.0]}
             ),
             "service_classes": pl.DataFrame(
-                {"service_class": ["first", "second"], "rank": [1, 2], "share": [0.2, 0.8]}
+                {
+                    "service_class": ["first", "second"],
+                    "rank": [1, 2],
+                    "promise_h": [24.0, 72.0],
+                    "share": [0.2, 0.8],
+                }
             ),
         },
         name="four sites",
     )
-    plan(
-        network.with_tables(demand=network.demand.with_columns(pl.col("pieces_per_day").cast(pl.Float32))), ()
-    )
+    demand = network.demand.with_columns(pl.col("pieces_per_day").cast(pl.Float32))
+    plan(network.with_tables(demand=demand), (), settings=PlanSettings(method="large"))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,10 @@ Floats = NDArray[np.float64]
 CURRENT_DAYS = 7
 """Days before ``until`` whose mean is the current flow: one week, so every weekday counts."""
 
-MOST_STAND_INS = 6
+LEAST_PIECES = 1e-4
+"""Pieces a day below which an inferred pair is rounding: one piece in 27 years."""
+
+MOST_STAND_INS = 10
 HOURS_PER_DAY = 20.0
 
 LIMITS = (
@@ -38,12 +41,12 @@ LIMITS = (
         "capacity_pieces_per_day",
         "largest day so far, or a quantile: what a leg could carry is not known",
     ),
-    ("legs", "cost_cny_per_piece", "1 for each leg: no cost is known; least cost means fewest legs"),
+    ("legs", "cost_cny_per_piece", "not known, so left out: plans change few legs and level loads instead"),
     ("sites", "sort_pieces_per_h", "largest day handled so far, over 20 hours a day"),
     (
         "areas",
         "share",
-        "stand-ins are served by the same origins and have spare capacity; nobody confirmed them",
+        "stand-ins share origins (or destinations) and have spare capacity; nobody confirmed them",
     ),
 )
 
@@ -170,7 +173,7 @@ def learn_network(
     handled = _handled(frame, ids, most)
     handled = np.maximum(handled, np.maximum(flow.sum(axis=0), flow.sum(axis=1)))
     demand = infer_demand(flow)
-    start, end = np.nonzero(demand > 1e-9)
+    start, end = np.nonzero(demand > LEAST_PIECES)
     tables = {
         "sites": pl.DataFrame(
             {"site_id": ids, "kind": ["sorting"] * len(ids), "sort_pieces_per_h": handled / HOURS_PER_DAY}
@@ -179,7 +182,6 @@ def learn_network(
             "from_site",
             "to_site",
             pl.col("capacity").alias("capacity_pieces_per_day"),
-            pl.lit(1.0).alias("cost_cny_per_piece"),
             pl.col("flow").alias("flow_pieces_per_day"),
         ),
         "demand": pl.DataFrame(
@@ -246,24 +248,25 @@ def infer_demand(flow: Floats) -> Floats:
 
 
 def infer_stand_ins(ids: list[str], flow: Floats, handled: Floats) -> pl.DataFrame:
-    """Return, for each site where pieces end, which sites could take its area over.
+    """Return which sites could take the area of each site over.
 
-    A stand-in is a site where pieces end too, served by the same origins: its weight is the
-    overlap of where the two get their pieces from, times its spare capacity. Shares sum to 1.
-    Columns: site, stand_in, share, basis ("inferred").
+    Where pieces end, a stand-in is a site where pieces end too, served by the same origins;
+    where pieces begin, one where pieces begin too, that sends to the same destinations. The best
+    by overlap times spare capacity are listed; how much each one takes is for the plan to decide.
+    Columns: site, stand_in, share (1: up to the whole area), basis ("inferred").
     """
     into, out = flow.sum(axis=0), flow.sum(axis=1)
-    ends = np.maximum(0.0, into - out)
-    source = flow / np.maximum(into, 1e-300)[None, :]
     spare = np.maximum(0.0, handled - np.maximum(into, out))
-    rows = []
-    for site in np.flatnonzero(ends > 0.0):
-        overlap = np.minimum(source, source[:, [site]]).sum(axis=0)
-        weight = overlap * spare * (ends > 0.0)
-        weight[site] = 0.0
-        best = np.argsort(-weight, kind="stable")[:MOST_STAND_INS]
-        best = best[weight[best] > 0.0]
-        total = weight[best].sum()
-        rows += [(ids[site], ids[k], float(weight[k] / total), "inferred") for k in best]
+    source = flow / np.maximum(into, 1e-300)[None, :]
+    target = (flow / np.maximum(out, 1e-300)[:, None]).T
+    chosen: dict[tuple[int, int], None] = {}
+    for mix, here in ((source, np.maximum(0.0, into - out)), (target, np.maximum(0.0, out - into))):
+        for site in np.flatnonzero(here > 0.0).tolist():
+            overlap = np.minimum(mix, mix[:, [site]]).sum(axis=0)
+            weight = overlap * spare * (here > 0.0)
+            weight[site] = 0.0
+            best = np.argsort(-weight, kind="stable")[:MOST_STAND_INS]
+            chosen |= dict.fromkeys((site, k) for k in best[weight[best] > 0.0].tolist())
+    rows = [(ids[site], ids[k], 1.0, "inferred") for site, k in chosen]
     schema = {"site": pl.String, "stand_in": pl.String, "share": pl.Float64, "basis": pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row")

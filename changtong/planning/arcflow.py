@@ -49,6 +49,11 @@ class ArcFlow:
     leg_row, site_row, limit_row : array of int
         Capacity row of each leg, site and limit; -1 where unlimited.
     class_row : array of int, (classes,)
+    start_row : array of int, (pairs,)
+        Balance of each pair's first site for its destination.
+    n_plain : int
+        Flow columns that know no hours; those of promised classes follow
+        (:mod:`changtong.planning.timed`).
     """
 
     matrix: sparse.csc_matrix
@@ -62,27 +67,46 @@ class ArcFlow:
     site_row: Longs
     limit_row: Longs
     class_row: Longs
+    start_row: Longs
+    n_plain: int
 
     @property
     def n_flows(self) -> int:
         """Number of flow columns."""
         return len(self.flow_leg)
 
-    def cost_of_legs(self, problem: FlowProblem) -> Floats:
-        """Return the objective that adds up the legs' costs, CNY a piece."""
-        unserved = np.zeros(self.pieces.size)
-        return np.concatenate([problem.leg_cost[self.flow_leg].astype(np.float64), unserved])
+    def weight_of_legs(self, weight: Floats) -> Floats:
+        """Return the objective that adds up what each piece weighs on each leg, such as its cost."""
+        total = np.zeros(self.matrix.shape[1])
+        total[: self.n_flows] = np.asarray(weight, np.float64)[self.flow_leg]
+        return total
+
+    def leg_totals(self, n_legs: int) -> sparse.csr_matrix:
+        """Return the rows that add up the pieces on each leg, (legs, columns)."""
+        where = (self.flow_leg, np.arange(self.n_flows))
+        return sparse.csr_matrix((np.ones(self.n_flows), where), shape=(n_legs, self.matrix.shape[1]))
+
+    def site_totals(self, problem: FlowProblem) -> sparse.csr_matrix:
+        """Return the rows of what each site handles, less all that wants to begin there."""
+        n_classes = self.pieces.shape[1]
+        head = problem.leg_head.astype(np.int64)[self.flow_leg]
+        start = np.repeat(problem.pair_from.astype(np.int64), n_classes)
+        rows = np.concatenate([head, start])
+        values = np.concatenate([np.ones(self.n_flows), -np.ones(self.pieces.size)])
+        where = (rows, np.arange(len(rows)))
+        return sparse.csr_matrix((values, where), shape=(problem.n_sites, self.matrix.shape[1]))
 
     def count_of_class(self, k: int) -> Floats:
         """Return the objective that counts the unserved pieces of class ``k``."""
         cost = np.zeros(self.matrix.shape[1])
-        cost[self.n_flows + k :: self.pieces.shape[1]] = 1.0
+        cost[self.n_flows + k : self.n_flows + self.pieces.size : self.pieces.shape[1]] = 1.0
         return cost
 
     def weighed(self, problem: FlowProblem) -> Floats:
         """Return the objective of legs' costs and penalties together."""
         penalty = np.tile(np.asarray(problem.class_penalty, np.float64), len(self.pieces))
-        total: Floats = self.cost_of_legs(problem) + np.concatenate([np.zeros(self.n_flows), penalty])
+        total = self.weight_of_legs(problem.leg_cost)
+        total[self.n_flows : self.n_flows + self.pieces.size] = penalty
         return total
 
 
@@ -195,6 +219,8 @@ def arc_flow(problem: FlowProblem) -> ArcFlow:
         site_row=site_row,
         limit_row=limit_row,
         class_row=class_row,
+        start_row=np.searchsorted(used, at_start),
+        n_plain=len(leg),
     )
 
 
@@ -204,27 +230,3 @@ def _number(capacity: Floats, start: int) -> tuple[Longs, int]:
     row = np.full(len(capacity), -1, np.int64)
     row[limited] = start + np.arange(limited.sum())
     return row, start + int(limited.sum())
-
-
-def dual_bound(program: ArcFlow, cost: Floats, row_upper: Floats, dual: Floats) -> float:
-    """Return a lower bound on the objective that holds for any duals, however inexact.
-
-    Duals of the wrong sign are cut to 0 and each column adds the least it can at its
-    reduced cost (Neumaier and Shcherbina 2004), so a solver's tolerance cannot spoil it.
-
-    Parameters
-    ----------
-    cost : array, (columns,)
-    row_upper : array, (rows,)
-        Upper limits in force, the totals by class included.
-    dual : array, (rows,)
-        Change of the objective for one more unit on the right: at most 0 where a row
-        has no lower limit.
-    """
-    dual = np.where(np.isfinite(program.row_lower), dual, np.minimum(dual, 0.0))
-    dual = np.where(np.isfinite(row_upper), dual, np.maximum(dual, 0.0))
-    right = np.where(dual > 0.0, program.row_lower, row_upper)
-    by_rows = float(np.sum(dual[dual != 0.0] * right[dual != 0.0]))
-    reduced = cost - program.matrix.T @ dual
-    least = np.minimum(reduced, 0.0)
-    return by_rows + float(np.sum(least[least < 0.0] * program.column_upper[least < 0.0]))

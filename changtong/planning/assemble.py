@@ -12,10 +12,14 @@ from changtong.errors import InputError, Problem, UsageError
 from changtong.network.model import Network
 from changtong.outages import Effect
 from changtong.planning.problem import FlowProblem
+from changtong.planning.takeover import TakeOvers, find_take_overs, no_take_overs
 
 Floats = NDArray[np.float64]
 
 OBJECTIVES = ("unserved", "late", "cost", "carbon", "changed_legs", "max_load")
+INFERRED_FROM = "leg volumes"
+"""How the source of inferred demand begins in a network's provenance."""
+
 TIE = 1e-3
 """Weight of an objective against the one before it: it decides between equals."""
 
@@ -37,7 +41,15 @@ class Question:
     classes : polars.DataFrame
         Service classes by rank.
     leg_h, site_h : array
-        Hours of each leg and of handling at each site, extra hours included.
+        Hours of each leg and of handling at each site, extra hours included; 0 for take-over ways.
+    take_overs : TakeOvers
+        The ways by which stand-ins take closed sites' areas over; they follow the network's legs.
+    known : frozenset of str
+        Objectives the network has data for; the others do not apply.
+    demand_inferred : bool
+        Whether the demand was inferred from leg volumes.
+    leg_cny, leg_kgco2e : array, (legs,)
+        What a piece costs and emits on each leg, as the network says.
     """
 
     problem: FlowProblem
@@ -46,6 +58,62 @@ class Question:
     classes: pl.DataFrame
     leg_h: Floats
     site_h: Floats
+    take_overs: TakeOvers
+    known: frozenset[str]
+    demand_inferred: bool
+    leg_cny: Floats
+    leg_kgco2e: Floats
+
+    @property
+    def n_legs(self) -> int:
+        """Legs of the network; those behind are take-over ways."""
+        return self.take_overs.n_legs
+
+
+def check_objectives(objectives: tuple[str, ...]) -> None:
+    """Check the user's list of objectives.
+
+    Raises
+    ------
+    UsageError
+        An unknown or doubled name, or another first than ``unserved``: a plan that serves
+        nothing would be the cheapest.
+    """
+    unknown = [name for name in objectives if name not in OBJECTIVES]
+    if unknown:
+        raise UsageError(f"Unknown objective {unknown[0]!r}; known: {', '.join(OBJECTIVES)}.")
+    twice = [name for name in OBJECTIVES if objectives.count(name) > 1]
+    if twice:
+        raise UsageError(f"Objective {twice[0]!r} stands twice in the list.")
+    if not objectives or objectives[0] != "unserved":
+        raise UsageError("'unserved' must be the first objective: a plan that serves nothing is cheapest.")
+
+
+def demand_inferred(network: Network) -> bool:
+    """Return whether the network's provenance says that demand was inferred from leg volumes."""
+    rows = network.provenance.filter(pl.col("table") == "demand")
+    return bool(rows["source"].fill_null("").str.starts_with(INFERRED_FROM).any())
+
+
+def known_objectives(network: Network, classes: pl.DataFrame, effect: Effect) -> frozenset[str]:
+    """Return the objectives the network has data for.
+
+    Late pieces need a promise and hours on legs, cost and carbon a number above 0 on a leg,
+    changed legs today's flow, the highest load a capacity.
+    """
+    legs, sites = network.legs, network.sites
+
+    def some(frame: pl.DataFrame, column: str) -> bool:
+        return bool((_column(frame, column, 0.0) > 0.0).any())
+
+    hours = some(legs, "travel_h") or some(sites, "handling_h") or bool((effect.leg_extra_h > 0.0).any())
+    found = {"unserved"}
+    found |= {"late"} if classes["promise_h"].is_not_null().any() and hours else set()
+    found |= {"cost"} if some(legs, "cost_cny_per_piece") else set()
+    found |= {"carbon"} if some(legs, "kgco2e_per_piece") else set()
+    found |= {"changed_legs"} if some(legs, "flow_pieces_per_day") else set()
+    found |= {"max_load"} if np.isfinite(_column(legs, "capacity_pieces_per_day", np.inf)).any() else set()
+    return frozenset(found)
 
 
 def _column(frame: pl.DataFrame, name: str, default: float) -> Floats:
@@ -137,23 +205,27 @@ def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], h
     """Return what a piece on each leg weighs, in CNY, by the order of the objectives.
 
     The first of cost and carbon counts whole; the other breaks ties. Legs out of use today
-    weigh more the earlier ``changed_legs`` stands; hours weigh ``hour_cny`` where ``late``
-    stands before the first of cost and carbon, and break ties after it.
+    weigh more the earlier ``changed_legs`` stands; hours (handling at the leg's head included)
+    weigh ``hour_cny`` where ``late`` stands before the first of cost and carbon, and break ties
+    after it.
     """
-    unknown = [name for name in objectives if name not in OBJECTIVES]
-    if unknown:
-        raise UsageError(f"Unknown objective {unknown[0]!r}; known: {', '.join(OBJECTIVES)}.")
     legs = network.legs
     cost = _column(legs, "cost_cny_per_piece", 0.0)
     carbon = _column(legs, "kgco2e_per_piece", 0.0)
-    hours = _column(legs, "travel_h", 0.0) + effect.leg_extra_h
+    handling = _column(network.sites, "handling_h", 0.0) + effect.site_extra_h
+    head = legs["to_site"].to_physical().to_numpy()
+    hours = _column(legs, "travel_h", 0.0) + effect.leg_extra_h + handling[head]
     place = {name: k for k, name in enumerate(objectives)}
     last = len(objectives)
     carbon_first = place.get("carbon", last) < place.get("cost", last)
     scale = cost.sum() / carbon.sum() if carbon.sum() > 0 and cost.sum() > 0 else 1.0
-    weight = carbon * scale + TIE * cost if carbon_first else cost + TIE * scale * carbon
+    tie = TIE if {"cost", "carbon"} <= place.keys() else 0.0
+    weight = carbon * scale + tie * cost if carbon_first else cost + tie * scale * carbon
+    if not weight.any():  # nothing is known: fewest legs
+        weight = np.ones(legs.height)
     main = min(place.get("carbon", last), place.get("cost", last))
-    weight = weight + hours * (hour_cny if place.get("late", last) < main else TIE * hour_cny)
+    if "late" in place:
+        weight = weight + hours * (hour_cny if place["late"] < main else TIE * hour_cny)
     if "changed_legs" in place and "flow_pieces_per_day" in legs.columns:
         unused = _column(legs, "flow_pieces_per_day", 0.0) <= 0.0
         mean = float(weight[~unused].mean()) if (~unused).any() else 1.0
@@ -192,6 +264,7 @@ def assemble(
     class weighs ten times the one below.
     """
     n = network.sites.height
+    check_objectives(objectives)
     classes = class_table(network)
     keys, pieces, share = _pairs(network, classes)
     origin, dest = (keys // n).astype(np.int32), (keys % n).astype(np.int32)
@@ -225,9 +298,27 @@ def assemble(
         limits=tuple((limit.leg_rows, limit.pieces_per_day) for limit in effect.entry_limits),
         class_share=share,
     )
-    leg_h = _column(network.legs, "travel_h", 0.0) + effect.leg_extra_h
+    take_overs = no_take_overs(len(tail))
+    if network.areas is not None:
+        begins = np.bincount(origin[moves], total[moves], minlength=n).astype(np.float64)
+        ends = np.bincount(dest[moves], total[moves], minlength=n).astype(np.float64)
+        take_overs = find_take_overs(network, effect, transit, begins, ends)
+    nothing = np.zeros(len(take_overs))
+    leg_h = np.append(_column(network.legs, "travel_h", 0.0) + effect.leg_extra_h, nothing)
     site_h = _column(network.sites, "handling_h", 0.0) + effect.site_extra_h
-    return Question(problem, local, far, classes, leg_h, site_h)
+    return Question(
+        problem=take_overs.added_to(problem),
+        local=local,
+        far=far,
+        classes=classes,
+        leg_h=leg_h,
+        site_h=site_h,
+        take_overs=take_overs,
+        known=known_objectives(network, classes, effect),
+        demand_inferred=demand_inferred(network),
+        leg_cny=np.append(_column(network.legs, "cost_cny_per_piece", 0.0), nothing),
+        leg_kgco2e=np.append(_column(network.legs, "kgco2e_per_piece", 0.0), nothing),
+    )
 
 
 def _share(share: Floats) -> Floats:

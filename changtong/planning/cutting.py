@@ -25,6 +25,10 @@ INSERTIONS = 12
 """Most tries to put back what did not fit."""
 
 
+SERVINGS = 8
+"""Most tries to serve what higher classes lack: each displaces the lowest class, which may hit others."""
+
+
 @dataclass(frozen=True)
 class Cut:
     """A plan within every capacity, with the volumes it was cut from."""
@@ -143,7 +147,7 @@ class Cutter:
         if len(v.penalty) < 2:
             return
         no_limit = np.full(len(self.capacity), np.inf)
-        for _ in range(3):
+        for _ in range(SERVINGS):
             owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
             lacking = np.flatnonzero(owed > 1e-6)
             if owed[lacking].sum(dtype=np.float64) <= 0.1:

@@ -1,39 +1,32 @@
 """Exact flows of small networks: strict priority, one linear program after another.
 
 First the unserved pieces of the highest class are made fewest; with that total kept, those
-of the next class; and so on; last the legs' cost. Which pairs are served, and by which
-ways, stays free until the end. HiGHS solves each stage from the basis of the one before
-(Huangfu and Hall 2018).
+of the next class; and so on; then the user's objectives in the user's order, each kept while
+the next is optimised. Which pairs are served, and by which ways, stays free until the end.
+Every stage is a linear program with a bound from its duals but one: legs changed are counted
+(:mod:`changtong.planning.fewest`).
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
-import highspy
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.errors import InternalError
-from changtong.planning.arcflow import ArcFlow, arc_flow, dual_bound
+from changtong.planning.circles import without_circles
+from changtong.planning.fewest import Today
 from changtong.planning.problem import FlowProblem
+from changtong.planning.staged import LpTermination
+from changtong.planning.stages import SLACK, TIES, WIDER, Aim, RowPrices, Stage, Stages
+from changtong.planning.timed import Promises
+
+__all__ = ["Aim", "ExactResult", "LpStatus", "LpTermination", "RowPrices", "Stage", "Today", "solve_exact"]
 
 Floats = NDArray[np.float64]
-
-SLACK = 1e-9
-"""A stage's total may be missed later by this share of the class's demand: rounding, reported."""
-
-WIDER = 30.0
-"""Factor on the slacks when rounding makes a later stage look infeasible, at most twice."""
-
-
-IMPOSSIBLE = (
-    highspy.HighsModelStatus.kInfeasible,
-    highspy.HighsModelStatus.kUnbounded,
-    highspy.HighsModelStatus.kUnboundedOrInfeasible,
-)
 
 
 class LpStatus(Enum):
@@ -41,54 +34,6 @@ class LpStatus(Enum):
 
     OPTIMAL = "optimal"  # every stage proved
     FEASIBLE = "feasible"  # keeps every capacity; a stage was not finished
-
-
-class LpTermination(Enum):
-    """Why the work ended."""
-
-    PROVED = "proved"
-    TIME_LIMIT = "time_limit"
-    ITERATION_LIMIT = "iteration_limit"
-    NUMERICAL_TROUBLE = "numerical_trouble"
-    NOTHING_TO_DO = "nothing_to_do"
-
-
-@dataclass(frozen=True)
-class RowPrices:
-    """What one more piece of capacity is worth, by leg, site and limit; 0 where unlimited.
-
-    In pieces served for a stage that counts unserved pieces, in CNY for one that counts cost.
-    """
-
-    leg: Floats
-    site: Floats
-    limit: Floats
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One linear program of the sequence.
-
-    Attributes
-    ----------
-    name : str
-        ``unserved:0`` … for the classes, ``cost``, or ``weighed``.
-    objective, lower_bound : float
-        Pieces a day, or CNY a day. The bound follows from the duals alone.
-    slack : float
-        Pieces a day by which later stages may miss this total; 0 for the last.
-    seconds : float
-    iterations : int
-    prices : RowPrices
-    """
-
-    name: str
-    objective: float
-    lower_bound: float
-    slack: float
-    seconds: float
-    iterations: int
-    prices: RowPrices
 
 
 @dataclass(frozen=True)
@@ -104,7 +49,14 @@ class ExactResult:
     leg_flow : array, (legs,)
         Pieces a day.
     flow_dest, flow_leg, flow_pieces : array, (flows,)
-        The flows above zero: destination site, leg, pieces a day.
+        The flows above zero: destination site, leg, pieces a day; those of pieces that were
+        kept on time by their hours are not among them.
+    on_time : array, (pairs, classes)
+        Pieces a day kept on time by their hours (:mod:`changtong.planning.timed`).
+    on_time_leg : array, (legs,)
+        Where these travel, pieces a day.
+    late_is_bound : bool
+        Whether the stage ``late`` proves a bound: clocks were exact.
     unserved : array, (pairs, classes)
         Pieces a day.
     cost : float
@@ -120,6 +72,9 @@ class ExactResult:
     flow_leg: NDArray[np.int64]
     flow_pieces: Floats
     unserved: Floats
+    on_time: Floats
+    on_time_leg: Floats
+    late_is_bound: bool
     cost: float
     seconds: float
 
@@ -127,6 +82,10 @@ class ExactResult:
     def unserved_by_class(self) -> Floats:
         """Pieces a day of each class left behind."""
         return np.asarray(self.unserved.sum(axis=0))
+
+    def stage(self, name: str) -> Stage | None:
+        """Return a stage by its name, None when it was not finished."""
+        return next((stage for stage in self.stages if stage.name == name), None)
 
     def prices(self, name: str = "cost") -> RowPrices:
         """Return the prices of a stage by its name.
@@ -140,7 +99,16 @@ class ExactResult:
 
 
 def solve_exact(
-    problem: FlowProblem, *, strict: bool = True, seconds: float = 60.0, solver: str = "choose"
+    problem: FlowProblem,
+    aims: Sequence[Aim] | None = None,
+    *,
+    today: Today | None = None,
+    promises: Promises | None = None,
+    circles_stay: bool = False,
+    strict: bool = True,
+    seconds: float = 60.0,
+    solver: str = "choose",
+    progress: Callable[[str], None] | None = None,
 ) -> ExactResult:
     """Solve a small flow problem to optimality.
 
@@ -148,12 +116,23 @@ def solve_exact(
     ----------
     problem : FlowProblem
         Up to about 100 sites: columns grow with destinations times legs.
+    aims : sequence of Aim, optional
+        What to optimise after the unserved pieces, in order; the cost alone by default.
+    today : Today, optional
+        Today's pieces on each leg; needed for ``changed_legs``.
+    promises : Promises, optional
+        Hours and what is promised; needed for ``late``.
+    circles_stay : bool
+        Leave what runs in circles where no stage's total can be kept otherwise. For demand that
+        was itself inferred from leg volumes: there today's volumes need some.
     strict : bool
         Classes strictly by rank; otherwise one program of cost and ``class_penalty``.
     seconds : float
-        Limit for all stages together; the best flow so far is returned.
+        Limit for all stages together; the best flow so far is returned, as after Ctrl-C.
     solver : str
         HiGHS's ``choose``, ``simplex`` or ``ipm``.
+    progress : callable, optional
+        Called with the name of each stage that begins.
 
     Returns
     -------
@@ -168,163 +147,80 @@ def solve_exact(
     begin = time.perf_counter()
     if not problem.pair_pieces.size:
         return _nothing(problem, LpTermination.NOTHING_TO_DO, begin)
-    program = arc_flow(problem)
-    run = _Run(program, problem, begin + seconds, solver)
-    n_classes = program.pieces.shape[1]
+    run = Stages(problem, begin, seconds, solver, promises, circles_stay)
+    aims = run.aims = (Aim("cost", problem.leg_cost),) if aims is None else tuple(aims)
+    work: list[tuple[str, Callable[[], LpTermination]]] = []
     if strict:
-        plan = [(f"unserved:{k}", program.count_of_class(k), k) for k in range(n_classes)]
-        plan.append(("cost", program.cost_of_legs(problem), -1))
+        classes = range(run.program.pieces.shape[1])
+        work += [(f"unserved:{k}", lambda k=k: run.serve(k)) for k in classes]  # type: ignore[misc]
+        work += [(aim.name, lambda aim=aim: run.pursue(aim, today)) for aim in aims]  # type: ignore[misc]
     else:
-        plan = [("weighed", program.weighed(problem), -1)]
-    for name, cost, k in plan:
-        termination = run.stage(name, cost, k)
-        if termination is not LpTermination.PROVED:
-            break
-    return run.result(termination, begin)
+        work.append(("weighed", run.weigh))
+    termination = LpTermination.PROVED
+    try:
+        for name, step in work:
+            if progress is not None:
+                progress(name)
+            termination = step()
+            if termination is not LpTermination.PROVED and name in TIES:
+                termination = run.after_tie(termination)
+            if termination is not LpTermination.PROVED:
+                break
+        else:
+            run.straighten()
+    except KeyboardInterrupt:
+        termination = LpTermination.INTERRUPTED
+    return _result(run, termination, begin)
 
 
 def _nothing(problem: FlowProblem, termination: LpTermination, begin: float) -> ExactResult:
     none, empty = np.empty(0, np.int64), np.empty(0)
-    shape = (len(problem.pair_from), len(problem.class_penalty))
+    nobody = np.zeros((len(problem.pair_from), len(problem.class_penalty)))
     done = time.perf_counter() - begin
     flow = np.zeros(len(problem.leg_tail))
-    return ExactResult(LpStatus.OPTIMAL, termination, (), flow, none, none, empty, np.zeros(shape), 0.0, done)
+    status = LpStatus.OPTIMAL
+    return ExactResult(
+        status, termination, (), flow, none, none, empty, nobody, nobody, flow, True, 0.0, done
+    )
 
 
-def _round_scale(values: Floats) -> float:
-    """Return the power of two nearest the mean of what is positive: scaling by it is exact."""
-    positive = values[(values > 0.0) & np.isfinite(values)]
-    return float(2.0 ** np.round(np.log2(positive.mean()))) if len(positive) else 1.0
-
-
-class _Run:
-    """One HiGHS model, its stages and the last flow that keeps every capacity."""
-
-    def __init__(self, program: ArcFlow, problem: FlowProblem, deadline: float, solver: str) -> None:
-        self.problem, self.deadline = problem, deadline
-        self.size = _round_scale(program.pieces.sum(axis=1))
-        self.program = replace(
-            program,
-            row_lower=program.row_lower / self.size,
-            row_upper=program.row_upper / self.size,
-            column_upper=program.column_upper / self.size,
-            pieces=program.pieces / self.size,
-        )
-        self.row_upper = self.program.row_upper.copy()
-        self.stages: list[Stage] = []
-        self.slack: list[float] = []
-        self.values: Floats | None = None
-        self.highs = highspy.Highs()  # type: ignore[no-untyped-call]
-        self.highs.setOptionValue("output_flag", False)
-        self.highs.setOptionValue("threads", 1)
-        self.highs.setOptionValue("solver", solver)
-        self.highs.passModel(_highs_model(self.program))
-
-    def stage(self, name: str, cost: Floats, k: int) -> LpTermination:
-        """Minimise ``cost``; where ``k`` is a class, keep its total from here on."""
-        begin = time.perf_counter()
-        if begin >= self.deadline:
-            return LpTermination.TIME_LIMIT
-        unit = _round_scale(cost)
-        columns = np.arange(len(cost), dtype=np.int32)
-        self.highs.changeColsCost(len(cost), columns, cost / unit)
-        self.highs.setOptionValue("time_limit", self.highs.getRunTime() + self.deadline - begin)
-        self.highs.run()
-        for _ in range(2):
-            if self.slack and self.highs.getModelStatus() in IMPOSSIBLE:
-                self._widen()
-                self.highs.run()
-        termination = _termination(self.highs.getModelStatus())
-        info, solution = self.highs.getInfo(), self.highs.getSolution()
-        if info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible:
-            self.values = np.array(solution.col_value)
-        if termination is not LpTermination.PROVED:
-            return termination
-        dual = np.array(solution.row_dual)
-        bound = dual_bound(self.program, cost / unit, self.row_upper, dual) * unit * self.size
-        total = float(cost @ np.array(solution.col_value))
-        if k >= 0:
-            self.slack.append(SLACK * max(1.0, float(self.program.pieces[:, k].sum())))
-            self._bind(k, max(0.0, total) + self.slack[k])
-        self.stages.append(
-            Stage(
-                name=name,
-                objective=max(0.0, total * self.size),
-                lower_bound=bound,
-                slack=0.0,
-                seconds=time.perf_counter() - begin,
-                iterations=max(0, info.simplex_iteration_count) + max(0, info.ipm_iteration_count),
-                prices=self._prices(-dual * unit),
-            )
-        )
-        return termination
-
-    def _bind(self, k: int, most: float) -> None:
-        row = int(self.program.class_row[k])
-        self.row_upper[row] = most
-        self.highs.changeRowBounds(row, -np.inf, most)
-
-    def _widen(self) -> None:
-        """Allow earlier totals a little more: what rounding took must not stop a later stage."""
-        for k, slack in enumerate(self.slack):
-            self._bind(k, float(self.row_upper[self.program.class_row[k]]) + (WIDER - 1.0) * slack)
-            self.slack[k] = WIDER * slack
-
-    def _prices(self, worth: Floats) -> RowPrices:
-        padded = np.append(np.maximum(worth, 0.0), 0.0)
-        program = self.program
-        return RowPrices(padded[program.leg_row], padded[program.site_row], padded[program.limit_row])
-
-    def result(self, termination: LpTermination, begin: float) -> ExactResult:
-        program, problem = self.program, self.problem
-        values = self.values
-        if values is None:
-            values = np.concatenate([np.zeros(program.n_flows), program.pieces.ravel()])
-        flow = np.maximum(values[: program.n_flows], 0.0) * self.size
-        unserved = values[program.n_flows :].reshape(program.pieces.shape)
-        leg_flow = np.bincount(program.flow_leg, flow, minlength=len(problem.leg_tail)).astype(np.float64)
-        some = np.flatnonzero(flow > 0.0)
-        proved = termination is LpTermination.PROVED
-        return ExactResult(
-            status=LpStatus.OPTIMAL if proved else LpStatus.FEASIBLE,
-            termination=termination,
-            stages=tuple(
-                replace(stage, slack=self.slack[k] * self.size) if k < len(self.slack) else stage
-                for k, stage in enumerate(self.stages)
-            ),
-            leg_flow=leg_flow,
-            flow_dest=program.flow_dest[some],
-            flow_leg=program.flow_leg[some],
-            flow_pieces=flow[some],
-            unserved=np.clip(unserved, 0.0, program.pieces) * self.size,
-            cost=float(leg_flow @ problem.leg_cost),
-            seconds=time.perf_counter() - begin,
-        )
-
-
-def _highs_model(program: ArcFlow) -> highspy.HighsLp:
-    lp = highspy.HighsLp()
-    n_rows, n_columns = program.matrix.shape
-    upper = np.full(n_columns, np.inf)
-    upper[program.n_flows :] = program.pieces.ravel()
-    lp.num_row_, lp.num_col_ = n_rows, n_columns
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = np.zeros(n_columns), np.zeros(n_columns), upper
-    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = program.matrix.indptr.astype(np.int32)
-    lp.a_matrix_.index_ = program.matrix.indices.astype(np.int32)
-    lp.a_matrix_.value_ = program.matrix.data
-    return lp
-
-
-def _termination(status: highspy.HighsModelStatus) -> LpTermination:
-    known = highspy.HighsModelStatus
-    if status in (known.kOptimal, known.kModelEmpty):
-        return LpTermination.PROVED
-    if status == known.kTimeLimit:
-        return LpTermination.TIME_LIMIT
-    if status == known.kIterationLimit:
-        return LpTermination.ITERATION_LIMIT
-    if status in IMPOSSIBLE:
-        raise InternalError(f"The flow program was called {status}; serving nothing is always feasible.")
-    return LpTermination.NUMERICAL_TROUBLE
+def _result(run: Stages, termination: LpTermination, begin: float) -> ExactResult:
+    """Read the flow the stages reached; before the first is done, nothing is served."""
+    program, problem = run.program, run.problem
+    n_flows, shape = program.n_flows, program.pieces.shape
+    n_columns = program.matrix.shape[1]
+    values = np.zeros(n_columns) if run.values is None else run.values[:n_columns]
+    flow = np.maximum(values[:n_flows], 0.0)
+    plain = program.n_plain
+    if not run.circles_stay:
+        flow[:plain] = without_circles(problem, program, flow[:plain])
+    flow *= run.size
+    unserved = values[n_flows : n_flows + program.pieces.size].reshape(shape).copy()
+    if run.values is None:
+        unserved = program.pieces.copy()
+    for k in range(shape[1]):  # what is left within the slack is rounding, not a decision
+        if unserved[:, k].sum() <= 2.0 * WIDER * SLACK * max(1.0, float(program.pieces[:, k].sum())):
+            unserved[:, k] = 0.0
+    on_time = np.zeros(shape)
+    pair, service = run.followed.pair, run.followed.service
+    if len(pair):
+        on_time[pair, service] = np.clip(values[-len(pair) :], 0.0, program.pieces[pair, service])
+    n_legs = len(problem.leg_tail)
+    leg_flow = np.bincount(program.flow_leg, flow, minlength=n_legs).astype(np.float64)
+    timed = np.bincount(program.flow_leg[plain:], flow[plain:], minlength=n_legs).astype(np.float64)
+    some = np.flatnonzero(flow[:plain] > 0.0)
+    return ExactResult(
+        status=LpStatus.OPTIMAL if termination is LpTermination.PROVED else LpStatus.FEASIBLE,
+        termination=termination,
+        stages=tuple(run.stages),
+        leg_flow=leg_flow,
+        flow_dest=program.flow_dest[some],
+        flow_leg=program.flow_leg[some],
+        flow_pieces=flow[some],
+        unserved=np.clip(unserved, 0.0, program.pieces) * run.size,
+        on_time=on_time * run.size,
+        on_time_leg=timed,
+        late_is_bound=not run.followed.coarse,
+        cost=float(leg_flow @ problem.leg_cost),
+        seconds=time.perf_counter() - begin,
+    )

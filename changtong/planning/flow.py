@@ -107,7 +107,7 @@ class FlowResult:
     site_price: Floats
     limit_price: Floats
     row_price: Floats = field(repr=False)
-    cut: Cut = field(repr=False)
+    cut: Cut | None = field(repr=False)
 
     @property
     def gap_share(self) -> float:
@@ -473,6 +473,19 @@ class FlowSolver:
         way_h = np.empty((len(lay.core_site), len(lay.dest_site)), np.float32)
         reading.way_hours(lay, cut.pool, cut.volumes, hours, with_head, way_h)
         reading.lateness(lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h, out)
+        return out
+
+    def least_late(self, leg_h: Floats, site_h: Floats, promise_h: Floats) -> Floats:
+        """Return pieces by class that even the fastest open way brings later than promised, (classes,)."""
+        out = np.zeros(len(promise_h))
+        if np.isfinite(promise_h).any():
+            costs = self.trees.leg_cost.copy()
+            hours = leg_h + site_h[self.problem.leg_head]
+            self.trees.leg_cost[:] = np.where(costs < CLOSED, hours, CLOSED)
+            self.pricing.price(np.zeros(len(self.capacity)))
+            origin_h = site_h[self.lay.origin_site]
+            reading.hopeless(self.lay, self.trees, self.volumes, origin_h, promise_h, CLOSED, out)
+            self.trees.leg_cost[:] = costs
         return out
 
     def blockers(self, result: FlowResult) -> NDArray[np.int32]:

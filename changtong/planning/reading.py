@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from changtong.planning.entries import entry_volume, served
+from changtong.planning.pairs import cheapest_entry
 from changtong.planning.trees import FLAT
 
 
@@ -205,3 +206,23 @@ def _dearest(lay, price, arc, worst, out, pair):
                 worst = price[r]
                 out[pair] = r
     return worst
+
+
+@njit(**FLAT)
+def hopeless(lay, trees, volumes, origin_h, promise_h, closed, out):
+    """Add up, by class, pieces whose fastest open way is later than promised.
+
+    ``trees`` must be priced with hours. ``out`` is (classes,).
+    """
+    for o in range(lay.origin_site.shape[0]):
+        for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
+            best = cheapest_entry(lay, trees, o, lay.pair_d[pair])[1]
+            if best >= closed:
+                continue
+            step = pair if volumes.steps.shape[0] > 1 else 0
+            below = 0.0
+            for k in range(promise_h.shape[0]):
+                upto = np.float64(volumes.steps[step, k])
+                if best + origin_h[o] > promise_h[k] + 1e-6:
+                    out[k] += (upto - below) * volumes.pair[pair]
+                below = upto

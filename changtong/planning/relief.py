@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from changtong.network.model import Network
 from changtong.outages import Effect
+from changtong.planning.assemble import pass_through
+from changtong.planning.takeover import SCHEMA, open_areas
 
 EARTH_KM = 6371.0
 MOST_STAND_INS = 5
@@ -34,51 +36,41 @@ def distance_km(
 
 
 def stand_ins(
-    network: Network, effect: Effect, site_loads: pl.DataFrame, taken: pl.DataFrame
+    network: Network, effect: Effect, spare: NDArray[np.float64], taken: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return which open sites take over what ends at each closed site.
+    """Return which open sites take over the area of each closed site.
 
-    What was redirected (``taken``) comes first; for other closed sites the nearest open
-    sites of the same kind with spare capacity, filled in order of distance.
-    Columns: site, stand_in, pieces, spare_pieces, distance_km, basis (given, inferred).
+    What the plan decided (``taken``) comes first. For other closed sites where pieces end, the
+    nearest open sites of the same kind are proposed, filled in order of distance within what
+    they could sort beyond the plan (``spare``); the plan does not count on them.
+    Columns: site, stand_in, pieces, share, spare_pieces, distance_km, basis (given, inferred,
+    proposed).
     """
-    schema = {
-        "site": pl.String, "stand_in": pl.String, "pieces": pl.Float64, "spare_pieces": pl.Float64,
-        "distance_km": pl.Float64, "basis": pl.String,
-    }  # fmt: skip
-    ids = network.site_ids
-    ends = _ends(network)
-    spare = (site_loads["capacity_pieces"].fill_null(np.inf) - site_loads["planned_pieces"]).to_numpy().copy()
-    place = _positions(network)
-    rows: list[tuple[str, str, float, float, float | None, str]] = []
-    for site, other, pieces, basis in taken.iter_rows():
-        room = float(spare[ids.index(other)])
-        rows.append((site, other, pieces, room, None, basis))
-    done = set(taken["site"].to_list())
+    ids, ends, place = network.site_ids, _ends(network), _positions(network)
+    spare, done = spare.copy(), set(taken["site"].to_list())
+    rows: list[tuple[str, str, float, float, float, float | None, str]] = []
     for site in effect.closed_sites.tolist():
-        if ids[site] in done:
-            continue
         left = float(ends[site])
-        if left <= 0.5:
+        if ids[site] in done or left <= 0.5:
             continue
-        for other, share, basis, km in _candidates(network, effect, site, place):
-            take = min(left, max(0.0, float(spare[other])), share * float(ends[site]))
+        for other, km in _candidates(network, effect, site, place):
+            take = min(left, max(0.0, float(spare[other])))
             if take <= 0.5:
                 continue
-            rows.append((ids[site], ids[other], take, float(min(spare[other], 1e15)), km, basis))
+            room = float(min(spare[other], 1e15))
+            rows.append((ids[site], ids[other], take, take / float(ends[site]), room, km, "proposed"))
             spare[other] -= take
             left -= take
             if left <= 0.5:
                 break
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    return pl.concat([taken.select(*SCHEMA), pl.DataFrame(rows, schema=SCHEMA, orient="row")])
 
 
 @dataclass(frozen=True)
 class Redirected:
-    """Demand after the areas of closed sites went to their stand-ins.
+    """Demand after the areas of some closed sites went to their stand-ins.
 
-    ``taken`` has site, stand_in, pieces, basis; pieces of closed sites without an open
-    stand-in stay where they are, and stay unserved.
+    ``taken`` has the columns of :func:`stand_ins`.
     """
 
     network: Network
@@ -86,26 +78,29 @@ class Redirected:
 
 
 def redirect(network: Network, effect: Effect) -> Redirected:
-    """Send what begins or ends at a closed site to its stand-ins, by their shares.
+    """Send what begins or ends at some closed sites to their stand-ins, by fixed shares.
 
-    Only sites with stand-ins in the network's ``areas`` are redirected: closing a site that
-    delivers a region does not make the region's pieces disappear.
+    Only areas that a stand-in takes over which passes nothing on: the plan cannot decide there
+    (:mod:`changtong.planning.takeover`), for a way through such a site does not exist.
     """
-    schema = {"site": pl.String, "stand_in": pl.String, "pieces": pl.Float64, "basis": pl.String}
-    nothing = Redirected(network, pl.DataFrame(schema=schema))
-    if network.areas is None or network.areas.height == 0 or not len(effect.closed_sites):
-        return nothing
-    row = pl.Series("site", network.sites["site_id"])
-    is_open = pl.DataFrame({"stand_in": row, "open": effect.site_share > 0.0})
-    closed = pl.DataFrame({"site": row.gather(effect.closed_sites.tolist())})
-    areas = (
-        network.areas.join(closed, on="site", how="semi").join(is_open, on="stand_in").filter(pl.col("open"))
-    )
+    nothing = Redirected(network, pl.DataFrame(schema=SCHEMA))
+    areas = open_areas(network, effect)
     if areas.height == 0:
         return nothing
+    passes = pl.Series("passes", pass_through(network)[areas["stand_in"].to_numpy()])
+    areas = areas.with_columns(passes).filter(~pl.col("passes").all().over("site"))
+    if areas.height == 0:
+        return nothing
+    to_id = network.site_type
     share = pl.col("share") / pl.col("share").sum().over("site")
-    areas = areas.select("site", "stand_in", share.alias("share"), pl.col("basis").cast(pl.String))
+    areas = areas.select(
+        _named(areas["site"], to_id),
+        _named(areas["stand_in"], to_id),
+        share.alias("share"),
+        "basis",
+    )
     demand, taken = network.demand, []
+    whole = _ends(network) + _begins(network)
     for column, other in (("to_site", "from_site"), ("from_site", "to_site")):
         hit = demand.join(areas, left_on=column, right_on="site", how="inner")
         moved = hit.with_columns(
@@ -121,26 +116,45 @@ def redirect(network: Network, effect: Effect) -> Redirected:
         stays = demand.join(areas, left_on=column, right_on="site", how="anti")
         new = moved.with_columns(pl.col("_new").alias(column)).select(demand.columns)
         demand = pl.concat([stays.select(demand.columns), new])
+    total = pl.concat(taken).with_columns(
+        pl.Series("whole", whole).gather(pl.concat(taken)["site"].to_physical())
+    )
     total = (
-        pl.concat(taken)
-        .with_columns(pl.col("site", "stand_in", "basis").cast(pl.String))
+        total.with_columns(pl.col("site", "stand_in", "basis").cast(pl.String))
         .group_by("site", "stand_in", "basis")
-        .agg(pl.col("pieces").sum())
+        .agg(pl.col("pieces").sum(), pl.col("whole").first())
+        .with_columns(
+            (pl.col("pieces") / pl.col("whole")).alias("share"),
+            pl.lit(None, pl.Float64).alias("spare_pieces"),
+            pl.lit(None, pl.Float64).alias("distance_km"),
+        )
         .sort("site", "pieces", descending=[False, True])
-        .select(*schema)
+        .select(*SCHEMA)
     )
     return Redirected(network.with_tables(demand=demand), total)
 
 
+def _named(rows: pl.Series, to_id: pl.Enum) -> pl.Series:
+    return rows.cast(pl.UInt32).cat.to(to_id)
+
+
 def _ends(network: Network) -> NDArray[np.float64]:
-    to = network.demand["to_site"].to_physical().to_numpy()
+    return _pieces_at(network, "to_site")
+
+
+def _begins(network: Network) -> NDArray[np.float64]:
+    return _pieces_at(network, "from_site")
+
+
+def _pieces_at(network: Network, column: str) -> NDArray[np.float64]:
+    sites = network.demand[column].to_physical().to_numpy()
     pieces = network.demand["pieces_per_day"].to_numpy()
-    return np.bincount(to, pieces, minlength=network.sites.height).astype(np.float64)
+    return np.bincount(sites, pieces, minlength=network.sites.height).astype(np.float64)
 
 
 def _candidates(
     network: Network, effect: Effect, site: int, place: tuple[NDArray[np.float64], NDArray[np.float64]] | None
-) -> list[tuple[int, float, str, float | None]]:
+) -> list[tuple[int, float]]:
     open_sites = effect.site_share > 0.0
     if place is None:
         return []
@@ -153,7 +167,7 @@ def _candidates(
     same &= ~np.isnan(km)
     near = np.flatnonzero(same)
     near = near[np.argsort(km[near], kind="stable")][:MOST_STAND_INS]
-    return [(int(k), 1.0, "inferred", float(km[k])) for k in near]
+    return [(int(k), float(km[k])) for k in near]
 
 
 def relay_points(network: Network, effect: Effect, unserved: pl.DataFrame) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from changtong.errors import UsageError
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Effect, Outage
@@ -38,6 +39,9 @@ PLAN_FOLDER: dict[str, Any] = {
 }
 
 
+METHODS = ("choose", "exact", "large")
+
+
 class Status(Enum):
     """What the plan is; why the work ended is ``termination``."""
 
@@ -57,7 +61,8 @@ class PlanSettings:
     seconds : float
         Time limit for the flow.
     hour_cny : float
-        What an hour on the way weighs where ``late`` stands before cost: assumed.
+        What an hour on the way weighs on a large network where ``late`` stands before cost:
+        assumed, so small that nothing moves without an outage (docs/planner.md).
     unserved_cny : float or None
         Penalty of a piece of the lowest class left behind; None: a quarter above
         the dearest of all cheapest ways, at least ten times the mean. Each higher class
@@ -67,14 +72,22 @@ class PlanSettings:
         least cost, larger values for the fewest changes.
     threads : int
         Threads for pricing; the result does not depend on it.
+    method : {"choose", "exact", "large"}
+        Exactly, one linear program after another, or by the method for large networks;
+        ``choose`` goes by the size (docs/planner.md).
     """
 
     gap_share: float = 1e-3
     seconds: float = 30.0
-    hour_cny: float = 0.01
+    hour_cny: float = 0.0005
     unserved_cny: float | None = None
     stability_cny: float = 0.05
     threads: int = 2
+    method: str = "choose"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise UsageError(f"Unknown method {self.method!r}; known: {', '.join(METHODS)}.")
 
 
 @dataclass(frozen=True)
@@ -109,8 +122,14 @@ class Plan:
     relay_points: pl.DataFrame
 
     def value(self, objective: str) -> float:
-        """Return the value of one objective."""
-        return float(self.objectives.filter(pl.col("objective") == objective)["value"][0])
+        """Return the value of one objective; 0 where the network has no data for it."""
+        found = self.objectives.filter(pl.col("objective") == objective)["value"][0]
+        return 0.0 if found is None else float(found)
+
+    def _number(self, objective: str, column: str = "value") -> float | None:
+        """Return a number of the objectives table, None where it does not apply."""
+        found = self.objectives.filter(pl.col("objective") == objective)[column][0]
+        return None if found is None else float(found)
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers a person decides by, as plain values."""
@@ -126,14 +145,27 @@ class Plan:
             "demand_pieces": totals[0],
             "unserved_pieces": totals[1],
             "late_pieces": totals[2],
-            "cost_cny": self.value("cost"),
-            "carbon_kgco2e": self.value("carbon"),
+            "unserved_transit_pieces": self._left("transit"),
+            "unserved_area_pieces": self._left("area"),
+            "cost_cny": self._number("cost"),
+            "carbon_kgco2e": self._number("carbon"),
             "changed_legs": int(self.value("changed_legs")),
+            "changed_legs_least": self._number("changed_legs", "lower_bound"),
+            "opened_legs": self._changed("opened"),
+            "dropped_legs": self._changed("dropped"),
             "max_load_share": self.value("max_load"),
             "runtime_s": self.runtime_s,
             "outages": [outage.label for outage in self.outages],
             "classes": self.classes.to_dicts(),
         }
+
+    def _left(self, part: str) -> float:
+        if "part" not in self.unserved.columns:
+            return 0.0
+        return float(self.unserved.filter(pl.col("part") == part)["pieces"].sum())
+
+    def _changed(self, word: str) -> int:
+        return int((self.leg_flows["change"] == word).sum())
 
     def to_json(self) -> str:
         """Return the summary as one JSON object."""
@@ -146,7 +178,7 @@ class Plan:
             f"  {s['status']} ({s['termination']}), proved gap {s['gap_share']:.3%}, {s['runtime_s']:.1f} s",
             f"  pieces a day {s['demand_pieces']:,.0f}, unserved {s['unserved_pieces']:,.0f}, "
             + f"{s['unserved_pieces'] / max(s['demand_pieces'], 1e-9):.2%}, late {s['late_pieces']:,.0f}",
-            f"  cost {s['cost_cny']:,.0f} CNY, carbon {s['carbon_kgco2e']:,.0f} kg CO2e, "
+            f"  cost {_said(s['cost_cny'])} CNY, carbon {_said(s['carbon_kgco2e'])} kg CO2e, "
             + f"legs changed {s['changed_legs']:,}, highest load {s['max_load_share']:.1%}",
             "  class            demand        served      unserved          late   mean h",
         ]
@@ -198,6 +230,10 @@ class Plan:
         (folder / "plan.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
         if extra is not None:
             extra(folder)
+
+
+def _said(value: float | None) -> str:
+    return "not known" if value is None else f"{value:,.0f}"
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:

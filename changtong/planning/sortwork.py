@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from changtong.planning import holding, intrees, lumps
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries
+from changtong.planning.entries import NOTHING
 from changtong.planning.flow import FlowResult, FlowSolver
 from changtong.planning.pricing import CLOSED
 
@@ -94,6 +95,8 @@ class SortWork:
         self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
         self._row_price = solver.pricing.price
         self._tree_costs = solver.trees
+        nothing = solver.volumes._replace(slot=np.full_like(solver.volumes.slot, NOTHING))
+        self._volumes = nothing if result.cut is None else result.cut.volumes
         self.table = np.zeros((len(self.capacity), 4))
         self.leg_flow = np.zeros(len(self.leg_cost))
         self.trees = np.full((1, n_dests, n), -1, np.int32)
@@ -144,12 +147,14 @@ class SortWork:
     def start(self, stay_cost: float) -> None:
         """Mend the plan in force at the flow's prices; hold what the flow holds."""
         self._begin()
-        lay, cut, price = self.lay, self.result.cut, self.result.row_price
+        lay, price = self.lay, self.result.row_price
         self._row_price(price)
         tr, entries = self._tree_costs, np.empty_like(self.choice[0])
-        intrees.main_entries(lay, cut.volumes, tr.to_go, tr.entry_cost, entries)
+        intrees.main_entries(lay, self._volumes, tr.to_go, tr.entry_cost, entries)
         self.choice[0] = entries[self.pair]
         loads = np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(self.leg_cost))
+        if self.result.cut is None:  # an exact flow: what it leaves empty is left empty where that can be
+            loads = loads + np.where(self.result.leg_flow > 0.0, 0.0, self.mean_cost)
         scratch = (self._dist, self._pending, self._order)
         intrees.in_force_trees(lay, self.leg_cost + loads, self.before, stay_cost, self.trees[0], *scratch)
         intrees.keep_entries(
