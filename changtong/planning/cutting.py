@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from changtong.planning import pairs, settle
 from changtong.planning.descent import sweep_exits, sweep_paths
 from changtong.planning.layout import Layout
-from changtong.planning.pricing import CLOSED, Pricing
+from changtong.planning.pricing import CLOSED, Pricing, inner
 from changtong.planning.volumes import ROUND, SHORT, Pool, Rows, Volumes, more_room
 
 Floats = NDArray[np.float64]
@@ -91,7 +91,7 @@ class Cutter:
         self._by_class(1e-9)
         self._reconcile(leg_flow)
         lost = settle.find_unserved(pricing.lay, self.volumes, unserved)
-        cost = float(leg_flow @ pricing.trees.leg_cost) + float(lost)
+        cost = inner(leg_flow, pricing.trees.leg_cost) + float(lost)
         return cost, Cut(leg_flow, unserved, self.volumes, self.pool)
 
     def _reconcile(self, leg_flow: Floats) -> None:

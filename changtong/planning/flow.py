@@ -23,7 +23,7 @@ from changtong.planning.cutting import Cut, Cutter
 from changtong.planning.descent import sweep_exits, sweep_paths
 from changtong.planning.entries import pack
 from changtong.planning.layout import lay_out
-from changtong.planning.pricing import CLOSED, Pricing
+from changtong.planning.pricing import CLOSED, Pricing, inner
 from changtong.planning.problem import FlowProblem
 from changtong.planning.slopes import Slopes
 from changtong.planning.volumes import (
@@ -150,7 +150,7 @@ MUCH = 0.005
 NEAR = 2.0
 """The end is near within this many times the gap asked for."""
 
-COARSE = 2.0
+COARSE = 6.0
 """A coarse solve ends within this many times the gap asked for, when little is above capacity."""
 
 STALLED = 0.02
@@ -315,7 +315,7 @@ class FlowSolver:
         over = np.maximum(0.0, rows.load - rows.capacity)
         state.over_share = float(over.sum() / max(rows.load.sum(), 1e-12))
         state.over_cost = float(over.sum() * self.volumes.penalty[-1])
-        estimate = float(self.pool.value[0]) + float(over @ state.price)
+        estimate = float(self.pool.value[0]) + inner(over, state.price)
         gap = min(1.0, max(0.0, estimate - state.lower) / max(estimate, 1e-12))
         if gap < SETTLING * state.gap and state.waited < WAIT:
             state.waited += 1
@@ -325,7 +325,7 @@ class FlowSolver:
         state.estimate, state.gap = estimate, gap
 
     def _worth(self, price: Floats) -> float:
-        return float(price @ np.maximum(self.capacity, 0.0))
+        return inner(price, np.maximum(self.capacity, 0.0))
 
     def _start(self, origin_price: Floats) -> None:
         """Put every pair on its cheapest way, or after a solve leave it where that is still open."""
@@ -345,7 +345,7 @@ class FlowSolver:
         if self._priced:
             return
         pieces = float(v.pair.sum(dtype=np.float64))
-        self.mean_cost = float(self.leg_flow @ self.trees.leg_cost) / max(pieces, 1e-9)
+        self.mean_cost = inner(self.leg_flow, self.trees.leg_cost) / max(pieces, 1e-9)
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = self.settings.slope * self.mean_cost / rows.capacity
         rows.slope[:] = np.where(rows.capacity > 0.0, slope, 0.0)

@@ -32,6 +32,11 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 
+def inner(one: Floats, other: Floats) -> float:
+    """Return the inner product without BLAS: its threads spin on, and take the time of ours."""
+    return float((one * other).sum())
+
+
 class Pricing:
     """In-trees, costs to go and closures of one network.
 
@@ -54,6 +59,7 @@ class Pricing:
             to_go=np.empty((n, n_dest)),
             leg_cost=np.zeros(len(problem.leg_tail)),
         )
+        self._executor = ThreadPoolExecutor(threads) if threads > 1 else None
         self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
         self._warm = False
         most = min(MOST_CHOSEN, max(1, len(lay.pair_d)))
@@ -106,10 +112,9 @@ class Pricing:
 
     def _each(self, work: Callable[[int, int, int], T], bounds: NDArray[np.int64]) -> list[T]:
         spans = [(int(lo), int(hi), k) for k, (lo, hi) in enumerate(pairwise(bounds))]
-        if self.threads == 1:
+        if self._executor is None:
             return [work(*span) for span in spans]
-        with ThreadPoolExecutor(self.threads) as executor:
-            return list(executor.map(lambda span: work(*span), spans))
+        return list(self._executor.map(lambda span: work(*span), spans))
 
     def recost(self, pool: Pool) -> None:
         """Recompute the cost of every path after the legs' costs changed."""

@@ -29,7 +29,7 @@ FREE = 0.7
 LASTS = 0.5
 """An overload lasts when it is more than this share of the one a round before."""
 
-STEEPEST = 300.0
+STEEPEST = 1000.0
 """Most a slope may grow, in flat slopes."""
 
 
