@@ -74,7 +74,6 @@ class Cutter:
         self._press()
         self._reconcile(leg_flow)
         self._by_class(0.0)
-        self._reconcile(leg_flow)
         settle.find_unserved(pricing.lay, self.volumes, unserved)
         lacking = np.flatnonzero(unserved > 1e-6)
         for _ in range(INSERTIONS):
@@ -88,8 +87,9 @@ class Cutter:
                 break
         self._serve_higher(leg_flow, unserved, base_price)
         self._reconcile(leg_flow)
-        self._by_class(1e-9)
-        self._reconcile(leg_flow)
+        if not self._fits():
+            self._by_class(1e-9)
+            self._reconcile(leg_flow)
         lost = settle.find_unserved(pricing.lay, self.volumes, unserved)
         cost = inner(leg_flow, pricing.trees.leg_cost) + float(lost)
         return cost, Cut(leg_flow, unserved, self.volumes, self.pool)
@@ -137,9 +137,12 @@ class Cutter:
         """Cut the lowest class first; go to the next only where that was not enough."""
         for kept in range(len(self.volumes.penalty) - 1, -1, -1):
             self._cut_out(tolerance, kept)
-            fits = np.all(self.rows.load <= self.capacity * (1.0 + 1e-9) + 1e-9)
-            if fits and not settle.dropped(self.pool):
+            if self._fits():
                 break
+
+    def _fits(self) -> bool:
+        within = np.all(self.rows.load <= self.capacity * (1.0 + 1e-9) + 1e-9)
+        return bool(within) and not settle.dropped(self.pool)
 
     def _serve_higher(self, leg_flow: Floats, unserved: NDArray[np.float32], price: Floats) -> None:
         """Send what higher classes still lack, and cut the lowest class elsewhere for it."""

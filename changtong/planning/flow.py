@@ -226,6 +226,8 @@ class FlowSolver:
         widest = (len(lay.core_site) + 4) * int(max(4, 1 + np.diff(lay.row_ptr).max(initial=0)))
         self._scratch = (np.empty(widest, np.int32), np.empty(widest, np.int32))
         self._priced = False
+        self._cut_loss = 0.0
+        """What a cut costs, as a share of the penalty of all that was above capacity: learned."""
         self.pricing.set_costs(problem)
 
     def change(self, problem: FlowProblem) -> None:
@@ -252,7 +254,7 @@ class FlowSolver:
     def solve(self, progress: Progress | None = None) -> FlowResult:
         """Run rounds until the gap is proved or a limit is met; Ctrl-C ends with the best plan."""
         begin = time.perf_counter()
-        state = _Search(begin, self.rows.price.copy())
+        state = _Search(begin, self.rows.price.copy(), cut_loss=self._cut_loss)
         termination = Termination.ROUND_LIMIT
         started = False
         try:
@@ -284,7 +286,7 @@ class FlowSolver:
                 cost, plan = self._cut()
                 state.keep(cost, plan)
                 state.cut_loss = max(0.0, cost - state.estimate) / max(state.over_cost, 1e-12)
-                state.cut_at_round = state.rounds
+                self._cut_loss, state.cut_at_round = state.cut_loss, state.rounds
             self._aim(state)
             if state.proved(options.gap_share):
                 return Termination.GAP_REACHED
