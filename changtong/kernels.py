@@ -1,7 +1,7 @@
 """The planner's kernels, compiled before a time limit runs, and where they are kept.
 
-Compiling runs in a process of its own, so that a network is read or built meanwhile.
-Run as ``python -m changtong.kernels`` it compiles them and says nothing.
+Compiling runs in processes of its own, one for each part of the planner, so that a network is
+read or built meanwhile. Run as ``python -m changtong.kernels`` it compiles them and says nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +13,10 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from changtong.network.model import Network
 
 PACKAGE = Path(__file__).parent
 
@@ -59,20 +63,26 @@ def prepare_kernels(say: Callable[[str], None]) -> Callable[[], None]:
         return lambda: None
     say("Compiling the planner's kernels: once, about half a minute; later runs have them at hand …")
     begin = time.perf_counter()
-    work = subprocess.Popen(
-        [sys.executable, "-m", "changtong.kernels"],
-        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *_python_path()])},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    stamp = _stamp()
+    works = [
+        subprocess.Popen(
+            [sys.executable, "-m", "changtong.kernels", part],
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *_python_path()])},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        for part in PARTS
+    ]
 
     def wait() -> None:
-        while work.poll() is None:
-            try:
-                work.wait(timeout=10.0)
-            except subprocess.TimeoutExpired:
-                say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
-        if work.returncode == 0:
+        for work in works:
+            while work.poll() is None:
+                try:
+                    work.wait(timeout=10.0)
+                except subprocess.TimeoutExpired:
+                    say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
+        if all(work.returncode == 0 for work in works):
+            _note_done(stamp)
             say(f"Compiled in {time.perf_counter() - begin:.0f} s.")
 
     return wait
@@ -85,21 +95,23 @@ def _python_path() -> list[str]:
 
 def compile_kernels() -> None:
     """Compile what a plan runs, and note that it is done."""
-    _compile()
     stamp = _stamp()
+    for compile_part in PARTS.values():
+        compile_part()
+    _note_done(stamp)
+
+
+def _note_done(stamp: Path) -> None:
     stamp.parent.mkdir(parents=True, exist_ok=True)
     for old in stamp.parent.glob("changtong-kernels-*"):
         old.unlink(missing_ok=True)
     stamp.touch()
 
 
-def _compile() -> None:
-    """Plan a network of four sites, so that no time limit is spent on compiling."""
+def _four_sites() -> Network:
     import polars as pl
 
     from changtong.network.model import build_network
-    from changtong.planning.plan import plan
-    from changtong.planning.result import PlanSettings
 
     pairs = [("A", "X"), ("A", "Y"), ("B", "X"), ("B", "Y"), ("X", "Y")]
     tails, heads = zip(*(pairs + [(b, a) for a, b in pairs]), strict=True)
@@ -123,8 +135,65 @@ def _compile() -> None:
         name="four sites",
     )
     demand = network.demand.with_columns(pl.col("pieces_per_day").cast(pl.Float32))
-    plan(network.with_tables(demand=demand), (), settings=PlanSettings(method="large"))
+    return network.with_tables(demand=demand)
+
+
+def _compile_flow() -> None:
+    """Solve the flow of a network of four sites, and read it."""
+    from changtong.outages import apply_outages
+    from changtong.planning.assemble import OBJECTIVES, assemble
+    from changtong.planning.large import answer_large
+    from changtong.planning.result import PlanSettings
+
+    network = _four_sites()
+    question = assemble(
+        network, apply_outages(network, ()), objectives=OBJECTIVES, hour_cny=0.0005, unserved_cny=None
+    )
+    answer = answer_large(question, OBJECTIVES, PlanSettings(method="large"), None)
+    answer.solver.blockers(answer.result)
+
+
+def _compile_sort_plan() -> None:
+    """Make the sort plan of four sites, as if the flow had put everything on its first entry leg."""
+    import numpy as np
+
+    from changtong.outages import apply_outages
+    from changtong.planning.assemble import OBJECTIVES, assemble
+    from changtong.planning.cutting import Cut
+    from changtong.planning.flow import FlowResult, FlowSolver, Termination
+    from changtong.planning.sortplan import make_sort_plan
+
+    network = _four_sites()
+    question = assemble(
+        network, apply_outages(network, ()), objectives=OBJECTIVES, hour_cny=0.0005, unserved_cny=None
+    )
+    solver = FlowSolver(question.problem)
+    solver.mean_cost = 1.0
+    legs, pairs = np.zeros(network.legs.height), len(question.problem.pair_from)
+    unserved = np.zeros(pairs, np.float32)
+    made_up = FlowResult(
+        termination=Termination.NOTHING_TO_DO,
+        objective=1.0,
+        lower_bound=0.0,
+        rounds=0,
+        seconds=0.0,
+        leg_flow=legs,
+        unserved=unserved,
+        cut_off=np.zeros(pairs, np.bool_),
+        leg_price=legs,
+        site_price=np.zeros(network.sites.height),
+        limit_price=np.zeros(0),
+        row_price=np.zeros(len(solver.capacity)),
+        cut=Cut(legs, unserved, solver.volumes, solver.pool),
+    )
+    make_sort_plan(network, question, solver, made_up, legs, stability_cny=0.05)
+
+
+PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 
 
 if __name__ == "__main__":
-    compile_kernels()
+    if len(sys.argv) > 1:
+        PARTS[sys.argv[1]]()
+    else:
+        compile_kernels()

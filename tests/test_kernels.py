@@ -38,15 +38,21 @@ def test_they_are_compiled_until_they_are_there(
     started: list[Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
+    monkeypatch.setattr(kernels, "PARTS", {"flow": lambda: None})
     kernels.prepare_kernels(said.append)()
-    assert started[0].command[1:] == ["-m", "changtong.kernels"]
+    assert started[0].command[1:] == ["-m", "changtong.kernels", "flow"]
     assert [line.split()[0] for line in said] == ["Compiling", "Compiled"]
-    kernels.prepare_kernels(said.append)()  # this one fails: the planner will compile for itself
-    assert len(said) == 3
-    monkeypatch.setattr(kernels, "_compile", lambda: None)
-    kernels.compile_kernels()
     kernels.prepare_kernels(said.append)()
-    assert (len(started), len(said)) == (2, 3)
+    assert (len(started), len(said)) == (1, 2)
+
+
+def test_a_part_that_fails_is_compiled_again(started: list[Work], monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(kernels, "PARTS", {"flow": lambda: None, "sort-plan": lambda: None})
+    kernels.prepare_kernels(said.append)()  # the second part fails: the planner compiles for itself
+    assert [line.split()[0] for line in said] == ["Compiling"]
+    kernels.prepare_kernels(said.append)
+    assert [work.command[-1] for work in started] == ["flow", "sort-plan", "flow", "sort-plan"]
 
 
 def test_new_sources_are_compiled_anew(
@@ -56,7 +62,7 @@ def test_new_sources_are_compiled_anew(
     (tmp_path / "package" / "planning").mkdir(parents=True)
     source = tmp_path / "package" / "planning" / "trees.py"
     source.write_text("", "utf-8")
-    monkeypatch.setattr(kernels, "_compile", lambda: None)
+    monkeypatch.setattr(kernels, "PARTS", {"flow": lambda: None})
     kernels.compile_kernels()
     kernels.prepare_kernels(lambda _: None)
     assert started == []
