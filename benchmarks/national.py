@@ -25,9 +25,9 @@ from changtong.network.reference import busiest_hub, reference_network
 from changtong.outages import apply_outages, close_sites
 from changtong.planning import sortplan
 from changtong.planning.assemble import OBJECTIVES, Question, assemble
+from changtong.planning.baseline import baseline_flow
 from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver
 from changtong.planning.large import price_unserved
-from changtong.planning.baseline import baseline_flow
 from changtong.planning.result import PlanSettings
 
 STEPS = (0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0001)
