@@ -176,7 +176,7 @@ def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floatin
     return wrong
 
 
-ROUNDING = 1e-6
+ROUNDING = 1e-7
 """Share of all pieces that rounding may put into a wrong class: volumes are in single precision."""
 
 LOOKED_AT = 2000

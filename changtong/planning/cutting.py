@@ -145,11 +145,16 @@ class Cutter:
         return bool(within) and not settle.dropped(self.pool)
 
     def _serve_higher(self, leg_flow: Floats, unserved: NDArray[np.float32], price: Floats) -> None:
-        """Send what higher classes still lack, and cut the lowest class elsewhere for it."""
+        """Send what higher classes still lack, and cut the lowest class elsewhere for it.
+
+        A row that stays above capacity without its lowest class holds higher classes only: the
+        next try goes round it.
+        """
         v = self.volumes
         if len(v.penalty) < 2:
             return
         no_limit = np.full(len(self.capacity), np.inf)
+        price = price.copy()
         for _ in range(SERVINGS):
             owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
             lacking = np.flatnonzero(owed > 1e-6)
@@ -159,5 +164,7 @@ class Cutter:
             self._insert(lacking, owed, no_limit)
             self._reconcile(leg_flow)
             self._cut_out(0.0, len(v.penalty) - 1)
+            price[self.rows.load > self.capacity * (1.0 + 1e-9) + 1e-9] += v.penalty[-1]
+            self._by_class(0.0)
             self._reconcile(leg_flow)
             settle.find_unserved(self.pricing.lay, self.volumes, unserved)

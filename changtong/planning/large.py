@@ -15,7 +15,7 @@ from changtong.planning.result import PlanSettings
 
 Floats = NDArray[np.float64]
 
-ROUNDING = 1e-6
+ROUNDING = 1e-7
 """Share of all pieces that rounding may put into a wrong class: volumes are in single precision."""
 
 
