@@ -32,7 +32,7 @@ from changtong.planning.flow import FlowSettings, solve_flow
 
 SIZES = (50, 100, 200, 400, 800)
 OURS = {"ours 0.1 %": 1e-3, "ours 0.01 %": 1e-4}
-PEERS = ("highs-simplex", "highs-ipm", "highs-hipo", "ortools-pdlp")
+PEERS = ("highs-simplex", "highs-ipm", "ortools-pdlp")
 PDLP_RELATIVE = 1e-4
 """Relative residuals asked of PDLP. Its flows break capacities by about as much, so that its
 objective may lie on either side of the optimum; HiGHS keeps its defaults (1e-7)."""
