@@ -52,7 +52,7 @@ def coarsen(problem: FlowProblem) -> Coarse | None:
     are means weighed by capacity, capacities are sums.
     """
     core = core_sites(problem)
-    if problem.n_sites < 3 * core.sum() or problem.limits:
+    if problem.n_sites < 3 * core.sum():
         return None
     group = _groups(problem, core)
     m = int(group.max()) + 1
@@ -88,6 +88,7 @@ def coarsen(problem: FlowProblem) -> Coarse | None:
         pair_to=(pair % m).astype(np.int32),
         pair_pieces=moved[pair][:, None],
         class_share=_shares(problem),
+        limits=(),  # their prices begin at 0
     )
     return Coarse(coarse, group, leg)
 
