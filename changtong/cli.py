@@ -20,7 +20,7 @@ from changtong.kernels import prepare_kernels
 if TYPE_CHECKING:
     from changtong.network.model import Network
     from changtong.outages import Outage
-    from changtong.planning.result import Plan
+    from changtong.planning.result import Plan, PlanSettings
 
 app = typer.Typer(
     name="changtong",
@@ -80,7 +80,10 @@ def demo(
     outages = close_sites(network, [site])
     compiled()
     say(f"Planning with {_named(network, outages[0].sites[0])} closed (at most {seconds:g} s for the flow) …")
-    result = _run(network, outages, output, language=language, gap=1e-3, seconds=seconds)
+    from changtong.planning.result import PlanSettings
+
+    settings = PlanSettings(gap_share=1e-3, seconds=seconds)
+    result = _run(network, outages, output, language=language, settings=settings)
     code = _finish(result, output, as_json=as_json)
     report = (output / "report.html").resolve()
     say(f"Open the report in a browser: {report.as_uri()}")
@@ -203,6 +206,21 @@ def plan(
         float,
         typer.Option("--stability", min=0.0, help="CNY a piece for leaving today's sort plan: 0 least cost."),
     ] = 0.05,
+    hour_cny: Annotated[
+        float,
+        typer.Option(
+            "--hour-cny",
+            min=0.0,
+            help="On large networks, CNY an hour of a piece weighs where late stands before cost:"
+            " more buys fewer late pieces for more changed legs (0.05 is much).",
+        ),
+    ] = 0.0005,
+    prove_unserved: Annotated[
+        bool,
+        typer.Option(
+            "--prove-unserved", help="On large networks, spend time left on proving what must stay."
+        ),
+    ] = False,
     gap: Gap = 1e-3,
     seconds: Seconds = 30.0,
     language: PageLanguage = Language.zh,
@@ -222,6 +240,7 @@ def plan(
     from changtong.outage_files import read_outages
     from changtong.outages import close_sites, closed_by_status, in_force
     from changtong.plan_options import nothing_shut, slow_notes, time_notes
+    from changtong.planning.result import PlanSettings
 
     network = read_network(net)
     wrong: tuple[Outage, ...] = (
@@ -242,10 +261,14 @@ def plan(
         counted,
         output,
         language=language,
-        gap=gap,
-        seconds=seconds,
+        settings=PlanSettings(
+            gap_share=gap,
+            seconds=seconds,
+            hour_cny=hour_cny,
+            stability_cny=stability,
+            prove_unserved=prove_unserved,
+        ),
         objectives=order,
-        stability=stability,
         valid_from=moment,
     )
     more = {
@@ -262,18 +285,14 @@ def _run(
     output: Path,
     *,
     language: Language,
-    gap: float,
-    seconds: float,
+    settings: PlanSettings,
     objectives: tuple[str, ...] | None = None,
-    stability: float = 0.05,
     valid_from: datetime | None = None,
 ) -> Plan:
-    from changtong.planning.result import PlanSettings
     from changtong.studies import run_study
 
-    bar = FlowProgress(seconds, gap)
+    bar = FlowProgress(settings.seconds, settings.gap_share)
     options: dict[str, Any] = {} if objectives is None else {"objectives": objectives}
-    settings = PlanSettings(gap_share=gap, seconds=seconds, stability_cny=stability)
     try:
         study = run_study(
             "plan",

@@ -142,6 +142,7 @@ def _compile_flow() -> None:
     """Solve the flow of a network of four sites, and read it."""
     from changtong.outages import apply_outages
     from changtong.planning.assemble import OBJECTIVES, assemble
+    from changtong.planning.blockers import blocking_rows
     from changtong.planning.large import answer_large
     from changtong.planning.result import PlanSettings
 
@@ -150,7 +151,7 @@ def _compile_flow() -> None:
         network, apply_outages(network, ()), objectives=OBJECTIVES, hour_cny=0.0005, unserved_cny=None
     )
     answer = answer_large(question, OBJECTIVES, PlanSettings(method="large"), None)
-    answer.solver.blockers(answer.result)
+    blocking_rows(answer.solver, answer.result, 1.0)
 
 
 def _compile_sort_plan() -> None:

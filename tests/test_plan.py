@@ -60,6 +60,29 @@ def test_loads_keep_capacities_and_match_flows(hub_closed: Plan) -> None:
     assert (sites["planned_pieces"] <= sites["capacity_pieces"] * 1.001 + 1).all()
 
 
+def test_shown_numbers_are_within_what_they_may_be(hub_closed: Plan) -> None:
+    assert (hub_closed.leg_flows["planned_pieces"] <= hub_closed.leg_flows["capacity_pieces"]).all()
+    assert hub_closed.value("max_load") <= 1.0
+    assert hub_closed.classes["served_pieces"].min() >= 0.0  # type: ignore[operator]
+    assert (hub_closed.classes["unserved_least_pieces"] <= hub_closed.classes["unserved_pieces"]).all()
+
+
+def test_what_stays_behind_names_full_rows_as_the_plan_loads_them(hub_closed: Plan) -> None:
+    full = hub_closed.leg_flows.filter(pl.col("load_share") >= 0.98)
+    legs = {f"{a}>{b}" for a, b in full.select("from_site", "to_site").iter_rows()}
+    sites = set(hub_closed.site_loads.filter(pl.col("load_share") >= 0.98)["site_id"])
+    for reason, places in (("full-leg", legs), ("full-site", sites)):
+        named = set(hub_closed.unserved.filter(pl.col("reason") == reason)["blocked_by"])
+        assert named <= places
+    assert "dearer-than-penalty" not in set(hub_closed.unserved["reason"])  # the penalty is above every way
+
+
+def test_losses_are_proved_beyond_what_is_cut_off(hub_closed: Plan) -> None:
+    row = hub_closed.objectives.row(by_predicate=pl.col("objective") == "unserved", named=True)
+    cut = hub_closed.unserved.filter(pl.col("reason").is_in(["cut-off", "closed-site"]))["pieces"].sum()
+    assert cut + 1.0 < row["lower_bound"] <= row["value"]
+
+
 def test_gap_is_between_bound_and_objective(hub_closed: Plan) -> None:
     assert hub_closed.lower_bound_cny <= hub_closed.objective_cny
     expected = 1 - hub_closed.lower_bound_cny / hub_closed.objective_cny
@@ -91,6 +114,33 @@ def test_no_outage_keeps_todays_network(city: Network) -> None:
     assert result.status is Status.OPTIMAL
     assert result.value("unserved") == pytest.approx(0.0, abs=1.0)
     assert result.leg_flows["change"].is_in(["opened", "dropped"]).sum() <= 0.02 * city.legs.height
+
+
+def test_changed_legs_before_cost_opens_hardly_any(city: Network, hub_closed: Plan) -> None:
+    hub = busiest_hub(city)
+    kept = plan(
+        city,
+        close_sites(city, [hub]),
+        objectives=("unserved", "changed_legs", "cost"),
+        settings=PlanSettings(gap_share=0.02, seconds=10),
+    )
+    opened = [made.summary()["opened_legs"] for made in (kept, hub_closed)]
+    assert opened[0] < 0.5 * opened[1]
+    assert kept.value("changed_legs") < hub_closed.value("changed_legs")
+    assert kept.summary()["changed_legs_least"] <= kept.value("changed_legs")
+
+
+def test_highest_load_before_cost_falls_below_todays(city: Network) -> None:
+    made = plan(
+        city,
+        (),
+        objectives=("unserved", "max_load", "cost"),
+        settings=PlanSettings(gap_share=1e-3, seconds=20),
+    )
+    row = made.objectives.row(by_predicate=pl.col("objective") == "max_load", named=True)
+    assert row["value"] < row["baseline_value"]
+    assert 0.9 * row["value"] < row["lower_bound"] <= row["value"]
+    assert made.value("unserved") == pytest.approx(0.0, abs=1.0)
 
 
 def test_same_call_same_plan() -> None:
@@ -158,6 +208,22 @@ def test_command_line_writes_the_plan_folder(tmp_path: Path, capsys: pytest.Capt
         flows.columns
     )
     assert np.isfinite(facts["gap_share"])
+
+
+def test_weights_of_the_command_line_reach_the_plan(tmp_path: Path) -> None:
+    close = read_network(TINY).site_ids[1]
+    words = ["plan", str(TINY), "--close", close, "-o", str(tmp_path / "p"), "--json"]
+    assert main([*words, "--hour-cny", "0.02", "--prove-unserved"]) == 0
+    settings = json.loads((tmp_path / "p" / "plan.json").read_text("utf-8"))["settings"]
+    assert settings["hour_cny"] == 0.02
+    assert settings["prove_unserved"] is True
+
+
+def test_nothing_served_is_said_as_zero() -> None:
+    network = read_network(TINY)
+    result = plan(network, close_sites(network, network.site_ids))
+    assert not np.signbit(result.classes["served_pieces"].to_numpy()).any()
+    assert "-0" not in str(result).split("orders")[0]
 
 
 @pytest.mark.parametrize(

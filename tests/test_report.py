@@ -177,7 +177,10 @@ def test_tables_hold_the_numbers_of_the_frames() -> None:
         )
     assert page.values["top-legs"][1] == [0.0, 800.0, 800.0, 0.0, 1.0]
     assert page.values["unserved-reasons"][1] == [50.0, 1.0]
-    assert page.values["bottleneck-table"][1:] == [[500.0, 500.0, 1.25, 125.0], [800.0, 1200.0, 0.5]]
+    assert page.values["bottleneck-table"][1:] == [
+        [500.0, 500.0, 0.0, 1.25, 125.0],
+        [800.0, 1200.0, 0.0, 0.5],
+    ]
     assert page.values["stand-ins"][1:] == [[40.0]]
     assert page.values["relays"][1:] == [[33.5, 12.0]]
     by_action = {
@@ -214,8 +217,28 @@ def test_assumed_numbers_are_flagged_first() -> None:
     plan = small_plan()
     unknown = plan.network.with_tables(legs=plan.network.legs.drop("vehicle_pieces"))
     page = Page(render_plan_report(replace(plan, network=unknown), made_at=MADE_AT))
-    assert page.values["bottleneck-table"][1] == [500.0, 500.0, 1.25, 1.25 * 4000]
+    assert page.values["bottleneck-table"][1] == [500.0, 500.0, 0.0, 1.25, 1.25 * 4000]
     assert "假定assumed" in page.tables["bottleneck-table"][1][-1]
+
+
+def test_full_legs_without_a_price_show_by_what_they_hold() -> None:
+    plan = small_plan()
+    held = plan.unserved.with_columns(
+        reason=pl.lit("full-leg"), blocked_by=pl.lit("A>Z"), pieces=pl.lit(70.0)
+    )
+    free = [frame.with_columns(shadow_price_cny=pl.lit(0.0)) for frame in (plan.leg_flows, plan.site_loads)]
+    page = Page(
+        render_plan_report(
+            replace(plan, leg_flows=free[0], site_loads=free[1], unserved=held), made_at=MADE_AT
+        )
+    )
+    planned, capacity = (
+        free[0]
+        .filter(pl.col("from_site") == "A", pl.col("to_site") == "Z")
+        .select("planned_pieces", "capacity_pieces")
+        .row(0)
+    )
+    assert page.values["bottleneck-table"][1:] == [[planned, capacity, 70.0, 0.0, 0.0]]
 
 
 def test_a_normal_day_and_missing_numbers_read_well() -> None:

@@ -45,6 +45,10 @@ class Answer:
         Objectives that were optimised, in order.
     leg_worth, site_worth : array
         Pieces served for one more piece of capacity.
+    unserved_total_least : float
+        Proved least pieces a day of all classes together left behind.
+    max_load_least : float or None
+        Proved least highest load of a large plan in which it was pursued.
     """
 
     question: Question
@@ -59,6 +63,8 @@ class Answer:
     pursued: tuple[str, ...]
     leg_worth: Floats
     site_worth: Floats
+    unserved_total_least: float = 0.0
+    max_load_least: float | None = None
 
     def stage(self, name: str) -> Stage | None:
         """Return a finished stage of the exact way."""

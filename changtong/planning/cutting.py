@@ -75,17 +75,9 @@ class Cutter:
         self._reconcile(leg_flow)
         self._by_class(0.0)
         settle.find_unserved(pricing.lay, self.volumes, unserved)
-        lacking = np.flatnonzero(unserved > 1e-6)
-        for _ in range(INSERTIONS):
-            left = float(unserved[lacking].sum(dtype=np.float64))
-            if left <= 0.0:
-                break
-            full = rows.load >= self.capacity * (1.0 - 1e-9)
-            pricing.price(np.where(full, CLOSED, 0.0))
-            put = self._insert(lacking, unserved, self.capacity)
-            if put <= 1e-3 * left:
-                break
-        self._serve_higher(leg_flow, unserved, base_price)
+        self._refill(unserved)
+        if self._serve_higher(leg_flow, unserved, base_price):
+            self._refill(unserved)
         self._reconcile(leg_flow)
         if not self._fits():
             self._by_class(1e-9)
@@ -133,6 +125,18 @@ class Cutter:
                 return put
             self.volumes = more_room(self.volumes)
 
+    def _refill(self, unserved: NDArray[np.float32]) -> None:
+        """Serve what is unserved wherever capacity is left."""
+        lacking = np.flatnonzero(unserved > 1e-6)
+        for _ in range(INSERTIONS):
+            left = float(unserved[lacking].sum(dtype=np.float64))
+            if left <= 0.0:
+                return
+            full = self.rows.load >= self.capacity * (1.0 - 1e-9)
+            self.pricing.price(np.where(full, CLOSED, 0.0))
+            if self._insert(lacking, unserved, self.capacity) <= 1e-3 * left:
+                return
+
     def _by_class(self, tolerance: float) -> None:
         """Cut the lowest class first; go to the next only where that was not enough."""
         for kept in range(len(self.volumes.penalty) - 1, -1, -1):
@@ -144,7 +148,7 @@ class Cutter:
         within = np.all(self.rows.load <= self.capacity * (1.0 + 1e-9) + 1e-9)
         return bool(within) and not settle.dropped(self.pool)
 
-    def _serve_higher(self, leg_flow: Floats, unserved: NDArray[np.float32], price: Floats) -> None:
+    def _serve_higher(self, leg_flow: Floats, unserved: NDArray[np.float32], price: Floats) -> bool:
         """Send what higher classes still lack, and cut the lowest class elsewhere for it.
 
         A row that stays above capacity without its lowest class holds higher classes only: the
@@ -152,14 +156,14 @@ class Cutter:
         """
         v = self.volumes
         if len(v.penalty) < 2:
-            return
+            return False
         no_limit = np.full(len(self.capacity), np.inf)
         price = price.copy()
-        for _ in range(SERVINGS):
+        for tries in range(SERVINGS):
             owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
             lacking = np.flatnonzero(owed > 1e-6)
             if owed[lacking].sum(dtype=np.float64) <= 0.1:
-                return
+                return tries > 0
             self.pricing.price(price)
             self._insert(lacking, owed, no_limit)
             self._reconcile(leg_flow)
@@ -168,3 +172,4 @@ class Cutter:
             self._by_class(0.0)
             self._reconcile(leg_flow)
             settle.find_unserved(self.pricing.lay, self.volumes, unserved)
+        return True

@@ -490,13 +490,6 @@ class FlowSolver:
             self.trees.leg_cost[:] = costs
         return out
 
-    def blockers(self, result: FlowResult) -> NDArray[np.int32]:
-        """Return the row that keeps each pair from being served in full, -1 where none does."""
-        self.pricing.price(np.zeros(len(self.capacity)))
-        out = np.full(len(self.lay.pair_d), -1, np.int32)
-        reading.blockers(self.lay, self.trees, result.row_price, result.unserved, 1e-6, out)
-        return out
-
     def _result(self, termination: Termination, state: _Search) -> FlowResult:
         assert state.best is not None
         unserved = state.best.unserved.copy()

@@ -13,12 +13,16 @@ from changtong.outages import Effect
 from changtong.planning.answer import Answer
 from changtong.planning.assemble import Question, site_capacity
 from changtong.planning.baseline import change_words
+from changtong.planning.blockers import FULL, ROOM_LEFT, blocking_rows
 from changtong.planning.flow import FlowSolver
 
 Floats = NDArray[np.float64]
 
-BINDING = 0.98
+BINDING = FULL
 """Load share from which a capacity counts as binding: below it one more lorry is worth nothing."""
+
+LEAST_PIECES = 1e-3
+"""Pieces a day below which a difference is rounding."""
 
 KEPT_COLUMNS = ("mode", "distance_km", "travel_h", "vehicle_pieces")
 
@@ -36,8 +40,8 @@ def leg_flow_frame(network: Network, answer: Answer, baseline: Floats) -> pl.Dat
     """Return each leg of the network before and after; take-over ways are none of them."""
     n_legs = answer.question.n_legs
     flow = answer.result.leg_flow[:n_legs]
-    planned = np.where(flow < 1e-6, 0.0, flow)
     capacity = answer.question.problem.leg_capacity[:n_legs]
+    planned = np.minimum(np.where(flow < 1e-6, 0.0, flow), capacity)  # above by rounding only: checked
     share = _share(planned, capacity)
     bind = share >= BINDING
     return network.legs.select("from_site", "to_site").with_columns(
@@ -115,6 +119,7 @@ def class_frame(effect: Effect, answer: Answer) -> pl.DataFrame:
     mean_h = np.where(served > 0.0, hours / np.maximum(served, 1e-30), np.nan)
     all_pieces = demand + local.sum() * share
     lost = lacking + stuck
+    lost = np.where(lost < LEAST_PIECES, 0.0, np.minimum(lost, all_pieces))
     return pl.DataFrame(
         {
             "service_class": classes["service_class"].cast(pl.String),
@@ -182,7 +187,8 @@ def _reasons(
 ) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     """Return why each pair is left behind, and the place that blocks it."""
     problem, result = answer.question.problem, answer.result
-    blocking = answer.solver.blockers(result)[rows]
+    dear = np.inf if answer.exact else float(answer.solver.problem.class_penalty[-1])
+    blocking = blocking_rows(answer.solver, result, dear)[rows]
     words, places = _row_names(network, answer.solver, effect)
     closed = effect.site_share <= 0.0
     taken = np.zeros(problem.n_sites, bool)
@@ -215,11 +221,12 @@ def _rows(network, ends, service_class, pieces, reason, blocked_by) -> pl.DataFr
 def _row_names(
     network: Network, solver: FlowSolver, effect: Effect
 ) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
-    """Return reason and place of every capacity row; the last entry serves row -1."""
+    """Return reason and place of every capacity row; the last two serve ROOM_LEFT and TOO_DEAR."""
     ids = np.array(network.site_ids)
     n_rows = len(solver.capacity)
-    reason = np.full(n_rows + 1, "dearer-than-penalty", dtype="<U20")
-    place = np.full(n_rows + 1, "", dtype="<U64")
+    reason = np.full(n_rows + 2, "dearer-than-penalty", dtype="<U20")
+    reason[ROOM_LEFT] = "room-left"
+    place = np.full(n_rows + 2, "", dtype="<U64")
     legs, sites = np.flatnonzero(solver.leg_row >= 0), np.flatnonzero(solver.site_row >= 0)
     reason[solver.leg_row[legs]] = "full-leg"
     tails, heads = ids[solver.problem.leg_tail[legs]], ids[solver.problem.leg_head[legs]]

@@ -104,13 +104,15 @@ def _bound(
 ) -> float | None:
     """Return what is proved: no plan as good in the objectives before is better in this one."""
     if name == "unserved":
-        return min(value, float(classes["unserved_least_pieces"].sum()))
+        return min(value, max(answer.unserved_total_least, float(classes["unserved_least_pieces"].sum())))
     if name == "late":
         least = max(answer.late_total_least, float(classes["late_least_pieces"].sum()))
         return min(value, least)
     stage = answer.stage(name)
     if stage is not None:
         return min(value, max(0.0, stage.lower_bound))
+    if name == "max_load" and answer.max_load_least is not None:
+        return min(value, answer.max_load_least)
     if name == "changed_legs":
         return float(_must_change(answer, leg_flows["baseline_pieces"].to_numpy()))
     return 0.0 if answer.exact and name in answer.pursued else None  # stopped before: nothing but this

@@ -33,6 +33,7 @@ NOTES = {
     "entry-limit": "entry-limit",
     "cut-off": "cut-off",
     "dearer-than-penalty": "dearer-than-penalty",
+    "room-left": "room-left",
 }
 """Reason of an unserved pair -> why the site holds its pieces."""
 

@@ -80,8 +80,9 @@ class Pricing:
         """Compute in-trees and costs to go at row prices; return the origins' own prices."""
         lay, tr = self.lay, self.trees
         arc_cost = tr.leg_cost + np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(tr.leg_cost))
-        tr.entry_cost[:] = np.where(lay.entry_arc >= 0, arc_cost[lay.entry_arc], 0.0)
-        tr.exit_cost[:] = np.where(lay.exit_arc >= 0, arc_cost[lay.exit_arc], 0.0)
+        with_none = np.append(arc_cost, 0.0)  # a core site is its own entry and exit: leg -1
+        tr.entry_cost[:] = with_none[lay.entry_arc]
+        tr.exit_cost[:] = with_none[lay.exit_arc]
         out_cost = arc_cost[lay.out_arc]
         self._each(
             lambda lo, hi, _: trees.in_trees(lo, hi, lay, arc_cost, out_cost, tr.dist, tr.nxt, self._warm),

@@ -157,58 +157,6 @@ def _book_hours(volumes, pair, going, part, h, promise_h, out):
 
 
 @njit(**FLAT)
-def blockers(lay, trees, price, unserved, least, out):
-    """Find, for each pair with something unserved, the dearest row of its cheapest way.
-
-    ``trees`` must be priced without prices. ``out`` gets the row, -1 where no row of the
-    way has a price (then capacity was lost to dearer pieces).
-    """
-    for o in range(lay.origin_site.shape[0]):
-        for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-            out[pair] = -1
-            if unserved[pair] <= least:
-                continue
-            d = lay.pair_d[pair]
-            best = np.inf
-            entry = -1
-            for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
-                x = trees.entry_cost[e] + trees.to_go[lay.entry_c[e], d]
-                if x < best:
-                    best = x
-                    entry = e
-            c = lay.entry_c[entry]
-            best = np.inf
-            last = -1
-            for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-                x = trees.dist[lay.exit_t[e], c] + trees.exit_cost[e]
-                if x < best:
-                    best = x
-                    last = e
-            worst = 0.0
-            if lay.origin_row[o] >= 0 and price[lay.origin_row[o]] > worst:
-                worst = price[lay.origin_row[o]]
-                out[pair] = lay.origin_row[o]
-            worst = _dearest(lay, price, lay.entry_arc[entry], worst, out, pair)
-            t = lay.exit_t[last]
-            i = c
-            while i != lay.exit_core[t] and trees.nxt[t, i] >= 0:
-                worst = _dearest(lay, price, trees.nxt[t, i], worst, out, pair)
-                i = lay.arc_core_head[trees.nxt[t, i]]
-            _dearest(lay, price, lay.exit_arc[last], worst, out, pair)
-
-
-@njit(**FLAT)
-def _dearest(lay, price, arc, worst, out, pair):
-    if arc >= 0:
-        for q in range(lay.row_ptr[arc], lay.row_ptr[arc + 1]):
-            r = lay.row_of[q]
-            if price[r] > worst:
-                worst = price[r]
-                out[pair] = r
-    return worst
-
-
-@njit(**FLAT)
 def hopeless(lay, trees, volumes, origin_h, promise_h, closed, out):
     """Add up, by class, pieces whose fastest open way is later than promised.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from changtong.network.model import Network
 from changtong.outages import Effect
@@ -173,9 +175,10 @@ def _candidates(
 def relay_points(network: Network, effect: Effect, unserved: pl.DataFrame) -> pl.DataFrame:
     """Return where a temporary relay point would reconnect most pieces.
 
-    Pieces that are cut off are counted by the open site they begin or end at; the relay
-    stands there, supplied from the nearest open site that passes pieces on. Columns: site,
-    reconnects_pieces, near_site, distance_km.
+    Pieces that are cut off are counted at the end that is itself cut off from the rest of the
+    network (at both, where both are). The relay stands there, supplied from the nearest open site
+    that is still connected, passes pieces on, and has no open leg to or from it. Columns:
+    site, reconnects_pieces, near_site, distance_km.
     """
     schema = {
         "site": pl.String,
@@ -187,12 +190,16 @@ def relay_points(network: Network, effect: Effect, unserved: pl.DataFrame) -> pl
     if lost.height == 0:
         return pl.DataFrame(schema=schema)
     n = network.sites.height
-    pieces = lost["pieces"].to_numpy()
-    at_end = np.bincount(lost["to_site"].to_physical().to_numpy(), pieces, minlength=n)
-    at_start = np.bincount(lost["from_site"].to_physical().to_numpy(), pieces, minlength=n)
-    gain = np.where(effect.site_share > 0.0, at_end + at_start, 0.0)
+    tail, head = _open_legs(network, effect)
+    rest = _connected(network, effect, tail, head)
+    alone = (effect.site_share > 0.0) & ~rest
+    gain = np.zeros(n)
+    for column in ("from_site", "to_site"):
+        at = lost[column].to_physical().to_numpy()
+        gain += np.bincount(at, lost["pieces"].to_numpy(), minlength=n)
+    gain = np.where(alone, gain, 0.0)
     place = _positions(network)
-    linked = _linked(network, effect)
+    suppliers = rest & pass_through(network)
     rows = []
     for site in np.argsort(-gain, kind="stable")[:MOST_RELAYS].tolist():
         if gain[site] < 0.5:
@@ -200,20 +207,49 @@ def relay_points(network: Network, effect: Effect, unserved: pl.DataFrame) -> pl
         near, km = None, None
         if place is not None:
             away = distance_km(*place, float(place[0][site]), float(place[1][site]))
-            away = np.where(linked & ~np.isnan(away), away, np.inf)
-            away[site] = np.inf
+            away = np.where(suppliers & ~np.isnan(away), away, np.inf)
+            away[head[tail == site]] = np.inf
+            away[tail[head == site]] = np.inf
             if np.isfinite(away).any():
                 near, km = network.site_ids[int(np.argmin(away))], float(away.min())
         rows.append((network.site_ids[site], float(gain[site]), near, km))
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _linked(network: Network, effect: Effect) -> NDArray[np.bool_]:
-    """Return open sites with an open leg in and out."""
-    tail = network.legs["from_site"].to_physical().to_numpy()
-    head = network.legs["to_site"].to_physical().to_numpy()
-    open_leg = (effect.leg_share > 0.0) & (effect.site_share[tail] > 0.0) & (effect.site_share[head] > 0.0)
+def _open_legs(network: Network, effect: Effect) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return tail and head of the legs that can hold anything."""
+    tail = network.legs["from_site"].to_physical().to_numpy().astype(np.int64)
+    head = network.legs["to_site"].to_physical().to_numpy().astype(np.int64)
+    usable = (effect.leg_share > 0.0) & (effect.site_share[tail] > 0.0) & (effect.site_share[head] > 0.0)
+    if "capacity_pieces_per_day" in network.legs.columns:
+        usable &= (network.legs["capacity_pieces_per_day"].fill_null(np.inf) > 0.0).to_numpy()
+    for limit in effect.entry_limits:
+        if limit.pieces_per_day <= 0.0:
+            usable[limit.leg_rows] = False
+    return tail[usable], head[usable]
+
+
+def _connected(
+    network: Network, effect: Effect, tail: NDArray[np.int64], head: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Return the sites of the part of the network where most pieces still begin and end.
+
+    A part is what open legs join in both directions over sites that pass pieces on; a site that
+    passes nothing on belongs to it when a leg each way joins it to the part.
+    """
     n = network.sites.height
-    out = np.bincount(tail[open_leg], minlength=n) > 1
-    into = np.bincount(head[open_leg], minlength=n) > 1
-    return (effect.site_share > 0.0) & out & into
+    passes = pass_through(network) & (effect.site_share > 0.0)
+    inner = passes[tail] & passes[head]
+    graph = sparse.csr_matrix((np.ones(int(inner.sum())), (tail[inner], head[inner])), shape=(n, n))
+    _, part = csgraph.connected_components(graph, directed=True, connection="strong")
+    pieces = _begins(network) + _ends(network)
+    best, most = np.zeros(n, bool), -1.0
+    for number in np.unique(part[passes]).tolist():
+        inside = passes & (part == number)
+        reached, reaching = np.zeros(n, bool), np.zeros(n, bool)
+        reached[head[inside[tail]]] = True
+        reaching[tail[inside[head]]] = True
+        inside |= ~passes & reached & reaching
+        if float(pieces[inside].sum()) > most:
+            best, most = inside, float(pieces[inside].sum())
+    return best

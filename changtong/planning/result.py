@@ -59,7 +59,7 @@ class PlanSettings:
     gap_share : float
         Proved gap at which to stop.
     seconds : float
-        Time limit for the flow.
+        Time limit for the flow: of all solves of a plan together.
     hour_cny : float
         What an hour on the way weighs on a large network where ``late`` stands before cost:
         assumed, so small that nothing moves without an outage (docs/planner.md).
@@ -72,6 +72,9 @@ class PlanSettings:
         least cost, larger values for the fewest changes.
     threads : int
         Threads for pricing; the result does not depend on it.
+    prove_unserved : bool
+        Spend what is left of the time on a solve of its own that proves how few pieces can stay
+        behind on a large network (docs/planner.md).
     method : {"choose", "exact", "large"}
         Exactly, one linear program after another, or by the method for large networks;
         ``choose`` goes by the size (docs/planner.md).
@@ -83,6 +86,7 @@ class PlanSettings:
     unserved_cny: float | None = None
     stability_cny: float = 0.05
     threads: int = 2
+    prove_unserved: bool = False
     method: str = "choose"
 
     def __post_init__(self) -> None:
@@ -188,20 +192,25 @@ class Plan:
                 f"{row['served_pieces']:>14,.0f}{row['unserved_pieces']:>14,.0f}"
                 f"{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
             )
-        top = (
-            self.leg_flows.filter(pl.col("shadow_price_cny") > 0)
-            .sort("shadow_price_cny", descending=True)
-            .head(5)
-        )
-        if top.height:
-            lines.append("  one more lorry would help most on:")
-        for row in top.iter_rows(named=True):
-            lines.append(
-                f"    {row['from_site']} > {row['to_site']}: {row['shadow_price_cny']:.2f} CNY a piece,"
-                f" loaded {row['load_share'] or 0:.0%}"
-            )
+        lines += self._bottlenecks()
         lines.append(f"  orders: {self.orders.height:,} at {self.orders['site'].n_unique():,} sites")
         return "\n".join(lines)
+
+    def _bottlenecks(self) -> list[str]:
+        """Say where one more lorry helps most; without prices, which full legs hold most pieces."""
+        priced = self.leg_flows.filter(pl.col("shadow_price_cny") > 0)
+        if priced.height:
+            lines = ["  one more lorry would help most on:"]
+            for row in priced.sort("shadow_price_cny", descending=True).head(5).iter_rows(named=True):
+                lines.append(
+                    f"    {row['from_site']} > {row['to_site']}: {row['shadow_price_cny']:.2f} CNY a piece,"
+                    f" loaded {row['load_share'] or 0:.0%}"
+                )
+            return lines
+        full = self.unserved.filter(pl.col("reason") == "full-leg").group_by("blocked_by")
+        held = full.agg(pl.col("pieces").sum()).sort("pieces", "blocked_by", descending=[True, False]).head(5)
+        lines = ["  full legs that hold most pieces back:"] if held.height else []
+        return lines + [f"    {leg}: {pieces:,.0f} pieces" for leg, pieces in held.iter_rows()]
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames by name."""

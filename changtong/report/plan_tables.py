@@ -129,7 +129,11 @@ def say_cause(cause: str | None, names: dict[str, str]) -> str:
 
 
 def bottleneck_rows(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROWS) -> list[Row]:
-    """Return the capacities that hold the plan back, the dearest lorry first."""
+    """Return the capacities that hold the plan back, the dearest lorry first.
+
+    A full leg or site also counts when it has no price but pieces are held because of it: prices
+    are estimates while the gap is large.
+    """
     legs = plan.network.legs
     carried = pl.lit(None, dtype=pl.Float64)
     if "vehicle_pieces" in legs.columns:
@@ -138,24 +142,32 @@ def bottleneck_rows(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROW
     vehicles = legs.select(*ends, carried.alias("vehicle_pieces")).unique(
         ["from_site", "to_site"], keep="first"
     )
+    counts = (pl.col("shadow_price_cny") > 1e-9) | (pl.col("held") > 0.5)
+    held = _held_by_cause(plan)
     tight_legs = (
-        plan.leg_flows.filter(pl.col("shadow_price_cny") > 1e-9)
-        .with_columns(*ends)
+        plan.leg_flows.with_columns(*ends, at=pl.concat_str(ends, separator=">"))
+        .join(held, on="at", how="left", maintain_order="left")
+        .filter(counts)
         .join(vehicles, on=["from_site", "to_site"], how="left", maintain_order="left")
         .with_columns(
             lorry=pl.col("shadow_price_cny") * pl.col("vehicle_pieces").fill_null(ASSUMED_VEHICLE_PIECES)
         )
     )
-    tight_sites = plan.site_loads.filter(pl.col("shadow_price_cny") > 1e-9).with_columns(
-        pl.col("site_id").cast(pl.String), lorry=pl.lit(None, dtype=pl.Float64)
+    tight_sites = (
+        plan.site_loads.with_columns(
+            pl.col("site_id").cast(pl.String),
+            at=pl.col("site_id").cast(pl.String),
+            lorry=pl.lit(None, dtype=pl.Float64),
+        )
+        .join(held, on="at", how="left", maintain_order="left")
+        .filter(counts)
     )
     rows: list[Row] = []
     for kind, frame, count in (("leg", tight_legs, top), ("site", tight_sites, top)):
         ids = ["site_id"] if kind == "site" else ["from_site", "to_site"]
+        by = [pl.col("shadow_price_cny"), pl.col("held").fill_null(0.0), *ids]
         for row in (
-            frame.sort("shadow_price_cny", *ids, descending=[True] + [False] * len(ids))
-            .head(count)
-            .iter_rows(named=True)
+            frame.sort(by, descending=[True, True] + [False] * len(ids)).head(count).iter_rows(named=True)
         ):
             rows.append(
                 {
@@ -163,12 +175,20 @@ def bottleneck_rows(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROW
                     "kind": text(f"bottlenecks.{kind}"),
                     "after": cell(row["planned_pieces"]),
                     "capacity": cell(row["capacity_pieces"]),
+                    "held": cell(row["held"] or 0.0),
                     "price": Cell(same(f"{row['shadow_price_cny']:,.2f}"), row["shadow_price_cny"]),
                     "lorry": cell(row["lorry"]),
                     "assumed": kind == "leg" and row["vehicle_pieces"] is None,
                 }
             )
     return rows
+
+
+def _held_by_cause(plan: PlanLike) -> pl.DataFrame:
+    """Return the pieces held because of each full leg (``A>B``) and full site."""
+    full = pl.col("reason").cast(pl.String).is_in(["full-leg", "full-site"])
+    at = pl.col("blocked_by").cast(pl.String).alias("at")
+    return plan.unserved.filter(full).group_by(at).agg(pl.col("pieces").cast(pl.Float64).sum().alias("held"))
 
 
 def order_tables(plan: PlanLike, names: dict[str, str], *, top: int = TOP_ROWS) -> dict[str, Any]:
