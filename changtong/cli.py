@@ -206,6 +206,14 @@ def plan(
         float,
         typer.Option("--stability", min=0.0, help="CNY a piece for leaving today's sort plan: 0 least cost."),
     ] = 0.05,
+    trade_off: Annotated[
+        bool,
+        typer.Option(
+            "--trade-off",
+            help="Further sort plans from least cost to fewest changes, as trade_off.csv; each takes as"
+            " long as the sort plan.",
+        ),
+    ] = False,
     hour_cny: Annotated[
         float,
         typer.Option(
@@ -266,6 +274,7 @@ def plan(
             seconds=seconds,
             hour_cny=hour_cny,
             stability_cny=stability,
+            trade_off_cny=(0.0, 0.1, 1.0, 10.0, 100.0) if trade_off else (),
             prove_unserved=prove_unserved,
         ),
         objectives=order,

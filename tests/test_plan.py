@@ -13,7 +13,7 @@ from changtong.network.io import read_network
 from changtong.network.model import Network
 from changtong.network.reference import busiest_hub, reference_network
 from changtong.outages import Outage, close_sites
-from changtong.planning.plan import plan
+from changtong.planning.plan import Planner, plan
 from changtong.planning.result import Plan, PlanSettings, Status
 
 TINY = Path(__file__).parent.parent / "examples" / "tiny"
@@ -27,7 +27,7 @@ def city() -> Network:
 @pytest.fixture(scope="module")
 def hub_closed(city: Network) -> Plan:
     return plan(
-        city, close_sites(city, [busiest_hub(city)]), settings=PlanSettings(gap_share=0.02, seconds=10)
+        city, close_sites(city, [busiest_hub(city)]), settings=PlanSettings(gap_share=1e-3, seconds=20)
     )
 
 
@@ -242,3 +242,28 @@ def test_wrong_use_is_told_in_words(
     said = capsys.readouterr()
     assert "Traceback" not in said.err
     assert said.err.strip()
+
+
+def test_a_planner_keeps_what_it_knows_and_answers_as_a_new_one() -> None:
+    network = reference_network(level="city")
+    settings = PlanSettings(gap_share=2e-3, method="large")
+    planner = Planner(network, settings=settings)
+    planner.plan()
+    kept = planner._kept
+    for site in ("H3307", "H4401"):
+        shut = close_sites(network, [site])
+        warm, cold = planner.plan(shut), plan(network, shut, settings=settings)
+        assert planner._kept is kept  # begun from the solver before, not from nothing
+        assert warm.status is Status.OPTIMAL
+        assert warm.value("unserved") == pytest.approx(cold.value("unserved"), rel=0.03, abs=2000.0)
+        assert warm.value("cost") == pytest.approx(cold.value("cost"), rel=4e-3)
+
+
+def test_the_trade_off_goes_from_least_cost_to_fewest_changes() -> None:
+    network = reference_network(level="city")
+    settings = PlanSettings(gap_share=5e-3, trade_off_cny=(0.0, 1000.0))
+    made = plan(network, close_sites(network, ["H3307"]), settings=settings)
+    cheap, steady = made.trade_off.to_dicts()
+    assert steady["changed_entries"] < cheap["changed_entries"]
+    assert cheap["cost_cny"] < steady["cost_cny"]
+    assert "trade_off" in made.tables()

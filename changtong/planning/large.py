@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from changtong.planning.answer import Answer, penalties
 from changtong.planning.assemble import Question
 from changtong.planning.bounds import least_unserved
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver, Progress
+from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver, Progress, same_network
 from changtong.planning.inorder import Clock, solve_in_order
 from changtong.planning.lightest import lighten
 from changtong.planning.result import PlanSettings
@@ -26,18 +26,38 @@ def price_unserved(question: Question, solver: FlowSolver) -> Question:
     return replace(question, problem=solver.problem)
 
 
+def _begin(
+    question: Question, settings: PlanSettings, kept: FlowSolver | None
+) -> tuple[Question, FlowSolver]:
+    """Return the question with its penalties, and a solver: the one kept where the network is the same.
+
+    A kept solver keeps its penalties too: its prices are worth something only beside them.
+    """
+    options = FlowSettings(gap_share=settings.gap_share, seconds=settings.seconds, threads=settings.threads)
+    if kept is not None and same_network(kept.problem, question.problem):
+        kept.settings = options
+        kept.curtailed = len(kept.problem.class_penalty) - 1
+        problem = replace(question.problem, class_penalty=kept.problem.class_penalty)
+        kept.change(problem)
+        return replace(question, problem=problem), kept
+    solver = FlowSolver(question.problem, options)
+    return (price_unserved(question, solver) if settings.unserved_cny is None else question), solver
+
+
 def answer_large(
-    question: Question, objectives: tuple[str, ...], settings: PlanSettings, progress: Progress | None
+    question: Question,
+    objectives: tuple[str, ...],
+    settings: PlanSettings,
+    progress: Progress | None,
+    kept: FlowSolver | None = None,
 ) -> Answer:
     """Solve for all classes at once, penalties by rank; strictness is checked after (decision 0003).
 
-    All solves together take at most ``settings.seconds``.
+    All solves together take at most ``settings.seconds``. ``kept`` is the solver of an answer
+    before: on the same network its prices, paths and volumes are where this one begins.
     """
     clock = Clock(settings.seconds)
-    options = FlowSettings(gap_share=settings.gap_share, seconds=settings.seconds, threads=settings.threads)
-    solver = FlowSolver(question.problem, options)
-    if settings.unserved_cny is None:
-        question = price_unserved(question, solver)
+    question, solver = _begin(question, settings, kept)
     problem = question.problem
     result = solve_in_order(problem, solver, clock, progress)
     price, max_load_least = result.row_price, None

@@ -16,7 +16,7 @@ from changtong.planning.answer import Answer, is_small
 from changtong.planning.assemble import OBJECTIVES, Question, assemble, check_objectives
 from changtong.planning.baseline import baseline_flow
 from changtong.planning.checker import check_flow
-from changtong.planning.flow import Progress, Termination
+from changtong.planning.flow import FlowSolver, Progress, Termination
 from changtong.planning.large import answer_large
 from changtong.planning.objectives import largest_gap, objectives_frame
 from changtong.planning.result import Plan, PlanSettings, Status
@@ -63,10 +63,66 @@ def plan(
     >>> net = reference_network(level="city")
     >>> result = plan(net, close_sites(net, ["H3307"]))  # doctest: +SKIP
     """
+    return Planner(network, objectives=objectives, settings=settings).plan(
+        outages, progress=progress, name=name
+    )
+
+
+class Planner:
+    """Plans for one network, outage after outage.
+
+    On a large network the prices, ways and volumes of the plan before are kept, so that the next
+    outage takes a fraction of the time of the first; small networks are planned exactly each time.
+
+    Parameters
+    ----------
+    network : Network
+    objectives : tuple of str
+    settings : PlanSettings, optional
+        As for :func:`plan`.
+
+    Examples
+    --------
+    >>> from changtong.network.reference import reference_network
+    >>> from changtong.outages import close_sites
+    >>> planner = Planner(reference_network(level="city"))
+    >>> today = planner.plan()  # doctest: +SKIP
+    >>> shut = planner.plan(close_sites(planner.network, ["H3307"]))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        objectives: tuple[str, ...] = OBJECTIVES,
+        settings: PlanSettings | None = None,
+    ) -> None:
+        check_objectives(objectives)
+        self.network, self.objectives = network, objectives
+        self.settings = settings or PlanSettings()
+        self._kept: FlowSolver | None = None
+
+    def plan(
+        self, outages: Sequence[Outage] = (), *, progress: Progress | None = None, name: str | None = None
+    ) -> Plan:
+        """Plan while ``outages`` last; see :func:`plan`."""
+        made, self._kept = _make(
+            self.network, tuple(outages), self.objectives, self.settings, progress, name, self._kept
+        )
+        return made
+
+
+def _make(
+    network: Network,
+    outages: tuple[Outage, ...],
+    objectives: tuple[str, ...],
+    settings: PlanSettings,
+    progress: Progress | None,
+    name: str | None,
+    kept: FlowSolver | None,
+) -> tuple[Plan, FlowSolver]:
+    """Make one plan; return it with the solver the next may begin from."""
     begin = time.perf_counter()
-    check_objectives(objectives)
-    settings = settings or PlanSettings()
-    outages = tuple(outages)
     effect = apply_outages(network, outages)
     moved = relief.redirect(network, effect)
     question = assemble(
@@ -81,12 +137,12 @@ def plan(
     if exact:
         answer = answer_small(question, objectives, settings, baseline, progress)
     else:
-        answer = answer_large(question, objectives, settings, progress)
+        answer = answer_large(question, objectives, settings, progress, kept)
     question, result = answer.question, answer.result
     check_flow(question.problem, result)
-    trees = sortplan.make_sort_plan(
-        network, question, answer.solver, result, baseline, stability_cny=settings.stability_cny
-    )
+    work = sortplan.prepare(network, question, answer.solver, result)
+    trees = sortplan.sort_plan_of(network, work, settings.stability_cny)
+    several = settings.trade_off_cny
     changes = _real_changes(question, trees.changes)
     leg_flows = frames.leg_flow_frame(network, answer, baseline)
     site_loads, spare = frames.site_load_frame(network, effect, answer, baseline)
@@ -95,7 +151,7 @@ def plan(
     reached = objectives_frame(answer, leg_flows, classes)
     status, termination, gap = _verdict(answer, reached, settings)
     shift = _far_shift(answer)
-    return Plan(
+    made = Plan(
         name=name or network.name,
         network=network,
         outages=outages,
@@ -117,7 +173,9 @@ def plan(
         orders=orders.make_orders(network, effect, leg_flows, unserved, changes),
         stand_ins=relief.stand_ins(network, effect, spare, _taken(network, answer, spare, moved.taken)),
         relay_points=relief.relay_points(network, effect, unserved),
+        trade_off=sortplan.trade_off(network, work, several) if several else pl.DataFrame(),
     )
+    return made, answer.solver
 
 
 def _verdict(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ TABLES = (
     "stand_ins", "relay_points",
 )  # fmt: skip
 PAGES = ("plan.json", "study.json", "report.html", "orders.html", "order-sheets")
-OWN_FILES = {*PAGES, *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet"))}
+OWN_FILES = {
+    *PAGES,
+    *(f"{name}.{ending}" for name in (*TABLES, "trade_off") for ending in ("csv", "parquet")),
+}
 
 
 def is_plan_folder(path: Path) -> bool:
@@ -72,6 +75,9 @@ class PlanSettings:
         least cost, larger values for the fewest changes.
     threads : int
         Threads for pricing; the result does not depend on it.
+    trade_off_cny : tuple of float
+        Stabilities for which further sort plans are computed, from least cost to fewest changes
+        (table ``trade_off``); each takes as long as the sort plan itself.
     prove_unserved : bool
         Spend what is left of the time on a solve of its own that proves how few pieces can stay
         behind on a large network (docs/planner.md).
@@ -86,6 +92,7 @@ class PlanSettings:
     unserved_cny: float | None = None
     stability_cny: float = 0.05
     threads: int = 2
+    trade_off_cny: tuple[float, ...] = ()
     prove_unserved: bool = False
     method: str = "choose"
 
@@ -100,7 +107,7 @@ class Plan:
 
     Frames (columns in docs/plan.md): ``objectives``, ``classes``, ``leg_flows``,
     ``site_loads``, ``unserved``, ``sort_plan``, ``orders``, ``stand_ins``,
-    ``relay_points``. ``sort_plan`` holds the entries that differ from the plan in force.
+    ``relay_points``, ``trade_off``. ``sort_plan`` holds the entries that differ from the plan in force.
     """
 
     name: str
@@ -124,6 +131,7 @@ class Plan:
     orders: pl.DataFrame
     stand_ins: pl.DataFrame
     relay_points: pl.DataFrame
+    trade_off: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def value(self, objective: str) -> float:
         """Return the value of one objective; 0 where the network has no data for it."""
@@ -193,6 +201,11 @@ class Plan:
                 f"{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
             )
         lines += self._bottlenecks()
+        lines += [
+            f"  stability {row['stability_cny']:g}: {row['changed_entries']:,} sort-plan entries changed,"
+            f" {row['held_pieces']:,.0f} held, {row['cost_cny']:,.0f} CNY with penalties"
+            for row in self.trade_off.iter_rows(named=True)
+        ]
         lines.append(f"  orders: {self.orders.height:,} at {self.orders['site'].n_unique():,} sites")
         return "\n".join(lines)
 
@@ -213,8 +226,9 @@ class Plan:
         return lines + [f"    {leg}: {pieces:,.0f} pieces" for leg, pieces in held.iter_rows()]
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """Return the frames by name."""
-        return {name: getattr(self, name) for name in TABLES}
+        """Return the frames by name; ``trade_off`` only where it was asked for."""
+        asked = {"trade_off": self.trade_off} if self.trade_off.height else {}
+        return {name: getattr(self, name) for name in TABLES} | asked
 
     def save(self, folder: str | Path, *, extra: Callable[[Path], None] | None = None) -> Path:
         """Write every frame and ``plan.json`` to a folder, whole or not at all.

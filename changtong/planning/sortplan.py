@@ -72,7 +72,7 @@ def make_sort_plan(
         When the plan fails its own check.
     """
     work = prepare(network, question, solver, result)
-    return _plan(network, work, stability_cny)
+    return sort_plan_of(network, work, stability_cny)
 
 
 def prepare(network: Network, question: Question, solver: FlowSolver, result: FlowResult) -> SortWork:
@@ -107,7 +107,7 @@ def trade_off(
     """
     rows = []
     for stability in stabilities_cny:
-        made = _plan(network, work, stability)
+        made = sort_plan_of(network, work, stability)
         rows.append(
             {
                 "stability_cny": float(stability),
@@ -121,7 +121,8 @@ def trade_off(
     return pl.DataFrame(rows)
 
 
-def _plan(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
+def sort_plan_of(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
+    """Compute one sort plan from prepared arrays; see :func:`make_sort_plan`."""
     result = work.result
     found = _search(work, stability_cny)
     gap = max(0.0, found.cost - result.lower_bound) / found.cost if found.cost > 0 else 0.0
