@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from changtong.planning.flow import FlowSettings, solve_flow
-from changtong.planning.problem import FlowProblem
+from changtong.flows.flow import FlowSettings, solve_flow
+from changtong.flows.problem import FlowProblem
 
 UNSERVED_FACTOR = 1000.0
 """Penalty of a piece left behind, in dearest arcs: every commodity must be carried."""

@@ -20,13 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver
 from changtong.network.model import Network
 from changtong.network.reference import busiest_hub, reference_network
 from changtong.outages import apply_outages, close_sites
 from changtong.planning import sortplan
 from changtong.planning.assemble import OBJECTIVES, Question, assemble
 from changtong.planning.baseline import baseline_flow
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver
 from changtong.planning.large import price_unserved
 from changtong.planning.result import PlanSettings
 

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 from sub_networks import sub_network
 
-from changtong.planning.arcflow import ArcFlow, arc_flow
-from changtong.planning.flow import FlowSettings, solve_flow
+from changtong.flows.flow import FlowSettings, solve_flow
+from changtong.programs.arcflow import ArcFlow, arc_flow
 
 SIZES = (50, 100, 200, 400, 800)
 OURS = {"ours 0.1 %": 1e-3, "ours 0.01 %": 1e-4}

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
 from changtong.network.reference import reference_network
-from changtong.planning.problem import FlowProblem
 
 ROOM = 1.5
 """Capacity as a multiple of the load on cheapest ways: assumed."""

@@ -30,7 +30,7 @@ def _place() -> Path:
     """Return where kernels are kept: beside the planner, or in the user's cache."""
     if not os.access(PACKAGE, os.W_OK):
         os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache() / "kernels"))
-    return Path(os.environ.get("NUMBA_CACHE_DIR", PACKAGE / "planning" / "__pycache__"))
+    return Path(os.environ.get("NUMBA_CACHE_DIR", PACKAGE / "flows" / "__pycache__"))
 
 
 def _stamp() -> Path:
@@ -39,7 +39,7 @@ def _stamp() -> Path:
     Compiled kernels are found again by the times of their source files, so those count.
     """
     seen = hashlib.sha256(sys.version.encode())
-    for source in sorted((PACKAGE / "planning").glob("*.py")):
+    for source in sorted([*(PACKAGE / "flows").glob("*.py"), *(PACKAGE / "planning").glob("*.py")]):
         facts = source.stat()
         seen.update(f"{source.name} {facts.st_mtime_ns} {facts.st_size}\n".encode())
     return _place() / f"changtong-kernels-{seen.hexdigest()[:16]}"
@@ -158,10 +158,10 @@ def _compile_sort_plan() -> None:
     """Make the sort plan of four sites, as if the flow had put everything on its first entry leg."""
     import numpy as np
 
+    from changtong.flows.cutting import Cut
+    from changtong.flows.flow import FlowResult, FlowSolver, Termination
     from changtong.outages import apply_outages
     from changtong.planning.assemble import OBJECTIVES, assemble
-    from changtong.planning.cutting import Cut
-    from changtong.planning.flow import FlowResult, FlowSolver, Termination
     from changtong.planning.sortplan import make_sort_plan
 
     network = _four_sites()

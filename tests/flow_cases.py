@@ -3,7 +3,7 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
 
 
 @st.composite

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
 
 
 @dataclass(frozen=True)

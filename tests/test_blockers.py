@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from test_large import FINE, two_ways
 
+from changtong.flows.flow import FlowResult, FlowSolver
+from changtong.flows.problem import FlowProblem
 from changtong.planning.blockers import ROOM_LEFT, TOO_DEAR, blocking_rows, row_loads
-from changtong.planning.flow import FlowResult, FlowSolver
-from changtong.planning.problem import FlowProblem
 
 
 def solved(problem: FlowProblem) -> tuple[FlowSolver, FlowResult]:

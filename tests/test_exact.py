@@ -8,8 +8,8 @@ from flow_cases import flow_problems
 from hypothesis import HealthCheck, example, given, settings
 from path_oracle import ask_by_ways
 
-from changtong.planning.exact import LpStatus, LpTermination, solve_exact
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
+from changtong.programs.exact import LpStatus, LpTermination, solve_exact
 
 ROUNDING = 1e-6
 """Pieces: the slack of a stage and the solver's tolerance together stay below this."""

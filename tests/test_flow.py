@@ -9,9 +9,9 @@ from lp_oracle import ask
 from strategies import small_problems
 
 from changtong.errors import InternalError
+from changtong.flows.flow import FlowSettings, FlowSolver, Termination, solve_flow
+from changtong.flows.problem import FlowProblem
 from changtong.planning.checker import check_flow
-from changtong.planning.flow import FlowSettings, FlowSolver, Termination, solve_flow
-from changtong.planning.problem import FlowProblem
 
 
 def two_ways(*, capacity: float = 6.0, pieces: float = 10.0) -> FlowProblem:

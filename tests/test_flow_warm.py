@@ -7,14 +7,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from changtong.planning.arcflow import arc_flow
+from changtong.flows.coarse import coarsen
+from changtong.flows.entries import NOTHING, close_slot, entry_volume, open_slot, served
+from changtong.flows.flow import FlowSettings, FlowSolver, same_network, solve_flow
+from changtong.flows.problem import FlowProblem
+from changtong.flows.volumes import USED, Volumes
 from changtong.planning.checker import check_flow
-from changtong.planning.coarse import coarsen
-from changtong.planning.entries import NOTHING, close_slot, entry_volume, open_slot, served
-from changtong.planning.exact import solve_exact
-from changtong.planning.flow import FlowSettings, FlowSolver, same_network, solve_flow
-from changtong.planning.problem import FlowProblem
-from changtong.planning.volumes import USED, Volumes
+from changtong.programs.arcflow import arc_flow
+from changtong.programs.exact import solve_exact
 
 GAP = FlowSettings(gap_share=1e-3, seconds=30.0)
 

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from lp_oracle import ask
 from plan_cases import planned_networks
 
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Termination
+from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning import inorder
 from changtong.planning.bounds import bound_at, least_unserved
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver, Termination
 from changtong.planning.inorder import Clock, solve_in_order
 from changtong.planning.lightest import highest_share, lighten
 from changtong.planning.plan import plan
-from changtong.planning.problem import FlowProblem
 from changtong.planning.result import PlanSettings
 
 SOME = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -7,9 +7,9 @@ import pytest
 from changtong.errors import InputError, UsageError
 from changtong.network.model import Network, build_network
 from changtong.outages import Outage, close_sites
-from changtong.planning import staged
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings, Status
+from changtong.programs import staged
 
 BOTH = pytest.mark.parametrize("method", ["exact", "large"])
 

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from changtong.errors import InternalError
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver
 from changtong.network.model import Network, build_network
 from changtong.network.reference import busiest_hub, reference_network
 from changtong.outages import Outage, apply_outages, close_sites
 from changtong.planning.assemble import OBJECTIVES, Question, assemble
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver
 from changtong.planning.sortplan import SortPlan, make_sort_plan, prepare, trade_off
 
 PENALTY = 100.0

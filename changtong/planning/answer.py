@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowResult, FlowSolver
+from changtong.flows.problem import FlowProblem
 from changtong.planning.assemble import Question
-from changtong.planning.flow import FlowResult, FlowSolver
-from changtong.planning.problem import FlowProblem
-from changtong.planning.promises import open_legs
-from changtong.planning.stages import Stage
+from changtong.programs.promises import open_legs
+from changtong.programs.stages import Stage
 
 Floats = NDArray[np.float64]
 

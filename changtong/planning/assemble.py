@@ -9,9 +9,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
 from changtong.outages import Effect
-from changtong.planning.problem import FlowProblem
 from changtong.planning.takeover import TakeOvers, find_take_overs, no_take_overs
 
 Floats = NDArray[np.float64]

@@ -11,9 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from changtong.planning.flow import FlowResult, FlowSolver
-from changtong.planning.pairs import best_exit, cheapest_entry
-from changtong.planning.trees import FLAT
+from changtong.flows.flow import FlowResult, FlowSolver
+from changtong.flows.pairs import best_exit, cheapest_entry
+from changtong.flows.trees import FLAT
 
 Floats = NDArray[np.float64]
 

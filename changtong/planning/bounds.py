@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver
+from changtong.flows.pricing import CLOSED
+from changtong.flows.problem import FlowProblem
 from changtong.planning.blockers import blocking_rows
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver
-from changtong.planning.pricing import CLOSED
-from changtong.planning.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.errors import InternalError
-from changtong.planning.flow import FlowResult
-from changtong.planning.problem import FlowProblem
+from changtong.flows.flow import FlowResult
+from changtong.flows.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 

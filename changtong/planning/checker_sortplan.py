@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.errors import InternalError
+from changtong.flows.layout import Layout
+from changtong.flows.problem import FlowProblem
 from changtong.planning.checker import RELATIVE
-from changtong.planning.layout import Layout
-from changtong.planning.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 

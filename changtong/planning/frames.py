@@ -8,13 +8,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowSolver
 from changtong.network.model import Network
 from changtong.outages import Effect
 from changtong.planning.answer import Answer
 from changtong.planning.assemble import Question, site_capacity
 from changtong.planning.baseline import change_words
 from changtong.planning.blockers import FULL, ROOM_LEFT, blocking_rows
-from changtong.planning.flow import FlowSolver
 
 Floats = NDArray[np.float64]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from changtong.flows.trees import FLAT
 from changtong.planning.lumps import HELD, book, book_row, book_way, part
-from changtong.planning.trees import FLAT
 
 SMALL = 1e-4
 """Pieces a day not worth a step."""

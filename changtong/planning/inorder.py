@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.flow import FlowResult, FlowSolver, Progress, Termination
-from changtong.planning.problem import FlowProblem
+from changtong.flows.flow import FlowResult, FlowSolver, Progress, Termination
+from changtong.flows.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from numba import njit
 
-from changtong.planning.entries import entry_volume
+from changtong.flows.entries import entry_volume
+from changtong.flows.trees import FLAT, UNREACHED
 from changtong.planning.lumps import CLOSED, HELD, book, book_row, part
-from changtong.planning.trees import FLAT, UNREACHED
 
 
 @njit(**FLAT)

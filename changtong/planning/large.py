@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Progress, same_network
 from changtong.planning.answer import Answer, penalties
 from changtong.planning.assemble import Question
 from changtong.planning.bounds import least_unserved
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver, Progress, same_network
 from changtong.planning.inorder import Clock, solve_in_order
 from changtong.planning.lightest import lighten
 from changtong.planning.result import PlanSettings

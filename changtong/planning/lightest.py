@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowResult, FlowSolver, Progress, Termination
+from changtong.flows.problem import FlowProblem
 from changtong.planning.bounds import holding_rows, quick_bound
-from changtong.planning.flow import FlowResult, FlowSolver, Progress, Termination
 from changtong.planning.inorder import Clock, lost_pieces
-from changtong.planning.problem import FlowProblem
-from changtong.planning.promises import open_legs
+from changtong.programs.promises import open_legs
 
 Floats = NDArray[np.float64]
 

@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from changtong.planning.trees import FLAT, UNREACHED
+from changtong.flows.trees import FLAT, UNREACHED
 
 HELD = 255
 FRESH = 16

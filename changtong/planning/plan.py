@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowSolver, Progress, Termination
 from changtong.network.model import Network
 from changtong.outages import Outage, apply_outages
 from changtong.planning import frames, orders, relief, sortplan
@@ -16,7 +17,6 @@ from changtong.planning.answer import Answer, is_small
 from changtong.planning.assemble import OBJECTIVES, Question, assemble, check_objectives
 from changtong.planning.baseline import baseline_flow
 from changtong.planning.checker import check_flow
-from changtong.planning.flow import FlowSolver, Progress, Termination
 from changtong.planning.large import answer_large
 from changtong.planning.objectives import largest_gap, objectives_frame
 from changtong.planning.result import Plan, PlanSettings, Status

@@ -9,18 +9,18 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Progress, Termination
+from changtong.flows.problem import FlowProblem
 from changtong.planning.answer import Answer, penalties
-from changtong.planning.arcflow import class_pieces
 from changtong.planning.assemble import Question
 from changtong.planning.baseline import tolerance
-from changtong.planning.exact import ExactResult, LpTermination, solve_exact
-from changtong.planning.fewest import Today
-from changtong.planning.flow import FlowResult, FlowSettings, FlowSolver, Progress, Termination
-from changtong.planning.problem import FlowProblem
-from changtong.planning.promises import Hours, Lateness, lateness_of_ways, least_late, read_ways
 from changtong.planning.result import PlanSettings
-from changtong.planning.stages import Aim
-from changtong.planning.timed import Promises
+from changtong.programs.arcflow import class_pieces
+from changtong.programs.exact import ExactResult, LpTermination, solve_exact
+from changtong.programs.fewest import Today
+from changtong.programs.promises import Hours, Lateness, lateness_of_ways, least_late, read_ways
+from changtong.programs.stages import Aim
+from changtong.programs.timed import Promises
 
 Floats = NDArray[np.float64]
 

@@ -8,11 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from changtong.flows.flow import FlowResult, FlowSolver
 from changtong.network.model import Network
 from changtong.planning import intrees
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
-from changtong.planning.flow import FlowResult, FlowSolver
 from changtong.planning.sortwork import STAY, Found, SortWork
 
 Floats = NDArray[np.float64]

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.flows.entries import NOTHING
+from changtong.flows.flow import FlowResult, FlowSolver
+from changtong.flows.pricing import CLOSED
 from changtong.planning import holding, intrees, lumps
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries
-from changtong.planning.entries import NOTHING
-from changtong.planning.flow import FlowResult, FlowSolver
-from changtong.planning.pricing import CLOSED
 
 Floats = NDArray[np.float64]
 

@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
 from changtong.outages import Effect
-from changtong.planning.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int32]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
@@ -53,7 +53,7 @@ class ArcFlow:
         Balance of each pair's first site for its destination.
     n_plain : int
         Flow columns that know no hours; those of promised classes follow
-        (:mod:`changtong.planning.timed`).
+        (:mod:`changtong.programs.timed`).
     """
 
     matrix: sparse.csc_matrix

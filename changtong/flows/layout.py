@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
 
 Ints = NDArray[np.int32]
 Longs = NDArray[np.int64]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import _path_cost, _shift, _slack, collect, is_drop, refresh, worst_path
-from changtong.planning.entries import close_slot, entry_volume, open_slot
-from changtong.planning.trees import FLAT, UNREACHED
-from changtong.planning.volumes import TINY
+from changtong.flows.descent import _path_cost, _shift, _slack, collect, is_drop, refresh, worst_path
+from changtong.flows.entries import close_slot, entry_volume, open_slot
+from changtong.flows.trees import FLAT, UNREACHED
+from changtong.flows.volumes import TINY
 
 
 @njit(**FLAT)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.trees import FLAT
-from changtong.planning.volumes import SHORT, USED
+from changtong.flows.trees import FLAT
+from changtong.flows.volumes import SHORT, USED
 
 NOTHING = -(1 << 30)
 """Slot of a pair that sends nothing."""

@@ -14,10 +14,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning import pairs, settle, trees
-from changtong.planning.layout import Layout
-from changtong.planning.problem import FlowProblem
-from changtong.planning.volumes import Pool, Trees, Volumes
+from changtong.flows import pairs, settle, trees
+from changtong.flows.layout import Layout
+from changtong.flows.problem import FlowProblem
+from changtong.flows.volumes import Pool, Trees, Volumes
 
 CLOSED = 1e12
 """Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""

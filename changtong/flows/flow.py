@@ -3,7 +3,7 @@
 Method: augmented Lagrangian over the capacity rows (Hestenes 1969, Powell 1969). Each
 round prices every row, finds all shortest in-trees at those prices (any non-negative
 prices give a valid lower bound), and improves the volumes by block coordinate descent
-(:mod:`changtong.planning.descent`). A plan that keeps every capacity is then cut out of
+(:mod:`changtong.flows.descent`). A plan that keeps every capacity is then cut out of
 the volumes; its cost is the upper bound. Numbers and rejected variants: docs/planner.md.
 """
 
@@ -17,16 +17,16 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning import pairs, reading, settle
-from changtong.planning.coarse import Coarse, coarsen
-from changtong.planning.cutting import Cut, Cutter
-from changtong.planning.descent import sweep_exits, sweep_paths
-from changtong.planning.entries import pack
-from changtong.planning.layout import lay_out
-from changtong.planning.pricing import CLOSED, Pricing, inner
-from changtong.planning.problem import FlowProblem
-from changtong.planning.slopes import Slopes
-from changtong.planning.volumes import (
+from changtong.flows import pairs, reading, settle
+from changtong.flows.coarse import Coarse, coarsen
+from changtong.flows.cutting import Cut, Cutter
+from changtong.flows.descent import sweep_exits, sweep_paths
+from changtong.flows.entries import pack
+from changtong.flows.layout import lay_out
+from changtong.flows.pricing import CLOSED, Pricing, inner
+from changtong.flows.problem import FlowProblem
+from changtong.flows.slopes import Slopes
+from changtong.flows.volumes import (
     ARENA_USED,
     FULL,
     N_PATHS,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.entries import entry_volume, served
-from changtong.planning.pairs import cheapest_entry
-from changtong.planning.trees import FLAT
+from changtong.flows.entries import entry_volume, served
+from changtong.flows.pairs import cheapest_entry
+from changtong.flows.trees import FLAT
 
 
 @njit(**FLAT)

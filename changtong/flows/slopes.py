@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.volumes import Rows
+from changtong.flows.volumes import Rows
 
 GROW = 2.5
 """Factor on the slope of a row whose overload lasts."""

@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.layout import Layout
-from changtong.planning.problem import FlowProblem
+from changtong.flows.layout import Layout
+from changtong.flows.problem import FlowProblem
 
 N_PATHS, ARENA_USED, N_ACTIVE, STAMP, FULL, ROUND = range(6)
 USED, SHORT = 0, 1

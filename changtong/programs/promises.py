@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from changtong.planning.arcflow import class_pieces
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
+from changtong.programs.arcflow import class_pieces
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]

@@ -4,7 +4,7 @@ First the unserved pieces of the highest class are made fewest; with that total 
 of the next class; and so on; then the user's objectives in the user's order, each kept while
 the next is optimised. Which pairs are served, and by which ways, stays free until the end.
 Every stage is a linear program with a bound from its duals but one: legs changed are counted
-(:mod:`changtong.planning.fewest`).
+(:mod:`changtong.programs.fewest`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.circles import without_circles
-from changtong.planning.fewest import Today
-from changtong.planning.problem import FlowProblem
-from changtong.planning.staged import LpTermination
-from changtong.planning.stages import SLACK, TIES, WIDER, Aim, RowPrices, Stage, Stages
-from changtong.planning.timed import Promises
+from changtong.flows.problem import FlowProblem
+from changtong.programs.circles import without_circles
+from changtong.programs.fewest import Today
+from changtong.programs.staged import LpTermination
+from changtong.programs.stages import SLACK, TIES, WIDER, Aim, RowPrices, Stage, Stages
+from changtong.programs.timed import Promises
 
 __all__ = ["Aim", "ExactResult", "LpStatus", "LpTermination", "RowPrices", "Stage", "Today", "solve_exact"]
 
@@ -52,7 +52,7 @@ class ExactResult:
         The flows above zero: destination site, leg, pieces a day; those of pieces that were
         kept on time by their hours are not among them.
     on_time : array, (pairs, classes)
-        Pieces a day kept on time by their hours (:mod:`changtong.planning.timed`).
+        Pieces a day kept on time by their hours (:mod:`changtong.programs.timed`).
     on_time_leg : array, (legs,)
         Where these travel, pieces a day.
     late_is_bound : bool

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from changtong.errors import InternalError
-from changtong.planning.arcflow import ArcFlow, arc_flow
-from changtong.planning.circles import find_circles
-from changtong.planning.fewest import FewestLegs, Then, Today
-from changtong.planning.problem import FlowProblem
-from changtong.planning.staged import LpTermination, Minimum, Staged, round_scale
-from changtong.planning.timed import Followed, Promises, follow
+from changtong.flows.problem import FlowProblem
+from changtong.programs.arcflow import ArcFlow, arc_flow
+from changtong.programs.circles import find_circles
+from changtong.programs.fewest import FewestLegs, Then, Today
+from changtong.programs.staged import LpTermination, Minimum, Staged, round_scale
+from changtong.programs.timed import Followed, Promises, follow
 
 Floats = NDArray[np.float64]
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.trees import FLAT
-from changtong.planning.volumes import ARENA_USED, FULL, N_ACTIVE, N_PATHS, ROUND, STAMP, TINY
+from changtong.flows.trees import FLAT
+from changtong.flows.volumes import ARENA_USED, FULL, N_ACTIVE, N_PATHS, ROUND, STAMP, TINY
 
 
 @njit(**FLAT)

@@ -22,9 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from changtong.planning.arcflow import ArcFlow
-from changtong.planning.problem import FlowProblem
-from changtong.planning.staged import LpTermination, Staged, highs_model, quiet_highs, run_highs
+from changtong.flows.problem import FlowProblem
+from changtong.programs.arcflow import ArcFlow
+from changtong.programs.staged import LpTermination, Staged, highs_model, quiet_highs, run_highs
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from changtong.planning.descent import add_tree_path, collect, is_drop, refresh
-from changtong.planning.entries import NOTHING, close_slot, entry_volume, open_slot, served
-from changtong.planning.pairs import best_exit, cheapest_entry
-from changtong.planning.trees import FLAT, JIT
-from changtong.planning.volumes import TINY, USED
+from changtong.flows.descent import add_tree_path, collect, is_drop, refresh
+from changtong.flows.entries import NOTHING, close_slot, entry_volume, open_slot, served
+from changtong.flows.pairs import best_exit, cheapest_entry
+from changtong.flows.trees import FLAT, JIT
+from changtong.flows.volumes import TINY, USED
 
 
 @njit(**FLAT)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from changtong.planning.arcflow import ArcFlow
-from changtong.planning.problem import FlowProblem
+from changtong.flows.problem import FlowProblem
+from changtong.programs.arcflow import ArcFlow
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]

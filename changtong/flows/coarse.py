@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning.layout import core_sites
-from changtong.planning.problem import FlowProblem
+from changtong.flows.layout import core_sites
+from changtong.flows.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.planning import pairs, settle
-from changtong.planning.descent import sweep_exits, sweep_paths
-from changtong.planning.layout import Layout
-from changtong.planning.pricing import CLOSED, Pricing, inner
-from changtong.planning.volumes import ROUND, SHORT, Pool, Rows, Volumes, more_room
+from changtong.flows import pairs, settle
+from changtong.flows.descent import sweep_exits, sweep_paths
+from changtong.flows.layout import Layout
+from changtong.flows.pricing import CLOSED, Pricing, inner
+from changtong.flows.volumes import ROUND, SHORT, Pool, Rows, Volumes, more_room
 
 Floats = NDArray[np.float64]
 

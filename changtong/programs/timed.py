@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from changtong.planning.arcflow import ArcFlow
-from changtong.planning.problem import FlowProblem
-from changtong.planning.promises import ROUND_H, Hours, fastest_hours, hours_to, open_legs
+from changtong.flows.problem import FlowProblem
+from changtong.programs.arcflow import ArcFlow
+from changtong.programs.promises import ROUND_H, Hours, fastest_hours, hours_to, open_legs
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
