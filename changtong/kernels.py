@@ -6,8 +6,8 @@ read or built meanwhile. Run as ``python -m changtong.kernels`` it compiles them
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,34 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from changtong.flows.kernel_cache import kernel_folder
+
 if TYPE_CHECKING:
     from changtong.network.model import Network
 
 PACKAGE = Path(__file__).parent
 
 
-def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "changtong"
-
-
-def _place() -> Path:
-    """Return where kernels are kept: beside the planner, or in the user's cache."""
-    if not os.access(PACKAGE, os.W_OK):
-        os.environ.setdefault("NUMBA_CACHE_DIR", str(_cache() / "kernels"))
-    return Path(os.environ.get("NUMBA_CACHE_DIR", PACKAGE / "flows" / "__pycache__"))
-
-
 def _stamp() -> Path:
-    """Return the file that says the kernels of these very sources are compiled.
-
-    Compiled kernels are found again by the times of their source files, so those count.
-    """
-    seen = hashlib.sha256(sys.version.encode())
-    for source in sorted([*(PACKAGE / "flows").glob("*.py"), *(PACKAGE / "planning").glob("*.py")]):
-        facts = source.stat()
-        seen.update(f"{source.name} {facts.st_mtime_ns} {facts.st_size}\n".encode())
-    return _place() / f"changtong-kernels-{seen.hexdigest()[:16]}"
+    """Return the file that says the kernels of these very sources are compiled."""
+    return kernel_folder() / "complete"
 
 
 def prepare_kernels(say: Callable[[str], None]) -> Callable[[], None]:
@@ -103,9 +86,10 @@ def compile_kernels() -> None:
 
 def _note_done(stamp: Path) -> None:
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    for old in stamp.parent.glob("changtong-kernels-*"):
-        old.unlink(missing_ok=True)
     stamp.touch()
+    for old in stamp.parent.parent.glob("kernels-*"):
+        if old != stamp.parent:
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _four_sites() -> Network:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from changtong import kernels
+from changtong.flows import kernel_cache
 
 
 class Work:
@@ -58,7 +58,7 @@ def test_a_part_that_fails_is_compiled_again(started: list[Work], monkeypatch: p
 def test_new_sources_are_compiled_anew(
     started: list[Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kernels, "PACKAGE", tmp_path / "package")
+    monkeypatch.setattr(kernel_cache, "PACKAGE", tmp_path / "package")
     (tmp_path / "package" / "planning").mkdir(parents=True)
     source = tmp_path / "package" / "planning" / "trees.py"
     source.write_text("", "utf-8")
@@ -66,6 +66,6 @@ def test_new_sources_are_compiled_anew(
     kernels.compile_kernels()
     kernels.prepare_kernels(lambda _: None)
     assert started == []
-    os.utime(source, ns=(1, 1))
+    source.write_text("# another way", "utf-8")
     kernels.prepare_kernels(lambda _: None)
     assert len(started) == 1

@@ -9,8 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import numpy as np
 from numba import njit
+
+from changtong.flows.kernel_cache import kernel_folder
+
+numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # read when a kernel is declared
 
 UNREACHED = 1e15
 """Distance of what cannot be reached; a leg at this cost or above is never used."""
