@@ -126,7 +126,7 @@ TOLERANCE = 0.1
 PAIR_SWEEPS = 8
 """Sweeps over the paths after which the chosen pairs are shifted once more."""
 
-MEMORY = 0.5
+MEMORY = 0.4
 """Share of the latest prices in the mean prices that are priced: steadier, the bound is better."""
 
 SETTLING = 0.8

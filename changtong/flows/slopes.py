@@ -20,7 +20,7 @@ GROW = 2.5
 EASE = 1.7
 """Factor while a priced row stays below its capacity: slower than up, faster starts a swing."""
 
-CROSS = 0.5
+CROSS = 0.35
 """Factor when a load crosses the capacity: the price was about right."""
 
 FREE = 0.7
