@@ -138,10 +138,32 @@ def _search(work: SortWork, stability_cny: float) -> Found:
         if stability_cny > 0.0 or found.cost <= work.result.lower_bound * (1.0 + KEPT):
             return found
     stay = max(stability_cny, STAY * work.mean_cost)
-    work.start(stay)
-    work.descend(stay)
-    return work.settle()
+    several = len(work.volume) <= FEW_PAIRS and stability_cny <= LITTLE * work.mean_cost
+    best: Found | None = None
+    for factor in BEGINNINGS if several else BEGINNINGS[:1]:
+        work.price = factor * work.result.row_price
+        work.start(stay)
+        work.descend(stay)
+        found = work.settle()
+        if best is None or found.cost < best.cost:
+            best = found
+        if best.cost <= work.result.lower_bound * (1.0 + CLOSE_ENOUGH):
+            break
+    assert best is not None
+    return best
 
+
+BEGINNINGS = (1.0, 1.15, 0.7)
+"""Factors on the flow's prices the search begins at, one after another: lumps settle elsewhere."""
+
+FEW_PAIRS = 1_000_000
+"""Pairs up to which the search begins more than once."""
+
+LITTLE = 0.1
+"""Stability, in mean costs of a piece, up to which the cheapest of several searches is wanted."""
+
+CLOSE_ENOUGH = 0.005
+"""Share above the flow's bound at which the search does not begin again."""
 
 ROWS = 1_000_000
 """Rows or pairs looked at together: bounds the memory."""

@@ -81,6 +81,8 @@ class SortWork:
         steps = self.problem.class_steps()
         self.steps = steps[self.pair] if len(steps) > 1 else steps
         self.cut_off = result.cut_off[self.pair]
+        self.price = result.row_price
+        """Prices of the rows the search begins at, CNY a piece."""
         self.demand = lumps.Demand(
             ptr,
             origin[self.pair],
@@ -142,12 +144,12 @@ class SortWork:
         self.trees = np.full((1, *shape), -1, np.int32)
         self.through = np.zeros((1, *shape))
         self.choice = np.full((1, len(held)), lumps.HELD, np.uint8)
-        self.table[:, 0], self.table[:, 1], self.table[:, 2] = self.capacity, self.result.row_price, 0.0
+        self.table[:, 0], self.table[:, 1], self.table[:, 2] = self.capacity, self.price, 0.0
 
     def start(self, stay_cost: float) -> None:
         """Mend the plan in force at the flow's prices; hold what the flow holds."""
         self._begin()
-        lay, price = self.lay, self.result.row_price
+        lay, price = self.lay, self.price
         self._row_price(price)
         tr, entries = self._tree_costs, np.empty_like(self.choice[0])
         intrees.main_entries(lay, self._volumes, tr.to_go, tr.entry_cost, entries)
@@ -189,7 +191,7 @@ class SortWork:
         """Move lumps and pairs, first at the flow's prices, then at true cost; part the classes."""
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(self.capacity > 0.0, self.mean_cost / self.capacity, 0.0)
-        self.table[:, 1] = self.result.row_price
+        self.table[:, 1] = self.price
         for k, (steepness, share) in enumerate(PHASES):
             self.table[:, 2] = steepness * slope
             self._set_least(AMPLE * steepness * self.mean_cost)
