@@ -358,22 +358,3 @@ def find_cut_off(lay, trees, closed, out):
     for o in range(lay.origin_site.shape[0]):
         for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
             out[p] = cheapest_entry(lay, trees, o, lay.pair_d[p])[1] >= closed
-
-
-@njit(**FLAT)
-def penalty_of(volumes, unserved):
-    """Return the penalty of what is unserved: the lowest class of a pair goes first."""
-    total = 0.0
-    n_classes = volumes.penalty.shape[0]
-    by_pair = volumes.steps.shape[0] > 1
-    for p in range(unserved.shape[0]):
-        left = np.float64(unserved[p])
-        if left <= 0.0:
-            continue
-        s = p if by_pair else 0
-        for q in range(n_classes - 1, -1, -1):
-            below = volumes.steps[s, q - 1] if q > 0 else 0.0
-            x = min(left, volumes.pair[p] * (volumes.steps[s, q] - below)) if q > 0 else left
-            total += x * volumes.penalty[q]
-            left -= x
-    return total
