@@ -19,6 +19,7 @@ from changtong.flows.kernel_cache import kernel_folder
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
+    from changtong.planning.assemble import Question
 
 PACKAGE = Path(__file__).parent
 
@@ -42,11 +43,11 @@ def prepare_kernels(say: Callable[[str], None]) -> Callable[[], None]:
         Waits until they are compiled. Should compiling fail there, the planner compiles them
         itself when it runs.
     """
-    if _stamp().exists():
+    stamp = _stamp()
+    if stamp.exists():
         return lambda: None
     say("Compiling the planner's kernels: once, about half a minute; later runs have them at hand …")
     begin = time.perf_counter()
-    stamp = _stamp()
     works = [
         subprocess.Popen(
             [sys.executable, "-m", "changtong.kernels", part],
@@ -122,18 +123,26 @@ def _four_sites() -> Network:
     return network.with_tables(demand=demand)
 
 
-def _compile_flow() -> None:
-    """Solve the flow of a network of four sites, and read it."""
+def _ask() -> tuple[Network, Question]:
+    """Return the four sites and their flow problem, with nothing shut."""
     from changtong.outages import apply_outages
     from changtong.planning.assemble import OBJECTIVES, assemble
-    from changtong.planning.blockers import blocking_rows
-    from changtong.planning.large import answer_large
-    from changtong.planning.result import PlanSettings
 
     network = _four_sites()
     question = assemble(
         network, apply_outages(network, ()), objectives=OBJECTIVES, hour_cny=0.0005, unserved_cny=None
     )
+    return network, question
+
+
+def _compile_flow() -> None:
+    """Solve the flow of a network of four sites, and read it."""
+    from changtong.planning.assemble import OBJECTIVES
+    from changtong.planning.blockers import blocking_rows
+    from changtong.planning.large import answer_large
+    from changtong.planning.result import PlanSettings
+
+    _, question = _ask()
     answer = answer_large(question, OBJECTIVES, PlanSettings(method="large"), None)
     blocking_rows(answer.solver, answer.result, 1.0)
 
@@ -144,14 +153,9 @@ def _compile_sort_plan() -> None:
 
     from changtong.flows.cutting import Cut
     from changtong.flows.flow import FlowResult, FlowSolver, Termination
-    from changtong.outages import apply_outages
-    from changtong.planning.assemble import OBJECTIVES, assemble
     from changtong.planning.sortplan import make_sort_plan
 
-    network = _four_sites()
-    question = assemble(
-        network, apply_outages(network, ()), objectives=OBJECTIVES, hour_cny=0.0005, unserved_cny=None
-    )
+    network, question = _ask()
     solver = FlowSolver(question.problem)
     solver.mean_cost = 1.0
     legs, pairs = np.zeros(network.legs.height), len(question.problem.pair_from)

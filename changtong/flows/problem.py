@@ -7,6 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+ROUNDING = 1e-7
+"""Share of all pieces that rounding may put into a wrong class: volumes are in single precision."""
+
 
 @dataclass(frozen=True)
 class FlowProblem:
@@ -85,3 +88,7 @@ class FlowProblem:
         rows = np.flatnonzero(unserved > 0.0)
         some = replace(self, pair_pieces=self.pair_pieces[rows])
         return np.asarray(some.unserved_by_class(unserved[rows]).sum(axis=0), np.float64)
+
+    def class_rounding(self) -> float:
+        """Return the pieces a day of a class that may be rounding; at least one piece."""
+        return max(1.0, ROUNDING * float(self.totals().sum(dtype=np.float64)))

@@ -18,9 +18,7 @@ def cost_range(lay, trees, volumes, closed):
     most = 0.0
     for o in range(lay.origin_site.shape[0]):
         for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-            best = closed
-            for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
-                best = min(best, trees.entry_cost[e] + trees.to_go[lay.entry_c[e], lay.pair_d[p]])
+            best = cheapest_entry(lay, trees, o, lay.pair_d[p])[1]
             if best < closed:
                 total += volumes.pair[p] * best
                 pieces += volumes.pair[p]

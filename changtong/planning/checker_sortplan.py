@@ -176,9 +176,6 @@ def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floatin
     return wrong
 
 
-ROUNDING = 1e-7
-"""Share of all pieces that rounding may put into a wrong class: volumes are in single precision."""
-
 LOOKED_AT = 2000
 """Pairs that hold a higher class, looked at one by one."""
 
@@ -203,8 +200,7 @@ def _ranks(
             rows += [lower_in[problem.leg_head[a]] for a in legs if full_site[problem.leg_head[a]]]
             if rows and min(rows) > 1.0 and not full_site[problem.pair_from[p]] and not problem.limits:
                 lost += min(pieces, float(min(rows)))
-    rounding = max(1.0, ROUNDING * float(problem.totals().sum(dtype=np.float64)))
-    return [f"{lost:.6g} pieces held where a lower class goes"] if lost > rounding else []
+    return [f"{lost:.6g} pieces held where a lower class goes"] if lost > problem.class_rounding() else []
 
 
 def _holders(

@@ -13,9 +13,6 @@ from changtong.flows.problem import FlowProblem
 
 Floats = NDArray[np.float64]
 
-ROUNDING = 1e-7
-"""Share of all pieces that rounding may put into a wrong class: volumes are in single precision."""
-
 FIRST = 2 / 3
 """Share of what is left of the time a solve gets while higher classes might still want another."""
 
@@ -44,11 +41,6 @@ class Clock:
         return rest if rest > NOTHING * self.seconds else 0.0
 
 
-def rounding(problem: FlowProblem) -> float:
-    """Return the pieces a day of a class that may be rounding."""
-    return max(1.0, ROUNDING * float(problem.totals().sum(dtype=np.float64)))
-
-
 def lost_pieces(problem: FlowProblem, result: FlowResult) -> Floats:
     """Return the pieces of each class left behind although a way exists, (classes,)."""
     return problem.lost_by_class(np.where(result.cut_off, 0.0, result.unserved))
@@ -69,7 +61,7 @@ def solve_in_order(
     FlowResult
         ``termination`` is ``TIME_LIMIT`` when a further solve was wanted and no time was left.
     """
-    room, best, lower = rounding(problem), None, -np.inf
+    room, best, lower = problem.class_rounding(), None, -np.inf
     rounds, begin = 0, time.perf_counter()
     while True:
         left = max(clock.left(), NOTHING * clock.seconds)
@@ -104,7 +96,7 @@ def solve_in_order(
 
 def better(problem: FlowProblem, one: FlowResult, other: FlowResult) -> bool:
     """Return whether one plan loses less than another, class by class, or costs less for the same."""
-    room = rounding(problem)
+    room = problem.class_rounding()
     for here, there in zip(lost_pieces(problem, one), lost_pieces(problem, other), strict=True):
         if abs(here - there) > room:
             return bool(here < there)
