@@ -220,9 +220,18 @@ def plan(
             "--hour-cny",
             min=0.0,
             help="On large networks, CNY an hour of a piece weighs where late stands before cost:"
-            " more buys fewer late pieces for more changed legs (0.05 is much).",
+            " more buys speed for all, for more changed legs (0.05 is much).",
         ),
     ] = 0.0005,
+    late_cny: Annotated[
+        float | None,
+        typer.Option(
+            "--late-cny",
+            min=0.0,
+            help="On large networks, most a piece may cost more for being on time; by default, what the"
+            " gap asked for leaves is spent on it.",
+        ),
+    ] = None,
     prove_unserved: Annotated[
         bool,
         typer.Option(
@@ -273,6 +282,7 @@ def plan(
             gap_share=gap,
             seconds=seconds,
             hour_cny=hour_cny,
+            late_cny=late_cny,
             stability_cny=stability,
             trade_off_cny=(0.0, 0.1, 1.0, 10.0, 100.0) if trade_off else (),
             prove_unserved=prove_unserved,

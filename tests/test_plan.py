@@ -213,9 +213,10 @@ def test_command_line_writes_the_plan_folder(tmp_path: Path, capsys: pytest.Capt
 def test_weights_of_the_command_line_reach_the_plan(tmp_path: Path) -> None:
     close = read_network(TINY).site_ids[1]
     words = ["plan", str(TINY), "--close", close, "-o", str(tmp_path / "p"), "--json"]
-    assert main([*words, "--hour-cny", "0.02", "--prove-unserved"]) == 0
+    assert main([*words, "--hour-cny", "0.02", "--late-cny", "0.3", "--prove-unserved"]) == 0
     settings = json.loads((tmp_path / "p" / "plan.json").read_text("utf-8"))["settings"]
     assert settings["hour_cny"] == 0.02
+    assert settings["late_cny"] == 0.3
     assert settings["prove_unserved"] is True
 
 

@@ -387,7 +387,10 @@ class FlowSolver:
         copies = v._replace(slot=v.slot.copy(), mix=v.mix.copy(), room=v.room.copy(), exit=v.exit.copy())
         rows = self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
         pool = copy_pool(self.pool)
-        return Cutter(self.pricing, self.capacity, pool, rows, copies, self._scratch).cut()
+        found = Cutter(self.pricing, self.capacity, pool, rows, copies, self._scratch).cut()
+        for place in (N_PATHS, ARENA_USED):  # the plan's own paths stay where they are
+            self.pool.count[place] = pool.count[place]
+        return found
 
     # -- prices from a coarser problem ---------------------------------------
 

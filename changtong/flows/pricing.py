@@ -84,12 +84,12 @@ class Pricing:
         tr.entry_cost[:] = with_none[lay.entry_arc]
         tr.exit_cost[:] = with_none[lay.exit_arc]
         out_cost = arc_cost[lay.out_arc]
-        self._each(
+        self.each(
             lambda lo, hi, _: trees.in_trees(lo, hi, lay, arc_cost, out_cost, tr.dist, tr.nxt, self._warm),
             np.linspace(0, len(lay.exit_core), self.threads + 1).astype(int),
         )
         self._warm = True
-        self._each(
+        self.each(
             lambda lo, hi, _: pairs.to_go(lo, hi, lay, tr, np.empty(len(lay.exit_core))),
             np.linspace(0, len(lay.core_site), self.threads + 1).astype(int),
         )
@@ -98,8 +98,6 @@ class Pricing:
     def scan(self, v: Volumes, origin_price: Floats, tolerance: float) -> tuple[float, NDArray[np.int32]]:
         """Return the dual value of the pairs (just priced), and the pairs worth a shift."""
         lay = self.lay
-        bounds = np.searchsorted(lay.pair_ptr, np.linspace(0, len(lay.pair_d), PARTS + 1))
-        bounds[0], bounds[-1] = 0, len(lay.origin_site)
 
         def part(lo: int, hi: int, k: int) -> tuple[float, NDArray[np.int32]]:
             out = self._found[k]
@@ -108,10 +106,17 @@ class Pricing:
             )
             return float(value), out[:found]
 
-        parts = self._each(part, bounds)
+        parts = self.each(part, self.parts())
         return sum(value for value, _ in parts), np.concatenate([found for _, found in parts])
 
-    def _each(self, work: Callable[[int, int, int], T], bounds: NDArray[np.int64]) -> list[T]:
+    def parts(self) -> NDArray[np.int64]:
+        """Return bounds of origins that cut the pairs into parts of about the same size."""
+        bounds = np.searchsorted(self.lay.pair_ptr, np.linspace(0, len(self.lay.pair_d), PARTS + 1))
+        bounds[0], bounds[-1] = 0, len(self.lay.origin_site)
+        return np.asarray(bounds, np.int64)
+
+    def each(self, work: Callable[[int, int, int], T], bounds: NDArray[np.int64]) -> list[T]:
+        """Run ``work(low, high, number)`` for each span between bounds, on all threads; in their order."""
         spans = [(int(lo), int(hi), k) for k, (lo, hi) in enumerate(pairwise(bounds))]
         if self._executor is None:
             return [work(*span) for span in spans]

@@ -53,7 +53,7 @@ def way_hours(lay, pool, volumes, hours, leg_h, way_h):
             way_h[c, d] = -1.0
             chosen = -1
             for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-                if _exit_share(lay, volumes, c, d, e) > 0.0:
+                if exit_share(lay, volumes, c, d, e) > 0.0:
                     chosen = e if chosen == -1 else -2
             if chosen < 0:
                 continue
@@ -113,9 +113,9 @@ def _book_ways(lay, pool, volumes, hours, leg_h, pair, going, x, c, d, first, pr
     n = lay.core_site.shape[0]
     held = 0.0
     for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-        held += _exit_share(lay, volumes, c, d, e)
+        held += exit_share(lay, volumes, c, d, e)
     for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
-        y = _exit_share(lay, volumes, c, d, e)
+        y = exit_share(lay, volumes, c, d, e)
         if y <= 0.0:
             continue
         od = lay.exit_t[e] * n + c
@@ -134,7 +134,7 @@ def _book_ways(lay, pool, volumes, hours, leg_h, pair, going, x, c, d, first, pr
 
 
 @njit(**FLAT)
-def _exit_share(lay, volumes, c, d, e):
+def exit_share(lay, volumes, c, d, e):
     if lay.split[d] < 0:
         return 1.0
     return np.float64(volumes.exit[c, lay.split[d] + e - lay.exit_ptr[d]])

@@ -116,7 +116,8 @@ def class_frame(effect: Effect, answer: Answer) -> pl.DataFrame:
         share = demand / max(demand.sum(), 1e-30)
     stuck = local[effect.closed_sites].sum() * share
     served, hours, late = answer.late.T
-    mean_h = np.where(served > 0.0, hours / np.maximum(served, 1e-30), np.nan)
+    timed = bool(answer.question.leg_h.any() or answer.question.site_h.any())
+    mean_h = np.where(timed & (served > 0.0), hours / np.maximum(served, 1e-30), np.nan)
     all_pieces = demand + local.sum() * share
     lost = lacking + stuck
     lost = np.where(lost < LEAST_PIECES, 0.0, np.minimum(lost, all_pieces))

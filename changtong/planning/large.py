@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Progress, same_network
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Progress, Termination, same_network
 from changtong.planning.answer import Answer, penalties
 from changtong.planning.assemble import Question
 from changtong.planning.bounds import least_unserved
 from changtong.planning.inorder import Clock, solve_in_order
-from changtong.planning.lightest import lighten
+from changtong.planning.lightest import highest_share, lighten
+from changtong.planning.punctual import hurry_late
 from changtong.planning.result import PlanSettings
 
 Floats = NDArray[np.float64]
@@ -61,7 +62,8 @@ def answer_large(
     problem = question.problem
     result = solve_in_order(problem, solver, clock, progress)
     price, max_load_least = result.row_price, None
-    if _before_cost("max_load", objectives, question):
+    light = _before_cost("max_load", objectives, question)
+    if light:
         lightest = lighten(problem, solver, result, clock, progress)
         result, max_load_least = lightest.result, lightest.least
     assert result.cut is not None  # this way always has one
@@ -69,13 +71,27 @@ def answer_large(
     least = least_unserved(
         solver, result, price, lambda: clock.left() if settings.prove_unserved else 0.0, settings.threads
     )
+    late = solver.lateness(result.cut, question.leg_h, question.site_h, promise)
+    asked = "late" in objectives and "late" in question.known
+    if asked and result.termination is not Termination.INTERRUPTED:
+        hurried = hurry_late(
+            question,
+            solver,
+            result,
+            promise,
+            late,
+            late_cny=settings.late_cny if _before_cost("late", objectives, question) else 0.0,
+            load_share=highest_share(problem, result.leg_flow) if light else np.inf,
+            open_legs=_may_open_legs(question, objectives, settings),
+        )
+        result, late = hurried.result, hurried.late
     return Answer(
         question=question,
         solver=solver,
         result=result,
         exact=False,
         unserved_least=least.by_class,
-        late=solver.lateness(result.cut, question.leg_h, question.site_h, promise),
+        late=late,
         late_least=_least_late(question, solver, result, promise),
         late_total_least=0.0,
         stages=(),
@@ -93,6 +109,13 @@ def _before_cost(name: str, objectives: tuple[str, ...], question: Question) -> 
         return False
     money = [objectives.index(other) for other in ("cost", "carbon") if other in objectives]
     return objectives.index(name) < min(money, default=len(objectives))
+
+
+def _may_open_legs(question: Question, objectives: tuple[str, ...], settings: PlanSettings) -> bool:
+    """Return whether late pieces may open legs the flow leaves empty: where a price is set for them."""
+    if "changed_legs" not in question.known or "changed_legs" not in objectives:
+        return True
+    return settings.late_cny is not None and objectives.index("late") < objectives.index("changed_legs")
 
 
 def _pursued(question: Question, objectives: tuple[str, ...]) -> tuple[str, ...]:

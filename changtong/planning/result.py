@@ -66,6 +66,10 @@ class PlanSettings:
     hour_cny : float
         What an hour on the way weighs on a large network where ``late`` stands before cost:
         assumed, so small that nothing moves without an outage (docs/planner.md).
+    late_cny : float or None
+        Most a piece may cost more for being on time, on a large network where ``late`` stands before
+        cost. None: late pieces move to ways on time over legs in use, as far as the gap asked for
+        leaves room. With a price they may open legs, and the gap may come out larger than asked for.
     unserved_cny : float or None
         Penalty of a piece of the lowest class left behind; None: a quarter above
         the dearest of all cheapest ways, at least ten times the mean. Each higher class
@@ -89,6 +93,7 @@ class PlanSettings:
     gap_share: float = 1e-3
     seconds: float = 30.0
     hour_cny: float = 0.0005
+    late_cny: float | None = None
     unserved_cny: float | None = None
     stability_cny: float = 0.05
     threads: int = 2
@@ -195,10 +200,11 @@ class Plan:
             "  class            demand        served      unserved          late   mean h",
         ]
         for row in self.classes.iter_rows(named=True):
+            mean_h = "-" if row["mean_h"] is None else f"{row['mean_h']:.1f}"
             lines.append(
                 f"  {row['rank']} {row['service_class']:<12}{row['demand_pieces']:>12,.0f}"
                 f"{row['served_pieces']:>14,.0f}{row['unserved_pieces']:>14,.0f}"
-                f"{row['late_pieces']:>14,.0f}{row['mean_h'] or 0:>9.1f}"
+                f"{row['late_pieces']:>14,.0f}{mean_h:>9}"
             )
         lines += self._bottlenecks()
         lines += [
