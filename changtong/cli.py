@@ -16,6 +16,7 @@ import typer
 from changtong.console import FlowProgress, StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InputError, InternalError, UsageError
 from changtong.kernels import prepare_kernels
+from changtong.simulate_command import simulate_network
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -298,6 +299,11 @@ def plan(
     raise typer.Exit(_finish(result, output, as_json=as_json, more=more))
 
 
+app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
+    simulate_network
+)
+
+
 def _run(
     network: Network,
     outages: tuple[Outage, ...],
@@ -326,7 +332,8 @@ def _run(
         )
     finally:
         bar.close()
-    return study.result
+    result: Plan = study.result
+    return result
 
 
 def _finish(result: Plan, output: Path, *, as_json: bool, more: dict[str, Any] | None = None) -> int:

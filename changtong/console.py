@@ -123,3 +123,20 @@ class StageProgress:
         """End the line, with the time it took."""
         self.line.show(f"{self.what}: done in {time.perf_counter() - self.begin:.1f} s", now=self.line.live)
         self.line.close()
+
+
+class StepProgress:
+    """Progress of work in equal steps: how many are done, and the time left."""
+
+    def __init__(self, what: str) -> None:
+        self.what, self.begin = what, time.perf_counter()
+        self.line = _Line()
+
+    def __call__(self, done: int, total: int) -> None:
+        spent = time.perf_counter() - self.begin
+        left = f", about {spent / done * (total - done):.0f} s left" if done else ""
+        self.line.show(f"{self.what}: {done:,} of {total:,}{left}")
+
+    def close(self) -> None:
+        """End the line."""
+        self.line.close()

@@ -24,29 +24,31 @@ if TYPE_CHECKING:
 PACKAGE = Path(__file__).parent
 
 
-def _stamp() -> Path:
+def _stamp(whose: str = "planner") -> Path:
     """Return the file that says the kernels of these very sources are compiled."""
-    return kernel_folder() / "complete"
+    return kernel_folder() / ("complete" if whose == "planner" else f"complete-{whose}")
 
 
-def prepare_kernels(say: Callable[[str], None]) -> Callable[[], None]:
-    """Begin to compile the planner's kernels where they are not yet.
+def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Callable[[], None]:
+    """Begin to compile kernels where they are not compiled yet.
 
     Parameters
     ----------
     say : callable
         Gets the messages.
+    whose : {"planner", "simulation"}
 
     Returns
     -------
     callable
-        Waits until they are compiled. Should compiling fail there, the planner compiles them
-        itself when it runs.
+        Waits until they are compiled. Should compiling fail there, who needs them compiles them
+        when it runs.
     """
-    stamp = _stamp()
+    stamp = _stamp(whose)
     if stamp.exists():
         return lambda: None
-    say("Compiling the planner's kernels: once, about half a minute; later runs have them at hand …")
+    parts = PARTS if whose == "planner" else OTHER_PARTS[whose]
+    say(f"Compiling the {whose}'s kernels: once, about half a minute; later runs have them at hand …")
     begin = time.perf_counter()
     works = [
         subprocess.Popen(
@@ -55,7 +57,7 @@ def prepare_kernels(say: Callable[[str], None]) -> Callable[[], None]:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for part in PARTS
+        for part in parts
     ]
 
     def wait() -> None:
@@ -78,11 +80,12 @@ def _python_path() -> list[str]:
 
 
 def compile_kernels() -> None:
-    """Compile what a plan runs, and note that it is done."""
-    stamp = _stamp()
-    for compile_part in PARTS.values():
-        compile_part()
-    _note_done(stamp)
+    """Compile what a plan and a simulation run, and note that it is done."""
+    for whose, parts in {"planner": PARTS, **OTHER_PARTS}.items():
+        stamp = _stamp(whose)
+        for compile_part in parts.values():
+            compile_part()
+        _note_done(stamp)
 
 
 def _note_done(stamp: Path) -> None:
@@ -178,11 +181,19 @@ def _compile_sort_plan() -> None:
     make_sort_plan(network, question, solver, made_up, legs, stability_cny=0.05)
 
 
+def _compile_simulation() -> None:
+    """Play four sites forward for a day."""
+    from changtong.simulation.simulate import SimulationSettings, simulate
+
+    simulate(_four_sites(), settings=SimulationSettings(hours=24.0, warm_up_h=0.0))
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
+OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {"simulation": {"simulation": _compile_simulation}}
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        PARTS[sys.argv[1]]()
+        {**PARTS, **OTHER_PARTS["simulation"]}[sys.argv[1]]()
     else:
         compile_kernels()

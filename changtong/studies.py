@@ -22,6 +22,8 @@ from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, Plan
 from changtong.report import write_orders, write_plan_report
+from changtong.simulation.result import RUN_FOLDER, Simulation
+from changtong.simulation.simulate import simulate
 
 Language = Literal["zh", "en"]
 
@@ -49,7 +51,7 @@ class Study:
     """
 
     name: str
-    result: Plan
+    result: Any
     made_at: datetime
     version: str
     input_digest: str
@@ -96,7 +98,16 @@ def _plan(
     return result, result.save(folder, extra=pages)
 
 
-ANALYSES: dict[str, Callable[..., tuple[Plan, Path | None]]] = {"plan": _plan}
+def _simulate(
+    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
+) -> tuple[Simulation, Path | None]:
+    if folder is not None:
+        check_replaceable(folder, **RUN_FOLDER)
+    result = simulate(network, outages, **options)
+    return result, None if folder is None else result.save(folder)
+
+
+ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"plan": _plan, "simulate": _simulate}
 
 
 def run_study(
@@ -113,7 +124,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan"}
+    name : {"plan", "simulate"}
         Which analysis.
     network, outages
         Its inputs.
@@ -124,15 +135,16 @@ def run_study(
     seed : int, optional
         For analyses that draw random numbers; ``plan`` draws none.
     **options
-        Passed to the analysis: ``objectives``, ``settings``, ``progress``, ``name``, and
-        ``valid_from``, the instant from which the orders hold.
+        Passed to the analysis: to a plan ``objectives``, ``settings``, ``progress``, ``name``,
+        and ``valid_from``, the instant from which the orders hold; to a simulation those of
+        :func:`changtong.simulation.simulate.simulate`.
 
     Raises
     ------
     NotFoundError
         No such analysis.
     UsageError
-        ``folder`` holds something else than a plan, or cannot be written.
+        ``folder`` holds something else than such a result, or cannot be written.
     """
     if name not in ANALYSES:
         raise NotFoundError(f"No analysis {name!r}; there is {', '.join(ANALYSES)}.")

@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from changtong.errors import InputError, Problem, UsageError
+from changtong.errors import UsageError
 from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
 from changtong.outages import Effect
 from changtong.planning.takeover import TakeOvers, find_take_overs, no_take_overs
+from changtong.structure import class_table, column, pairs_by_class, pass_through, site_capacity
 
 Floats = NDArray[np.float64]
 
@@ -103,8 +104,8 @@ def known_objectives(network: Network, classes: pl.DataFrame, effect: Effect) ->
     """
     legs, sites = network.legs, network.sites
 
-    def some(frame: pl.DataFrame, column: str) -> bool:
-        return bool((_column(frame, column, 0.0) > 0.0).any())
+    def some(frame: pl.DataFrame, name: str) -> bool:
+        return bool((column(frame, name, 0.0) > 0.0).any())
 
     hours = some(legs, "travel_h") or some(sites, "handling_h") or bool((effect.leg_extra_h > 0.0).any())
     found = {"unserved"}
@@ -112,93 +113,8 @@ def known_objectives(network: Network, classes: pl.DataFrame, effect: Effect) ->
     found |= {"cost"} if some(legs, "cost_cny_per_piece") else set()
     found |= {"carbon"} if some(legs, "kgco2e_per_piece") else set()
     found |= {"changed_legs"} if some(legs, "flow_pieces_per_day") else set()
-    found |= {"max_load"} if np.isfinite(_column(legs, "capacity_pieces_per_day", np.inf)).any() else set()
+    found |= {"max_load"} if np.isfinite(column(legs, "capacity_pieces_per_day", np.inf)).any() else set()
     return frozenset(found)
-
-
-def _column(frame: pl.DataFrame, name: str, default: float) -> Floats:
-    if name not in frame.columns:
-        return np.full(frame.height, default)
-    return frame[name].cast(pl.Float64).fill_null(default).to_numpy().astype(np.float64)
-
-
-def site_capacity(network: Network) -> Floats:
-    """Return pieces a day each site can sort; infinite where not stated."""
-    per_hour = _column(network.sites, "sort_pieces_per_h", np.inf)
-    return per_hour * _column(network.sites, "sort_hours_per_day", 20.0)
-
-
-def pass_through(network: Network) -> NDArray[np.bool_]:
-    """Return which sites pieces of others may pass."""
-    sites = network.sites
-    by_kind = np.ones(sites.height, bool)
-    if "kind" in sites.columns:
-        by_kind = (
-            ~sites["kind"]
-            .cast(pl.String)
-            .is_in(["village", "outlet", "customer"])
-            .fill_null(False)
-            .to_numpy()
-        )
-    if "transit" not in sites.columns:
-        return by_kind
-    return np.where(
-        sites["transit"].is_null().to_numpy(), by_kind, sites["transit"].fill_null(True).to_numpy()
-    ).astype(bool)
-
-
-def class_table(network: Network) -> pl.DataFrame:
-    """Return the service classes by rank; one class ``ordinary`` where there is no table."""
-    table = network.service_classes
-    if table.height == 0:
-        table = pl.DataFrame({"service_class": ["ordinary"], "rank": [1]})
-    defaults = {"name": pl.String, "name_zh": pl.String, "promise_h": pl.Float64, "share": pl.Float64}
-    for column, kind in defaults.items():
-        if column not in table.columns:
-            table = table.with_columns(pl.lit(None, kind).alias(column))
-    table = table.sort("rank")
-    if table["share"].null_count() == table.height:
-        share = [0.0] * (table.height - 1) + [1.0]
-        table = table.with_columns(pl.Series("share", share))
-    return table.with_columns(pl.col("share").fill_null(0.0))
-
-
-def _pairs(
-    network: Network, classes: pl.DataFrame
-) -> tuple[NDArray[np.int64], NDArray[np.floating], Floats | None]:
-    """Return sorted pair keys (from * sites + to), pieces, and the common class shares."""
-    demand = network.demand
-    n = network.sites.height
-    key = demand["from_site"].to_physical().to_numpy().astype(np.int64) * n
-    key += demand["to_site"].to_physical().to_numpy()
-    pieces = demand["pieces_per_day"].to_numpy()
-    share = classes["share"].to_numpy().astype(np.float64)
-    plain = "service_class" not in demand.columns or demand["service_class"].null_count() == demand.height
-    if plain and (len(key) < 2 or np.all(key[1:] > key[:-1])):
-        return key, pieces[:, None], share / share.sum()
-    keys, inverse = np.unique(key, return_inverse=True)
-    if plain:
-        return keys, np.bincount(inverse, pieces, len(keys)).astype(np.float64)[:, None], share / share.sum()
-    names = classes["service_class"].cast(pl.String).to_list()
-    known = demand["service_class"].cast(pl.String)
-    rank = known.replace_strict({name: k for k, name in enumerate(names)}, default=-1, return_dtype=pl.Int64)
-    if (rank == -1).any() and known.filter(rank == -1).drop_nulls().len():
-        wrong = known.filter(rank == -1).drop_nulls().unique().to_list()
-        raise InputError(
-            [
-                Problem(
-                    "unknown-class", f"{w!r} is not a service class.", "demand", expected=", ".join(names)
-                )
-                for w in wrong
-            ]
-        )
-    table = np.zeros((len(keys), len(names)))
-    code = rank.fill_null(-1).to_numpy()
-    given = code >= 0
-    np.add.at(table, (inverse[given], code[given]), pieces[given])
-    if not given.all():
-        table += np.bincount(inverse[~given], pieces[~given], len(keys))[:, None] * (share / share.sum())
-    return keys, table, None
 
 
 def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], hour_cny: float) -> Floats:
@@ -210,11 +126,11 @@ def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], h
     after it.
     """
     legs = network.legs
-    cost = _column(legs, "cost_cny_per_piece", 0.0)
-    carbon = _column(legs, "kgco2e_per_piece", 0.0)
-    handling = _column(network.sites, "handling_h", 0.0) + effect.site_extra_h
+    cost = column(legs, "cost_cny_per_piece", 0.0)
+    carbon = column(legs, "kgco2e_per_piece", 0.0)
+    handling = column(network.sites, "handling_h", 0.0) + effect.site_extra_h
     head = legs["to_site"].to_physical().to_numpy()
-    hours = _column(legs, "travel_h", 0.0) + effect.leg_extra_h + handling[head]
+    hours = column(legs, "travel_h", 0.0) + effect.leg_extra_h + handling[head]
     place = {name: k for k, name in enumerate(objectives)}
     last = len(objectives)
     carbon_first = place.get("carbon", last) < place.get("cost", last)
@@ -227,7 +143,7 @@ def leg_weights(network: Network, effect: Effect, objectives: tuple[str, ...], h
     if "late" in place:
         weight = weight + hours * (hour_cny if place["late"] < main else TIE * hour_cny)
     if "changed_legs" in place and "flow_pieces_per_day" in legs.columns:
-        unused = _column(legs, "flow_pieces_per_day", 0.0) <= 0.0
+        unused = column(legs, "flow_pieces_per_day", 0.0) <= 0.0
         mean = float(weight[~unused].mean()) if (~unused).any() else 1.0
         weight = weight + unused * mean * (1.0 if place["changed_legs"] < main else 10 * TIE)
     return np.maximum(weight, 0.0)
@@ -266,7 +182,7 @@ def assemble(
     n = network.sites.height
     check_objectives(objectives)
     classes = class_table(network)
-    keys, pieces, share = _pairs(network, classes)
+    keys, pieces, share = pairs_by_class(network, classes)
     origin, dest = (keys // n).astype(np.int32), (keys % n).astype(np.int32)
     total = pieces.sum(axis=1) if pieces.shape[1] > 1 else pieces[:, 0]
     stays = origin == dest
@@ -277,7 +193,7 @@ def assemble(
     weight = leg_weights(network, effect, objectives, hour_cny)
     far = _far(tail, head, weight, transit)
     weight = np.maximum(0.0, weight - far[tail] - far[head])
-    leg_capacity = _column(network.legs, "capacity_pieces_per_day", np.inf) * _share(effect.leg_share)
+    leg_capacity = column(network.legs, "capacity_pieces_per_day", np.inf) * _share(effect.leg_share)
     sites = site_capacity(network) * _share(effect.site_share)
     room = np.where(effect.site_share > 0.0, np.maximum(sites - local, 1e-6), 0.0)
     usual = float(np.median(weight)) if len(weight) else 1.0
@@ -304,8 +220,8 @@ def assemble(
         ends = np.bincount(dest[moves], total[moves], minlength=n).astype(np.float64)
         take_overs = find_take_overs(network, effect, transit, begins, ends)
     nothing = np.zeros(len(take_overs))
-    leg_h = np.append(_column(network.legs, "travel_h", 0.0) + effect.leg_extra_h, nothing)
-    site_h = _column(network.sites, "handling_h", 0.0) + effect.site_extra_h
+    leg_h = np.append(column(network.legs, "travel_h", 0.0) + effect.leg_extra_h, nothing)
+    site_h = column(network.sites, "handling_h", 0.0) + effect.site_extra_h
     return Question(
         problem=take_overs.added_to(problem),
         local=local,
@@ -316,8 +232,8 @@ def assemble(
         take_overs=take_overs,
         known=known_objectives(network, classes, effect),
         demand_inferred=demand_inferred(network),
-        leg_cny=np.append(_column(network.legs, "cost_cny_per_piece", 0.0), nothing),
-        leg_kgco2e=np.append(_column(network.legs, "kgco2e_per_piece", 0.0), nothing),
+        leg_cny=np.append(column(network.legs, "cost_cny_per_piece", 0.0), nothing),
+        leg_kgco2e=np.append(column(network.legs, "kgco2e_per_piece", 0.0), nothing),
     )
 
 

@@ -12,9 +12,10 @@ from changtong.flows.flow import FlowSolver
 from changtong.network.model import Network
 from changtong.outages import Effect
 from changtong.planning.answer import Answer
-from changtong.planning.assemble import Question, site_capacity
+from changtong.planning.assemble import Question
 from changtong.planning.baseline import change_words
 from changtong.planning.blockers import FULL, ROOM_LEFT, blocking_rows
+from changtong.structure import site_capacity
 
 Floats = NDArray[np.float64]
 

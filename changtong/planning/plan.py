@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from changtong.planning.baseline import baseline_flow
 from changtong.planning.checker import check_flow
 from changtong.planning.large import answer_large
 from changtong.planning.objectives import largest_gap, objectives_frame
+from changtong.planning.planned_routes import planned_routes
 from changtong.planning.result import Plan, PlanSettings, Status
 from changtong.planning.small import answer_small
 
@@ -174,6 +176,7 @@ def _make(
         stand_ins=relief.stand_ins(network, effect, spare, _taken(network, answer, spare, moved.taken)),
         relay_points=relief.relay_points(network, effect, unserved),
         trade_off=sortplan.trade_off(network, work, several) if several else pl.DataFrame(),
+        make_routes=partial(planned_routes, network, question, work.lay, trees.entries, trees.held),
     )
     return made, answer.solver
 

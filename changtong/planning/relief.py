@@ -12,8 +12,8 @@ from scipy.sparse import csgraph
 
 from changtong.network.model import Network
 from changtong.outages import Effect
-from changtong.planning.assemble import pass_through
 from changtong.planning.takeover import SCHEMA, open_areas
+from changtong.structure import pass_through
 
 EARTH_KM = 6371.0
 MOST_STAND_INS = 5

@@ -15,6 +15,7 @@ from changtong.errors import UsageError
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Effect, Outage
+from changtong.routes import Routes, save_routes
 
 PARQUET_FROM_ROWS = 1_000_000
 """Tables longer than this are saved as Parquet instead of CSV."""
@@ -23,7 +24,8 @@ TABLES = (
     "objectives", "classes", "leg_flows", "site_loads", "unserved", "sort_plan", "orders",
     "stand_ins", "relay_points",
 )  # fmt: skip
-PAGES = ("plan.json", "study.json", "report.html", "orders.html", "order-sheets")
+ROUTES_FILE = "routes.npz"
+PAGES = (ROUTES_FILE, "plan.json", "study.json", "report.html", "orders.html", "order-sheets")
 OWN_FILES = {
     *PAGES,
     *(f"{name}.{ending}" for name in (*TABLES, "trade_off") for ending in ("csv", "parquet")),
@@ -137,6 +139,12 @@ class Plan:
     stand_ins: pl.DataFrame
     relay_points: pl.DataFrame
     trade_off: pl.DataFrame = field(default_factory=pl.DataFrame)
+    make_routes: Callable[[], Routes] | None = field(default=None, repr=False, compare=False)
+
+    def routes(self) -> Routes:
+        """Return the routes of the plan's sort plan, whole: made anew at each call."""
+        assert self.make_routes is not None
+        return self.make_routes()
 
     def value(self, objective: str) -> float:
         """Return the value of one objective; 0 where the network has no data for it."""
@@ -256,6 +264,8 @@ class Plan:
         for name, frame in self.tables().items():
             _write(frame, folder / name)
         details = self.summary() | {"settings": asdict(self.settings)}
+        if self.make_routes is not None:
+            save_routes(self.routes(), folder / ROUTES_FILE)
         (folder / "plan.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
         if extra is not None:
             extra(folder)

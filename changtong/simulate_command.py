@@ -1,0 +1,206 @@
+"""The command ``simulate``: a plan played forward before its orders go out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from changtong.console import StepProgress, print_result, say
+from changtong.errors import InputError, Problem, UsageError
+from changtong.kernels import prepare_kernels
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from changtong.network.model import Network
+    from changtong.outages import Outage
+    from changtong.simulation.result import Simulation
+
+NOMINAL_START = "2026-01-01T00:00+08:00"
+"""Where no outage has a time of its own the date does not matter: hours count from midnight."""
+
+
+def simulate_network(
+    net: Annotated[Path, typer.Argument(metavar="NET/", help="A network folder.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="RUN/", help="Where to write; an older result is replaced."),
+    ],
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan",
+            metavar="PLAN/",
+            help="Play this plan: its sort plan, and its outages unless others are given.",
+        ),
+    ] = None,
+    close: Annotated[
+        list[str] | None, typer.Option("--close", metavar="SITE", help="Close a site; may be repeated.")
+    ] = None,
+    outages: Annotated[
+        Path | None, typer.Option("--outages", metavar="FILE", help="Outages, TOML or CSV (docs/outages.md).")
+    ] = None,
+    takes_effect: Annotated[
+        float, typer.Option("--takes-effect", min=0.0, help="Hours until the plan's sort plan is in force.")
+    ] = 0.0,
+    lasts: Annotated[
+        float | None,
+        typer.Option(
+            "--lasts",
+            min=0.1,
+            help="Hours after which outages without an end are over, and today's sort plan is back.",
+        ),
+    ] = None,
+    hours: Annotated[float, typer.Option("--hours", min=0.1, help="Hours to simulate.")] = 168.0,
+    step: Annotated[float, typer.Option("--step", min=0.05, max=24.0, help="Hours of a step.")] = 1.0,
+    warm_up: Annotated[
+        float,
+        typer.Option("--warm-up", min=0.0, help="Hours before, with today's plan: they fill it."),
+    ] = 96.0,
+    start: Annotated[
+        str | None,
+        typer.Option("--start", metavar="TIME", help="When it begins, with a zone; default: midnight."),
+    ] = None,
+    backlog: Annotated[
+        Path | None,
+        typer.Option("--backlog", metavar="FILE", help="CSV of what waits at first (docs/simulation.md)."),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
+    ] = False,
+) -> None:
+    """Play a network forward, hour by hour: backlogs, what is late, where it bursts, when it clears."""
+    from changtong.network.io import check_replaceable, read_network
+    from changtong.simulation.result import RUN_FOLDER
+
+    check_replaceable(output, **RUN_FOLDER)
+    compiled = prepare_kernels(say, "simulation")
+    network = read_network(net)
+    wrong = _outages(network, plan, close, outages)
+    begins = _start(start, wrong, lasts)
+    if lasts is not None and begins is not None:
+        end = begins + timedelta(hours=lasts)
+        wrong = tuple(one if one.end is not None else replace(one, end=end) for one in wrong)
+    waiting = None if backlog is None else _read_backlog(backlog)
+    compiled()
+    result = _run(network, wrong, output, plan, takes_effect, lasts, begins, waiting, hours, step, warm_up)
+    summary = result.summary()
+    facts = json.loads(result.to_json()) | {"folder": str(output)}
+    print_result(facts, f"{result}\n  → {output}", as_json=as_json)
+    raise typer.Exit(0 if summary["holds"] else 1)
+
+
+def _run(
+    network: Network, wrong: tuple[Outage, ...], output: Path, plan: Path | None, takes_effect: float,
+    lasts: float | None, begins: datetime | None, waiting: pl.DataFrame | None, hours: float, step: float,
+    warm_up: float,
+) -> Simulation:  # fmt: skip
+    from changtong.planning.result import ROUTES_FILE
+    from changtong.routes import read_routes, routes_in_force
+    from changtong.simulation.simulate import SimulationSettings
+    from changtong.simulation.timetable import RouteChange
+    from changtong.studies import run_study
+
+    changes = []
+    if plan is not None:
+        changes.append(RouteChange(takes_effect, read_routes(plan / ROUTES_FILE)))
+        if lasts is not None and takes_effect < lasts < hours:
+            changes.append(RouteChange(lasts, routes_in_force(network)))
+    bar = StepProgress("  simulating, steps")
+    try:
+        study = run_study(
+            "simulate",
+            network,
+            wrong,
+            folder=output,
+            routes=tuple(changes),
+            settings=SimulationSettings(hours=hours, step_h=step, warm_up_h=warm_up, start=begins),
+            backlog=waiting,
+            progress=bar,
+        )
+    finally:
+        bar.close()
+    result: Simulation = study.result
+    return result
+
+
+def _outages(
+    network: Network, plan: Path | None, close: list[str] | None, outages: Path | None
+) -> tuple[Outage, ...]:
+    """Return the outages given; without any, those of the plan."""
+    from changtong.outage_files import read_outages
+    from changtong.outages import close_sites
+
+    wrong: tuple[Outage, ...] = close_sites(network, close) if close else ()
+    if outages is not None:
+        wrong += read_outages(outages, network)
+    if not wrong and plan is not None:
+        wrong = planned_outages(plan)
+    return wrong
+
+
+def planned_outages(plan: Path) -> tuple[Outage, ...]:
+    """Return the outages a plan folder was made for.
+
+    Raises
+    ------
+    InputError
+        The folder has no readable ``study.json``.
+    """
+    from changtong.outages import Outage
+
+    path = plan / "study.json"
+    try:
+        rows = json.loads(path.read_text("utf-8"))["outages"]
+        return tuple(Outage(**_typed(row)) for row in rows)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        message = f"{path.name} cannot be read: {error}"
+        expected = "a folder that changtong plan has written"
+        raise InputError([Problem("not-a-plan-folder", message, str(path), expected=expected)]) from error
+
+
+def _typed(row: dict[str, Any]) -> dict[str, Any]:
+    made = dict(row)
+    for name in ("start", "end"):
+        if made.get(name) is not None:
+            made[name] = datetime.fromisoformat(made[name])
+    for name in ("sites", "admin_codes"):
+        made[name] = tuple(made.get(name) or ())
+    made["legs"] = tuple((a, b) for a, b in made.get("legs") or ())
+    return made
+
+
+def _start(text: str | None, wrong: tuple[Outage, ...], lasts: float | None) -> datetime | None:
+    """Return when the simulation begins: as said, or with the first outage that has a time."""
+    from changtong.outage_files import read_time
+
+    if text is not None:
+        moment = read_time(text)
+        if moment is None:
+            raise UsageError(
+                f"--start {text!r} is no time with a zone: 2026-07-20T03:00+08:00.", "time-without-zone"
+            )
+        return moment
+    times = [one.start or one.end for one in wrong if one.start or one.end]
+    if times:
+        first = min(time for time in times if time is not None)
+        return first.replace(minute=0, second=0, microsecond=0)
+    return datetime.fromisoformat(NOMINAL_START) if lasts is not None else None
+
+
+def _read_backlog(path: Path) -> pl.DataFrame:
+    import polars as pl
+
+    try:
+        frame = pl.read_csv(path, infer_schema_length=0)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        message = f"{path.name} cannot be read: {error}"
+        raise InputError([Problem("unreadable-file", message, str(path), expected="a CSV file")]) from error
+    if "pieces" in frame.columns:
+        frame = frame.with_columns(pl.col("pieces").cast(pl.Float64, strict=False))
+    return frame

@@ -1,0 +1,160 @@
+"""Delivered, late and still open by class, with hours from end to end and by stage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.simulation import curves
+from changtong.simulation.machine import Machine
+from changtong.simulation.timetable import Clockwork, Epoch
+
+Floats = NDArray[np.float64]
+
+LOOKS = 600_000_000
+"""Pairs, classes and steps of acceptance that are looked at; beyond, evenly chosen ones."""
+
+PARTS = 8
+"""Parts the destinations are cut into, whatever the number of threads: sums stay the same."""
+
+STAGES = ("first_site_h", "on_the_way_h", "last_line_h", "delivery_h")
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long the pieces take that are accepted from the beginning on.
+
+    Attributes
+    ----------
+    pieces, delivered, late, open : array, (classes,)
+        Accepted; delivered by the end; later than promised (also when not delivered yet); neither.
+    hours : array, (classes, steps)
+        Pieces delivered by hours on the way.
+    stages_h : array, (classes, 4)
+        Mean hours of delivered pieces until they leave their first site, until they reach the
+        line of their last site, until they are sorted there, and until they are delivered.
+    """
+
+    pieces: Floats
+    delivered: Floats
+    late: Floats
+    open: Floats
+    hours: Floats
+    stages_h: Floats
+
+
+def time_pieces(
+    machine: Machine, epochs: Sequence[Epoch], clock: Clockwork, promise_h: Floats, threads: int
+) -> Times:
+    """Time every pair's pieces along the curves a simulation has recorded.
+
+    Parameters
+    ----------
+    machine : Machine
+        After its run.
+    epochs : sequence of Epoch
+    clock : Clockwork
+    promise_h : array, (classes,)
+        Infinite where nothing is promised.
+    threads : int
+        The result does not depend on it.
+    """
+    plant, record, n_steps = machine.plant, machine.record, clock.n_steps
+    n_classes = plant.rate.shape[1]
+    firsts = np.array([epoch.first_step for epoch in epochs], np.int32)
+    of_step = machine.epoch_of_step
+    order, ptr, item_group = _by_destination(machine)
+    when = np.arange(clock.warm_steps, n_steps, dtype=np.int64)
+    weight = machine.times.accept[when]
+    looks = len(plant.item_dest) * n_classes * len(when)
+    stride = max(1, -(-looks // LOOKS))
+    while stride > 1 and np.gcd(stride, max(1, round(24 / clock.step_h))) > 1:
+        stride += 1  # every hour of the day gets its turn
+    sums, hours = np.zeros((n_classes, 8)), np.zeros((n_classes, n_steps + 1))
+    bounds = np.linspace(0, len(plant.dest_site), PARTS + 1).astype(int)
+    before = np.ascontiguousarray(machine.delays.before)
+    travel = np.ascontiguousarray(machine.delays.travel)
+    for k in range(n_classes):
+        found = curves.Curves(
+            np.empty((len(plant.inner), n_steps), np.int16),
+            np.empty((len(plant.leg_head), n_steps), np.int16),
+        )
+        curves.trace_lines(record.line_in[:, :, k], record.line_out[:, :, k], found.sorted_at)
+        curves.trace_legs(record.leg_in[:, :, k], record.leg_out[:, :, k], firsts, found.departs_at)
+        spans = curves.Epochs(
+            of_step, firsts, before, travel,
+            np.stack([rules.route[:, :, k] for rules in machine.rules]),
+            np.stack([rules.cell[:, k] for rules in machine.rules]),
+        )  # fmt: skip
+        ways = curves.Ways(
+            np.empty((len(plant.rate), n_steps), np.int16),
+            np.empty((len(plant.rate), n_steps), np.int32),
+            np.empty((len(plant.rate), n_steps), np.int16),
+        )
+        scratch = np.empty(len(firsts), np.int64), np.empty(2, np.int64)
+        curves.first_leg(k, n_steps, plant, spans, found, *ways, *scratch)
+        limit = min(promise_h[k] / clock.step_h, 1e9)
+
+        def part(
+            lo: int, hi: int, k: int = k, spans: curves.Epochs = spans, found: curves.Curves = found,
+            ways: curves.Ways = ways, limit: float = limit,
+        ) -> tuple[Floats, Floats]:  # fmt: skip
+            shape = (len(plant.inner_site), n_steps)
+            counted, total = np.zeros(n_steps + 1), np.zeros(8)
+            curves.add_up(
+                lo, hi, k, n_steps, clock.warm_steps, limit + 1e-6, plant, spans, found, ways, ptr, order,
+                item_group, when, weight, stride, np.empty(shape, np.int16), np.empty(shape, np.int16),
+                np.empty(shape, np.int16), np.empty(len(firsts), np.int64), np.empty(2, np.int64), counted,
+                total,
+            )  # fmt: skip
+            return counted, total
+
+        with ThreadPoolExecutor(max(1, threads)) as pool:
+            for counted, total in pool.map(lambda span: part(*span), list(pairwise(bounds.tolist()))):
+                hours[k] += counted
+                sums[k] += total
+    _add_local(machine, clock, promise_h, sums, hours)
+    stages = sums[:, 4:] / np.maximum(sums[:, 1:2], 1e-30) * clock.step_h
+    return Times(sums[:, 0], sums[:, 1], sums[:, 2], sums[:, 3], hours, stages)
+
+
+def _add_local(machine: Machine, clock: Clockwork, promise_h: Floats, sums: Floats, hours: Floats) -> None:
+    """Add pieces that stay at their site: handled, sorted in its last line, delivered."""
+    plant, record, n_steps = machine.plant, machine.record, clock.n_steps
+    sites = np.flatnonzero(plant.local.sum(axis=1) > 0.0)
+    when = np.arange(clock.warm_steps, n_steps)
+    epoch = machine.epoch_of_step[when]
+    for k in range(sums.shape[0]):
+        found = np.empty((len(plant.inner), n_steps), np.int16)
+        curves.trace_lines(record.line_in[:, :, k], record.line_out[:, :, k], found)
+        pieces = plant.local[sites, k][:, None] * machine.times.accept[when][None, :]
+        joins = when[None, :] + machine.delays.before[epoch][:, sites].T
+        there = np.minimum(joins, n_steps - 1)
+        ready = np.where(joins < n_steps, found[sites[:, None], there], curves.NEVER).astype(np.int64)
+        done = ready + np.maximum(1, machine.delays.after[sites])[:, None]
+        inside = done < n_steps
+        took = np.where(inside, done - when, n_steps - when)
+        late = took * clock.step_h > promise_h[k] + 1e-6
+        sums[k, 0] += pieces.sum()
+        sums[k, 1] += pieces[inside].sum()
+        sums[k, 2] += pieces[late].sum()
+        sums[k, 3] += pieces[~late & ~inside].sum()
+        np.add.at(hours[k], took[inside], pieces[inside])
+        sums[k, 4] += (pieces * (np.minimum(joins, n_steps) - when))[inside].sum()
+        sums[k, 6] += (pieces * (ready - joins))[inside].sum()
+        sums[k, 7] += (pieces * (done - ready))[inside].sum()
+
+
+def _by_destination(machine: Machine) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
+    """Return items by destination: their numbers, where each destination's begin, and their groups."""
+    plant = machine.plant
+    order = np.argsort(plant.item_dest, kind="stable").astype(np.int32)
+    counts = np.bincount(plant.item_dest, minlength=len(plant.dest_site))
+    ptr = np.append(0, np.cumsum(counts)).astype(np.int64)
+    group = np.repeat(np.arange(len(plant.rate), dtype=np.int32), np.diff(plant.item_ptr))
+    return order, ptr, group[order]

@@ -1,0 +1,365 @@
+"""What a simulation says: frames a person or a program can act on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from changtong.network.io import write_whole_folder
+from changtong.network.model import Network
+from changtong.outages import Outage
+from changtong.simulation.lateness import Times
+from changtong.simulation.machine import Machine
+from changtong.simulation.timetable import Clockwork, Epoch
+from changtong.structure import class_table, column
+
+Floats = NDArray[np.float64]
+
+TABLES = ("classes", "hours", "sites", "legs", "backlog")
+RUN_FILES = {"run.json", "study.json", "report.html"} | {
+    f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")
+}
+PARQUET_FROM_ROWS = 200_000
+
+ABOVE = 0.05
+"""Share above the usual backlog of an hour of the day from which a backlog counts as grown …"""
+
+AT_LEAST = 0.01
+"""… and this share of what the site sorts in a usual day."""
+
+QUANTILES = (0.5, 0.8, 0.95)
+
+
+def is_run_folder(path: Path) -> bool:
+    """Tell whether a folder holds a simulation: only such a one is ever replaced."""
+    return (path / "run.json").is_file()
+
+
+RUN_FOLDER: dict[str, Any] = {
+    "is_ours": is_run_folder,
+    "what": "simulation folder (it has no run.json)",
+    "code": "not-a-run-folder",
+}
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """A network played forward.
+
+    Frames (columns in docs/simulation.md): ``classes``, ``hours``, ``sites``, ``legs``,
+    ``backlog``. Hours count from the beginning; a value at hour 5 is that at its end.
+    """
+
+    name: str
+    network: Network
+    outages: tuple[Outage, ...]
+    settings: Any
+    runtime_s: float
+    imbalance_pieces: float
+    classes: pl.DataFrame
+    hours: pl.DataFrame
+    sites: pl.DataFrame
+    legs: pl.DataFrame
+    backlog: pl.DataFrame
+
+    def summary(self) -> dict[str, Any]:
+        """Return the numbers a person decides by."""
+        last = self.hours.row(-1, named=True)
+        grown = self.sites.filter(pl.col("grows_h").is_not_null())
+        burst = self.sites.filter(pl.col("burst_hours") > 0.0)
+        open_end = grown.filter(pl.col("clears_h").is_null())
+        cleared = None
+        if grown.height and not open_end.height:
+            cleared = float(grown["clears_h"].max())  # type: ignore[arg-type]
+        return {
+            "name": self.name,
+            "hours": float(last["hour"]),
+            "accepted_pieces": float(self.classes["accepted_pieces"].sum()),
+            "delivered_pieces": float(self.hours["delivered_pieces"].sum()),
+            "late_pieces": float(self.classes["late_pieces"].sum()),
+            "open_pieces": float(self.classes["open_pieces"].sum()),
+            "waiting_pieces": float(last["waiting_pieces"]),
+            "under_way_pieces": float(last["under_way_pieces"]),
+            "handled_pieces": float(last["handled_pieces"]),
+            "held_pieces": float(last["held_pieces"]),
+            "mean_h": _mean(self.classes),
+            "peak_waiting_pieces": float(self.hours["waiting_pieces"].max() or 0.0),  # type: ignore[arg-type]
+            "sites_grown": grown.height,
+            "sites_not_cleared": open_end.height,
+            "cleared_h": cleared,
+            "sites_burst": burst.height,
+            "holds": burst.height == 0 and open_end.height == 0,
+            "imbalance_pieces": self.imbalance_pieces,
+            "runtime_s": self.runtime_s,
+        }
+
+    def to_json(self) -> str:
+        """Return the summary with classes and the sites that grew, as JSON."""
+        facts = self.summary() | {
+            "classes": self.classes.to_dicts(),
+            "sites": self.grown_sites(20).to_dicts(),
+        }
+        return json.dumps(facts, ensure_ascii=False, indent=1, default=str)
+
+    def grown_sites(self, top: int) -> pl.DataFrame:
+        """Return the sites whose backlog grew most."""
+        grown = self.sites.filter(pl.col("grows_h").is_not_null() | (pl.col("burst_hours") > 0.0))
+        by = ["peak_above_pieces", "site_id"]
+        return (
+            grown.with_columns(pl.col("site_id").cast(pl.String)).sort(by, descending=[True, False]).head(top)
+        )
+
+    def __str__(self) -> str:
+        s = self.summary()
+        lines = [
+            f"{self.name}: {s['hours']:g} hours in {s['runtime_s']:.1f} s",
+            f"  pieces accepted {s['accepted_pieces']:,.0f}, delivered {s['delivered_pieces']:,.0f}, "
+            f"late {s['late_pieces']:,.0f}, open at the end {s['open_pieces']:,.0f}",
+            f"  at the end: waiting {s['waiting_pieces']:,.0f} (held by order {s['held_pieces']:,.0f}), "
+            f"under way {s['under_way_pieces']:,.0f}, in handling {s['handled_pieces']:,.0f}",
+            "  class            accepted     delivered          late   mean h    80 % h",
+        ]
+        for row in self.classes.iter_rows(named=True):
+            mean = "-" if row["mean_h"] is None else f"{row['mean_h']:.1f}"
+            most = "-" if row["p80_h"] is None else f"{row['p80_h']:.1f}"
+            lines.append(
+                f"  {row['rank']} {row['service_class']:<12}{row['accepted_pieces']:>12,.0f}"
+                f"{row['delivered_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{mean:>9}{most:>10}"
+            )
+        grown = self.grown_sites(5)
+        if grown.height:
+            lines.append(f"  backlog grew at {s['sites_grown']:,} sites, most at:")
+        for row in grown.iter_rows(named=True):
+            end = (
+                "not cleared by the end"
+                if row["clears_h"] is None
+                else f"cleared at hour {row['clears_h']:g}"
+            )
+            over = f", {row['burst_hours']:g} h above what it can hold" if row["burst_hours"] > 0.0 else ""
+            lines.append(
+                f"    {row['site_id']}: {row['peak_pieces']:,.0f} at hour {row['peak_h']:g}, {end}{over}"
+            )
+        said = "holds" if s["holds"] else "does not hold"
+        lines.append(
+            f"  the plan {said}: {s['sites_burst']:,} sites above what they can hold, "
+            f"{s['sites_not_cleared']:,} with a backlog not cleared"
+        )
+        return "\n".join(lines)
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the frames by name."""
+        return {name: getattr(self, name) for name in TABLES}
+
+    def save(self, folder: str | Path, *, extra: Callable[[Path], None] | None = None) -> Path:
+        """Write every frame and ``run.json`` to a folder, whole or not at all.
+
+        Raises
+        ------
+        UsageError
+            The folder holds something else, or cannot be written.
+        """
+        return write_whole_folder(
+            Path(folder), lambda beside: self._fill(beside, extra), own_files=RUN_FILES, **RUN_FOLDER
+        )
+
+    def _fill(self, folder: Path, extra: Callable[[Path], None] | None) -> None:
+        for name, frame in self.tables().items():
+            if frame.height > PARQUET_FROM_ROWS:
+                frame.write_parquet(folder / f"{name}.parquet")
+            else:
+                frame.write_csv(folder / f"{name}.csv", include_bom=True)
+        facts = self.summary() | {"settings": asdict(self.settings)}
+        (folder / "run.json").write_text(
+            json.dumps(facts, ensure_ascii=False, indent=1, default=str), "utf-8"
+        )
+        if extra is not None:
+            extra(folder)
+
+
+def _mean(classes: pl.DataFrame) -> float | None:
+    known = classes.drop_nulls("mean_h")
+    pieces = float(known["delivered_timed_pieces"].sum())
+    if pieces <= 0.0:
+        return None
+    return float((known["mean_h"] * known["delivered_timed_pieces"]).sum()) / pieces
+
+
+def read_result(
+    network: Network,
+    outages: tuple[Outage, ...],
+    epochs: Sequence[Epoch],
+    clock: Clockwork,
+    machine: Machine,
+    times: Times,
+    *,
+    settings_: Any,
+    name: str,
+    worst: float,
+    seconds: float,
+) -> Simulation:
+    """Put what a run has recorded into frames, from the beginning on."""
+    return Simulation(
+        name=name,
+        network=network,
+        outages=outages,
+        settings=settings_,
+        runtime_s=seconds,
+        imbalance_pieces=worst,
+        classes=_classes(network, clock, times),
+        hours=_hours(clock, machine),
+        sites=_sites(network, clock, machine),
+        legs=_legs(network, clock, machine),
+        backlog=_backlog(network, clock, machine),
+    )
+
+
+def _classes(network: Network, clock: Clockwork, times: Times) -> pl.DataFrame:
+    classes = class_table(network)
+    step, timed = clock.step_h, times.hours.sum(axis=1)
+    hours = np.arange(times.hours.shape[1]) * step
+    mean = np.where(timed > 0.0, times.hours @ hours / np.maximum(timed, 1e-30), np.nan)
+    upto = np.cumsum(times.hours, axis=1)
+
+    def quantile(q: float) -> Floats:
+        rows = zip(upto, timed, strict=True)
+        return np.array([np.interp(q * whole, row, hours) if whole > 0.0 else np.nan for row, whole in rows])
+
+    stages = np.where((timed > 0.0)[:, None], times.stages_h, np.nan)
+    frame = {
+        "service_class": classes["service_class"].cast(pl.String),
+        "rank": classes["rank"],
+        "promise_h": classes["promise_h"],
+        "accepted_pieces": times.pieces,
+        "delivered_pieces": times.delivered,
+        "late_pieces": times.late,
+        "open_pieces": times.open,
+        "delivered_timed_pieces": timed,
+        "mean_h": pl.Series(mean, nan_to_null=True),
+    }
+    frame |= {f"p{q * 100:.0f}_h": pl.Series(quantile(q), nan_to_null=True) for q in QUANTILES}
+    frame |= {
+        key: pl.Series(stages[:, i], nan_to_null=True)
+        for i, key in enumerate(("first_site_h", "on_the_way_h", "last_line_h", "delivery_h"))
+    }
+    return pl.DataFrame(frame)
+
+
+def _hours(clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    record, seen = machine.record, slice(clock.warm_steps, None)
+
+    def at_sites(values: NDArray[np.float32]) -> Floats:
+        return np.asarray(values[seen].sum(axis=(1, 2), dtype=np.float64))
+
+    return pl.DataFrame(
+        {
+            "hour": clock.hours[seen],
+            "accepted_pieces": record.accepted[seen].sum(axis=1),
+            "delivered_pieces": at_sites(record.delivered),
+            "waiting_pieces": at_sites(record.waiting),
+            "held_pieces": at_sites(record.held),
+            "under_way_pieces": record.under_way[seen].sum(axis=1),
+            "handled_pieces": record.handled[seen].sum(axis=1),
+        }
+    )
+
+
+def _usual(record_waiting: Floats, clock: Clockwork) -> Floats:
+    """Return each site's backlog of each step as it was on the last day of the warm-up, (steps, sites)."""
+    day = round(24.0 / clock.step_h)
+    n = clock.n_steps - clock.warm_steps
+    if clock.warm_steps < day or day < 1:
+        return np.zeros((n, record_waiting.shape[1]))
+    last = record_waiting[clock.warm_steps - day : clock.warm_steps]
+    return np.asarray(last[np.arange(n) % day], np.float64)
+
+
+def _sites(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    """Return, for each site, its worst hour, when its backlog grew and cleared, and when it burst."""
+    record = machine.record
+    waiting = record.waiting.sum(axis=2, dtype=np.float64)
+    usual = _usual(waiting, clock)
+    seen = waiting[clock.warm_steps :]
+    hours = clock.hours[clock.warm_steps :]
+    sorted_out = record.line_out[clock.warm_steps :].sum(axis=(0, 2), dtype=np.float64)
+    a_day = sorted_out * 24.0 / max(float(hours[-1]), 1e-9)
+    grown = seen > usual * (1.0 + ABOVE) + AT_LEAST * a_day + 0.5
+    hold = column(network.sites, "hold_pieces", np.inf)
+    burst = seen > hold[None, :] * (1.0 + 1e-9)
+    peak = seen.argmax(axis=0)
+    first, last = grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
+    any_grown = grown.any(axis=0)
+    clears = np.where(
+        any_grown & (last < len(grown) - 1), hours[np.minimum(last + 1, len(grown) - 1)], np.nan
+    )
+    return pl.DataFrame(
+        {
+            "site_id": network.sites["site_id"],
+            "sorted_pieces": sorted_out,
+            "delivered_pieces": record.delivered[clock.warm_steps :].sum(axis=(0, 2), dtype=np.float64),
+            "peak_pieces": seen.max(axis=0),
+            "peak_h": hours[peak],
+            "peak_above_pieces": (seen - usual).max(axis=0),
+            "end_pieces": seen[-1],
+            "held_end_pieces": record.held[-1].sum(axis=1, dtype=np.float64),
+            "grows_h": pl.Series(np.where(any_grown, hours[first], np.nan), nan_to_null=True),
+            "clears_h": pl.Series(clears, nan_to_null=True),
+            "hold_pieces": pl.Series(np.where(np.isfinite(hold), hold, np.nan), nan_to_null=True),
+            "burst_hours": burst.sum(axis=0) * clock.step_h,
+            "burst_from_h": pl.Series(
+                np.where(burst.any(axis=0), hours[burst.argmax(axis=0)], np.nan), nan_to_null=True
+            ),
+            "burst_peak_pieces": np.maximum(0.0, np.where(burst, seen - hold[None, :], 0.0).max(axis=0)),
+        }
+    )
+
+
+def _legs(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    """Return what each leg carried and how much at most waited for it."""
+    record, n = machine.record, network.legs.height
+    seen = slice(clock.warm_steps, None)
+    out = record.leg_out[seen, :n].sum(axis=2, dtype=np.float64)
+    coming = record.leg_in[seen, :n].sum(axis=2, dtype=np.float64)
+    room = np.where(np.isfinite(machine.times.room[seen, :n]), machine.times.room[seen, :n], np.nan)
+    endless = np.isnan(room).any(axis=0)
+    offered = np.nansum(room, axis=0, dtype=np.float64)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        share = np.where(offered > 0.0, out.sum(axis=0) / offered, np.nan)
+    return pl.DataFrame(
+        {
+            "from_site": network.legs["from_site"],
+            "to_site": network.legs["to_site"],
+            "carried_pieces": out.sum(axis=0),
+            "offered_pieces": pl.Series(
+                np.where(np.isnan(room).any(axis=0), np.nan, offered), nan_to_null=True
+            ),
+            "load_share": pl.Series(np.where(np.isnan(room).any(axis=0), np.nan, share), nan_to_null=True),
+            "left_end_pieces": machine.state.leg_left[:n].sum(axis=1),
+            "busiest_step_pieces": out.max(axis=0, initial=0.0),
+        }
+    ).filter((pl.Series(coming.sum(axis=0)) > 0.0) | (pl.Series(out.sum(axis=0)) > 0.0))
+
+
+def _backlog(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    """Return what waits at each site, step by step and by class; rows below half a piece left out."""
+    record = machine.record
+    seen = record.waiting[clock.warm_steps :]
+    step, site, rank = np.nonzero(seen > 0.5)
+    names = class_table(network)["service_class"].cast(pl.String)
+    ids = network.sites["site_id"]
+    return pl.DataFrame(
+        {
+            "hour": clock.hours[clock.warm_steps :][step],
+            "site_id": ids.gather(site.astype(np.uint32)),
+            "service_class": names.cast(pl.Enum(names.to_list())).gather(rank.astype(np.uint32)),
+            "waiting_pieces": seen[step, site, rank],
+            "sorted_pieces": record.sorted[clock.warm_steps :][step, site, rank],
+            "held_pieces": record.held[clock.warm_steps :][step, site, rank],
+        }
+    )

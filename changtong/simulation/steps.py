@@ -1,0 +1,597 @@
+"""The steps of a simulation: accept, arrive, sort, depart; every piece in one place at a time.
+
+A fluid model: volumes by site, destination and class. Higher classes are sorted and loaded first;
+within a class a queue mixes. What leaves a leaf site is told apart by group only (groups.py).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from changtong.flows.trees import FLAT
+
+ENTERS = -2
+
+Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+ENTERED, DELIVERED, HANDLED, UNDER_WAY = range(4)
+"""Rows of ``State.total``: since the first step; now in handling; now on legs."""
+
+
+class Plant(NamedTuple):
+    """What does not change: sites, legs, groups."""
+
+    inner: Ints  # number of each site among the inner ones, -1 for leaves
+    inner_site: Ints
+    dest_site: Ints
+    leg_head: Ints
+    leg_tail: Ints
+    inner_legs: Ints  # legs out of inner sites, by site
+    inner_leg_ptr: Ints
+    n_own_legs: int  # legs behind are take-over ways
+    group_ptr: NDArray[np.int64]  # site -> groups that begin there
+    rank: NDArray[np.int8]
+    rate: Floats
+    item_ptr: NDArray[np.int64]
+    item_dest: Ints
+    item_share: Singles
+    cell_leg: Ints
+    cell_group: Ints
+    after: Ints
+    slot_ptr: NDArray[np.int64]  # leg -> its slots
+    slot_at: NDArray[np.int64]  # slot -> place in the arena
+    local: Floats  # (sites, classes): pieces a day that stay at their site
+
+
+class Times(NamedTuple):
+    """What happens in each step."""
+
+    accept: Floats  # share of a day's pieces
+    room: Singles  # (steps, legs)
+    sort: Floats  # (steps, sites)
+
+
+class Rules(NamedTuple):
+    """What holds in one epoch."""
+
+    route: Ints  # (inner, destinations, classes): leg
+    leg_ptr: NDArray[np.int64]  # leg -> destinations it carries
+    leg_dest: Ints
+    cell: Ints  # (groups, classes)
+    before: Ints
+    travel: Ints
+    limit_ptr: Ints
+    limit_leg: Ints
+    limit_pieces: Floats  # in each step
+
+
+class State(NamedTuple):
+    """Where the pieces are."""
+
+    group_in: Floats  # (ring, groups, classes): on the way to the line
+    group_held: Floats  # (groups, classes)
+    group_line: Floats
+    group_sorted: Floats
+    line: Singles  # (inner, destinations, classes): to be sorted
+    sorted: Singles  # sorted, waiting for a departure
+    line_sum: Floats  # (inner, classes)
+    sorted_sum: Floats
+    last_line: Floats  # (sites, classes): at their last site, to be sorted
+    last_in: Floats  # (ring, sites, classes): on the way there
+    done_in: Floats  # (ring, sites, classes): sorted, to be delivered
+    cell_in: Singles  # (ring, cells, classes): left a leaf site
+    arena: Singles  # (cells of slots, classes): between inner sites
+    slot_leg: Ints
+    slot_size: Ints
+    slot_due: NDArray[np.int64]  # step of arrival, -1 when free
+    slot_next: Ints  # of each leg: slot to use next
+    due_first: Ints  # step -> first slot due
+    due_next: Ints
+    leg_sum: Floats  # (legs, classes): sorted, waiting
+    tokens: Floats  # of each entry limit
+    leg_left: Floats  # what waited after the last departures
+    share: Floats  # scratch (legs, classes): share of what waits that departs
+    total: Floats  # (4, classes): ENTERED, DELIVERED, HANDLED, UNDER_WAY
+
+
+class Record(NamedTuple):
+    """What is written down in each step."""
+
+    waiting: Singles  # (steps, sites, classes): to be sorted, sorted, held
+    sorted: Singles
+    held: Singles
+    line_in: Singles
+    line_out: Singles
+    leg_in: Singles  # (steps, legs, classes)
+    leg_out: Singles
+    accepted: Floats  # (steps, classes)
+    delivered: Singles  # (steps, sites, classes)
+    under_way: Floats  # (steps, classes)
+    handled: Floats
+    missing: Floats  # entered less delivered and present
+
+
+@njit(**FLAT)
+def accept(t, plant, times, rules, state, record):
+    """Let the pieces of a step in; they reach their line after handling."""
+    ring = state.group_in.shape[0]
+    n_classes = plant.rate.shape[1]
+    for s in range(plant.group_ptr.shape[0] - 1):
+        at = (t + rules.before[s]) % ring
+        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+            for k in range(n_classes):
+                x = plant.rate[g, k] * times.accept[t]
+                state.group_in[at, g, k] += x
+                state.total[ENTERED, k] += x
+                state.total[HANDLED, k] += x
+                record.accepted[t, k] += x
+        at = (t + rules.before[s]) % state.last_in.shape[0]
+        for k in range(n_classes):
+            x = plant.local[s, k] * times.accept[t]
+            state.last_in[at, s, k] += x
+            state.total[ENTERED, k] += x
+            state.total[UNDER_WAY, k] += x
+            record.accepted[t, k] += x
+
+
+@njit(**FLAT)
+def _spread(plant, state, g, c, k, x):
+    """Put ``x`` pieces of a group and class in the line of inner site ``c``, by destination."""
+    w = k if plant.item_share.shape[1] > 1 else 0
+    for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
+        state.line[c, plant.item_dest[i], k] += x * plant.item_share[i, w]
+    state.line_sum[c, k] += x
+
+
+@njit(**FLAT)
+def _spread_all(plant, state, g, c, x):
+    """The same for all classes at once, where their shares are alike."""
+    for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
+        d = plant.item_dest[i]
+        w = plant.item_share[i, 0]
+        for k in range(x.shape[0]):
+            state.line[c, d, k] += x[k] * w
+    for k in range(x.shape[0]):
+        state.line_sum[c, k] += x[k]
+
+
+@njit(**FLAT)
+def _reach(t, plant, state, record, cell, x):
+    """Bring what a cell carries to the head of its leg."""
+    g = plant.cell_group[cell]
+    h = plant.leg_head[plant.cell_leg[cell]]
+    c = plant.inner[h]
+    first = plant.item_ptr[g]
+    only = plant.item_ptr[g + 1] - first == 1 and plant.dest_site[plant.item_dest[first]] == h
+    for k in range(x.shape[0]):
+        record.line_in[t, h, k] += x[k]
+    if only or c < 0:
+        for k in range(x.shape[0]):
+            state.last_line[h, k] += x[k]
+    elif plant.item_share.shape[1] == 1:
+        _spread_all(plant, state, g, c, x)
+    else:
+        for k in range(x.shape[0]):
+            if x[k] > 0.0:
+                _spread(plant, state, g, c, k, x[k])
+    if not only and c >= 0:
+        _home(plant, state, g, c, h, x)
+
+
+@njit(**FLAT)
+def _home(plant, state, g, c, h, x):
+    """Move what is bound for the site itself from its through line to its last line."""
+    lo = plant.item_ptr[g]
+    hi = plant.item_ptr[g + 1]
+    while lo < hi:  # destinations of a group ascend, and so do their sites
+        mid = (lo + hi) // 2
+        if plant.dest_site[plant.item_dest[mid]] < h:
+            lo = mid + 1
+        else:
+            hi = mid
+    if lo < plant.item_ptr[g + 1] and plant.dest_site[plant.item_dest[lo]] == h:
+        d = plant.item_dest[lo]
+        for k in range(x.shape[0]):
+            y = np.float64(state.line[c, d, k])
+            state.line[c, d, k] = 0.0
+            state.line_sum[c, k] -= y
+            state.last_line[h, k] += y
+
+
+@njit(**FLAT)
+def arrive(t, plant, rules, state, record, x):
+    """Bring to the lines what is due now; ``x`` is scratch, one number a class."""
+    n_classes = plant.rate.shape[1]
+    at = t % state.group_in.shape[0]
+    for s in range(plant.group_ptr.shape[0] - 1):
+        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+            _join_line(t, at, s, g, plant, rules, state, record)
+    at = t % state.cell_in.shape[0]
+    for cell in range(plant.cell_leg.shape[0]):
+        some = 0.0
+        for k in range(n_classes):
+            x[k] = state.cell_in[at, cell, k]
+            some += x[k]
+        if some > 0.0:
+            for k in range(n_classes):
+                state.cell_in[at, cell, k] = 0.0
+                state.total[UNDER_WAY, k] -= x[k]
+            _reach(t, plant, state, record, cell, x)
+    slot = state.due_first[t]
+    while slot >= 0:
+        _unload(t, slot, plant, state, record, x)
+        slot = state.due_next[slot]
+    at = t % state.last_in.shape[0]
+    for s in range(plant.inner.shape[0]):
+        for k in range(n_classes):
+            y = state.last_in[at, s, k]
+            state.last_in[at, s, k] = 0.0
+            state.total[UNDER_WAY, k] -= y
+            state.last_line[s, k] += y
+            record.line_in[t, s, k] += y
+    at = t % state.done_in.shape[0]
+    for s in range(plant.inner.shape[0]):
+        for k in range(n_classes):
+            y = state.done_in[at, s, k]
+            state.done_in[at, s, k] = 0.0
+            state.total[HANDLED, k] -= y
+            state.total[DELIVERED, k] += y
+            record.delivered[t, s, k] += y
+
+
+@njit(**FLAT)
+def _join_line(t, at, s, g, plant, rules, state, record):
+    """Bring a group's accepted pieces to the line of their site; held ones stay aside."""
+    c = plant.inner[s]
+    for k in range(plant.rate.shape[1]):
+        y = state.group_in[at, g, k]
+        if y <= 0.0:
+            continue
+        state.group_in[at, g, k] = 0.0
+        state.total[HANDLED, k] -= y
+        cell = rules.cell[g, k]
+        if cell < 0:
+            state.group_held[g, k] += y
+        elif plant.cell_leg[cell] == ENTERS:
+            _spread(plant, state, g, c, k, y)
+            record.line_in[t, s, k] += y
+        elif plant.cell_leg[cell] >= plant.n_own_legs:  # a stand-in collects
+            _take(t, plant, rules, state, cell, k, y)
+        else:
+            state.group_line[g, k] += y
+            record.line_in[t, s, k] += y
+
+
+@njit(**FLAT)
+def _take(t, plant, rules, state, cell, k, y):
+    leg = plant.cell_leg[cell]
+    due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
+    state.cell_in[due % state.cell_in.shape[0], cell, k] += y
+    state.total[UNDER_WAY, k] += y
+
+
+@njit(**FLAT)
+def _unload(t, slot, plant, state, record, x):
+    """Empty a slot into the line of the leg's head."""
+    leg = state.slot_leg[slot]
+    size = state.slot_size[slot]
+    for k in range(x.shape[0]):
+        x[k] = 0.0
+    c = plant.inner[plant.leg_head[leg]]
+    place = plant.slot_at[slot]
+    for q in range(size):
+        d = np.int64(state.arena[place + q, state.arena.shape[1] - 1])
+        for k in range(plant.rate.shape[1]):
+            y = state.arena[place + q, k]
+            state.line[c, d, k] += y
+            x[k] += y
+    for k in range(x.shape[0]):
+        state.line_sum[c, k] += x[k]
+        record.line_in[t, plant.leg_head[leg], k] += x[k]
+        state.total[UNDER_WAY, k] -= x[k]
+    state.slot_due[slot] = -1
+
+
+@njit(**FLAT)
+def _shares(total, most, share):
+    """Fill the share of each class that ``most`` pieces serve, the highest class first."""
+    for k in range(total.shape[0]):
+        if total[k] <= 0.0:
+            share[k] = 1.0
+            continue
+        share[k] = min(1.0, most / total[k]) if most > 0.0 else 0.0
+        most -= share[k] * total[k]
+
+
+@njit(**FLAT)
+def sort(t, plant, times, rules, state, record, total, share):
+    """Sort at every site what its rate allows; ``total`` and ``share`` are scratch, one number a class."""
+    n_classes = plant.rate.shape[1]
+    for s in range(plant.inner.shape[0]):
+        c = plant.inner[s]
+        for k in range(n_classes):
+            total[k] = state.last_line[s, k]
+            if c >= 0:
+                total[k] += state.line_sum[c, k]
+        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+            for k in range(n_classes):
+                total[k] += state.group_line[g, k]
+        _shares(total, times.sort[t, s], share)
+        some = 0.0
+        for k in range(n_classes):
+            if total[k] <= 0.0:
+                share[k] = 0.0
+            some += share[k]
+        if some <= 0.0:
+            continue
+        at = (t + max(1, plant.after[s])) % state.done_in.shape[0]
+        for k in range(n_classes):
+            y = share[k] * state.last_line[s, k]
+            state.last_line[s, k] -= y
+            state.total[HANDLED, k] += y
+            state.done_in[at, s, k] += y
+            record.line_out[t, s, k] += y
+        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+            for k in range(n_classes):
+                y = share[k] * state.group_line[g, k]
+                if y > 0.0:
+                    leg = plant.cell_leg[rules.cell[g, k]]
+                    state.group_line[g, k] -= y
+                    state.group_sorted[g, k] += y
+                    state.leg_sum[leg, k] += y
+                    record.line_out[t, s, k] += y
+        if c >= 0:
+            _sort_inner(t, s, c, plant, rules, state, record, share)
+
+
+@njit(**FLAT)
+def _sort_inner(t, s, c, plant, rules, state, record, share):
+    line = state.line[c]
+    done = state.sorted[c]
+    route = rules.route[c]
+    for k in range(share.shape[0]):
+        if share[k] <= 0.0 or state.line_sum[c, k] <= 0.0:
+            continue
+        total = 0.0
+        left = 0.0
+        part = np.float32(share[k])
+        for d in range(line.shape[0]):
+            u = line[d, k]
+            if u > 0.0:
+                y = u * part
+                line[d, k] = u - y
+                left += u - y
+                done[d, k] += y
+                total += y
+                leg = route[d, k]
+                if leg >= 0:
+                    state.leg_sum[leg, k] += y
+        state.line_sum[c, k] = left
+        state.sorted_sum[c, k] += total
+        record.line_out[t, s, k] += total
+
+
+@njit(**FLAT)
+def depart(t, plant, times, rules, state, record):
+    """Load what departs in this step: by leg, the highest class first, within entry limits."""
+    for leg in range(state.leg_sum.shape[0]):
+        some = 0.0
+        for k in range(state.leg_sum.shape[1]):
+            some += state.leg_sum[leg, k]
+            record.leg_in[t, leg, k] = state.leg_sum[leg, k] - state.leg_left[leg, k]
+            state.share[leg, k] = 0.0
+        room = times.room[t, leg]
+        if some > 0.0 and room > 0.0:
+            _shares(state.leg_sum[leg], np.float64(room), state.share[leg])
+    _limit(rules, state)
+    for s in range(plant.inner.shape[0]):
+        c = plant.inner[s]
+        if c < 0:
+            _depart_leaf(t, s, plant, rules, state, record)
+            continue
+        for q in range(plant.inner_leg_ptr[c], plant.inner_leg_ptr[c + 1]):
+            leg = plant.inner_legs[q]
+            some = 0.0
+            for k in range(state.share.shape[1]):
+                some += state.share[leg, k] * state.leg_sum[leg, k]
+            if some > 0.0:
+                _depart_inner(t, c, leg, plant, rules, state, record)
+    for leg in range(state.leg_sum.shape[0]):
+        for k in range(state.leg_sum.shape[1]):
+            state.leg_left[leg, k] = state.leg_sum[leg, k]
+
+
+@njit(**FLAT)
+def _limit(rules, state):
+    """Share out what may enter each controlled area; what is not used stays for later that day."""
+    n_classes = state.share.shape[1]
+    for i in range(rules.limit_pieces.shape[0]):
+        state.tokens[i] += rules.limit_pieces[i]
+        for k in range(n_classes):
+            wanted = 0.0
+            for q in range(rules.limit_ptr[i], rules.limit_ptr[i + 1]):
+                wanted += state.share[rules.limit_leg[q], k] * state.leg_sum[rules.limit_leg[q], k]
+            if wanted <= 0.0:
+                continue
+            part = min(1.0, state.tokens[i] / wanted)
+            for q in range(rules.limit_ptr[i], rules.limit_ptr[i + 1]):
+                state.share[rules.limit_leg[q], k] *= part
+            state.tokens[i] -= part * wanted
+
+
+@njit(**FLAT)
+def _depart_leaf(t, s, plant, rules, state, record):
+    for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+        for k in range(state.share.shape[1]):
+            y = state.group_sorted[g, k]
+            if y <= 0.0:
+                continue
+            cell = rules.cell[g, k]
+            if cell < 0:
+                continue
+            leg = plant.cell_leg[cell]
+            y *= state.share[leg, k]
+            if y <= 0.0:
+                continue
+            state.group_sorted[g, k] -= y
+            state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] - y)
+            state.total[UNDER_WAY, k] += y
+            record.leg_out[t, leg, k] += y
+            due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
+            state.cell_in[due % state.cell_in.shape[0], cell, k] += y
+
+
+@njit(**FLAT)
+def _depart_inner(t, c, leg, plant, rules, state, record):
+    """Load a leg out of an inner site: by destination, into a slot that arrives later."""
+    n_classes = state.share.shape[1]
+    h = plant.leg_head[leg]
+    takes_over = leg >= plant.n_own_legs
+    slot = plant.slot_ptr[leg] + state.slot_next[leg]
+    place = plant.slot_at[slot]
+    due = t + max(1, rules.travel[leg] + rules.before[h])
+    size = 0
+    for q in range(rules.leg_ptr[leg], rules.leg_ptr[leg + 1]):
+        d = rules.leg_dest[q]
+        last = plant.dest_site[d] == h
+        some = 0.0
+        for k in range(n_classes):
+            y = np.float32(0.0)
+            if rules.route[c, d, k] == leg:
+                y = state.sorted[c, d, k] * np.float32(state.share[leg, k])
+                state.sorted[c, d, k] -= y
+                state.sorted_sum[c, k] -= y
+                record.leg_out[t, leg, k] += y
+            if takes_over:
+                at = (t + max(1, plant.after[plant.leg_tail[leg]])) % state.done_in.shape[0]
+                state.done_in[at, plant.leg_tail[leg], k] += y
+                state.total[HANDLED, k] += y
+            elif last:
+                state.last_in[due % state.last_in.shape[0], h, k] += y
+                state.total[UNDER_WAY, k] += y
+            else:
+                state.arena[place + size, k] = y
+                state.total[UNDER_WAY, k] += y
+                some += y
+        if some > 0.0 and not takes_over and not last:
+            state.arena[place + size, n_classes] = d
+            size += 1
+    for k in range(n_classes):
+        state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] * (1.0 - state.share[leg, k]))
+    if size > 0:
+        state.slot_leg[slot] = leg
+        state.slot_size[slot] = size
+        state.slot_due[slot] = due
+        if due < state.due_first.shape[0]:
+            state.due_next[slot] = state.due_first[due]
+            state.due_first[due] = slot
+        state.slot_next[leg] = (state.slot_next[leg] + 1) % (plant.slot_ptr[leg + 1] - plant.slot_ptr[leg])
+
+
+@njit(**FLAT)
+def change(t, plant, rules, state):
+    """Take over an epoch's rules: held groups move or moving ones are held, lines by leg are recounted."""
+    n_classes = plant.rate.shape[1]
+    state.leg_sum[:] = 0.0
+    state.leg_left[:] = 0.0
+    state.tokens[:] = 0.0
+    for s in range(plant.group_ptr.shape[0] - 1):
+        c = plant.inner[s]
+        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+            for k in range(n_classes):
+                cell = rules.cell[g, k]
+                if cell < 0:
+                    state.group_held[g, k] += state.group_line[g, k] + state.group_sorted[g, k]
+                    state.group_line[g, k] = 0.0
+                    state.group_sorted[g, k] = 0.0
+                elif plant.cell_leg[cell] == ENTERS:
+                    _spread(plant, state, g, c, k, state.group_held[g, k])
+                    state.group_held[g, k] = 0.0
+                elif plant.cell_leg[cell] >= plant.n_own_legs:
+                    y = state.group_held[g, k] + state.group_line[g, k] + state.group_sorted[g, k]
+                    _take(t, plant, rules, state, cell, k, y)
+                    state.group_held[g, k] = 0.0
+                    state.group_line[g, k] = 0.0
+                    state.group_sorted[g, k] = 0.0
+                else:
+                    state.group_line[g, k] += state.group_held[g, k]
+                    state.group_held[g, k] = 0.0
+                    state.leg_sum[plant.cell_leg[cell], k] += state.group_sorted[g, k]
+    for c in range(plant.inner_site.shape[0]):
+        for d in range(plant.dest_site.shape[0]):
+            for k in range(n_classes):
+                if state.sorted[c, d, k] > 0.0 and rules.route[c, d, k] >= 0:
+                    state.leg_sum[rules.route[c, d, k], k] += state.sorted[c, d, k]
+
+
+@njit(**FLAT)
+def write_down(t, plant, state, record):
+    """Write down what waits where; return how far entered is from delivered and present, pieces."""
+    n_classes = plant.rate.shape[1]
+    for k in range(n_classes):
+        record.under_way[t, k] = state.total[UNDER_WAY, k]
+        record.handled[t, k] = state.total[HANDLED, k]
+    for s in range(plant.inner.shape[0]):
+        c = plant.inner[s]
+        for k in range(n_classes):
+            held = 0.0
+            ready = 0.0
+            line = state.last_line[s, k]
+            for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+                held += state.group_held[g, k]
+                line += state.group_line[g, k]
+                ready += state.group_sorted[g, k]
+            if c >= 0:
+                line += state.line_sum[c, k]
+                ready += state.sorted_sum[c, k]
+            record.held[t, s, k] = held
+            record.sorted[t, s, k] = ready
+            record.waiting[t, s, k] = line + ready + held
+            record.missing[t, k] -= line + ready + held
+    worst = 0.0
+    for k in range(n_classes):
+        record.missing[t, k] += state.total[ENTERED, k] - state.total[DELIVERED, k]
+        record.missing[t, k] -= state.total[HANDLED, k] + state.total[UNDER_WAY, k]
+        worst = max(worst, abs(record.missing[t, k]))
+    return worst
+
+
+@njit(**FLAT)
+def recount(state):
+    """Sum up lines again from their pieces; return how far the running sums had strayed, pieces."""
+    strayed = 0.0
+    for c in range(state.line.shape[0]):
+        for k in range(state.line.shape[2]):
+            line = 0.0
+            ready = 0.0
+            for d in range(state.line.shape[1]):
+                line += state.line[c, d, k]
+                ready += state.sorted[c, d, k]
+            strayed = max(strayed, abs(line - state.line_sum[c, k]), abs(ready - state.sorted_sum[c, k]))
+            state.line_sum[c, k] = line
+            state.sorted_sum[c, k] = ready
+    return strayed
+
+
+@njit(**FLAT)
+def run(first, last, every, plant, times, rules, state, record, x, y):
+    """Run steps ``first`` … ``last``-1 of one epoch; return the worst imbalance, pieces.
+
+    Sums are counted anew after ``every`` steps. ``x`` and ``y`` are scratch, one number a class.
+    """
+    worst = 0.0
+    for t in range(first, last):
+        accept(t, plant, times, rules, state, record)
+        arrive(t, plant, rules, state, record, x)
+        sort(t, plant, times, rules, state, record, x, y)
+        depart(t, plant, times, rules, state, record)
+        if t % every == 0:
+            worst = max(worst, recount(state))
+        worst = max(worst, write_down(t, plant, state, record))
+    return worst
