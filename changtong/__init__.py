@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.simulation.result import Simulation
+    from changtong.simulation.simulate import SimulationSettings, simulate
+    from changtong.simulation.timetable import RouteChange
     from changtong.studies import run_study
+    from changtong.verification import plan_verified
 
 __version__ = "0.1.0"
 
@@ -27,15 +31,20 @@ _HOMES = {
     "Plan": "changtong.planning.result",
     "PlanSettings": "changtong.planning.result",
     "Planner": "changtong.planning.plan",
+    "RouteChange": "changtong.simulation.timetable",
+    "Simulation": "changtong.simulation.result",
+    "SimulationSettings": "changtong.simulation.simulate",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
     "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
     "plan": "changtong.planning.plan",
+    "plan_verified": "changtong.verification",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "reference_network": "changtong.network.reference",
     "run_study": "changtong.studies",
+    "simulate": "changtong.simulation.simulate",
     "write_network": "changtong.network.io",
 }
 
@@ -45,15 +54,20 @@ __all__ = [
     "Plan",
     "PlanSettings",
     "Planner",
+    "RouteChange",
+    "Simulation",
+    "SimulationSettings",
     "check_network",
     "close_sites",
     "in_force",
     "learn_network",
     "plan",
+    "plan_verified",
     "read_network",
     "read_outages",
     "reference_network",
     "run_study",
+    "simulate",
     "write_network",
 ]
 

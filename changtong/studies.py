@@ -20,10 +20,11 @@ from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
-from changtong.planning.result import PLAN_FOLDER, Plan
+from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
 from changtong.report import write_orders, write_plan_report
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
+from changtong.verification import Verified, plan_verified
 
 Language = Literal["zh", "en"]
 
@@ -84,18 +85,42 @@ def _plan(
     result = plan(network, outages, **options)
     if folder is None:
         return result, None
+    return result, result.save(folder, extra=lambda into: _pages(result, into, language, valid_from))
 
-    def pages(into: Path) -> None:
-        write_orders(result, into, language=language, valid_from=valid_from)
-        write_plan_report(
-            result,
-            into / "report.html",
-            language=language,
-            files=("orders.html", "orders.csv"),
-            valid_from=valid_from,
-        )
 
-    return result, result.save(folder, extra=pages)
+def _plan_verified(
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    valid_from: datetime | None = None,
+    **options: Any,
+) -> tuple[Verified, Path | None]:
+    if folder is not None:
+        check_replaceable(folder, **PLAN_FOLDER)
+    result = plan_verified(network, outages, **options)
+    if folder is None:
+        return result, None
+
+    def more(into: Path) -> None:
+        _pages(result.plan, into, language, valid_from)
+        result.run.save(into / RUN_IN_PLAN)
+        result.rounds.write_csv(into / ROUNDS_FILE, include_bom=True)
+
+    return result, result.plan.save(folder, extra=more)
+
+
+def _pages(result: Plan, into: Path, language: Language, valid_from: datetime | None) -> None:
+    """Write orders and report of a plan."""
+    write_orders(result, into, language=language, valid_from=valid_from)
+    write_plan_report(
+        result,
+        into / "report.html",
+        language=language,
+        files=("orders.html", "orders.csv"),
+        valid_from=valid_from,
+    )
 
 
 def _simulate(
@@ -107,7 +132,11 @@ def _simulate(
     return result, None if folder is None else result.save(folder)
 
 
-ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"plan": _plan, "simulate": _simulate}
+ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
+    "plan": _plan,
+    "plan-verified": _plan_verified,
+    "simulate": _simulate,
+}
 
 
 def run_study(
@@ -124,7 +153,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan", "simulate"}
+    name : {"plan", "plan-verified", "simulate"}
         Which analysis.
     network, outages
         Its inputs.
@@ -136,7 +165,8 @@ def run_study(
         For analyses that draw random numbers; ``plan`` draws none.
     **options
         Passed to the analysis: to a plan ``objectives``, ``settings``, ``progress``, ``name``,
-        and ``valid_from``, the instant from which the orders hold; to a simulation those of
+        and ``valid_from``, the instant from which the orders hold; to a verified one also
+        ``simulation``, how it is played forward; to a simulation those of
         :func:`changtong.simulation.simulate.simulate`.
 
     Raises

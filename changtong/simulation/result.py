@@ -75,6 +75,7 @@ class Simulation:
         grown = self.sites.filter(pl.col("grows_h").is_not_null())
         burst = self.sites.filter(pl.col("burst_hours") > 0.0)
         open_end = grown.filter(pl.col("clears_h").is_null())
+        growing = self.sites.filter(pl.col("growing") & ~pl.col("closed_at_end"))
         cleared = None
         if grown.height and not open_end.height:
             cleared = float(grown["clears_h"].max())  # type: ignore[arg-type]
@@ -94,8 +95,9 @@ class Simulation:
             "sites_grown": grown.height,
             "sites_not_cleared": open_end.height,
             "cleared_h": cleared,
+            "sites_growing": growing.height,
             "sites_burst": burst.height,
-            "holds": burst.height == 0 and open_end.height == 0,
+            "holds": growing.height == 0 and burst.filter(pl.col("closed_hours") == 0.0).height == 0,
             "imbalance_pieces": self.imbalance_pieces,
             "runtime_s": self.runtime_s,
         }
@@ -148,8 +150,8 @@ class Simulation:
             )
         said = "holds" if s["holds"] else "does not hold"
         lines.append(
-            f"  the plan {said}: {s['sites_burst']:,} sites above what they can hold, "
-            f"{s['sites_not_cleared']:,} with a backlog not cleared"
+            f"  it {said}: backlog still growing at {s['sites_growing']:,} open sites, "
+            f"{s['sites_burst']:,} sites above what they can hold"
         )
         return "\n".join(lines)
 
@@ -214,7 +216,7 @@ def read_result(
         imbalance_pieces=worst,
         classes=_classes(network, clock, times),
         hours=_hours(clock, machine),
-        sites=_sites(network, clock, machine),
+        sites=_sites(network, epochs, clock, machine),
         legs=_legs(network, clock, machine),
         backlog=_backlog(network, clock, machine),
     )
@@ -280,42 +282,50 @@ def _usual(record_waiting: Floats, clock: Clockwork) -> Floats:
     return np.asarray(last[np.arange(n) % day], np.float64)
 
 
-def _sites(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
-    """Return, for each site, its worst hour, when its backlog grew and cleared, and when it burst."""
-    record = machine.record
-    waiting = record.waiting.sum(axis=2, dtype=np.float64)
-    usual = _usual(waiting, clock)
-    seen = waiting[clock.warm_steps :]
-    hours = clock.hours[clock.warm_steps :]
-    sorted_out = record.line_out[clock.warm_steps :].sum(axis=(0, 2), dtype=np.float64)
+def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    """Return, for each site, its worst hour, when its backlog grew and cleared, and when it burst.
+
+    What is held by order counts against what a site can hold, not as a backlog that grew.
+    """
+    record, begin = machine.record, clock.warm_steps
+    held = record.held.sum(axis=2, dtype=np.float64)
+    lines = record.waiting.sum(axis=2, dtype=np.float64) - held
+    usual, seen, hours = _usual(lines, clock), lines[begin:], clock.hours[begin:]
+    present = seen + held[begin:]
+    sorted_out = record.line_out[begin:].sum(axis=(0, 2), dtype=np.float64)
     a_day = sorted_out * 24.0 / max(float(hours[-1]), 1e-9)
     grown = seen > usual * (1.0 + ABOVE) + AT_LEAST * a_day + 0.5
+    day = min(max(1, round(24.0 / clock.step_h)), len(seen) - 1)
+    growing = seen[-1] - seen[-1 - day] > AT_LEAST * a_day + 0.5
     hold = column(network.sites, "hold_pieces", np.inf)
-    burst = seen > hold[None, :] * (1.0 + 1e-9)
-    peak = seen.argmax(axis=0)
-    first, last = grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
+    burst = present > hold[None, :] * (1.0 + 1e-9)
+    shut = np.stack([epoch.effect.site_share <= 0.0 for epoch in epochs])[machine.epoch_of_step[begin:]]
+    end, first, last = len(grown) - 1, grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
     any_grown = grown.any(axis=0)
-    clears = np.where(
-        any_grown & (last < len(grown) - 1), hours[np.minimum(last + 1, len(grown) - 1)], np.nan
-    )
+    clears = np.where(any_grown & (last < end), hours[np.minimum(last + 1, end)], np.nan)
+
+    def where(rows: NDArray[np.bool_], values: Floats) -> pl.Series:
+        return pl.Series(np.where(rows, values, np.nan), nan_to_null=True)
+
     return pl.DataFrame(
         {
             "site_id": network.sites["site_id"],
             "sorted_pieces": sorted_out,
-            "delivered_pieces": record.delivered[clock.warm_steps :].sum(axis=(0, 2), dtype=np.float64),
+            "delivered_pieces": record.delivered[begin:].sum(axis=(0, 2), dtype=np.float64),
             "peak_pieces": seen.max(axis=0),
-            "peak_h": hours[peak],
+            "peak_h": hours[seen.argmax(axis=0)],
             "peak_above_pieces": (seen - usual).max(axis=0),
             "end_pieces": seen[-1],
-            "held_end_pieces": record.held[-1].sum(axis=1, dtype=np.float64),
-            "grows_h": pl.Series(np.where(any_grown, hours[first], np.nan), nan_to_null=True),
+            "held_end_pieces": held[-1],
+            "grows_h": where(any_grown, hours[first]),
             "clears_h": pl.Series(clears, nan_to_null=True),
-            "hold_pieces": pl.Series(np.where(np.isfinite(hold), hold, np.nan), nan_to_null=True),
+            "growing": growing & any_grown,
+            "closed_hours": shut.sum(axis=0) * clock.step_h,
+            "closed_at_end": shut[-1],
+            "hold_pieces": where(np.isfinite(hold), hold),
             "burst_hours": burst.sum(axis=0) * clock.step_h,
-            "burst_from_h": pl.Series(
-                np.where(burst.any(axis=0), hours[burst.argmax(axis=0)], np.nan), nan_to_null=True
-            ),
-            "burst_peak_pieces": np.maximum(0.0, np.where(burst, seen - hold[None, :], 0.0).max(axis=0)),
+            "burst_from_h": where(burst.any(axis=0), hours[burst.argmax(axis=0)]),
+            "burst_peak_pieces": np.maximum(0.0, np.where(burst, present - hold[None, :], 0.0).max(axis=0)),
         }
     )
 
@@ -336,10 +346,8 @@ def _legs(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
             "from_site": network.legs["from_site"],
             "to_site": network.legs["to_site"],
             "carried_pieces": out.sum(axis=0),
-            "offered_pieces": pl.Series(
-                np.where(np.isnan(room).any(axis=0), np.nan, offered), nan_to_null=True
-            ),
-            "load_share": pl.Series(np.where(np.isnan(room).any(axis=0), np.nan, share), nan_to_null=True),
+            "offered_pieces": pl.Series(np.where(endless, np.nan, offered), nan_to_null=True),
+            "load_share": pl.Series(np.where(endless, np.nan, share), nan_to_null=True),
             "left_end_pieces": machine.state.leg_left[:n].sum(axis=1),
             "busiest_step_pieces": out.max(axis=0, initial=0.0),
         }
