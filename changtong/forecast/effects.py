@@ -41,15 +41,13 @@ class Effects:
     ----------
     factors : array, (legs, days)
         Of history and forecast.
-    learned : frozenset of Mark
-        Marks the history has seen.
-    assumed : frozenset of Mark
-        Marks of promotions it has not seen, whose factors are assumed.
+    unseen : frozenset of Mark
+        Marks ahead that the history has not seen, nor any like them: factors of promotions are
+        assumed then, other days count as ordinary or as a long holiday.
     """
 
     factors: Floats
-    learned: frozenset[Mark]
-    assumed: frozenset[Mark]
+    unseen: frozenset[Mark]
 
 
 def learn_effects(history: History, marks: Sequence[Mark | None]) -> Effects:
@@ -86,8 +84,7 @@ def learn_effects(history: History, marks: Sequence[Mark | None]) -> Effects:
     ahead = {mark for mark in marks[history.days :] if mark is not None}
     return Effects(
         factors,
-        frozenset(occurrences),
-        frozenset(m for m in ahead if m.part and not _alike(m) & occurrences.keys()),
+        frozenset(mark for mark in ahead if not _alike(mark) & occurrences.keys()),
     )
 
 

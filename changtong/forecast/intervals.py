@@ -9,7 +9,7 @@ alike. Sites have errors of their own, so that legs that rise together widen a s
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -28,11 +28,13 @@ LEAST_SCORES = 200
 NEAR_DAYS = (7, 14)
 """Horizons from which on errors are taken apart."""
 
+MOST_WIDENING = 3.0
+
 ASSUMED_SCORE = 3.0
 """Half width, in usual distances, where the history is too short for a single error."""
 
-ASSUMED_EFFECT_SHARE = 0.3
-"""What a factor that is assumed may be off by, either way."""
+UNSEEN_EFFECT_SHARE = 0.3
+"""What a factor that no earlier day tells may be off by, either way: assumed."""
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,13 @@ class Scores:
     values : array, (errors,)
     keys : array, (errors, 3)
         Kind of row, horizon class, 1 for marked days.
+    widening : float
+        By which the quantiles of some past days must be taken to hold on the other ones.
     """
 
     values: Floats
     keys: Ints
+    widening: float = 1.0
 
     def quantiles(self, kind: int, horizon: int, marked: int) -> tuple[float, float]:
         """Return the two quantiles of errors alike: all keys, then fewer of them, then none.
@@ -63,7 +68,7 @@ class Scores:
             if count >= LEAST_SCORES or (not used and count >= 20):
                 tail = (1.0 - COVERAGE_SHARE) / 2.0
                 low, high = np.quantile(self.values[alike], [tail, 1.0 - tail])
-                return float(min(low, 0.0)), float(max(high, 0.0))
+                return self.widening * float(min(low, 0.0)), self.widening * float(max(high, 0.0))
         return -ASSUMED_SCORE, ASSUMED_SCORE
 
 
@@ -135,20 +140,41 @@ def _scores(rows: Rows, seen: Floats, known: np.ndarray, marked: np.ndarray) -> 
 
 
 def _joined(parts: list[Scores]) -> Scores:
+    """Put errors together, widened so that those of some days hold on the days left out.
+
+    Errors of one day's forecast are wrong together, so that few days promise more than they hold
+    (the jackknife+ of Barber et al. 2021, Ann. Stat. 49, by days instead of single errors).
+    """
     if not parts:
         return Scores(np.zeros(0), np.zeros((0, 3), int))
+    needed = []
+    for left_out, part in enumerate(parts):
+        rest = [one for number, one in enumerate(parts) if number != left_out]
+        if not rest or not len(part.values):
+            continue
+        others = _stacked(rest)
+        keys, at = np.unique(part.keys, axis=0, return_inverse=True)
+        ends = np.array([others.quantiles(*key) for key in keys.tolist()])[at.ravel()]
+        side = np.where(part.values < 0, ends[:, 0], ends[:, 1])
+        away = np.where(side != 0, part.values / np.where(side != 0, side, 1.0), np.inf)
+        needed.append(np.where(part.values == 0, 0.0, away))
+    widening = float(np.quantile(np.concatenate(needed), COVERAGE_SHARE)) if needed else 1.0
+    return replace(_stacked(parts), widening=min(max(1.0, widening), MOST_WIDENING))
+
+
+def _stacked(parts: list[Scores]) -> Scores:
     return Scores(np.concatenate([p.values for p in parts]), np.vstack([p.keys for p in parts]))
 
 
-def bands(rows: Rows, scores: Scores, marked: np.ndarray, assumed: np.ndarray) -> tuple[Floats, Floats]:
+def bands(rows: Rows, scores: Scores, marked: np.ndarray, unseen: np.ndarray) -> tuple[Floats, Floats]:
     """Return the lower and upper end by row and day.
 
     Parameters
     ----------
     rows : Rows
     scores : Scores
-    marked, assumed : array, (days,)
-        Marked days, and those among them whose factor is assumed.
+    marked, unseen : array, (days,)
+        Marked days, and those among them whose factor no earlier day tells.
     """
     low, high = np.zeros_like(rows.pieces), np.zeros_like(rows.pieces)
     horizon = np.digitize(np.arange(rows.pieces.shape[1]), NEAR_DAYS)
@@ -162,7 +188,7 @@ def bands(rows: Rows, scores: Scores, marked: np.ndarray, assumed: np.ndarray) -
                 known[key] = scores.quantiles(*key)
             ends.append(known[key])
         below, above = np.array(ends).T * rows.scale[row]
-        extra = np.where(assumed, ASSUMED_EFFECT_SHARE * rows.pieces[row], 0.0)
+        extra = np.where(unseen, UNSEEN_EFFECT_SHARE * rows.pieces[row], 0.0)
         low[row] = np.maximum(0.0, rows.pieces[row] - np.hypot(below, extra))
         high[row] = rows.pieces[row] + np.hypot(above, extra)
     return low, high

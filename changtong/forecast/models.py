@@ -1,6 +1,6 @@
 """Levels ahead of series freed from weekday, holidays and promotions.
 
-Half is a median of the last days, which an outage or a burst does not move; half are models of
+Two thirds are a median of the last days, which an outage or a burst does not move; one third are models of
 the statsforecast library: simple exponential smoothing with fitted weight, IMAPA (Petropoulos & Kourentzes
 2015, J. Oper. Res. Soc. 66, for series with gaps) and the dynamic optimised theta model (Fiorucci et al. 2016,
 Int. J. Forecast. 32), which brings the trend, damped by the others.
@@ -18,7 +18,7 @@ LEAST_DAYS_MODELS = 21
 TREND_LEGS = 1000
 """Largest legs that get a model with trend, which takes as long as all else together."""
 
-ROBUST_SHARE = 0.5
+ROBUST_SHARE = 2 / 3
 SPREAD_DAYS = 56
 SPREAD_PRIOR_DAYS = 14.0
 

@@ -22,6 +22,13 @@ MOST_DAYS_AHEAD = 366
 DAYS_PER_YEAR = 365
 SHORT_DAYS = 21
 NAMED_SITES = 8
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WORDS = {
+    "spring": "Spring Festival",
+    "rest-long": "long holidays",
+    "rest-short": "short holidays",
+    "make-up": "make-up working days",
+}
 
 Progress = Callable[[str, float], None]
 
@@ -63,7 +70,7 @@ def forecast_volumes(
         raise UsageError(f"days {days}: must lie between 1 and {MOST_DAYS_AHEAD}.")
     asked = None if until is None else _date(until)
     frame = read_volumes(volumes, unique=True)
-    name = volumes.name if isinstance(volumes, Path) else Path(volumes).name if isinstance(volumes, str) else "volumes"  # noqa: E501
+    name = "volumes" if isinstance(volumes, pl.DataFrame) else Path(volumes).name
     if frame.height == 0:
         raise InputError([Problem("empty-table", "Every row joins a site with itself.", name)])
     first = _first_day(frame, asked, name)
@@ -76,13 +83,13 @@ def forecast_volumes(
     made = project(history, marks)
     told("table", 0.98)
     marked = np.array([mark is not None for mark in marks[history.days :]])
-    assumed = np.array([mark in made.effects.assumed for mark in marks[history.days :]])
+    unseen = np.array([mark in made.effects.unseen for mark in marks[history.days :]])
     rows = _frame(
         history,
         made,
         days,
-        legs=bands(made.legs, leg_scores, marked, assumed),
-        sites=bands(made.sites, site_scores, marked, assumed),
+        legs=bands(made.legs, leg_scores, marked, unseen),
+        sites=bands(made.sites, site_scores, marked, unseen),
     )
     notes = (*_notes(history, made, marks, calendar), interval_basis(tried, made))
     return Forecast(name, first, days, rows, notes, history.days, time.perf_counter() - begin)
@@ -154,26 +161,26 @@ def _notes(
         notes.append("one day of history: every day is forecast like it, but for promotions")
     elif np.count_nonzero(history.known) < SHORT_DAYS:
         notes.append(f"{history.days} days of history: levels only, no model and hardly a weekday is learned")
-    ahead = {mark for mark in marks[history.days :] if mark is not None}
-    unseen = sorted({mark.event for mark in ahead - made.effects.learned - made.effects.assumed})
-    if history.days < DAYS_PER_YEAR and unseen:
+    unseen = made.effects.unseen
+    others = sorted({WORDS[mark.event] for mark in unseen if not mark.part})
+    if others:
+        year = "less than a year of history: " if history.days < DAYS_PER_YEAR else ""
         notes.append(
-            f"less than a year of history: {', '.join(unseen)} not or not wholly seen yet;"
-            " without or with pooled effects"
+            f"{year}{', '.join(others)} not or not wholly seen yet: effects cannot be learned, days count as"
+            " ordinary or as those of a long holiday; intervals wider"
         )
-    if made.effects.assumed:
+    if any(mark.part for mark in unseen):
         notes.append(
-            "no promotion of this kind in the history: factors are assumed (promotion_factors.csv),"
-            " intervals wider"
+            "no promotion of this kind in the history yet: factors are assumed (docs/forecast.md); intervals wider"
         )
-    last = history.day(history.days + len(marks) - history.days - 1)
-    years = [y for y in calendar.unannounced_years if y >= history.day(history.days).year and y <= last.year]
+    ahead = range(history.day(history.days).year, history.day(len(marks) - 1).year + 1)
+    years = [year for year in calendar.unannounced_years if year in ahead]
     if years:
         notes.append(f"make-up working days of {', '.join(map(str, years))} are not known")
     unknown = int(np.count_nonzero(~history.known))
     if history.rest_weekdays:
-        names = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-        notes.append(f"never a row on a {', '.join(names[k] for k in sorted(history.rest_weekdays))}: forecast 0")
+        resting = ", ".join(WEEKDAYS[k] for k in sorted(history.rest_weekdays))
+        notes.append(f"never a row on a {resting}: forecast 0")
     elif unknown:
         notes.append(f"{unknown} of {history.days} days have no row at all: unknown, not zero")
     dead = made.states.count("dead")
