@@ -73,10 +73,11 @@ def _is_forecast(path: Path) -> bool:
     from changtong.forecast.result import COLUMNS
 
     try:
-        rows = pl.read_parquet_schema(path) if path.suffix == ".parquet" else pl.read_csv(path, n_rows=1).schema
+        if path.suffix == ".parquet":
+            return tuple(pl.read_parquet_schema(path)) == COLUMNS
+        return tuple(pl.read_csv(path, n_rows=1).columns) == COLUMNS
     except (OSError, pl.exceptions.PolarsError):
         return False
-    return tuple(rows) == COLUMNS
 
 
 def write_file(made: Forecast, path: Path) -> None:

@@ -44,10 +44,10 @@ def test_importing_the_package_pulls_in_no_solver() -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
+    heavy = ("highspy", "numba", "scipy", "polars", "numpy", "statsforecast", "pandas", "holidays")
     code = (
         "import sys, changtong.cli as c; c.main(['--help']); "
-        "print('HEAVY', [m for m in ('highspy', 'numba', 'scipy', 'polars', 'numpy', 'statsforecast', 'pandas',"
-        " 'holidays') if m in sys.modules])"
+        f"print('HEAVY', [m for m in {heavy} if m in sys.modules])"
     )
     assert "HEAVY []" in run(sys.executable, "-c", code).stdout
 

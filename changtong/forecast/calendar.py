@@ -79,8 +79,7 @@ def read_promotions() -> tuple[Promotion, ...]:
 def read_assumed_factors() -> dict[tuple[str, int], float]:
     """Return (part, offset) -> factor of a great promotion that the history has not seen."""
     return {
-        (row["part"], int(row["offset_days"])): float(row["factor"])
-        for row in _rows("promotion_factors.csv")
+        (row["part"], int(row["offset_days"])): float(row["factor"]) for row in _rows("promotion_factors.csv")
     }
 
 

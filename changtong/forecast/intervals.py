@@ -1,7 +1,7 @@
 """Intervals of 80 %, from the errors the same method made on earlier days.
 
-Conformal prediction (Vovk, Gammerman & Shafer 2005; split form, Lei et al. 2018, J. Am. Stat. Assoc. 113): the
-forecast is made anew from several days in the past, each time with what was known by then, and
+Conformal prediction (Vovk, Gammerman & Shafer 2005; split form, Lei et al. 2018, J. Am. Stat. Assoc. 113):
+the forecast is made anew from several days in the past, each time with what was known by then, and
 its errors, measured in the usual distance of each leg from its level, give the quantiles for legs
 alike. Sites have errors of their own, so that legs that rise together widen a site's interval.
 """

@@ -2,11 +2,13 @@
 
 Two thirds are a median of the last days, which an outage or a burst does not move; one third are models of
 the statsforecast library: simple exponential smoothing with fitted weight, IMAPA (Petropoulos & Kourentzes
-2015, J. Oper. Res. Soc. 66, for series with gaps) and the dynamic optimised theta model (Fiorucci et al. 2016,
-Int. J. Forecast. 32), which brings the trend, damped by the others.
+2015, J. Oper. Res. Soc. 66, for series with gaps) and the dynamic optimised theta model (Fiorucci et al.
+2016, Int. J. Forecast. 32), which brings the trend, damped by the others.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
@@ -78,10 +80,10 @@ def levels_ahead(adjusted: Floats, days: int) -> tuple[Floats, list[str]]:
             ahead[leg] = level
             methods.append("flat" if len(values) < 2 else "median")
             continue
-        chosen = [smooth, gaps]
+        chosen: list[Any] = [smooth, gaps]
         if leg in trended and np.mean(values[-28:] > 0) >= 0.5:
             chosen.append(theta)
-        found = [np.asarray(model.forecast(y=values, h=days)["mean"], float) for model in chosen]
+        found = [np.asarray(model.forecast(y=values, h=days)["mean"], np.float64) for model in chosen]
         most = float(values[-2 * MEDIAN_DAYS :].max())
         model_mean = np.clip(np.mean([np.nan_to_num(f, nan=level) for f in found], axis=0), 0.0, most)
         ahead[leg] = ROBUST_SHARE * level + (1.0 - ROBUST_SHARE) * model_mean

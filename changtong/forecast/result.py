@@ -15,6 +15,7 @@ from changtong.network.io import write_whole_folder
 COLUMNS = (
     "kind", "from_site", "to_site", "site", "date", "pieces", "low_pieces", "high_pieces", "state", "method",
 )  # fmt: skip
+SHOWN_SITES = 8
 OWN_FILES = {"forecast.json", "forecast.csv", "forecast.parquet"}
 FORECAST_FOLDER: dict[str, Any] = {
     "is_ours": lambda path: (path / "forecast.json").is_file(),
@@ -104,10 +105,9 @@ class Forecast:
             f"  pieces a day {s['pieces_per_day']:,.0f}; most on {s['peak_date']}: {s['peak_pieces']:,.0f}",
             "  busiest sites, largest day        pieces          80 % interval",
         ]
-        largest = self.sites.sort(
-            ["pieces", "site", "direction", "date"], descending=[True, False, False, False]
-        )
-        for row in largest.unique(["site", "direction"], keep="first", maintain_order=True).head(8).to_dicts():
+        by = ["pieces", "site", "direction", "date"]
+        rows = self.sites.sort(by, descending=[True, False, False, False])
+        for row in rows.unique(by[1:3], keep="first", maintain_order=True).head(SHOWN_SITES).to_dicts():
             lines.append(
                 f"    {row['site']:<14}{row['direction']:<4}{row['date']}{row['pieces']:>13,.0f}"
                 f"{row['low_pieces']:>14,.0f} to {row['high_pieces']:,.0f}"

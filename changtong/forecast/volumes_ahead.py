@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,7 @@ def forecast_volumes(
     if not 1 <= days <= MOST_DAYS_AHEAD:
         raise UsageError(f"days {days}: must lie between 1 and {MOST_DAYS_AHEAD}.")
     asked = None if until is None else _date(until)
+    check_libraries()
     frame = read_volumes(volumes, unique=True)
     name = "volumes" if isinstance(volumes, pl.DataFrame) else Path(volumes).name
     if frame.height == 0:
@@ -93,6 +95,20 @@ def forecast_volumes(
     )
     notes = (*_notes(history, made, marks, calendar), interval_basis(tried, made))
     return Forecast(name, first, days, rows, notes, history.days, time.perf_counter() - begin)
+
+
+def check_libraries() -> None:
+    """Say how to install the libraries of forecasts where they are missing.
+
+    Raises
+    ------
+    UsageError
+    """
+    missing = [name for name in ("holidays", "statsforecast") if find_spec(name) is None]
+    if missing:
+        raise UsageError(
+            f"Forecasts need {' and '.join(missing)}: pip install 'changtong[forecast]'.", "missing-library"
+        )
 
 
 def _date(value: date | str) -> date:
@@ -129,10 +145,11 @@ def _frame(
     to_sites = [*history.to_sites, *(side.name if side.inbound else None for side in places)]
     site = [*([None] * len(history.from_sites)), *(side.name for side in places)]
     kind = ["leg"] * len(history.from_sites) + ["site"] * len(places)
+    columns = {"kind": kind, "from_site": from_sites, "to_site": to_sites, "site": site}
     rows = pl.DataFrame(
-        {"kind": kind, "from_site": from_sites, "to_site": to_sites, "site": site, "state": state, "method": method},
+        columns | {"state": state, "method": method},
         schema_overrides=dict.fromkeys(("from_site", "to_site", "site"), pl.String),
-    )  # fmt: skip
+    )
     numbers = {
         "pieces": (made.legs.pieces, made.sites.pieces),
         "low_pieces": (legs[0], sites[0]),
@@ -171,7 +188,8 @@ def _notes(
         )
     if any(mark.part for mark in unseen):
         notes.append(
-            "no promotion of this kind in the history yet: factors are assumed (docs/forecast.md); intervals wider"
+            "no promotion of this kind in the history yet: factors are assumed (docs/forecast.md);"
+            " intervals wider"
         )
     ahead = range(history.day(history.days).year, history.day(len(marks) - 1).year + 1)
     years = [year for year in calendar.unannounced_years if year in ahead]
@@ -188,7 +206,6 @@ def _notes(
         silent = [side for side in sides(history) if _site_state(side, made.states) == "dead"]
         names_ = sorted({side.name for side in silent})
         shown = ", ".join(names_[:NAMED_SITES]) + (" …" if len(names_) > NAMED_SITES else "")
-        notes.append(
-            f"{dead:,} legs silent for weeks: forecast 0" + (f"; on one side wholly: {shown}" if shown else "")
-        )
+        where = f"; sites with a wholly silent side: {shown}" if shown else ""
+        notes.append(f"{dead:,} legs silent for weeks: forecast 0{where}")
     return tuple(notes)

@@ -54,7 +54,8 @@ def read_volumes(volumes: pl.DataFrame | str | Path, *, unique: bool = False) ->
     )
     problems = _problems(name, frame, typed)
     if unique:
-        again = typed.select(~pl.struct(COLUMNS[:3]).is_first_distinct() & pl.col("date").is_not_null()).to_series()
+        first = pl.struct(COLUMNS[:3]).is_first_distinct() | pl.col("date").is_null()
+        again = typed.select(~first).to_series()
         problems += [
             Problem("duplicate-volume", "{1}>{2} stands twice on {0}.".format(*typed.row(int(r))[:3]),
                     name, int(r) + 1, "date", "each leg once a day", "Add the rows up.")
