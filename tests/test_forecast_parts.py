@@ -90,6 +90,19 @@ def test_effects_are_ratios_of_sums_drawn_to_the_prior() -> None:
     assert Mark("make-up") not in effects.unseen
 
 
+def test_a_promotion_that_does_nothing_here_is_no_longer_assumed_after_its_first_days() -> None:
+    begin, until = date(2023, 3, 6), date(2023, 6, 17)
+    volumes = network(begin, (until - begin).days, lambda day, leg: 100.0, (("A", "B"), ("B", "C")))
+    days = [begin + timedelta(days=k) for k in range((until - begin).days + 5)]
+    marks = Calendar(days[0], days[-1]).marks(days)
+    at = days.index(date(2023, 6, 18))
+    after = learn_effects(build_history(volumes, until), marks).factors[0, at]
+    before = learn_effects(build_history(volumes, date(2023, 6, 1)), marks).factors[0, at]
+    assert before == pytest.approx(1.9)
+    seen = [np.log(read_assumed_factors()[m.part, m.offset]) for m in set(marks[: at - 1]) if m and m.part]
+    assert after == pytest.approx(1.9 ** (0.3 / (0.3 + np.sum(np.square(seen)))))
+
+
 def test_quantiles_fall_back_to_coarser_groups() -> None:
     values = np.concatenate([np.linspace(-1, 1, 300), np.linspace(-4, 4, 50)])
     keys = np.array([[0, 0, 0]] * 300 + [[1, 0, 1]] * 50)

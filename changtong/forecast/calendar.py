@@ -12,6 +12,7 @@ import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cache
 from importlib.resources import files
 
 SPRING_LEAD_DAYS = 21
@@ -54,6 +55,7 @@ class Promotion:
     strength: float
 
 
+@cache
 def read_promotions() -> tuple[Promotion, ...]:
     """Return the promotions of the shipped table."""
 
@@ -76,6 +78,7 @@ def read_promotions() -> tuple[Promotion, ...]:
     )
 
 
+@cache
 def read_assumed_factors() -> dict[tuple[str, int], float]:
     """Return (part, offset) -> factor of a great promotion that the history has not seen."""
     return {

@@ -29,6 +29,9 @@ PRIOR_WEEKS = 2.0
 PRIOR_OCCURRENCES = 0.3
 """What is known without the history counts like so many occurrences."""
 
+PRIOR_STRENGTH = 0.3
+"""Weight of the assumed factors against seen ones; a whole promotion has about 2."""
+
 STEADY = 10.0
 """A leg tells an effect on days within this factor of its level."""
 
@@ -164,6 +167,18 @@ def _alike(mark: Mark) -> set[Mark]:
     return {mark, Mark("great", mark.part, mark.offset)} if mark.part else {mark}
 
 
+def _assumed(mark: Mark) -> float:
+    return float(np.log(read_assumed_factors().get((mark.part, mark.offset), 1.0)))
+
+
+def _strength(occurrences: dict[Mark, list[float]]) -> float:
+    """Return the share of the assumed factors that holds here, by the days seen: ridge to 1, at most 1."""
+    seen = [(_assumed(mark), float(np.mean(v))) for mark, v in occurrences.items() if mark.event == "great"]
+    both = sum(assumed * found for assumed, found in seen)
+    share = (both + PRIOR_STRENGTH) / (sum(assumed**2 for assumed, _ in seen) + PRIOR_STRENGTH)
+    return min(1.0, max(0.0, share))
+
+
 def _log_factor(mark: Mark, occurrences: dict[Mark, list[float]]) -> float:
     """Return the logarithm of a mark's factor, drawn towards what is known without it."""
     seen = occurrences.get(mark, [])
@@ -172,7 +187,7 @@ def _log_factor(mark: Mark, occurrences: dict[Mark, list[float]]) -> float:
         strength = next(one.strength for one in read_promotions() if one.kind == "small")
         prior = strength * _log_factor(Mark("great", mark.part, mark.offset), occurrences)
     elif mark.part:
-        prior = float(np.log(read_assumed_factors().get((mark.part, mark.offset), 1.0)))
+        prior = _strength(occurrences) * _assumed(mark)
     elif mark.event == "spring" and -1 <= mark.offset <= 6:
         # days of rest of the longest holiday: at least what another long one does
         prior = _log_factor(Mark("rest-long"), occurrences)

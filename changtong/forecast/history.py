@@ -32,6 +32,8 @@ SILENT_DAYS_IRREGULAR = 28
 
 LEAST_WEEKS_REST = 4
 LONGEST_OUTAGE_DAYS = 28
+LEAST_DAYS_OUTAGE = 14
+USUALLY_OPEN_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -155,17 +157,14 @@ def site_outages(history: History) -> Bools:
     levels. A silence of more than ``LONGEST_OUTAGE_DAYS``, or one that lasts, counts as what it is.
     """
     out = np.zeros(history.pieces.shape, bool)
-    places = sorted(set(history.from_sites) | set(history.to_sites))
-    for place in places:
-        legs = [
-            k
-            for k, ends in enumerate(zip(history.from_sites, history.to_sites, strict=True))
-            if place in ends
-        ]
-        total = history.pieces[legs].sum(axis=0)
-        moved = np.flatnonzero((total > 0) & history.known)
-        usual = float(np.mean(total[moved] > 0)) if len(moved) else 0.0
-        if len(moved) < 14 or usual == 0.0 or len(moved) < 0.8 * np.count_nonzero(history.known[moved[0] :]):
+    touching: dict[str, list[int]] = {}
+    for leg, ends in enumerate(zip(history.from_sites, history.to_sites, strict=True)):
+        for place in ends:
+            touching.setdefault(place, []).append(leg)
+    for legs in touching.values():
+        moved = np.flatnonzero((history.pieces[legs].sum(axis=0) > 0) & history.known)
+        usual_days = np.count_nonzero(history.known[moved[0] :]) if len(moved) else 0
+        if len(moved) < LEAST_DAYS_OUTAGE or len(moved) < USUALLY_OPEN_SHARE * usual_days:
             continue  # a site that often rests tells nothing by resting
         for a, b in zip(moved[:-1], moved[1:], strict=True):
             if 1 < b - a <= LONGEST_OUTAGE_DAYS:

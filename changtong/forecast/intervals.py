@@ -156,7 +156,7 @@ def _joined(parts: list[Scores]) -> Scores:
         keys, at = np.unique(part.keys, axis=0, return_inverse=True)
         ends = np.array([others.quantiles(*key) for key in keys.tolist()])[at.ravel()]
         side = np.where(part.values < 0, ends[:, 0], ends[:, 1])
-        away = np.where(side != 0, part.values / np.where(side != 0, side, 1.0), np.inf)
+        away = np.where(side != 0, part.values / np.where(side != 0, side, 1.0), 2.0 * MOST_WIDENING)
         needed.append(np.where(part.values == 0, 0.0, away))
     widening = float(np.quantile(np.concatenate(needed), COVERAGE_SHARE)) if needed else 1.0
     return replace(_stacked(parts), widening=min(max(1.0, widening), MOST_WIDENING))

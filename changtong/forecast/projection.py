@@ -66,13 +66,11 @@ class Projection:
 
 def sides(history: History) -> list[Site]:
     """Return both sides of every site, with their legs."""
-    ends = {True: history.to_sites, False: history.from_sites}
-    return [
-        Site(name, inbound, np.array([k for k, end in enumerate(ends[inbound]) if end == name]))
-        for name in sorted(set(history.from_sites) | set(history.to_sites))
-        for inbound in (True, False)
-        if name in ends[inbound]
-    ]
+    found: dict[tuple[str, bool], list[int]] = {}
+    for inbound, ends in ((True, history.to_sites), (False, history.from_sites)):
+        for leg, name in enumerate(ends):
+            found.setdefault((name, inbound), []).append(leg)
+    return [Site(*key, np.array(found[key])) for key in sorted(found)]
 
 
 def project(history: History, marks: Sequence[Mark | None]) -> Projection:

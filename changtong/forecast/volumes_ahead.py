@@ -188,7 +188,7 @@ def _notes(
         )
     if any(mark.part for mark in unseen):
         notes.append(
-            "no promotion of this kind in the history yet: factors are assumed (docs/forecast.md);"
+            "days of promotions that the history has not seen yet: factors are assumed (docs/forecast.md);"
             " intervals wider"
         )
     ahead = range(history.day(history.days).year, history.day(len(marks) - 1).year + 1)
