@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -16,6 +17,9 @@ from changtong.errors import InputError, UsageError
 from changtong.forecast import volumes_ahead
 from changtong.forecast.history import build_history, site_outages, states
 from changtong.forecast.volumes_ahead import forecast_volumes
+from changtong.network.leg_volumes import read_volumes
+
+REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "jd_network" / "leg_volumes.csv.gz"
 
 MONDAY = date(2023, 2, 27)  # after the Spring Festival, well before Labour Day
 
@@ -283,3 +287,32 @@ def test_a_missing_library_is_named_with_what_to_do(monkeypatch: pytest.MonkeyPa
     ) as caught:
         forecast_volumes(network(MONDAY, 10, lambda day, leg: 1.0))
     assert caught.value.code == "missing-library"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not REAL.exists(), reason="needs the jd_network data beside the project")
+def test_a_real_network_is_forecast_well_below_seasonal_naive() -> None:
+    volumes = read_volumes(REAL)
+    until = date(2021, 10, 26)  # before 11 November; 18 June has been seen once
+    made = forecast_volumes(volumes.filter(pl.col("date") < until), days=31).legs
+    seen = volumes.filter(pl.col("date").is_between(until, until + timedelta(days=30)))
+    both = made.join(seen, on=["date", "from_site", "to_site"], how="full", coalesce=True, suffix="_seen")
+    both = both.with_columns(pl.col("pieces", "pieces_seen").fill_null(0.0))
+    week = volumes.filter(pl.col("date").is_between(until - timedelta(days=7), until - timedelta(days=1)))
+    weekday = pl.col("date").dt.weekday().alias("weekday")
+    naive = both.with_columns(weekday).join(
+        week.select(weekday, "from_site", "to_site", pl.col("pieces").alias("naive")),
+        on=["weekday", "from_site", "to_site"],
+        how="left",
+    )
+    errors = naive.select(
+        (pl.col("pieces") - pl.col("pieces_seen")).abs().sum().alias("ours"),
+        (pl.col("naive").fill_null(0.0) - pl.col("pieces_seen")).abs().sum().alias("naive"),
+    ).row(0)
+    assert errors[0] < 0.95 * errors[1]
+    living = both.filter(pl.col("state") != "dead")
+    assert (
+        0.65
+        < living.select(pl.col("pieces_seen").is_between("low_pieces", "high_pieces").mean()).item()
+        < 0.95
+    )
