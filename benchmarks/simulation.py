@@ -23,11 +23,10 @@ import polars as pl
 
 from changtong.network.model import Network, build_network
 from changtong.network.reference import busiest_hub, reference_network
-from changtong.outages import Outage, close_sites
+from changtong.outages import Outage, apply_outages, close_sites
 from changtong.routes import pairs_of, routes_in_force
 from changtong.simulation.simulate import TIME_OF_DAY, SimulationSettings, simulate
 from changtong.simulation.timetable import GOLDEN, Clockwork, Epoch, make_delays, time_of_day
-from changtong.outages import apply_outages
 
 START = datetime(2026, 7, 20, tzinfo=UTC)
 DAYS = 4
@@ -63,7 +62,10 @@ def small() -> Network:
     """Four cities, two hubs: every city by its hub, the hubs by each other; hubs 80 % busy."""
     cities, hubs = ["A", "B", "C", "D"], ["X", "Y"]
     own = {"A": "X", "B": "X", "C": "Y", "D": "Y"}
-    legs = [leg for city in cities for leg in ((city, own[city]), (own[city], city))] + [("X", "Y"), ("Y", "X")]
+    legs = [leg for city in cities for leg in ((city, own[city]), (own[city], city))] + [
+        ("X", "Y"),
+        ("Y", "X"),
+    ]
     pairs = [(a, b) for a in cities for b in cities if a != b]
     return build_network(
         {
@@ -104,7 +106,11 @@ def small() -> Network:
 def slowed() -> Outage:
     """One hub at 40 % for twelve hours of the second day."""
     return Outage(
-        "slowed", sites=("X",), capacity_share=0.4, start=START + timedelta(hours=32), end=START + timedelta(hours=44)
+        "slowed",
+        sites=("X",),
+        capacity_share=0.4,
+        start=START + timedelta(hours=32),
+        end=START + timedelta(hours=44),
     )
 
 
@@ -247,7 +253,9 @@ def beside_simpy(replications: int, step_h: float = 0.1) -> dict[str, Any]:
         "worst_difference_pieces": float(off.max()),
         "root_mean_square_share": float(np.sqrt((off**2).mean()) / np.sqrt((mean**2).mean())),
         "within_3_errors_share": float((off <= 3.0 * error + 1.0).mean()),
-        "one_run_error_share": float(np.sqrt((found.std(axis=0, ddof=1) ** 2).mean()) / np.sqrt((mean**2).mean())),
+        "one_run_error_share": float(
+            np.sqrt((found.std(axis=0, ddof=1) ** 2).mean()) / np.sqrt((mean**2).mean())
+        ),
     }
 
 

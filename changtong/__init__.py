@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from changtong.forecast.result import Forecast
+    from changtong.forecast.volumes_ahead import forecast_volumes
     from changtong.network.checks import check_network
     from changtong.network.io import read_network, write_network
     from changtong.network.learn import learn_network
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Forecast": "changtong.forecast.result",
     "Network": "changtong.network.model",
     "Outage": "changtong.outages",
     "Plan": "changtong.planning.result",
@@ -36,6 +39,7 @@ _HOMES = {
     "SimulationSettings": "changtong.simulation.simulate",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "forecast_volumes": "changtong.forecast.volumes_ahead",
     "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
     "plan": "changtong.planning.plan",
@@ -49,6 +53,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Forecast",
     "Network",
     "Outage",
     "Plan",
@@ -59,6 +64,7 @@ __all__ = [
     "SimulationSettings",
     "check_network",
     "close_sites",
+    "forecast_volumes",
     "in_force",
     "learn_network",
     "plan",

@@ -15,6 +15,7 @@ import typer
 
 from changtong.console import FlowProgress, StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InputError, InternalError, UsageError
+from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.simulate_command import simulate_network
 
@@ -171,6 +172,9 @@ def learn(
     lines = "".join(f"\n  not in the data: {note}" for _, _, note in LIMITS)
     text = f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}{lines}"
     print_result(facts, text, as_json=as_json)
+
+
+app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
 
 
 @app.command(short_help="Every problem of a network folder, in one report.")
