@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.simulation.replications import simulate_replications
     from changtong.simulation.result import Simulation
     from changtong.simulation.simulate import SimulationSettings, simulate
     from changtong.simulation.timetable import RouteChange
@@ -49,6 +50,7 @@ _HOMES = {
     "reference_network": "changtong.network.reference",
     "run_study": "changtong.studies",
     "simulate": "changtong.simulation.simulate",
+    "simulate_replications": "changtong.simulation.replications",
     "write_network": "changtong.network.io",
 }
 
@@ -74,6 +76,7 @@ __all__ = [
     "reference_network",
     "run_study",
     "simulate",
+    "simulate_replications",
     "write_network",
 ]
 

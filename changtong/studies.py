@@ -22,6 +22,7 @@ from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
 from changtong.report import write_orders, write_plan_report
+from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
 from changtong.verification import Verified, plan_verified
@@ -132,10 +133,18 @@ def _simulate(
     return result, None if folder is None else result.save(folder)
 
 
+def _replications(
+    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
+) -> tuple[Replications, None]:
+    """Play it many times; nothing is written: the frames belong into the folder of a run."""
+    return simulate_replications(network, outages, **options), None
+
+
 ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "plan": _plan,
     "plan-verified": _plan_verified,
     "simulate": _simulate,
+    "replications": _replications,
 }
 
 
@@ -153,7 +162,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan", "plan-verified", "simulate"}
+    name : {"plan", "plan-verified", "simulate", "replications"}
         Which analysis.
     network, outages
         Its inputs.
@@ -179,6 +188,8 @@ def run_study(
     if name not in ANALYSES:
         raise NotFoundError(f"No analysis {name!r}; there is {', '.join(ANALYSES)}.")
     where = None if folder is None else Path(folder)
+    if name == "replications" and seed is not None:
+        options["seed"] = seed
     result, saved = ANALYSES[name](network, outages, where, language, **options)
     study = Study(name, result, datetime.now(UTC), __version__, digest(network, outages), seed, saved)
     if saved is not None:

@@ -23,7 +23,10 @@ from changtong.structure import class_table, column
 Floats = NDArray[np.float64]
 
 TABLES = ("classes", "hours", "sites", "legs", "backlog")
-RUN_FILES = {"run.json", "study.json", "report.html"} | {
+BANDS = ("runs", "hours", "classes", "sites")
+"""Frames of replications, kept beside a run."""
+
+RUN_FILES = {"run.json", "study.json", "report.html", *(f"replications_{name}.csv" for name in BANDS)} | {
     f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")
 }
 PARQUET_FROM_ROWS = 200_000
@@ -84,6 +87,7 @@ class Simulation:
             "hours": float(last["hour"]),
             "accepted_pieces": float(self.classes["accepted_pieces"].sum()),
             "delivered_pieces": float(self.hours["delivered_pieces"].sum()),
+            "due_pieces": float(self.classes["due_pieces"].sum()),
             "late_pieces": float(self.classes["late_pieces"].sum()),
             "open_pieces": float(self.classes["open_pieces"].sum()),
             "waiting_pieces": float(last["waiting_pieces"]),
@@ -123,17 +127,18 @@ class Simulation:
         lines = [
             f"{self.name}: {s['hours']:g} hours in {s['runtime_s']:.1f} s",
             f"  pieces accepted {s['accepted_pieces']:,.0f}, delivered {s['delivered_pieces']:,.0f}, "
-            f"late {s['late_pieces']:,.0f}, open at the end {s['open_pieces']:,.0f}",
+            f"due {s['due_pieces']:,.0f}, of them late {s['late_pieces']:,.0f}",
             f"  at the end: waiting {s['waiting_pieces']:,.0f} (held by order {s['held_pieces']:,.0f}), "
             f"under way {s['under_way_pieces']:,.0f}, in handling {s['handled_pieces']:,.0f}",
-            "  class            accepted     delivered          late   mean h    80 % h",
+            "  class            accepted     delivered           due          late   mean h   80 % h",
         ]
         for row in self.classes.iter_rows(named=True):
             mean = "-" if row["mean_h"] is None else f"{row['mean_h']:.1f}"
             most = "-" if row["p80_h"] is None else f"{row['p80_h']:.1f}"
             lines.append(
                 f"  {row['rank']} {row['service_class']:<12}{row['accepted_pieces']:>12,.0f}"
-                f"{row['delivered_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{mean:>9}{most:>10}"
+                f"{row['delivered_pieces']:>14,.0f}{row['due_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}"
+                f"{mean:>9}{most:>9}"
             )
         grown = self.grown_sites(5)
         if grown.height:
@@ -187,10 +192,10 @@ class Simulation:
 
 def _mean(classes: pl.DataFrame) -> float | None:
     known = classes.drop_nulls("mean_h")
-    pieces = float(known["delivered_timed_pieces"].sum())
+    pieces = float(known["timed_pieces"].sum())
     if pieces <= 0.0:
         return None
-    return float((known["mean_h"] * known["delivered_timed_pieces"]).sum()) / pieces
+    return float((known["mean_h"] * known["timed_pieces"]).sum()) / pieces
 
 
 def read_result(
@@ -214,7 +219,7 @@ def read_result(
         settings=settings_,
         runtime_s=seconds,
         imbalance_pieces=worst,
-        classes=_classes(network, clock, times),
+        classes=_classes(network, clock, machine, times),
         hours=_hours(clock, machine),
         sites=_sites(network, epochs, clock, machine),
         legs=_legs(network, clock, machine),
@@ -222,7 +227,7 @@ def read_result(
     )
 
 
-def _classes(network: Network, clock: Clockwork, times: Times) -> pl.DataFrame:
+def _classes(network: Network, clock: Clockwork, machine: Machine, times: Times) -> pl.DataFrame:
     classes = class_table(network)
     step, timed = clock.step_h, times.hours.sum(axis=1)
     hours = np.arange(times.hours.shape[1]) * step
@@ -234,15 +239,18 @@ def _classes(network: Network, clock: Clockwork, times: Times) -> pl.DataFrame:
         return np.array([np.interp(q * whole, row, hours) if whole > 0.0 else np.nan for row, whole in rows])
 
     stages = np.where((timed > 0.0)[:, None], times.stages_h, np.nan)
+    on_time = np.where(times.due > 0.0, 1.0 - times.late / np.maximum(times.due, 1e-30), np.nan)
     frame = {
         "service_class": classes["service_class"].cast(pl.String),
         "rank": classes["rank"],
         "promise_h": classes["promise_h"],
-        "accepted_pieces": times.pieces,
-        "delivered_pieces": times.delivered,
+        "accepted_pieces": machine.record.accepted[clock.warm_steps :].sum(axis=0),
+        "delivered_pieces": machine.record.delivered[clock.warm_steps :].sum(axis=(0, 1), dtype=np.float64),
+        "due_pieces": times.due,
         "late_pieces": times.late,
+        "on_time_share": pl.Series(on_time, nan_to_null=True),
         "open_pieces": times.open,
-        "delivered_timed_pieces": timed,
+        "timed_pieces": timed,
         "mean_h": pl.Series(mean, nan_to_null=True),
     }
     frame |= {f"p{q * 100:.0f}_h": pl.Series(quantile(q), nan_to_null=True) for q in QUANTILES}
