@@ -51,7 +51,8 @@ SECONDS = {"grid10": 1.5, "planar300": 1.0, "planar500": 3.0}
 
 COUNTY = {
     "flow_s": 10.0, "flow_peak_mib": 1024.0, "sort_plan_s": 20.0, "sort_plan_gap_share": 0.01,
-    "next_outage_median_s": 2.0, "next_outage_busiest_s": 10.0,
+    "next_outage_median_s": 2.0, "next_outage_busiest_s": 10.0, "week_s": 15.0,
+    "simulation_peak_mib": 4096.0,
 }  # fmt: skip
 CITY = {"flow_s": 5.0, "sort_plan_gap_share": 0.01}
 """Targets of the national network: at most these."""
@@ -125,6 +126,16 @@ def parts(quick: bool, instances: Path) -> list[Part]:
             peers_table,
         ),
         *nation,
+        Part(
+            "A week of the national network, played forward",
+            ("simulation.py", "--part", "national", "--level", levels[-1], "--json"),
+            plain_table,
+        ),
+        Part(
+            "A small network beside SimPy, piece by piece",
+            ("simulation.py", "--part", "simpy", "--json"),
+            plain_table,
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from changtong.command_options import AsJson, Folder, Out
 from changtong.console import StepProgress, print_result, say
 from changtong.errors import InputError, Problem, UsageError
 from changtong.kernels import prepare_kernels
@@ -28,11 +29,8 @@ NOMINAL_START = "2026-01-01T00:00+08:00"
 
 
 def simulate_network(
-    net: Annotated[Path, typer.Argument(metavar="NET/", help="A network folder.")],
-    output: Annotated[
-        Path,
-        typer.Option("-o", "--output", metavar="RUN/", help="Where to write; an older result is replaced."),
-    ],
+    net: Folder,
+    output: Out,
     plan: Annotated[
         Path | None,
         typer.Option(
@@ -77,9 +75,7 @@ def simulate_network(
         typer.Option("--replications", min=0, help="Also play it N times with demand and capacities drawn."),
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws: same seed, same result.")] = 1,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
-    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Play a network forward, hour by hour: backlogs, what is late, where it bursts, when it clears."""
     from changtong.network.io import check_replaceable, read_network

@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from changtong import cli
+from changtong import plan_command
 from changtong.cli import main
 from changtong.network.io import write_network
 from changtong.network.reference import reference_network
@@ -186,7 +186,7 @@ def test_a_fault_of_ours_is_owned_and_not_a_traceback(
     def fails(*_: object, **__: object) -> None:
         raise ZeroDivisionError("by nothing")
 
-    monkeypatch.setattr(cli, "_run", fails)
+    monkeypatch.setattr(plan_command, "run_plan", fails)
     code, printed, _ = ran(capsys, *CLOSE, "-o", str(tmp_path / "p"), "--json")
     assert code == 3
     assert json.loads(printed)["error"] == "internal"
@@ -198,7 +198,7 @@ def test_a_stop_before_there_is_a_plan_is_said(
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_run", stopped)
+    monkeypatch.setattr(plan_command, "run_plan", stopped)
     code, printed, _ = ran(capsys, *CLOSE, "-o", str(tmp_path / "p"), "--json")
     assert (code, json.loads(printed)["error"]) == (130, "stopped")
 

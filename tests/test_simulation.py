@@ -138,6 +138,15 @@ def test_departures_take_what_they_can_carry() -> None:
     assert long.classes["mean_h"].to_list() == pytest.approx([3.0 + 5.5, 3.0 + 5.5], abs=0.05)
 
 
+def test_vehicle_passes_let_so_many_pieces_in() -> None:
+    outage = Outage("area", sites=("B",), passes_per_day=3, pieces_per_pass=40.0)
+    run = play(line(), (outage,))  # 120 a day: half of what comes, the urgent ones first
+    leg = run.legs.row(by_predicate=pl.col("to_site").cast(pl.String) == "B", named=True)
+    assert leg["carried_pieces"] == pytest.approx(240.0, rel=1e-4)
+    assert waiting(run, "H", "urgent") == {}
+    assert waiting(run, "H", "ordinary")[48.0] == pytest.approx(240.0, rel=1e-4)
+
+
 def test_what_a_site_cannot_hold_is_said() -> None:
     outage = Outage("slow", sites=("H",), capacity_share=0.25)
     run = play(line(hub_rate=16.0, hold=100.0), (outage,))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from changtong.errors import InputError, Problem
 from changtong.network.model import Network
 from changtong.simulation.machine import Machine
-from changtong.simulation.steps import ENTERED
+from changtong.simulation.state import ENTERED
 from changtong.structure import class_table
 
 COLUMNS = ("site", "destination", "pieces")

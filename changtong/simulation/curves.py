@@ -14,14 +14,13 @@ from numba import njit
 from numpy.typing import NDArray
 
 from changtong.flows.trees import FLAT
+from changtong.simulation.state import ENTERS
 
 Shorts = NDArray[np.int16]
 Floats = NDArray[np.float64]
 
 NEVER = 32_000
 """Step of what does not happen within the time simulated."""
-
-ENTERS = -2
 
 
 class Epochs(NamedTuple):

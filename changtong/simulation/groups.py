@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from changtong.flows.trees import JIT
 from changtong.routes import NO_LEG, Pairs, Routes
+from changtong.simulation.state import ENTERS
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
-
-ENTERS = -2
-"""In place of a leg: pieces that begin at an inner site are in its own queue at once."""
 
 HELD = -1
 """In place of a cell: pieces that wait at their origin."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from changtong.network.model import Network
 from changtong.routes import NO_LEG, Pairs, Routes
 from changtong.simulation.groups import Groups, make_groups
-from changtong.simulation.steps import Plant, Record, Rules, State, Times
+from changtong.simulation.state import Plant, Record, Rules, State, Times
 from changtong.simulation.timetable import (
     Clockwork,
     Delays,
@@ -203,6 +203,7 @@ def _rules(
             np.int32
         ),
         limit_pieces=np.array([limit.pieces_per_day * clock.step_h / 24.0 for limit in limits], np.float64),
+        limit_most=np.array([limit.pieces_per_day for limit in limits], np.float64),
     )
 
 

@@ -19,6 +19,7 @@ from changtong.simulation.backlog import Waiting, put_in, read_backlog
 from changtong.simulation.lateness import time_pieces
 from changtong.simulation.machine import Machine, build
 from changtong.simulation.result import Simulation, read_result
+from changtong.simulation.state import ENTERED
 from changtong.simulation.timetable import Clockwork, Epoch, RouteChange, make_epochs
 from changtong.structure import class_table
 
@@ -196,7 +197,7 @@ def play(game: Game, machine: Machine, progress: Progress | None, name: str, beg
         Pieces were lost or made.
     """
     worst = _run(machine, game.epochs, game.clock, game.waiting, progress)
-    entered = float(machine.state.total[steps.ENTERED].sum())
+    entered = float(machine.state.total[ENTERED].sum())
     if worst > EXACT * max(entered, 1.0) + 1e-3:
         raise InternalError(f"The simulation lost or made {worst:,.3f} of {entered:,.0f} pieces.")
     promise = class_table(game.network)["promise_h"].fill_null(np.inf).to_numpy().astype(np.float64)

@@ -6,117 +6,12 @@ within a class a queue mixes. What leaves a leaf site is told apart by group onl
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from changtong.flows.trees import FLAT
-
-ENTERS = -2
-
-Ints = NDArray[np.int32]
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
-
-ENTERED, DELIVERED, HANDLED, UNDER_WAY = range(4)
-"""Rows of ``State.total``: since the first step; now in handling; now on legs."""
-
-
-class Plant(NamedTuple):
-    """What does not change: sites, legs, groups."""
-
-    inner: Ints  # number of each site among the inner ones, -1 for leaves
-    inner_site: Ints
-    dest_site: Ints
-    leg_head: Ints
-    leg_tail: Ints
-    inner_legs: Ints  # legs out of inner sites, by site
-    inner_leg_ptr: Ints
-    n_own_legs: int  # legs behind are take-over ways
-    group_ptr: NDArray[np.int64]  # site -> groups that begin there
-    rank: NDArray[np.int8]
-    rate: Floats
-    item_ptr: NDArray[np.int64]
-    item_dest: Ints
-    item_share: Singles
-    cell_leg: Ints
-    cell_group: Ints
-    after: Ints
-    slot_ptr: NDArray[np.int64]  # leg -> its slots
-    slot_at: NDArray[np.int64]  # slot -> place in the arena
-    local: Floats  # (sites, classes): pieces a day that stay at their site
-
-
-class Times(NamedTuple):
-    """What happens in each step."""
-
-    accept: Floats  # share of a day's pieces
-    room: Singles  # (steps, legs)
-    sort: Floats  # (steps, sites)
-
-
-class Rules(NamedTuple):
-    """What holds in one epoch."""
-
-    route: Ints  # (inner, destinations, classes): leg
-    leg_ptr: NDArray[np.int64]  # leg -> destinations it carries
-    leg_dest: Ints
-    cell: Ints  # (groups, classes)
-    before: Ints
-    travel: Ints
-    limit_ptr: Ints
-    limit_leg: Ints
-    limit_pieces: Floats  # in each step
-
-
-class State(NamedTuple):
-    """Where the pieces are."""
-
-    group_in: Floats  # (ring, groups, classes): on the way to the line
-    group_held: Floats  # (groups, classes)
-    group_line: Floats
-    group_sorted: Floats
-    line: Singles  # (2, inner, destinations, classes): to be sorted, the older part and the newer
-    sorted: Singles  # sorted, waiting for a departure
-    line_sum: Floats  # (2, inner, classes)
-    older: NDArray[np.int8]  # (inner, classes): which part is the older
-    joins: NDArray[np.int8]  # (inner, classes): which part new pieces join
-    sorted_sum: Floats
-    last_line: Floats  # (sites, classes): at their last site, to be sorted
-    last_in: Floats  # (ring, sites, classes): on the way there
-    done_in: Floats  # (ring, sites, classes): sorted, to be delivered
-    cell_in: Singles  # (ring, cells, classes): left a leaf site
-    arena: Singles  # (cells of slots, classes): between inner sites
-    slot_leg: Ints
-    slot_size: Ints
-    slot_due: NDArray[np.int64]  # step of arrival, -1 when free
-    slot_next: Ints  # of each leg: slot to use next
-    due_first: Ints  # step -> first slot due
-    due_next: Ints
-    leg_sum: Floats  # (legs, classes): sorted, waiting
-    tokens: Floats  # of each entry limit
-    leg_left: Floats  # what waited after the last departures
-    share: Floats  # scratch (legs, classes): share of what waits that departs
-    total: Floats  # (4, classes): ENTERED, DELIVERED, HANDLED, UNDER_WAY
-
-
-class Record(NamedTuple):
-    """What is written down in each step."""
-
-    waiting: Singles  # (steps, sites, classes): to be sorted, sorted, held
-    sorted: Singles
-    held: Singles
-    line_in: Singles
-    line_out: Singles
-    leg_in: Singles  # (steps, legs, classes)
-    leg_out: Singles
-    accepted: Floats  # (steps, classes)
-    delivered: Singles  # (steps, sites, classes)
-    under_way: Floats  # (steps, classes)
-    handled: Floats
-    missing: Floats  # entered less delivered and present
+from changtong.simulation.loading import class_shares, depart
+from changtong.simulation.state import DELIVERED, ENTERED, ENTERS, HANDLED, UNDER_WAY
 
 
 @njit(**FLAT)
@@ -302,17 +197,6 @@ def _unload(t, slot, plant, state, record, x):
 
 
 @njit(**FLAT)
-def _shares(total, most, share):
-    """Fill the share of each class that ``most`` pieces serve, the highest class first."""
-    for k in range(total.shape[0]):
-        if total[k] <= 0.0:
-            share[k] = 1.0
-            continue
-        share[k] = min(1.0, most / total[k]) if most > 0.0 else 0.0
-        most -= share[k] * total[k]
-
-
-@njit(**FLAT)
 def sort(t, plant, times, rules, state, record, total, share):
     """Sort at every site what its rate allows; ``total`` and ``share`` are scratch, one number a class."""
     n_classes = plant.rate.shape[1]
@@ -325,7 +209,7 @@ def sort(t, plant, times, rules, state, record, total, share):
         for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
             for k in range(n_classes):
                 total[k] += state.group_line[g, k]
-        _shares(total, times.sort[t, s], share)
+        class_shares(total, times.sort[t, s], share)
         some = 0.0
         for k in range(n_classes):
             if total[k] <= 0.0:
@@ -428,123 +312,6 @@ def _sort_part(t, s, c, k, b, part, rules, state, record):
     state.line_sum[b, c, k] = left
     state.sorted_sum[c, k] += total
     record.line_out[t, s, k] += total
-
-
-@njit(**FLAT)
-def depart(t, plant, times, rules, state, record):
-    """Load what departs in this step: by leg, the highest class first, within entry limits."""
-    for leg in range(state.leg_sum.shape[0]):
-        some = 0.0
-        for k in range(state.leg_sum.shape[1]):
-            some += state.leg_sum[leg, k]
-            record.leg_in[t, leg, k] = state.leg_sum[leg, k] - state.leg_left[leg, k]
-            state.share[leg, k] = 0.0
-        room = times.room[t, leg]
-        if some > 0.0 and room > 0.0:
-            _shares(state.leg_sum[leg], np.float64(room), state.share[leg])
-    _limit(rules, state)
-    for s in range(plant.inner.shape[0]):
-        c = plant.inner[s]
-        if c < 0:
-            _depart_leaf(t, s, plant, rules, state, record)
-            continue
-        for q in range(plant.inner_leg_ptr[c], plant.inner_leg_ptr[c + 1]):
-            leg = plant.inner_legs[q]
-            some = 0.0
-            for k in range(state.share.shape[1]):
-                some += state.share[leg, k] * state.leg_sum[leg, k]
-            if some > 0.0:
-                _depart_inner(t, c, leg, plant, rules, state, record)
-    for leg in range(state.leg_sum.shape[0]):
-        for k in range(state.leg_sum.shape[1]):
-            state.leg_left[leg, k] = state.leg_sum[leg, k]
-
-
-@njit(**FLAT)
-def _limit(rules, state):
-    """Share out what may enter each controlled area; what is not used stays for later that day."""
-    n_classes = state.share.shape[1]
-    for i in range(rules.limit_pieces.shape[0]):
-        state.tokens[i] += rules.limit_pieces[i]
-        for k in range(n_classes):
-            wanted = 0.0
-            for q in range(rules.limit_ptr[i], rules.limit_ptr[i + 1]):
-                wanted += state.share[rules.limit_leg[q], k] * state.leg_sum[rules.limit_leg[q], k]
-            if wanted <= 0.0:
-                continue
-            part = min(1.0, state.tokens[i] / wanted)
-            for q in range(rules.limit_ptr[i], rules.limit_ptr[i + 1]):
-                state.share[rules.limit_leg[q], k] *= part
-            state.tokens[i] -= part * wanted
-
-
-@njit(**FLAT)
-def _depart_leaf(t, s, plant, rules, state, record):
-    for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
-        for k in range(state.share.shape[1]):
-            y = state.group_sorted[g, k]
-            if y <= 0.0:
-                continue
-            cell = rules.cell[g, k]
-            if cell < 0:
-                continue
-            leg = plant.cell_leg[cell]
-            y *= state.share[leg, k]
-            if y <= 0.0:
-                continue
-            state.group_sorted[g, k] -= y
-            state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] - y)
-            state.total[UNDER_WAY, k] += y
-            record.leg_out[t, leg, k] += y
-            due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
-            state.cell_in[due % state.cell_in.shape[0], cell, k] += y
-
-
-@njit(**FLAT)
-def _depart_inner(t, c, leg, plant, rules, state, record):
-    """Load a leg out of an inner site: by destination, into a slot that arrives later."""
-    n_classes = state.share.shape[1]
-    h = plant.leg_head[leg]
-    takes_over = leg >= plant.n_own_legs
-    slot = plant.slot_ptr[leg] + state.slot_next[leg]
-    place = plant.slot_at[slot]
-    due = t + max(1, rules.travel[leg] + rules.before[h])
-    size = 0
-    for q in range(rules.leg_ptr[leg], rules.leg_ptr[leg + 1]):
-        d = rules.leg_dest[q]
-        last = plant.dest_site[d] == h
-        some = 0.0
-        for k in range(n_classes):
-            y = np.float32(0.0)
-            if rules.route[c, d, k] == leg:
-                y = state.sorted[c, d, k] * np.float32(state.share[leg, k])
-                state.sorted[c, d, k] -= y
-                state.sorted_sum[c, k] -= y
-                record.leg_out[t, leg, k] += y
-            if takes_over:
-                at = (t + max(1, plant.after[plant.leg_tail[leg]])) % state.done_in.shape[0]
-                state.done_in[at, plant.leg_tail[leg], k] += y
-                state.total[HANDLED, k] += y
-            elif last:
-                state.last_in[due % state.last_in.shape[0], h, k] += y
-                state.total[UNDER_WAY, k] += y
-            else:
-                state.arena[place + size, k] = y
-                state.total[UNDER_WAY, k] += y
-                some += y
-        if some > 0.0 and not takes_over and not last:
-            state.arena[place + size, n_classes] = d
-            size += 1
-    for k in range(n_classes):
-        state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] * (1.0 - state.share[leg, k]))
-    if size > 0:
-        state.slot_leg[slot] = leg
-        state.slot_size[slot] = size
-        state.slot_due[slot] = due
-        if due < state.due_first.shape[0]:
-            state.due_next[slot] = state.due_first[due]
-            state.due_first[due] = slot
-        state.slot_next[leg] = (state.slot_next[leg] + 1) % (plant.slot_ptr[leg + 1] - plant.slot_ptr[leg])
 
 
 @njit(**FLAT)
