@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from changtong.network.model import Network
 from changtong.report.plan_numbers import Cell, cell, share_cell
 from changtong.report.plan_view import PlanLike, read_settings
 from changtong.report.texts import Both, named, same, text, whole
@@ -263,11 +264,11 @@ def circulation_tables(plan: PlanLike, names: dict[str, str], *, top: int = 60) 
     }
 
 
-def provenance_rows(plan: PlanLike) -> list[Row]:
+def provenance_rows(network: Network) -> list[Row]:
     """Return where the numbers come from, the assumed ones first."""
     order = {"assumed": 0, "derived": 1, "official": 2}
     rows = sorted(
-        plan.network.provenance.iter_rows(named=True),
+        network.provenance.iter_rows(named=True),
         key=lambda row: (order.get(row["kind"] or "", 3), row["table"] or "", row["column"] or ""),
     )
     return [
