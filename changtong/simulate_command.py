@@ -90,8 +90,9 @@ def simulate_network(
     compiled()
     result = _run(network, wrong, output, plan, takes_effect, lasts, begins, waiting, hours, step, warm_up)
     summary = result.summary()
-    facts = json.loads(result.to_json()) | {"folder": str(output)}
-    print_result(facts, f"{result}\n  → {output}", as_json=as_json)
+    page = output / "report.html"
+    facts = json.loads(result.to_json()) | {"folder": str(output), "report": str(page)}
+    print_result(facts, f"{result}\n  → {page}", as_json=as_json)
     raise typer.Exit(0 if summary["holds"] else 1)
 
 

@@ -21,7 +21,7 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, Plan
-from changtong.report import write_orders, write_plan_report
+from changtong.report import write_orders, write_plan_report, write_simulation_report
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
 
@@ -104,7 +104,13 @@ def _simulate(
     if folder is not None:
         check_replaceable(folder, **RUN_FOLDER)
     result = simulate(network, outages, **options)
-    return result, None if folder is None else result.save(folder)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_simulation_report(result, into / "report.html", language=language)
+
+    return result, result.save(folder, extra=page)
 
 
 ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"plan": _plan, "simulate": _simulate}

@@ -307,6 +307,7 @@
     if (view.home && nPlayed) items.push(sizes());
     byId("legend").replaceChildren(...items.map((parts) => make("li", parts)));
   }
+  const compact = (value) => new Intl.NumberFormat(language() === "zh" ? "zh-CN" : "en", { notation: "compact" }).format(value);
   // Circles of two round numbers of pieces, as large as on the whole map.
   function sizes() {
     const round = 10 ** Math.floor(Math.log10(top)), big = [5, 2, 1].map((step) => step * round).find((value) => value <= top);
@@ -315,7 +316,7 @@
     const svg = drawn("svg", { viewBox: `0 0 ${wide} ${high}`, width: wide, height: high, class: "sizes", "aria-hidden": "true" },
       drawn("circle", { cx: r + 2, cy: r + 2, r, fill: "none", stroke: view.colours.grown }),
       drawn("circle", { cx: 2 * r + small + 5, cy: 2 * r + 2 - small, r: small, fill: "none", stroke: view.colours.grown }));
-    return [svg, `${whole(big)} / ${whole(big / 10)} ${say("play.pieces")}`];
+    return [svg, `${compact(big)} / ${compact(big / 10)} ${say("play.pieces")}`];
   }
 
   onChange(() => {

@@ -18,8 +18,8 @@ from changtong.simulation.result import Simulation
 
 Floats = NDArray[np.float64]
 
-WIDE, HIGH = 640, 300
-LEFT, TOP, BOTTOM = 62, 26, 30
+WIDE, HIGH = 560, 290
+LEFT, TOP, BOTTOM = 70, 26, 30
 SMALL_WIDE, SMALL_HIGH, SMALL_BOTTOM = 300, 118, 20
 SMALL_MULTIPLES = 10
 SHOWN_HOLD = 2.0
@@ -51,9 +51,7 @@ class Frame:
         """Return the path of a line, or of the area below it."""
         step = -(-len(hours) // MOST_POINTS)
         keep = np.unique(np.append(np.arange(0, len(hours), step), len(hours) - 1))
-        points = [
-            f"{self.x(h):.1f} {self.y(v):.1f}" for h, v in zip(hours[keep], values[keep], strict=True)
-        ]
+        points = [f"{self.x(h):.1f} {self.y(v):.1f}" for h, v in zip(hours[keep], values[keep], strict=True)]
         line = "M" + "L".join(points)
         if closed:
             begin, end = self.x(float(hours[0])), self.x(float(hours[-1]))
@@ -71,17 +69,12 @@ def nice_step(most: float, steps: int = 4) -> float:
 def short_pieces(value: float) -> Both:
     """Say a number of pieces in few signs: 120 万, 1.2M."""
 
-    def cut(number: float) -> str:
-        return f"{number:.3g}" if number < 1000 else f"{number:,.0f}"
+    def cut(units: tuple[tuple[str, float], ...]) -> str:
+        unit, size = next((pair for pair in units if value >= pair[1]), ("", 1.0))
+        number = value / size
+        return (f"{number:.3g}" if number < 1000 else f"{number:,.0f}") + unit
 
-    if value >= 1e8:
-        zh = f"{cut(value / 1e8)} 亿"
-    else:
-        zh = f"{cut(value / 1e4)} 万" if value >= 1e4 else f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
-    for unit, size in (("M", 1e6), ("k", 1e3)):
-        if value >= size:
-            return Both(zh=zh, en=f"{cut(value / size)}{unit}")
-    return Both(zh=zh, en=f"{value:.3g}")
+    return Both(zh=cut(((" 亿", 1e8), (" 万", 1e4))), en=cut((("M", 1e6), ("k", 1e3))))
 
 
 def svg_text(said: Both, x: float, y: float, name: str) -> str:
@@ -89,13 +82,11 @@ def svg_text(said: Both, x: float, y: float, name: str) -> str:
     if said.zh == said.en:
         inner = str(escape(said.zh))
     else:
-        inner = (
-            f'<tspan lang="zh-CN">{escape(said.zh)}</tspan><tspan lang="en">{escape(said.en)}</tspan>'
-        )
+        inner = f'<tspan lang="zh-CN">{escape(said.zh)}</tspan><tspan lang="en">{escape(said.en)}</tspan>'
     return f'<text class="{name}" x="{x:.1f}" y="{y:.1f}">{inner}</text>'
 
 
-def day_ticks(last_h: float, clock: Clock, most: int = 9) -> list[tuple[float, Both]]:
+def day_ticks(last_h: float, clock: Clock, most: int) -> list[tuple[float, Both]]:
     """Return the hours at which days begin (or, of a short run, every few hours), and their names."""
     first = -clock.begins % 24.0
     if last_h - first < 36.0:
@@ -109,7 +100,10 @@ def day_ticks(last_h: float, clock: Clock, most: int = 9) -> list[tuple[float, B
     return [(float(h), clock.day(i + shift)) for i, h in enumerate(midnights)][::stride]
 
 
-def _background(frame: Frame, spans: Sequence[Span], clock: Clock) -> list[str]:
+def _background(
+    frame: Frame, spans: Sequence[Span], clock: Clock, most: int = 8, room: float = 48
+) -> list[str]:
+    """Return the shades of outages and the days; ``room`` is what the name of one takes."""
     parts = []
     for span in spans:
         begin, end = frame.x(span.from_h), frame.x(span.to_h)
@@ -117,10 +111,11 @@ def _background(frame: Frame, spans: Sequence[Span], clock: Clock) -> list[str]:
             f'<rect class="outage" x="{begin:.1f}" y="{frame.top:.1f}" width="{max(1.0, end - begin):.1f}" '
             f'height="{frame.base - frame.top:.1f}"/>'
         )
-    for hour, said in day_ticks(frame.last_h, clock):
+    for hour, said in day_ticks(frame.last_h, clock, most):
         x = frame.x(hour)
         parts.append(f'<line class="day" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top}" y2="{frame.base}"/>')
-        parts.append(svg_text(said, x + 3, frame.base + 15, "day-name"))
+        if x + room <= frame.right + 8:
+            parts.append(svg_text(said, x + 2, frame.base + 15, "day-name"))
     return parts
 
 
@@ -138,7 +133,9 @@ def _marks(frame: Frame, events: Sequence[Event]) -> list[str]:
     parts, numbers = [], {event.hour: event.mark for event in events if event.mark is not None}
     for hour, mark in numbers.items():
         x = frame.x(hour)
-        parts.append(f'<line class="change" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top - 8}" y2="{frame.base}"/>')
+        parts.append(
+            f'<line class="change" x1="{x:.1f}" x2="{x:.1f}" y1="{frame.top - 8}" y2="{frame.base}"/>'
+        )
         parts.append(f'<circle class="mark" cx="{x:.1f}" cy="{frame.top - 14}" r="8"/>')
         parts.append(f'<text class="mark-number" x="{x:.1f}" y="{frame.top - 10}">{mark}</text>')
     return parts
@@ -164,9 +161,7 @@ def draw_hours(
     hours = run.hours["hour"].to_numpy()
     most = max([float(values.max(initial=0.0)) for _, values in lines] + [1.0])
     step = nice_step(most)
-    frame = Frame(
-        LEFT, WIDE - 12, TOP, HIGH - BOTTOM, float(hours[-1]), step * math.ceil(most / step - 1e-9)
-    )
+    frame = Frame(LEFT, WIDE - 12, TOP, HIGH - BOTTOM, float(hours[-1]), step * math.ceil(most / step - 1e-9))
     parts = [_open_svg(frame, WIDE, HIGH, title, "large")]
     parts += _background(frame, spans, clock) + _grid(frame, step) + _marks(frame, events)
     parts += [f'<path class="line {name}" d="{frame.path(hours, values)}"/>' for name, values in lines]
@@ -174,18 +169,23 @@ def draw_hours(
 
 
 def hour_charts(
-    run: Simulation, clock: Clock, spans: Sequence[Span], events: Sequence[Event]
+    run: Simulation, backlog: Backlog, clock: Clock, spans: Sequence[Span], events: Sequence[Event]
 ) -> list[dict[str, Any]]:
-    """Return the two charts of the whole network: what is in it, and what comes in and goes out."""
+    """Return the charts of the whole network: what waits, what is under way, what comes in and goes out."""
     step_h = float(run.settings.step_h)
 
     def column(name: str, scale: float = 1.0) -> Floats:
         return np.asarray(run.hours[f"{name}_pieces"].to_numpy() * scale, np.float64)
 
-    stock = [("s-under-way", column("under_way")), ("s-held", column("held")), ("s-waiting", column("waiting"))]
+    waits = [
+        ("s-usual", backlog.usual.sum(axis=1)),
+        ("s-held", column("held")),
+        ("s-waiting", column("waiting")),
+    ]
+    moves = [("s-under-way", column("under_way"))]
     rate = [("s-accepted", column("accepted", 1 / step_h)), ("s-delivered", column("delivered", 1 / step_h))]
     made = []
-    for key, lines in (("stock", stock), ("rate", rate)):
+    for key, lines in (("waiting", waits), ("under_way", moves), ("rate", rate)):
         title = text(f"run.c_{key}")
         drawn = draw_hours(run, lines, title=title, clock=clock, spans=spans, events=events)
         names = [(name, text(f"run.{name.replace('-', '_')}")) for name, _ in reversed(lines)]
@@ -201,13 +201,14 @@ def small_charts(
     made = []
     for site in run.grown_sites(SMALL_MULTIPLES).iter_rows(named=True):
         row, name = row_of[str(site["site_id"])], names[str(site["site_id"])]
-        waiting = backlog.waiting[:, row]
-        usual = waiting - backlog.above[:, row]
+        waiting, usual = backlog.waiting[:, row], backlog.usual[:, row]
         hold = site["hold_pieces"]
         svg = _small(run, (waiting, usual), hold, title=same(name), clock=clock, spans=spans)
         peak = text("run.small_peak", pieces=rough(site["peak_pieces"]), hour=say_hour(site["peak_h"]))
         room = text("run.no_hold") if hold is None else text("run.small_hold", pieces=rough(hold))
-        made.append({"name": name, "peak": peak, "room": room, "svg": svg, "burst": site["burst_hours"] > 0.0})
+        made.append(
+            {"name": name, "peak": peak, "room": room, "svg": svg, "burst": site["burst_hours"] > 0.0}
+        )
     return made
 
 
@@ -218,14 +219,14 @@ def _small(
     waiting, usual = curves
     hours, peak = run.hours["hour"].to_numpy(), float(waiting.max(initial=1.0))
     drawn_hold = hold is not None and hold <= SHOWN_HOLD * peak
-    most = max(peak, hold if drawn_hold and hold is not None else 0.0, 1.0) * 1.04
+    most = max(peak, float(usual.max()), hold if drawn_hold and hold is not None else 0.0, 1.0) * 1.04
     base = SMALL_HIGH - SMALL_BOTTOM
     frame = Frame(4, SMALL_WIDE - 4, 6, base, float(hours[-1]), most)
     parts = [_open_svg(frame, SMALL_WIDE, SMALL_HIGH, title, "small")]
-    parts += _background(frame, spans, clock)
+    parts += _background(frame, spans, clock, most=4, room=32)
     parts.append(f'<line class="axis" x1="4" x2="{frame.right}" y1="{base}" y2="{base}"/>')
     parts.append(f'<path class="area" d="{frame.path(hours, waiting, closed=True)}"/>')
-    parts.append(f'<path class="line s-usual" d="{frame.path(hours, np.minimum(usual, waiting))}"/>')
+    parts.append(f'<path class="line s-usual" d="{frame.path(hours, usual)}"/>')
     if hold is not None and drawn_hold:
         y = frame.y(hold)
         over = np.maximum(waiting, hold)
@@ -238,13 +239,13 @@ def _small(
 
 def _over(frame: Frame, hours: Floats, over: Floats, hold: float) -> str:
     """Return the area between a curve and the holding limit below it."""
-    above = frame.path(hours, over)
-    return f"{above}L{frame.x(float(hours[-1])):.1f} {frame.y(hold):.1f}L{frame.x(float(hours[0])):.1f} {frame.y(hold):.1f}Z"
+    begin, end, y = frame.x(float(hours[0])), frame.x(float(hours[-1])), frame.y(hold)
+    return f"{frame.path(hours, over)}L{end:.1f} {y:.1f}L{begin:.1f} {y:.1f}Z"
 
 
-def draw_strip(run: Simulation, spans: Sequence[Span]) -> Markup:
-    """Draw what waits in the network as a strip above the slider of the hours."""
-    hours, values = run.hours["hour"].to_numpy(), run.hours["waiting_pieces"].to_numpy()
+def draw_strip(backlog: Backlog, spans: Sequence[Span]) -> Markup:
+    """Draw what waits above the usual in the network as a strip above the slider of the hours."""
+    hours, values = backlog.hours, backlog.above.sum(axis=1)
     last = float(hours[-1])
     frame = Frame(0, 600, 1, 40, last, max(float(values.max()), 1.0))
     rects = "".join(

@@ -42,18 +42,23 @@ class Backlog:
     ----------
     hours : array, (steps,)
         Ends of the steps.
-    waiting, above, held : array, (steps, sites)
-        Pieces: all that wait, those above the usual of the hour, those held by order.
+    waiting, usual, held : array, (steps, sites)
+        Pieces: all that wait, as many as wait at that hour of a usual day, those held by order.
     grown, burst : array of bool, (steps, sites)
         More than usual; more than the site can hold.
     """
 
     hours: Floats
     waiting: Floats
-    above: Floats
+    usual: Floats
     held: Floats
     grown: NDArray[np.bool_]
     burst: NDArray[np.bool_]
+
+    @property
+    def above(self) -> Floats:
+        """Pieces that wait above the usual of the hour."""
+        return np.maximum(0.0, self.waiting - self.usual)
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,8 @@ def read_backlog(run: Simulation) -> Backlog:
         at = np.rint(frame["hour"].to_numpy() / step_h).astype(np.int64) - 1
         cell = at * n_sites + rows_of(run.network, frame["site_id"])
         pieces = frame[name].cast(pl.Float64).to_numpy()
-        return np.bincount(cell, pieces, rows * n_sites).reshape(rows, n_sites)
+        total = np.asarray(np.bincount(cell, pieces, rows * n_sites), np.float64)
+        return total.reshape(rows, n_sites)
 
     waiting = dense(run.backlog, "waiting_pieces", n_steps)
     day = max(1, min(n_steps, round(24.0 / step_h)))
@@ -86,7 +92,7 @@ def read_backlog(run: Simulation) -> Backlog:
     return Backlog(
         hours=hours,
         waiting=waiting,
-        above=np.maximum(0.0, waiting - usual),
+        usual=usual,
         held=dense(run.backlog, "held_pieces", n_steps),
         grown=is_grown(waiting, usual, a_day),
         burst=is_above_hold(waiting, column(run.network.sites, "hold_pieces", np.inf)),
@@ -122,7 +128,7 @@ def collect_playback(run: Simulation, backlog: Backlog, clock: Clock, limits: Pl
     network = run.network
     every = -(-len(backlog.hours) // limits.frames)
     frames = np.unique(np.append(np.arange(every - 1, len(backlog.hours), every), len(backlog.hours) - 1))
-    ever = backlog.grown.any(axis=0) | backlog.burst.any(axis=0)
+    ever = np.asarray((backlog.grown | backlog.burst).any(axis=0))
     most = backlog.above.max(axis=0, initial=0.0)
     order = np.argsort(-most, kind="stable")
     moving = order[ever[order]]

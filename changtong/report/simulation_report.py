@@ -88,13 +88,13 @@ def render_simulation_report(
         "start": None if clock.start is None else say_time(clock.start),
         "hours": simulation_view.say_hour(summary["hours"]),
         "verdict": simulation_view.say_verdict(simulation),
-        "wrong": simulation_view.say_what_is_wrong(simulation),
+        "wrong": simulation_view.say_what_is_wrong(simulation, clock),
         "becomes": simulation_view.say_what_becomes_of_it(simulation, clock),
         "numbers": simulation_view.number_rows(simulation, clock),
         "events": [(event, clock.say(event.hour), simulation_view.say_hour(event.hour)) for event in events],
-        "charts": simulation_charts.hour_charts(simulation, clock, spans, events),
+        "charts": simulation_charts.hour_charts(simulation, backlog, clock, spans, events),
         "small": simulation_charts.small_charts(simulation, backlog, names, clock, spans),
-        "strip": simulation_charts.draw_strip(simulation, spans),
+        "strip": simulation_charts.draw_strip(backlog, spans),
         "classes": simulation_view.class_rows(simulation),
         "sites": simulation_view.site_rows(simulation, clock),
         "n_grown": simulation.grown_sites(simulation.sites.height).height,
@@ -122,9 +122,9 @@ def _labels(run: Simulation, most: int = 6) -> list[str]:
 
 def _script_texts() -> dict[str, dict[str, str]]:
     """Return the wording the scripts need; the title is this page's, not a plan's."""
-    known = {
-        key: said for key, said in read_texts().items() if key.partition(".")[0] in SCRIPT_SECTIONS
-    } | {"page.title": text("run.title")}
+    known = {key: said for key, said in read_texts().items() if key.partition(".")[0] in SCRIPT_SECTIONS} | {
+        "page.title": text("run.title")
+    }
     return {key: {"zh": said.zh, "en": said.en} for key, said in known.items()}
 
 

@@ -146,16 +146,15 @@ def say_verdict(run: Simulation) -> Both:
     if summary["holds"]:
         return text("run.holds", subject=subject)
     faults = []
-    if summary["sites_burst"]:
-        faults.append(text("run.fault_burst", sites=whole(summary["sites_burst"])))
-    if summary["sites_not_cleared"]:
-        faults.append(text("run.fault_open", sites=whole(summary["sites_not_cleared"])))
+    for key, sites in (("burst", summary["sites_burst"]), ("open", summary["sites_not_cleared"])):
+        if sites:
+            faults.append(text(f"run.fault_{key}{'_one' if sites == 1 else ''}", sites=whole(sites)))
     both = Both("；".join(fault.zh for fault in faults), "; ".join(fault.en for fault in faults))
     return text("run.fails", subject=subject, faults=both)
 
 
-def say_what_is_wrong(run: Simulation) -> Both:
-    """Name the sites that are shut or slowed at any hour, the busiest first."""
+def say_what_is_wrong(run: Simulation, clock: Clock) -> Both:
+    """Name the sites that are shut or slowed at any hour, the busiest first, and say when."""
     names = site_names(run.network)
     busy = run.limited.group_by("site_id").agg(pl.col("capacity_share").min())
     busy = busy.join(run.sites.select("site_id", "sorted_pieces", "peak_pieces"), on="site_id")
@@ -176,8 +175,13 @@ def say_what_is_wrong(run: Simulation) -> Both:
         said.append(text("headline.legs_shut", count=whole(legs_closed)))
     if legs_slowed:
         said.append(text("headline.legs_slowed", count=whole(legs_slowed)))
-    if not said and not run.outages:
+    if not run.outages:
         said.append(text("run.nothing_wrong"))
+    spans = outage_spans(run)
+    if len(spans) == 1:
+        hours = {"from_h": spans[0].from_h, "to_h": spans[0].to_h}
+        times = {"start": clock.say(spans[0].from_h), "end": clock.say(spans[0].to_h)}
+        said.append(text("run.between", **{key: say_hour(hour) for key, hour in hours.items()}, **times))
     return sentences(said)
 
 
@@ -198,9 +202,7 @@ def say_what_becomes_of_it(run: Simulation, clock: Clock) -> Both:
     if s["sites_grown"] and s["cleared_h"] is not None:
         cleared = s["cleared_h"]
         key = "run.cleared"
-        said.append(
-            text(key, sites=whole(s["sites_grown"]), hour=say_hour(cleared), when=clock.say(cleared))
-        )
+        said.append(text(key, sites=whole(s["sites_grown"]), hour=say_hour(cleared), when=clock.say(cleared)))
     elif s["sites_grown"]:
         said.append(
             text("run.not_cleared", sites=whole(s["sites_grown"]), open=whole(s["sites_not_cleared"]))
@@ -218,23 +220,31 @@ def number_rows(run: Simulation, clock: Clock) -> list[Row]:
     if s["accepted_pieces"] > 0.0:
         late = text("run.of_accepted", share=percent(s["late_pieces"] / s["accepted_pieces"]))
     burst_from = run.sites["burst_from_h"].min()
+    nothing, assumed = Both("", ""), is_assumed(run)
     rows: list[tuple[str, Cell, float | None, Both]] = [
-        ("accepted", cell(s["accepted_pieces"]), None, text("run.accepted_note")),
+        ("accepted", cell(s["accepted_pieces"]), None, text("run.accepted_note") if assumed else nothing),
         ("delivered", cell(s["delivered_pieces"]), None, text("run.delivered_note")),
         ("late", cell(s["late_pieces"]), None, late),
         ("mean", hours_cell(s["mean_h"]), None, text("run.mean_note")),
-        ("peak", cell(peak), peak_h, Both("", "")),
-        ("waiting", cell(s["waiting_pieces"]), last, Both("", "")),
+        ("peak", cell(peak), peak_h, nothing),
+        ("waiting", cell(s["waiting_pieces"]), last, nothing),
         ("held", cell(s["held_pieces"]), last, text("run.held_note")),
-        ("under_way", cell(s["under_way_pieces"] + s["handled_pieces"]), last, Both("", "")),
+        ("under_way", cell(s["under_way_pieces"] + s["handled_pieces"]), last, nothing),
         ("grown", cell(float(s["sites_grown"])), None, text("run.grown_note")),
         ("cleared", hours_cell(s["cleared_h"]), s["cleared_h"], _say_open(s)),
         ("burst", cell(float(s["sites_burst"])), burst_from, text("run.burst_note")),  # type: ignore[list-item]
     ]
     return [
-        {"key": key, "name": text(f"run.n_{key}"), "value": value, "hour": hour, "note": note, **_when(hour, clock)}
+        {
+            "key": key,
+            "name": text(f"run.n_{key}"),
+            "value": value,
+            "note": note,
+            "assumed": assumed and key == "accepted",
+            **_when(hour, clock),
+        }
         for key, value, hour, note in rows
-    ]  # fmt: skip
+    ]
 
 
 def _say_open(summary: dict[str, Any]) -> Both:
@@ -327,22 +337,26 @@ def _level(share: float | None) -> str:
     return "high" if share < 0.95 else "full"
 
 
+def is_assumed(run: Simulation) -> bool:
+    """Tell whether the time of day of acceptance is the one that comes with the program."""
+    return tuple(run.settings.time_of_day) == TIME_OF_DAY
+
+
 def assumption_rows(run: Simulation) -> list[Row]:
     """Return what the simulation assumes besides the network's own numbers."""
     settings = run.settings
-    standard = tuple(settings.time_of_day) == TIME_OF_DAY
     peak = int(np.argmax(settings.time_of_day))
-    warm = say_hour(settings.warm_up_h)
+    warm, empty = say_hour(settings.warm_up_h), text("run.a_empty")
     said = [
         (
             "time_of_day",
-            "assumed" if standard else "given",
+            "assumed" if is_assumed(run) else "given",
             text("run.a_time_of_day", hour=peak, next=peak + 1),
         ),
         ("departures", "assumed", text("run.a_departures")),
         ("fluid", "assumed", text("run.a_fluid")),
-        ("warm_up", "given", text("run.a_warm_up", hours=warm) if settings.warm_up_h else text("run.a_empty")),
-    ]  # fmt: skip
+        ("warm_up", "given", text("run.a_warm_up", hours=warm) if settings.warm_up_h else empty),
+    ]
     return [
         {"where": text(f"run.w_{key}"), "code": code, "kind": named("run", f"is_{code}"), "note": note}
         for key, code, note in said

@@ -354,10 +354,8 @@ def _legs(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
             "from_site": network.legs["from_site"],
             "to_site": network.legs["to_site"],
             "carried_pieces": out.sum(axis=0),
-            "offered_pieces": pl.Series(
-                np.where(np.isnan(room).any(axis=0), np.nan, offered), nan_to_null=True
-            ),
-            "load_share": pl.Series(np.where(np.isnan(room).any(axis=0), np.nan, share), nan_to_null=True),
+            "offered_pieces": pl.Series(np.where(endless, np.nan, offered), nan_to_null=True),
+            "load_share": pl.Series(np.where(endless, np.nan, share), nan_to_null=True),
             "left_end_pieces": machine.state.leg_left[:n].sum(axis=1),
             "busiest_step_pieces": out.max(axis=0, initial=0.0),
         }
