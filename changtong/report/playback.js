@@ -55,8 +55,9 @@
   const dot = () => (nSites > 1500 ? 0.9 : nSites > 300 ? 1.5 : 2.6) * grow();
   function sizeOf(site) {
     const row = rowOf[site];
-    return row >= 0 && stateOf(row, now()) ? Math.max(dot() + 1.4, radius(aboveNow(row))) : dot();
+    return row >= 0 && stateOf(row, now()) ? Math.max(dot() + least, radius(aboveNow(row))) : dot();
   }
+  const least = nSites > 1500 ? 0.7 : 1.3;
   const inView = (x, y, size) => x > -size && y > -size && x < view.wide + size && y < view.high + size;
 
   function paint(pen) {
@@ -92,7 +93,7 @@
     pen.fill();
     pen.globalAlpha = 1;
     pen.strokeStyle = here === BURST ? colours.closed : colours.grown;
-    pen.lineWidth = here === BURST ? 2.6 : 1.2;
+    pen.lineWidth = here === BURST ? 2.6 : size < 2.5 ? 0.6 : 1.2;
     pen.stroke();
     if (here === BURST && size > 5) {
       pen.strokeStyle = colours.halo; pen.lineWidth = 1.6;
