@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from changtong.network.learn import learn_network, read_volumes
+from changtong.network.learn import learn_network
+from changtong.network.leg_volumes import read_volumes
 from changtong.network.model import Network
 from changtong.outages import close_sites
 from changtong.planning.baseline import change_words

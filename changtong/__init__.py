@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from changtong.forecast.result import Forecast
+    from changtong.forecast.volumes_ahead import forecast_volumes
     from changtong.network.checks import check_network
     from changtong.network.io import read_network, write_network
     from changtong.network.learn import learn_network
@@ -17,43 +19,64 @@ if TYPE_CHECKING:
     from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.simulation.replications import simulate_replications
+    from changtong.simulation.result import Simulation
+    from changtong.simulation.simulate import SimulationSettings, simulate
+    from changtong.simulation.timetable import RouteChange
     from changtong.studies import run_study
+    from changtong.verification import plan_verified
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Forecast": "changtong.forecast.result",
     "Network": "changtong.network.model",
     "Outage": "changtong.outages",
     "Plan": "changtong.planning.result",
     "PlanSettings": "changtong.planning.result",
     "Planner": "changtong.planning.plan",
+    "RouteChange": "changtong.simulation.timetable",
+    "Simulation": "changtong.simulation.result",
+    "SimulationSettings": "changtong.simulation.simulate",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "forecast_volumes": "changtong.forecast.volumes_ahead",
     "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
     "plan": "changtong.planning.plan",
+    "plan_verified": "changtong.verification",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "reference_network": "changtong.network.reference",
     "run_study": "changtong.studies",
+    "simulate": "changtong.simulation.simulate",
+    "simulate_replications": "changtong.simulation.replications",
     "write_network": "changtong.network.io",
 }
 
 __all__ = [
+    "Forecast",
     "Network",
     "Outage",
     "Plan",
     "PlanSettings",
     "Planner",
+    "RouteChange",
+    "Simulation",
+    "SimulationSettings",
     "check_network",
     "close_sites",
+    "forecast_volumes",
     "in_force",
     "learn_network",
     "plan",
+    "plan_verified",
     "read_network",
     "read_outages",
     "reference_network",
     "run_study",
+    "simulate",
+    "simulate_replications",
     "write_network",
 ]
 

@@ -15,6 +15,7 @@ import typer
 
 from changtong.console import FlowProgress, StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InputError, InternalError, UsageError
+from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.simulate_command import simulate_network
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from changtong.network.model import Network
     from changtong.outages import Outage
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.verification import Verified
 
 app = typer.Typer(
     name="changtong",
@@ -84,7 +86,7 @@ def demo(
     from changtong.planning.result import PlanSettings
 
     settings = PlanSettings(gap_share=1e-3, seconds=seconds)
-    result = _run(network, outages, output, language=language, settings=settings)
+    result, _ = _run(network, outages, output, language=language, settings=settings)
     code = _finish(result, output, as_json=as_json)
     report = (output / "report.html").resolve()
     say(f"Open the report in a browser: {report.as_uri()}")
@@ -172,6 +174,9 @@ def learn(
     print_result(facts, text, as_json=as_json)
 
 
+app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
+
+
 @app.command(short_help="Every problem of a network folder, in one report.")
 def check(net: Folder, as_json: AsJson = False) -> None:
     """Check a network folder; every problem in one report."""
@@ -239,6 +244,10 @@ def plan(
             "--prove-unserved", help="On large networks, spend time left on proving what must stay."
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Play the plan forward, and plan again where it does not hold."),
+    ] = False,
     gap: Gap = 1e-3,
     seconds: Seconds = 30.0,
     language: PageLanguage = Language.zh,
@@ -274,10 +283,13 @@ def plan(
     for note in notes:
         say(f"note: {note}")
     compiled()
-    result = _run(
+    if verify:
+        prepare_kernels(say, "simulation")()
+    result, verified = _run(
         network,
         counted,
         output,
+        verify=verify,
         language=language,
         settings=PlanSettings(
             gap_share=gap,
@@ -296,7 +308,7 @@ def plan(
         "left_out": [one.label for one in wrong if one not in counted],
         "notes": notes,
     }
-    raise typer.Exit(_finish(result, output, as_json=as_json, more=more))
+    raise typer.Exit(_finish(result, output, as_json=as_json, more=more, verified=verified))
 
 
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
@@ -313,14 +325,15 @@ def _run(
     settings: PlanSettings,
     objectives: tuple[str, ...] | None = None,
     valid_from: datetime | None = None,
-) -> Plan:
+    verify: bool = False,
+) -> tuple[Plan, Verified | None]:
     from changtong.studies import run_study
 
     bar = FlowProgress(settings.seconds, settings.gap_share)
     options: dict[str, Any] = {} if objectives is None else {"objectives": objectives}
     try:
         study = run_study(
-            "plan",
+            "plan-verified" if verify else "plan",
             network,
             outages,
             folder=output,
@@ -332,16 +345,27 @@ def _run(
         )
     finally:
         bar.close()
-    result: Plan = study.result
-    return result
+    if verify:
+        return study.result.plan, study.result
+    return study.result, None
 
 
-def _finish(result: Plan, output: Path, *, as_json: bool, more: dict[str, Any] | None = None) -> int:
-    """Print the plan; return 1 where it serves nothing, else 0."""
-    summary = result.summary()
+def _finish(
+    result: Plan,
+    output: Path,
+    *,
+    as_json: bool,
+    more: dict[str, Any] | None = None,
+    verified: Verified | None = None,
+) -> int:
+    """Print the plan; return 1 where it serves nothing, or does not hold when played forward; else 0."""
+    summary, text = result.summary(), str(result)
+    if verified is not None:
+        summary |= {"verified": verified.summary()}
+        text += f"\n{verified}"
     print_result(
         summary | {"folder": str(output)} | (more or {}),
-        f"{result}\n  → {output / 'report.html'}",
+        f"{text}\n  → {output / 'report.html'}",
         as_json=as_json,
     )
     served = summary["demand_pieces"] - summary["unserved_pieces"]
@@ -350,7 +374,7 @@ def _finish(result: Plan, output: Path, *, as_json: bool, more: dict[str, Any] |
     elif served < 0.5:
         say("There is no good answer: nothing at all can be served; every site has orders to hold.")
         return 1
-    return 0
+    return 0 if verified is None or verified.holds else 1
 
 
 def _size(network: Network) -> dict[str, Any]:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from changtong.network.model import Network
     from changtong.outages import Outage
+    from changtong.simulation.replications import Replications
     from changtong.simulation.result import Simulation
+    from changtong.simulation.timetable import RouteChange
 
 NOMINAL_START = "2026-01-01T00:00+08:00"
 """Where no outage has a time of its own the date does not matter: hours count from midnight."""
@@ -70,6 +72,11 @@ def simulate_network(
         Path | None,
         typer.Option("--backlog", metavar="FILE", help="CSV of what waits at first (docs/simulation.md)."),
     ] = None,
+    replications: Annotated[
+        int,
+        typer.Option("--replications", min=0, help="Also play it N times with demand and capacities drawn."),
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws: same seed, same result.")] = 1,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
     ] = False,
@@ -88,46 +95,68 @@ def simulate_network(
         wrong = tuple(one if one.end is not None else replace(one, end=end) for one in wrong)
     waiting = None if backlog is None else _read_backlog(backlog)
     compiled()
-    result = _run(network, wrong, output, plan, takes_effect, lasts, begins, waiting, hours, step, warm_up)
-    summary = result.summary()
+    from changtong.simulation.simulate import SimulationSettings
+
+    options: dict[str, Any] = {
+        "routes": _changes(network, plan, takes_effect, lasts, hours),
+        "settings": SimulationSettings(hours=hours, step_h=step, warm_up_h=warm_up, start=begins),
+        "backlog": waiting,
+    }
+    result = _run(network, wrong, output, options)
+    facts, text = json.loads(result.to_json()), str(result)
+    if replications:
+        many = _run_many(network, wrong, output, options, replications, seed)
+        facts["replications"], text = many.summary(), f"{text}\n{many}"
     page = output / "report.html"
-    facts = json.loads(result.to_json()) | {"folder": str(output), "report": str(page)}
-    print_result(facts, f"{result}\n  → {page}", as_json=as_json)
-    raise typer.Exit(0 if summary["holds"] else 1)
+    facts |= {"folder": str(output), "report": str(page)}
+    print_result(facts, f"{text}\n  → {page}", as_json=as_json)
+    raise typer.Exit(0 if result.summary()["holds"] else 1)
 
 
-def _run(
-    network: Network, wrong: tuple[Outage, ...], output: Path, plan: Path | None, takes_effect: float,
-    lasts: float | None, begins: datetime | None, waiting: pl.DataFrame | None, hours: float, step: float,
-    warm_up: float,
-) -> Simulation:  # fmt: skip
+def _changes(
+    network: Network, plan: Path | None, takes_effect: float, lasts: float | None, hours: float
+) -> tuple[RouteChange, ...]:
+    """Return when the plan's routes take effect, and today's again."""
     from changtong.planning.result import ROUTES_FILE
     from changtong.routes import read_routes, routes_in_force
-    from changtong.simulation.simulate import SimulationSettings
     from changtong.simulation.timetable import RouteChange
+
+    if plan is None:
+        return ()
+    changes = [RouteChange(takes_effect, read_routes(plan / ROUTES_FILE))]
+    if lasts is not None and takes_effect < lasts < hours:
+        changes.append(RouteChange(lasts, routes_in_force(network)))
+    return tuple(changes)
+
+
+def _run(network: Network, wrong: tuple[Outage, ...], output: Path, options: dict[str, Any]) -> Simulation:
     from changtong.studies import run_study
 
-    changes = []
-    if plan is not None:
-        changes.append(RouteChange(takes_effect, read_routes(plan / ROUTES_FILE)))
-        if lasts is not None and takes_effect < lasts < hours:
-            changes.append(RouteChange(lasts, routes_in_force(network)))
     bar = StepProgress("  simulating, steps")
     try:
-        study = run_study(
-            "simulate",
-            network,
-            wrong,
-            folder=output,
-            routes=tuple(changes),
-            settings=SimulationSettings(hours=hours, step_h=step, warm_up_h=warm_up, start=begins),
-            backlog=waiting,
-            progress=bar,
-        )
+        study = run_study("simulate", network, wrong, folder=output, progress=bar, **options)
     finally:
         bar.close()
     result: Simulation = study.result
     return result
+
+
+def _run_many(
+    network: Network, wrong: tuple[Outage, ...], output: Path, options: dict[str, Any], number: int, seed: int
+) -> Replications:
+    """Play it many times; the bands go beside the run's frames."""
+    from changtong.studies import run_study
+
+    bar = StepProgress("  replications")
+    try:
+        study = run_study(
+            "replications", network, wrong, replications=number, seed=seed, progress=bar, **options
+        )
+    finally:
+        bar.close()
+    many: Replications = study.result
+    many.write(output)
+    return many
 
 
 def _outages(

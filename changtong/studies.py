@@ -20,10 +20,12 @@ from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
-from changtong.planning.result import PLAN_FOLDER, Plan
+from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
 from changtong.report import write_orders, write_plan_report, write_simulation_report
+from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
+from changtong.verification import Verified, plan_verified
 
 Language = Literal["zh", "en"]
 
@@ -84,18 +86,42 @@ def _plan(
     result = plan(network, outages, **options)
     if folder is None:
         return result, None
+    return result, result.save(folder, extra=lambda into: _pages(result, into, language, valid_from))
 
-    def pages(into: Path) -> None:
-        write_orders(result, into, language=language, valid_from=valid_from)
-        write_plan_report(
-            result,
-            into / "report.html",
-            language=language,
-            files=("orders.html", "orders.csv"),
-            valid_from=valid_from,
-        )
 
-    return result, result.save(folder, extra=pages)
+def _plan_verified(
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    valid_from: datetime | None = None,
+    **options: Any,
+) -> tuple[Verified, Path | None]:
+    if folder is not None:
+        check_replaceable(folder, **PLAN_FOLDER)
+    result = plan_verified(network, outages, **options)
+    if folder is None:
+        return result, None
+
+    def more(into: Path) -> None:
+        _pages(result.plan, into, language, valid_from)
+        _save_run(result.run, into / RUN_IN_PLAN, language)
+        result.rounds.write_csv(into / ROUNDS_FILE, include_bom=True)
+
+    return result, result.plan.save(folder, extra=more)
+
+
+def _pages(result: Plan, into: Path, language: Language, valid_from: datetime | None) -> None:
+    """Write orders and report of a plan."""
+    write_orders(result, into, language=language, valid_from=valid_from)
+    write_plan_report(
+        result,
+        into / "report.html",
+        language=language,
+        files=("orders.html", "orders.csv"),
+        valid_from=valid_from,
+    )
 
 
 def _simulate(
@@ -104,16 +130,31 @@ def _simulate(
     if folder is not None:
         check_replaceable(folder, **RUN_FOLDER)
     result = simulate(network, outages, **options)
-    if folder is None:
-        return result, None
+    return result, None if folder is None else _save_run(result, folder, language)
+
+
+def _save_run(run: Simulation, folder: Path, language: Language) -> Path:
+    """Write a run's frames and its page."""
 
     def page(into: Path) -> None:
-        write_simulation_report(result, into / "report.html", language=language)
+        write_simulation_report(run, into / "report.html", language=language)
 
-    return result, result.save(folder, extra=page)
+    return run.save(folder, extra=page)
 
 
-ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"plan": _plan, "simulate": _simulate}
+def _replications(
+    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
+) -> tuple[Replications, None]:
+    """Play it many times; nothing is written: the frames belong into the folder of a run."""
+    return simulate_replications(network, outages, **options), None
+
+
+ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
+    "plan": _plan,
+    "plan-verified": _plan_verified,
+    "simulate": _simulate,
+    "replications": _replications,
+}
 
 
 def run_study(
@@ -130,7 +171,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan", "simulate"}
+    name : {"plan", "plan-verified", "simulate", "replications"}
         Which analysis.
     network, outages
         Its inputs.
@@ -142,7 +183,8 @@ def run_study(
         For analyses that draw random numbers; ``plan`` draws none.
     **options
         Passed to the analysis: to a plan ``objectives``, ``settings``, ``progress``, ``name``,
-        and ``valid_from``, the instant from which the orders hold; to a simulation those of
+        and ``valid_from``, the instant from which the orders hold; to a verified one also
+        ``simulation``, how it is played forward; to a simulation those of
         :func:`changtong.simulation.simulate.simulate`.
 
     Raises
@@ -155,6 +197,8 @@ def run_study(
     if name not in ANALYSES:
         raise NotFoundError(f"No analysis {name!r}; there is {', '.join(ANALYSES)}.")
     where = None if folder is None else Path(folder)
+    if name == "replications" and seed is not None:
+        options["seed"] = seed
     result, saved = ANALYSES[name](network, outages, where, language, **options)
     study = Study(name, result, datetime.now(UTC), __version__, digest(network, outages), seed, saved)
     if saved is not None:

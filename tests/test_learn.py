@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError
-from changtong.network.learn import infer_demand, learn_network, read_volumes
+from changtong.network.learn import infer_demand, learn_network
+from changtong.network.leg_volumes import read_volumes
 from changtong.outages import close_sites
 from changtong.planning.plan import plan
 

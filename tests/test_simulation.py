@@ -112,8 +112,9 @@ def test_urgent_pieces_do_not_wait_behind_ordinary_ones() -> None:
     assert waiting(run, "H", "ordinary")[48.0] == pytest.approx(6.0 * 48.0, rel=1e-5)
     late = run.classes["late_pieces"].to_list()
     assert late[0] == 0.0
-    # first in, first out: the n-th ordinary piece is sorted after n / 1.5 h instead of n / 7.5
-    assert late[1] > 7.5 * (48 - 10 - 4)
+    # first in, first out: what comes to the hub in hour h is sorted in hour 5 h: late from about
+    # hour 2 on (5 h - h > 10 - 3), due by hour 48 when accepted by hour 38
+    assert late[1] == pytest.approx(7.5 * (38 - 1), abs=7.5 * 2)
 
 
 def test_a_closed_site_gets_nothing_and_what_is_for_it_waits_before() -> None:
@@ -284,8 +285,10 @@ def test_nothing_is_lost_on_random_networks(
     assert accepted == pytest.approx(1.5 * network.demand["pieces_per_day"].sum(), rel=0.3)
     assert accepted == pytest.approx(delivered + inside, rel=1e-5, abs=1e-3)
     assert run.classes["accepted_pieces"].sum() == pytest.approx(accepted, rel=1e-4)
-    known = run.classes["delivered_pieces"] + run.classes["open_pieces"]
-    assert (known <= run.classes["accepted_pieces"] * (1 + 1e-6) + 1e-6).all()
+    assert run.classes["delivered_pieces"].sum() == pytest.approx(delivered, rel=1e-6)
+    assert (run.classes["late_pieces"] <= run.classes["due_pieces"] * (1 + 1e-6)).all()
+    timed = run.classes["timed_pieces"].sum()  # first in, first out, of the same curves
+    assert timed == pytest.approx(delivered, rel=0.35, abs=12.0)
 
 
 def test_threads_change_nothing() -> None:
@@ -293,3 +296,30 @@ def test_threads_change_nothing() -> None:
     one, four = (play(network, threads=n) for n in (1, 4))
     assert one.classes.equals(four.classes)
     assert one.backlog.equals(four.backlog)
+
+
+def test_replications_repeat_and_hold_the_run_between_their_ends() -> None:
+    from changtong.simulation.replications import Spread, simulate_replications
+
+    network, outage = line(hub_rate=16.0), Outage("slow", sites=("H",), capacity_share=0.25)
+    options = SimulationSettings(hours=48.0, warm_up_h=24.0, time_of_day=EVEN)
+    one, again, other = (
+        simulate_replications(network, (outage,), settings=options, replications=9, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert one.runs.equals(again.runs)
+    assert one.sites.equals(again.sites)
+    assert not one.runs.equals(other.runs)
+    peak = one.sites.row(by_predicate=pl.col("site_id") == "H", named=True)
+    assert peak["peak_low"] < 288.0 < peak["peak_high"]  # 6 an hour for 48 h when nothing varies
+    assert peak["growing_share"] == 1.0
+    still = simulate_replications(
+        network, (outage,), settings=options, replications=3, spread=Spread(0.0, 0.0, 0.0, 0.0)
+    )
+    plain = play(network, (outage,))
+    assert still.hours["waiting_low"].to_numpy() == pytest.approx(plain.hours["waiting_pieces"].to_numpy())
+    assert still.hours["waiting_high"].to_numpy() == pytest.approx(plain.hours["waiting_pieces"].to_numpy())
+    with pytest.raises(UsageError):
+        Spread(site_demand=-1.0)
+    with pytest.raises(UsageError):
+        simulate_replications(network, replications=1)

@@ -16,6 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem
+from changtong.network.leg_volumes import read_volumes
 from changtong.network.model import Network, build_network
 
 Floats = NDArray[np.float64]
@@ -49,68 +50,6 @@ LIMITS = (
         "stand-ins share origins (or destinations) and have spare capacity; nobody confirmed them",
     ),
 )
-
-
-def read_volumes(volumes: pl.DataFrame | str | Path) -> pl.DataFrame:
-    """Read leg-day volumes: date, from_site, to_site, pieces (CSV, also .gz, or Parquet).
-
-    Raises
-    ------
-    InputError
-        Missing columns, dates or numbers that cannot be read, negative pieces: all at once.
-    """
-    if isinstance(volumes, pl.DataFrame):
-        name, frame = "volumes", volumes
-    else:
-        path = Path(volumes)
-        name = path.name
-        try:
-            frame = (
-                pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema=False)
-            )
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise InputError([Problem("unreadable-file", str(error), name)]) from error
-    wanted = ("date", "from_site", "to_site", "pieces")
-    missing = [column for column in wanted if column not in frame.columns]
-    if missing:
-        raise InputError(
-            [
-                Problem("missing-column", f"No column {c!r}.", name, column=c, expected=", ".join(wanted))
-                for c in missing
-            ]
-        )
-    typed = frame.select(
-        pl.col("date")
-        .cast(pl.String)
-        .str.strip_chars()
-        .str.slice(0, 10)
-        .str.to_date("%Y-%m-%d", strict=False),
-        pl.col("from_site", "to_site").cast(pl.String).str.strip_chars(),
-        pl.col("pieces").cast(pl.Float64, strict=False),
-    )
-    problems = []
-    for column, expected in (
-        ("date", "YYYY-MM-DD"),
-        ("from_site", "a site"),
-        ("to_site", "a site"),
-        ("pieces", "a number"),
-    ):
-        rows = typed[column].is_null().arg_true()
-        problems += [
-            Problem(
-                "wrong-type", f"{frame[column][int(r)]!r} will not do.", name, int(r) + 1, column, expected
-            )
-            for r in rows.head(100)
-        ]
-    rows = (typed["pieces"] < 0).arg_true()
-    problems += [
-        Problem("negative", f"{typed['pieces'][int(r)]}", name, int(r) + 1, "pieces") for r in rows.head(100)
-    ]
-    if typed.height == 0:
-        problems.append(Problem("empty-table", "No rows.", name))
-    if problems:
-        raise InputError(problems)
-    return typed.filter(pl.col("from_site") != pl.col("to_site"))
 
 
 def learn_network(

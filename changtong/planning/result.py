@@ -25,7 +25,19 @@ TABLES = (
     "stand_ins", "relay_points",
 )  # fmt: skip
 ROUTES_FILE = "routes.npz"
-PAGES = (ROUTES_FILE, "plan.json", "study.json", "report.html", "orders.html", "order-sheets")
+RUN_IN_PLAN, ROUNDS_FILE = "simulation", "verification.csv"
+"""Where a plan that was played forward keeps the run, and the plans tried."""
+
+PAGES = (
+    ROUTES_FILE,
+    RUN_IN_PLAN,
+    ROUNDS_FILE,
+    "plan.json",
+    "study.json",
+    "report.html",
+    "orders.html",
+    "order-sheets",
+)
 OWN_FILES = {
     *PAGES,
     *(f"{name}.{ending}" for name in (*TABLES, "trade_off") for ending in ("csv", "parquet")),

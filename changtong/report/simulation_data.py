@@ -43,9 +43,10 @@ class Backlog:
     hours : array, (steps,)
         Ends of the steps.
     waiting, usual, held : array, (steps, sites)
-        Pieces: all that wait, as many as wait at that hour of a usual day, those held by order.
+        Pieces that wait to go on, as many as do at that hour of a usual day, and those held by
+        order besides.
     grown, burst : array of bool, (steps, sites)
-        More than usual; more than the site can hold.
+        More wait than usual; more are there, held ones included, than the site can hold.
     """
 
     hours: Floats
@@ -85,7 +86,9 @@ def read_backlog(run: Simulation) -> Backlog:
         total = np.asarray(np.bincount(cell, pieces, rows * n_sites), np.float64)
         return total.reshape(rows, n_sites)
 
-    waiting = dense(run.backlog, "waiting_pieces", n_steps)
+    present = dense(run.backlog, "waiting_pieces", n_steps)
+    held = dense(run.backlog, "held_pieces", n_steps)
+    waiting = np.maximum(0.0, present - held)
     day = max(1, min(n_steps, round(24.0 / step_h)))
     usual = dense(run.usual, "waiting_pieces", day)[np.arange(n_steps) % day]
     a_day = run.sites["sorted_pieces"].to_numpy() * 24.0 / max(float(hours[-1]), 1e-9)
@@ -93,9 +96,9 @@ def read_backlog(run: Simulation) -> Backlog:
         hours=hours,
         waiting=waiting,
         usual=usual,
-        held=dense(run.backlog, "held_pieces", n_steps),
+        held=held,
         grown=is_grown(waiting, usual, a_day),
-        burst=is_above_hold(waiting, column(run.network.sites, "hold_pieces", np.inf)),
+        burst=is_above_hold(present, column(run.network.sites, "hold_pieces", np.inf)),
     )
 
 
@@ -195,7 +198,7 @@ def _play(run: Simulation, backlog: Backlog, played: NDArray[np.int64], frames: 
 def _totals(run: Simulation, backlog: Backlog, frames: Any) -> dict[str, list[int]]:
     hours = run.hours
     columns = {
-        "waiting": hours["waiting_pieces"].to_numpy(),
+        "waiting": (hours["waiting_pieces"] - hours["held_pieces"]).to_numpy(),
         "above": backlog.above.sum(axis=1),
         "held": hours["held_pieces"].to_numpy(),
         "underWay": hours["under_way_pieces"].to_numpy(),

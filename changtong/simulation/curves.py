@@ -222,15 +222,16 @@ class Ways(NamedTuple):
 
 @njit(**FLAT)
 def add_up(
-    lo, hi, k, horizon, first_step, promise, plant, epochs, curves, ways, dest_ptr, dest_item, dest_group,
+    lo, hi, k, begin, promise, plant, epochs, curves, ways, dest_ptr, dest_item, dest_group,
     when, weight, stride, done, last, ready, legs, way, hours, sums,
 ):  # fmt: skip
     """Add up how long pieces of class ``k`` take to destinations ``lo`` … ``hi``-1.
 
     ``when`` and ``weight`` are steps of acceptance and shares of a day's pieces; of each pair every
-    ``stride``-th is looked at, from a place that differs from pair to pair. ``hours`` counts
-    delivered pieces by steps; ``sums``: pieces, delivered, late, open, then the steps of the four
-    stages of those delivered.
+    ``stride``-th is looked at, from a place that differs from pair to pair. From step ``begin`` on
+    ``hours`` counts delivered pieces by steps taken; ``sums``: pieces due, delivered, late at their
+    due time, neither delivered nor due by the end, then the steps of the four stages of those
+    delivered.
     """
     n_steps = epochs.of_step.shape[0]
     w = k if plant.item_share.shape[1] > 1 else 0
@@ -259,17 +260,17 @@ def add_up(
                         delivered = np.int64(done[c, there])
                         at_last = np.int64(last[c, there])
                         sorted_there = np.int64(ready[c, there])
-                sums[0] += x
-                if delivered < horizon:
+                if begin <= delivered < n_steps:
                     hours[delivered - t] += x
                     sums[1] += x
-                    if delivered - t > promise:
-                        sums[2] += x
                     sums[4] += x * (ways.gone[g, t] - t)
                     sums[5] += x * (at_last - ways.gone[g, t])
                     sums[6] += x * (sorted_there - at_last)
                     sums[7] += x * (delivered - sorted_there)
-                elif horizon - t > promise:
-                    sums[2] += x
-                else:
+                due = t + promise
+                if begin <= due < n_steps:
+                    sums[0] += x
+                    if delivered > due:
+                        sums[2] += x
+                elif due >= n_steps and delivered >= n_steps:
                     sums[3] += x

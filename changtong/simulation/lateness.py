@@ -27,12 +27,13 @@ STAGES = ("first_site_h", "on_the_way_h", "last_line_h", "delivery_h")
 
 @dataclass(frozen=True)
 class Times:
-    """How long the pieces take that are accepted from the beginning on.
+    """How long pieces take, from the beginning on; those accepted in the warm-up included.
 
     Attributes
     ----------
-    pieces, delivered, late, open : array, (classes,)
-        Accepted; delivered by the end; later than promised (also when not delivered yet); neither.
+    due, delivered, late, open : array, (classes,)
+        Whose promised time comes before the end; delivered by the end; of those due, later than
+        promised; neither delivered nor due by the end.
     hours : array, (classes, steps)
         Pieces delivered by hours on the way.
     stages_h : array, (classes, 4)
@@ -40,7 +41,7 @@ class Times:
         line of their last site, until they are sorted there, and until they are delivered.
     """
 
-    pieces: Floats
+    due: Floats
     delivered: Floats
     late: Floats
     open: Floats
@@ -69,7 +70,7 @@ def time_pieces(
     firsts = np.array([epoch.first_step for epoch in epochs], np.int32)
     of_step = machine.epoch_of_step
     order, ptr, item_group = _by_destination(machine)
-    when = np.arange(clock.warm_steps, n_steps, dtype=np.int64)
+    when = np.arange(n_steps, dtype=np.int64)
     weight = machine.times.accept[when]
     looks = len(plant.item_dest) * n_classes * len(when)
     stride = max(1, -(-looks // LOOKS))
@@ -98,16 +99,16 @@ def time_pieces(
         )
         scratch = np.empty(len(firsts), np.int64), np.empty(2, np.int64)
         curves.first_leg(k, n_steps, plant, spans, found, *ways, *scratch)
-        limit = min(promise_h[k] / clock.step_h, 1e9)
+        limit = int(min(np.floor(promise_h[k] / clock.step_h + 1e-6), 1e9))
 
         def part(
             lo: int, hi: int, k: int = k, spans: curves.Epochs = spans, found: curves.Curves = found,
-            ways: curves.Ways = ways, limit: float = limit,
+            ways: curves.Ways = ways, limit: int = limit,
         ) -> tuple[Floats, Floats]:  # fmt: skip
             shape = (len(plant.inner_site), n_steps)
             counted, total = np.zeros(n_steps + 1), np.zeros(8)
             curves.add_up(
-                lo, hi, k, n_steps, clock.warm_steps, limit + 1e-6, plant, spans, found, ways, ptr, order,
+                lo, hi, k, clock.warm_steps, limit, plant, spans, found, ways, ptr, order,
                 item_group, when, weight, stride, np.empty(shape, np.int16), np.empty(shape, np.int16),
                 np.empty(shape, np.int16), np.empty(len(firsts), np.int64), np.empty(2, np.int64), counted,
                 total,
@@ -127,25 +128,24 @@ def _add_local(machine: Machine, clock: Clockwork, promise_h: Floats, sums: Floa
     """Add pieces that stay at their site: handled, sorted in its last line, delivered."""
     plant, record, n_steps = machine.plant, machine.record, clock.n_steps
     sites = np.flatnonzero(plant.local.sum(axis=1) > 0.0)
-    when = np.arange(clock.warm_steps, n_steps)
-    epoch = machine.epoch_of_step[when]
+    when, begin = np.arange(n_steps), clock.warm_steps
     for k in range(sums.shape[0]):
         found = np.empty((len(plant.inner), n_steps), np.int16)
         curves.trace_lines(record.line_in[:, :, k], record.line_out[:, :, k], found)
         pieces = plant.local[sites, k][:, None] * machine.times.accept[when][None, :]
-        joins = when[None, :] + machine.delays.before[epoch][:, sites].T
+        joins = when[None, :] + machine.delays.before[machine.epoch_of_step][:, sites].T
         there = np.minimum(joins, n_steps - 1)
         ready = np.where(joins < n_steps, found[sites[:, None], there], curves.NEVER).astype(np.int64)
         done = ready + np.maximum(1, machine.delays.after[sites])[:, None]
-        inside = done < n_steps
-        took = np.where(inside, done - when, n_steps - when)
-        late = took * clock.step_h > promise_h[k] + 1e-6
-        sums[k, 0] += pieces.sum()
+        due = when[None, :] + int(min(np.floor(promise_h[k] / clock.step_h + 1e-6), 1e9))
+        inside = (done >= begin) & (done < n_steps)
+        counts = (due >= begin) & (due < n_steps)
+        sums[k, 0] += pieces[:, counts[0]].sum()
         sums[k, 1] += pieces[inside].sum()
-        sums[k, 2] += pieces[late].sum()
-        sums[k, 3] += pieces[~late & ~inside].sum()
-        np.add.at(hours[k], took[inside], pieces[inside])
-        sums[k, 4] += (pieces * (np.minimum(joins, n_steps) - when))[inside].sum()
+        sums[k, 2] += pieces[counts & (done > due)].sum()
+        sums[k, 3] += pieces[(due >= n_steps) & (done >= n_steps)].sum()
+        np.add.at(hours[k], (done - when)[inside], pieces[inside])
+        sums[k, 4] += (pieces * (joins - when))[inside].sum()
         sums[k, 6] += (pieces * (ready - joins))[inside].sum()
         sums[k, 7] += (pieces * (done - ready))[inside].sum()
 

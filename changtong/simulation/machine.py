@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from changtong.simulation.timetable import (
 from changtong.structure import column
 
 Ints = NDArray[np.int32]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,40 @@ def build(
     firsts = [epoch.first_step for epoch in epochs]
     of_step = np.searchsorted(firsts, np.arange(clock.n_steps), side="right") - 1
     return Machine(plant, times, rules, state, record, groups, delays, of_step.astype(np.int32))
+
+
+def varied(machine: Machine, pieces: Floats, days: Floats, sorts: Floats, carries: Floats) -> Machine:
+    """Return an empty machine with other amounts on the same network.
+
+    Parameters
+    ----------
+    machine : Machine
+    pieces : array, (sites,)
+        Factor on what is accepted at each site.
+    days : array, (steps,)
+        Factor on what is accepted in each step.
+    sorts, carries : array, (sites,), (legs,)
+        Factors on what sites sort and legs carry; take-over ways stay as they are.
+    """
+    plant, times, state, record = machine.plant, machine.times, machine.state, machine.record
+    n_legs = len(plant.leg_head)
+    room = times.room.copy()
+    room[:, : len(carries)] *= carries.astype(np.float32)
+    nothing = {name: np.zeros_like(values) for name, values in state._asdict().items()}
+    fresh = state._replace(**nothing)._replace(
+        slot_due=np.full_like(state.slot_due, -1),
+        due_first=np.full_like(state.due_first, -1),
+        due_next=np.full_like(state.due_next, -1),
+    )
+    return replace(
+        machine,
+        plant=plant._replace(
+            rate=plant.rate * pieces[machine.groups.origin][:, None], local=plant.local * pieces[:, None]
+        ),
+        times=Times(times.accept * days, room, times.sort * sorts[None, :]),
+        state=fresh,
+        record=_record(len(times.accept), len(plant.inner), n_legs, record.accepted.shape[1]),
+    )
 
 
 def _ends(network: Network, epochs: Sequence[Epoch]) -> _Ends:

@@ -23,7 +23,10 @@ from changtong.structure import class_table, column
 Floats = NDArray[np.float64]
 
 TABLES = ("classes", "hours", "sites", "legs", "backlog", "usual", "phases", "limited")
-RUN_FILES = {"run.json", "study.json", "report.html"} | {
+BANDS = ("runs", "hours", "classes", "sites")
+"""Frames of replications, kept beside a run."""
+
+RUN_FILES = {"run.json", "study.json", "report.html", *(f"replications_{name}.csv" for name in BANDS)} | {
     f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")
 }
 PARQUET_FROM_ROWS = 200_000
@@ -80,6 +83,7 @@ class Simulation:
         grown = self.sites.filter(pl.col("grows_h").is_not_null())
         burst = self.sites.filter(pl.col("burst_hours") > 0.0)
         open_end = grown.filter(pl.col("clears_h").is_null())
+        growing = self.sites.filter(pl.col("growing") & ~pl.col("closed_at_end"))
         cleared = None
         if grown.height and not open_end.height:
             cleared = float(grown["clears_h"].max())  # type: ignore[arg-type]
@@ -88,6 +92,7 @@ class Simulation:
             "hours": float(last["hour"]),
             "accepted_pieces": float(self.classes["accepted_pieces"].sum()),
             "delivered_pieces": float(self.hours["delivered_pieces"].sum()),
+            "due_pieces": float(self.classes["due_pieces"].sum()),
             "late_pieces": float(self.classes["late_pieces"].sum()),
             "open_pieces": float(self.classes["open_pieces"].sum()),
             "waiting_pieces": float(last["waiting_pieces"]),
@@ -99,8 +104,9 @@ class Simulation:
             "sites_grown": grown.height,
             "sites_not_cleared": open_end.height,
             "cleared_h": cleared,
+            "sites_growing": growing.height,
             "sites_burst": burst.height,
-            "holds": burst.height == 0 and open_end.height == 0,
+            "holds": growing.height == 0 and burst.filter(pl.col("closed_hours") == 0.0).height == 0,
             "imbalance_pieces": self.imbalance_pieces,
             "runtime_s": self.runtime_s,
         }
@@ -126,17 +132,18 @@ class Simulation:
         lines = [
             f"{self.name}: {s['hours']:g} hours in {s['runtime_s']:.1f} s",
             f"  pieces accepted {s['accepted_pieces']:,.0f}, delivered {s['delivered_pieces']:,.0f}, "
-            f"late {s['late_pieces']:,.0f}, open at the end {s['open_pieces']:,.0f}",
+            f"due {s['due_pieces']:,.0f}, of them late {s['late_pieces']:,.0f}",
             f"  at the end: waiting {s['waiting_pieces']:,.0f} (held by order {s['held_pieces']:,.0f}), "
             f"under way {s['under_way_pieces']:,.0f}, in handling {s['handled_pieces']:,.0f}",
-            "  class            accepted     delivered          late   mean h    80 % h",
+            "  class            accepted     delivered           due          late   mean h   80 % h",
         ]
         for row in self.classes.iter_rows(named=True):
             mean = "-" if row["mean_h"] is None else f"{row['mean_h']:.1f}"
             most = "-" if row["p80_h"] is None else f"{row['p80_h']:.1f}"
             lines.append(
                 f"  {row['rank']} {row['service_class']:<12}{row['accepted_pieces']:>12,.0f}"
-                f"{row['delivered_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}{mean:>9}{most:>10}"
+                f"{row['delivered_pieces']:>14,.0f}{row['due_pieces']:>14,.0f}{row['late_pieces']:>14,.0f}"
+                f"{mean:>9}{most:>9}"
             )
         grown = self.grown_sites(5)
         if grown.height:
@@ -153,8 +160,8 @@ class Simulation:
             )
         said = "holds" if s["holds"] else "does not hold"
         lines.append(
-            f"  the plan {said}: {s['sites_burst']:,} sites above what they can hold, "
-            f"{s['sites_not_cleared']:,} with a backlog not cleared"
+            f"  it {said}: backlog still growing at {s['sites_growing']:,} open sites, "
+            f"{s['sites_burst']:,} sites above what they can hold"
         )
         return "\n".join(lines)
 
@@ -190,10 +197,10 @@ class Simulation:
 
 def _mean(classes: pl.DataFrame) -> float | None:
     known = classes.drop_nulls("mean_h")
-    pieces = float(known["delivered_timed_pieces"].sum())
+    pieces = float(known["timed_pieces"].sum())
     if pieces <= 0.0:
         return None
-    return float((known["mean_h"] * known["delivered_timed_pieces"]).sum()) / pieces
+    return float((known["mean_h"] * known["timed_pieces"]).sum()) / pieces
 
 
 def read_result(
@@ -217,9 +224,9 @@ def read_result(
         settings=settings_,
         runtime_s=seconds,
         imbalance_pieces=worst,
-        classes=_classes(network, clock, times),
+        classes=_classes(network, clock, machine, times),
         hours=_hours(clock, machine),
-        sites=_sites(network, clock, machine),
+        sites=_sites(network, epochs, clock, machine),
         legs=_legs(network, clock, machine),
         backlog=_backlog(network, clock, machine),
         usual=_usual_day(network, clock, machine),
@@ -228,7 +235,7 @@ def read_result(
     )
 
 
-def _classes(network: Network, clock: Clockwork, times: Times) -> pl.DataFrame:
+def _classes(network: Network, clock: Clockwork, machine: Machine, times: Times) -> pl.DataFrame:
     classes = class_table(network)
     step, timed = clock.step_h, times.hours.sum(axis=1)
     hours = np.arange(times.hours.shape[1]) * step
@@ -240,15 +247,18 @@ def _classes(network: Network, clock: Clockwork, times: Times) -> pl.DataFrame:
         return np.array([np.interp(q * whole, row, hours) if whole > 0.0 else np.nan for row, whole in rows])
 
     stages = np.where((timed > 0.0)[:, None], times.stages_h, np.nan)
+    on_time = np.where(times.due > 0.0, 1.0 - times.late / np.maximum(times.due, 1e-30), np.nan)
     frame = {
         "service_class": classes["service_class"].cast(pl.String),
         "rank": classes["rank"],
         "promise_h": classes["promise_h"],
-        "accepted_pieces": times.pieces,
-        "delivered_pieces": times.delivered,
+        "accepted_pieces": machine.record.accepted[clock.warm_steps :].sum(axis=0),
+        "delivered_pieces": machine.record.delivered[clock.warm_steps :].sum(axis=(0, 1), dtype=np.float64),
+        "due_pieces": times.due,
         "late_pieces": times.late,
+        "on_time_share": pl.Series(on_time, nan_to_null=True),
         "open_pieces": times.open,
-        "delivered_timed_pieces": timed,
+        "timed_pieces": timed,
         "mean_h": pl.Series(mean, nan_to_null=True),
     }
     frame |= {f"p{q * 100:.0f}_h": pl.Series(quantile(q), nan_to_null=True) for q in QUANTILES}
@@ -288,52 +298,68 @@ def _usual(record_waiting: Floats, clock: Clockwork) -> Floats:
     return np.asarray(last[np.arange(n) % day], np.float64)
 
 
-def is_grown(waiting: Floats, usual: Floats, sorted_a_day: Floats) -> NDArray[np.bool_]:
+def is_grown(lines: Floats, usual: Floats, sorted_a_day: Floats) -> NDArray[np.bool_]:
     """Tell where more waits than usual; arrays (steps, sites), the last (sites,)."""
-    return np.asarray(waiting > usual * (1.0 + ABOVE) + AT_LEAST * sorted_a_day + 0.5)
+    return np.asarray(lines > usual * (1.0 + ABOVE) + AT_LEAST * sorted_a_day + 0.5)
 
 
-def is_above_hold(waiting: Floats, hold_pieces: Floats) -> NDArray[np.bool_]:
-    """Tell where more waits than a site can hold; arrays (steps, sites) and (sites,)."""
-    return np.asarray(waiting > hold_pieces[None, :] * (1.0 + 1e-9))
+def is_above_hold(present: Floats, hold_pieces: Floats) -> NDArray[np.bool_]:
+    """Tell where more is present than a site can hold; arrays (steps, sites) and (sites,)."""
+    return np.asarray(present > hold_pieces[None, :] * (1.0 + 1e-9))
 
 
-def _sites(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
-    """Return, for each site, its worst hour, when its backlog grew and cleared, and when it burst."""
+def _lines(machine: Machine) -> Floats:
+    """Return what waits at each site in each step without what is held by order, (steps, sites)."""
     record = machine.record
-    waiting = record.waiting.sum(axis=2, dtype=np.float64)
-    usual = _usual(waiting, clock)
-    seen = waiting[clock.warm_steps :]
-    hours = clock.hours[clock.warm_steps :]
-    sorted_out = record.line_out[clock.warm_steps :].sum(axis=(0, 2), dtype=np.float64)
+    return np.asarray(
+        record.waiting.sum(axis=2, dtype=np.float64) - record.held.sum(axis=2, dtype=np.float64), np.float64
+    )
+
+
+def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    """Return, for each site, its worst hour, when its backlog grew and cleared, and when it burst.
+
+    What is held by order counts against what a site can hold, not as a backlog that grew.
+    """
+    record, begin = machine.record, clock.warm_steps
+    held = record.held.sum(axis=2, dtype=np.float64)
+    lines = _lines(machine)
+    usual, seen, hours = _usual(lines, clock), lines[begin:], clock.hours[begin:]
+    present = seen + held[begin:]
+    sorted_out = record.line_out[begin:].sum(axis=(0, 2), dtype=np.float64)
     a_day = sorted_out * 24.0 / max(float(hours[-1]), 1e-9)
     grown = is_grown(seen, usual, a_day)
+    day = min(max(1, round(24.0 / clock.step_h)), len(seen) - 1)
+    growing = seen[-1] - seen[-1 - day] > AT_LEAST * a_day + 0.5
     hold = column(network.sites, "hold_pieces", np.inf)
-    burst = is_above_hold(seen, hold)
-    peak = seen.argmax(axis=0)
-    first, last = grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
+    burst = is_above_hold(present, hold)
+    shut = np.stack([epoch.effect.site_share <= 0.0 for epoch in epochs])[machine.epoch_of_step[begin:]]
+    end, first, last = len(grown) - 1, grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
     any_grown = grown.any(axis=0)
-    clears = np.where(
-        any_grown & (last < len(grown) - 1), hours[np.minimum(last + 1, len(grown) - 1)], np.nan
-    )
+    clears = np.where(any_grown & (last < end), hours[np.minimum(last + 1, end)], np.nan)
+
+    def where(rows: NDArray[np.bool_], values: Floats) -> pl.Series:
+        return pl.Series(np.where(rows, values, np.nan), nan_to_null=True)
+
     return pl.DataFrame(
         {
             "site_id": network.sites["site_id"],
             "sorted_pieces": sorted_out,
-            "delivered_pieces": record.delivered[clock.warm_steps :].sum(axis=(0, 2), dtype=np.float64),
+            "delivered_pieces": record.delivered[begin:].sum(axis=(0, 2), dtype=np.float64),
             "peak_pieces": seen.max(axis=0),
-            "peak_h": hours[peak],
+            "peak_h": hours[seen.argmax(axis=0)],
             "peak_above_pieces": (seen - usual).max(axis=0),
             "end_pieces": seen[-1],
-            "held_end_pieces": record.held[-1].sum(axis=1, dtype=np.float64),
-            "grows_h": pl.Series(np.where(any_grown, hours[first], np.nan), nan_to_null=True),
+            "held_end_pieces": held[-1],
+            "grows_h": where(any_grown, hours[first]),
             "clears_h": pl.Series(clears, nan_to_null=True),
-            "hold_pieces": pl.Series(np.where(np.isfinite(hold), hold, np.nan), nan_to_null=True),
+            "growing": growing & any_grown,
+            "closed_hours": shut.sum(axis=0) * clock.step_h,
+            "closed_at_end": shut[-1],
+            "hold_pieces": where(np.isfinite(hold), hold),
             "burst_hours": burst.sum(axis=0) * clock.step_h,
-            "burst_from_h": pl.Series(
-                np.where(burst.any(axis=0), hours[burst.argmax(axis=0)], np.nan), nan_to_null=True
-            ),
-            "burst_peak_pieces": np.maximum(0.0, np.where(burst, seen - hold[None, :], 0.0).max(axis=0)),
+            "burst_from_h": where(burst.any(axis=0), hours[burst.argmax(axis=0)]),
+            "burst_peak_pieces": np.maximum(0.0, np.where(burst, present - hold[None, :], 0.0).max(axis=0)),
         }
     )
 
@@ -386,7 +412,7 @@ def _usual_day(network: Network, clock: Clockwork, machine: Machine) -> pl.DataF
 
     Hour 1 is the first after the beginning, a day earlier; rows below half a piece left out.
     """
-    usual = _usual(machine.record.waiting.sum(axis=2, dtype=np.float64), clock)
+    usual = _usual(_lines(machine), clock)
     usual = usual[: round(24.0 / clock.step_h)]
     step, site = np.nonzero(usual > 0.5)
     return pl.DataFrame(

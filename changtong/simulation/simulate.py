@@ -149,7 +149,31 @@ def simulate(
     >>> run = simulate(reference_network(level="city"), settings=day)  # doctest: +SKIP
     """
     begin = time.perf_counter()
-    settings = settings or SimulationSettings()
+    game = prepare(network, outages, routes, settings or SimulationSettings(), backlog)
+    return play(game, game.machine, progress, name or network.name, begin)
+
+
+@dataclass(frozen=True)
+class Game:
+    """A simulation checked and set up."""
+
+    network: Network
+    outages: tuple[Outage, ...]
+    settings: SimulationSettings
+    clock: Clockwork
+    epochs: list[Epoch]
+    machine: Machine
+    waiting: tuple[Waiting, ...]
+
+
+def prepare(
+    network: Network,
+    outages: Sequence[Outage],
+    routes: Sequence[RouteChange],
+    settings: SimulationSettings,
+    backlog: pl.DataFrame | None,
+) -> Game:
+    """Check what :func:`simulate` is given, and set it up."""
     pairs = pairs_of(network)
     if not len(pairs.from_site) and not pairs.local.any():
         raise InputError([Problem("no-demand", "The network has no demand: nothing would move.", "demand")])
@@ -160,21 +184,32 @@ def simulate(
     epochs = make_epochs(network, outages, today, routes, clock, settings.start)
     waiting = read_backlog(network, backlog, today.dest_site) if backlog is not None else ()
     machine = build(network, pairs, epochs, clock, settings.time_of_day, [one.site for one in waiting])
-    worst = _run(machine, epochs, clock, waiting, progress)
+    return Game(network, tuple(outages), settings, clock, epochs, machine, waiting)
+
+
+def play(game: Game, machine: Machine, progress: Progress | None, name: str, begin: float) -> Simulation:
+    """Play a game on a machine of its own making, and read the result.
+
+    Raises
+    ------
+    InternalError
+        Pieces were lost or made.
+    """
+    worst = _run(machine, game.epochs, game.clock, game.waiting, progress)
     entered = float(machine.state.total[steps.ENTERED].sum())
     if worst > EXACT * max(entered, 1.0) + 1e-3:
         raise InternalError(f"The simulation lost or made {worst:,.3f} of {entered:,.0f} pieces.")
-    promise = class_table(network)["promise_h"].fill_null(np.inf).to_numpy().astype(np.float64)
-    times = time_pieces(machine, epochs, clock, promise, settings.threads)
+    promise = class_table(game.network)["promise_h"].fill_null(np.inf).to_numpy().astype(np.float64)
+    times = time_pieces(machine, game.epochs, game.clock, promise, game.settings.threads)
     return read_result(
-        network,
-        tuple(outages),
-        epochs,
-        clock,
+        game.network,
+        game.outages,
+        game.epochs,
+        game.clock,
         machine,
         times,
-        settings_=settings,
-        name=name or network.name,
+        settings_=game.settings,
+        name=name,
         worst=worst,
         seconds=time.perf_counter() - begin,
     )

@@ -1,0 +1,100 @@
+"""The forecast command: volumes of every leg and site some weeks ahead, as a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from changtong.console import StageProgress, print_result
+from changtong.errors import UsageError
+
+if TYPE_CHECKING:
+    from changtong.forecast.result import Forecast
+
+
+def forecast(
+    volumes: Annotated[Path, typer.Argument(metavar="VOLUMES", help="date, from_site, to_site, pieces.")],
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="FORECAST.csv", help="Where to write (.csv or .parquet)."),
+    ],
+    until: Annotated[
+        str | None,
+        typer.Option("--until", metavar="DATE", help="First day of the forecast; days before it count."),
+    ] = None,
+    days: Annotated[int, typer.Option("--days", metavar="N", help="Days of the forecast.")] = 31,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
+    ] = False,
+) -> None:
+    """Forecast the volumes of every leg and site, with intervals of 80 %."""
+    check_file(output)
+    from changtong.forecast.volumes_ahead import forecast_volumes
+
+    progress = StageProgress("Forecasting")
+    try:
+        made = forecast_volumes(volumes, until=until, days=days, progress=progress)
+    finally:
+        progress.close()
+    write_file(made, output)
+    print_result(made.summary() | {"file": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+
+
+def check_file(path: Path) -> None:
+    """Refuse a file that may not be made or replaced, before long work is done for it.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    UsageError
+        Another ending than .csv or .parquet, a folder, a file that is no forecast, no place to write.
+    """
+    if path.suffix not in (".csv", ".parquet"):
+        raise UsageError(f"-o {path}: expected a name that ends in .csv or .parquet.")
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; expected a file.", "not-a-forecast")
+    if path.exists() and path.stat().st_size and not _is_forecast(path):
+        raise UsageError(f"{path} is there and is no forecast; it was left as it is.", "not-a-forecast")
+    try:
+        path.resolve().parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path.parent} cannot be made: {error.strerror}.", "cannot-write") from error
+
+
+def _is_forecast(path: Path) -> bool:
+    import polars as pl
+
+    from changtong.forecast.result import COLUMNS
+
+    try:
+        if path.suffix == ".parquet":
+            return tuple(pl.read_parquet_schema(path)) == COLUMNS
+        return tuple(pl.read_csv(path, n_rows=1).columns) == COLUMNS
+    except (OSError, pl.exceptions.PolarsError):
+        return False
+
+
+def write_file(made: Forecast, path: Path) -> None:
+    """Write the rows of a forecast to a file, whole or not at all.
+
+    Parameters
+    ----------
+    made : Forecast
+    path : Path
+        By its ending CSV (UTF-8 with byte order mark) or Parquet.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        if path.suffix == ".parquet":
+            made.frame.write_parquet(beside)
+        else:
+            made.frame.write_csv(beside, include_bom=True, float_precision=3)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
