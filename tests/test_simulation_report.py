@@ -84,6 +84,9 @@ def two_hubs(*, names: dict[str, str] | None = None, placed: bool = True) -> Net
                 }
             ),
             "demand": pl.DataFrame({"from_site": ["A"], "to_site": ["B"], "pieces_per_day": [240.0]}),
+            "service_classes": pl.DataFrame(
+                {"service_class": ["post"], "rank": [1], "promise_h": [20.0], "share": [1.0]}
+            ),
         },
         name="two hubs",
     )
@@ -135,7 +138,7 @@ def test_the_numbers_at_the_head_are_those_of_the_result() -> None:
         [s["accepted_pieces"]], [s["delivered_pieces"]], [s["late_pieces"]], [s["mean_h"]],
         [s["peak_waiting_pieces"], peak_h], [s["waiting_pieces"], 96.0], [s["held_pieces"], 96.0],
         [s["under_way_pieces"] + s["handled_pieces"], 96.0], [s["sites_grown"]],
-        [s["cleared_h"], s["cleared_h"]], [1.0, burst_h],
+        [s["cleared_h"], s["cleared_h"]], [s["sites_growing"], 96.0], [1.0, burst_h],
     ]  # fmt: skip
     assert [len(row) for row in rows] == [len(row) for row in wanted]
     for row, expected in zip(rows, wanted, strict=True):
@@ -145,8 +148,8 @@ def test_the_numbers_at_the_head_are_those_of_the_result() -> None:
 def test_the_head_says_whether_it_holds_and_when_what_happens() -> None:
     said = page().said
     for sentence in (
-        "The plan does not hold: 1 site gets more than it can hold.",
-        "方案守不住：1\u00a0个站点超出可暂存量。",
+        "The plan does not hold: 1 open site gets more than it can hold.",
+        "方案守不住：1\u00a0个运行中的站点超出可暂存量。",
         "H is shut. Hours 0 to 24 (07-20 00:00 to 07-21 00:00).",
         "2026-07-20 00:00 (UTC+08:00)",
     ):
@@ -178,8 +181,8 @@ def test_tables_hold_the_numbers_of_the_frames() -> None:
     stages = ["mean_h", "p80_h", "p95_h", "first_site_h", "on_the_way_h", "last_line_h", "delivery_h"]
     rows = page().values["class-table"][1:]
     for row, entry in zip(rows, run().classes.iter_rows(named=True), strict=True):
-        pieces = [entry[f"{name}_pieces"] for name in ("accepted", "delivered", "late")]
-        share = entry["late_pieces"] / entry["accepted_pieces"]
+        pieces = [entry[f"{name}_pieces"] for name in ("accepted", "delivered", "due", "late")]
+        share = 1.0 - entry["late_pieces"] / entry["due_pieces"]
         hours = [entry[name] for name in stages]
         assert row == pytest.approx([*pieces, share, entry["open_pieces"], *hours])
         assert sum(hours[3:]) == pytest.approx(hours[0])
@@ -190,6 +193,7 @@ def test_tables_hold_the_numbers_of_the_frames() -> None:
         "peak_h",
         "grows_h",
         "clears_h",
+        "closed_hours",
         "hold_pieces",
         "burst_hours",
     )
@@ -208,7 +212,7 @@ def test_tables_hold_the_numbers_of_the_frames() -> None:
 def test_a_usual_week_reads_well() -> None:
     calm = Page(render_simulation_report(quiet(), made_at=MADE_AT))
     for sentence in (
-        "The network holds: no site gets more than it can hold, and every backlog clears.",
+        "The network holds: no open site gets more than it can hold, and no backlog is still growing",
         "Nothing is shut or slowed.",
         "No backlog grows anywhere.",
     ):
@@ -216,8 +220,9 @@ def test_a_usual_week_reads_well() -> None:
     assert "site-table" not in calm.tables
     assert calm.embedded()["play"]["site"] == []
     never = Page(render_simulation_report(play(two_hubs(), planned=False, begins=None), made_at=MADE_AT))
-    assert "1 site gets more than it can hold; 2 backlogs are not cleared by the end." in never.said
-    assert "not by the end" in "".join(never.tables["site-table"][1])
+    faults = "1 open site gets more than it can hold; 1 backlog is still growing at the end."
+    assert faults in never.said
+    assert "still growing" in "".join(never.tables["site-table"][1])
     assert "第 4 天 23:00" in never.embedded()["when"]["zh"]
     assert never.embedded()["when"]["en"][0] == "day 1 01:00"
 
@@ -280,7 +285,7 @@ def test_the_frames_embedded_are_those_of_the_result() -> None:
         per_hour = here.group_by("hour").agg(pl.col("waiting_pieces", "held_pieces").sum())
         pieces = {hour: (waits, holds) for hour, waits, holds in per_hour.iter_rows()}
         wanted = np.array([pieces.get(hour, (0.0, 0.0)) for hour in hours])
-        assert waiting[row] == pytest.approx(wanted[:, 0], abs=0.02)
+        assert waiting[row] == pytest.approx(wanted[:, 0] - wanted[:, 1], abs=0.02)
         site = run().sites.row(by_predicate=pl.col("site_id").cast(pl.String) == site_id, named=True)
         assert above[row].max() == pytest.approx(site["peak_above_pieces"], abs=0.6)
         at = np.flatnonzero(more[row])
@@ -290,7 +295,8 @@ def test_the_frames_embedded_are_those_of_the_result() -> None:
             assert held[0] == pytest.approx(wanted[:, 1], abs=0.02)
             assert held.max() > 50.0
     totals = data["totals"]
-    assert totals["waiting"] == np.rint(run().hours["waiting_pieces"].to_numpy()).tolist()
+    lines = run().hours["waiting_pieces"] - run().hours["held_pieces"]
+    assert totals["waiting"] == np.rint(lines.to_numpy()).tolist()
     assert totals["grown"] == more.sum(axis=0).tolist()
     assert totals["burst"] == over.sum(axis=0).tolist()
     assert [(phase["from"], phase["shut"]) for phase in data["phases"]] == [
@@ -331,11 +337,14 @@ def test_curves_and_shades_stand_where_the_frames_say() -> None:
     assert path is not None
     points = np.array([[float(part) for part in point.split(" ")] for point in path[1].split("L")])
     hours, waits = run().hours["hour"].to_numpy(), run().hours["waiting_pieces"].to_numpy()
+    waits = waits - run().hours["held_pieces"].to_numpy()
     assert points[:, 0] == pytest.approx(left + (right - left) * hours / 96.0, abs=0.06)
     base = simulation_charts.HIGH - simulation_charts.BOTTOM
-    assert waits.max() == pytest.approx(160.0, rel=1e-4)  # A: 60 by hour 6, then 5 an hour; H: 10
-    assert "200</text>" in chart[0]  # the uppermost line
-    assert base - points[:, 1] == pytest.approx(waits * (base - simulation_charts.TOP) / 200.0, abs=0.06)
+    assert waits.max() == pytest.approx(
+        147.5, rel=1e-4
+    )  # 150 at hour 24, of them 75 held; then 10 come, 12.5 go
+    assert "150</text>" in chart[0]  # the uppermost line
+    assert base - points[:, 1] == pytest.approx(waits * (base - simulation_charts.TOP) / 150.0, abs=0.06)
     shade = re.search(r'class="outage" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', chart[0])
     assert shade is not None
     assert float(shade[1]) == pytest.approx(left)

@@ -180,7 +180,7 @@ def hour_charts(
     waits = [
         ("s-usual", backlog.usual.sum(axis=1)),
         ("s-held", column("held")),
-        ("s-waiting", column("waiting")),
+        ("s-waiting", column("waiting") - column("held")),
     ]
     moves = [("s-under-way", column("under_way"))]
     rate = [("s-accepted", column("accepted", 1 / step_h)), ("s-delivered", column("delivered", 1 / step_h))]

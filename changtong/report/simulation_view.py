@@ -134,9 +134,14 @@ def list_events(run: Simulation) -> list[Event]:
 
 
 def _peak(run: Simulation) -> tuple[float, float]:
-    """Return the hour at which most waits, and how much."""
+    """Return the hour at which most waits, held by order included, and how much."""
     at = run.hours["waiting_pieces"].arg_max() or 0
     return float(run.hours["hour"][at]), float(run.hours["waiting_pieces"][at])
+
+
+def burst_open_sites(run: Simulation) -> pl.DataFrame:
+    """Return the sites that get more than they can hold and are never shut: those that count."""
+    return run.sites.filter(pl.col("burst_hours") > 0.0, pl.col("closed_hours") == 0.0)
 
 
 def say_verdict(run: Simulation) -> Both:
@@ -146,7 +151,7 @@ def say_verdict(run: Simulation) -> Both:
     if summary["holds"]:
         return text("run.holds", subject=subject)
     faults = []
-    for key, sites in (("burst", summary["sites_burst"]), ("open", summary["sites_not_cleared"])):
+    for key, sites in (("burst", burst_open_sites(run).height), ("growing", summary["sites_growing"])):
         if sites:
             faults.append(text(f"run.fault_{key}{'_one' if sites == 1 else ''}", sites=whole(sites)))
     both = Both("；".join(fault.zh for fault in faults), "; ".join(fault.en for fault in faults))
@@ -217,8 +222,9 @@ def number_rows(run: Simulation, clock: Clock) -> list[Row]:
     s, last = run.summary(), float(run.hours["hour"][-1])
     peak_h, peak = _peak(run)
     late = Both("", "")
-    if s["accepted_pieces"] > 0.0:
-        late = text("run.of_accepted", share=percent(s["late_pieces"] / s["accepted_pieces"]))
+    if s["due_pieces"] > 0.0:
+        share = percent(s["late_pieces"] / s["due_pieces"])
+        late = text("run.of_due", share=share, due=rough(s["due_pieces"]))
     burst_from = run.sites["burst_from_h"].min()
     nothing, assumed = Both("", ""), is_assumed(run)
     rows: list[tuple[str, Cell, float | None, Both]] = [
@@ -232,6 +238,7 @@ def number_rows(run: Simulation, clock: Clock) -> list[Row]:
         ("under_way", cell(s["under_way_pieces"] + s["handled_pieces"]), last, nothing),
         ("grown", cell(float(s["sites_grown"])), None, text("run.grown_note")),
         ("cleared", hours_cell(s["cleared_h"]), s["cleared_h"], _say_open(s)),
+        ("growing", cell(float(s["sites_growing"])), last, text("run.growing_note")),
         ("burst", cell(float(s["sites_burst"])), burst_from, text("run.burst_note")),  # type: ignore[list-item]
     ]
     return [
@@ -273,15 +280,17 @@ def class_rows(run: Simulation) -> list[Row]:
     for row in run.classes.sort("rank").iter_rows(named=True):
         words = known.get(str(row["service_class"]), {})
         name = words.get("name") or str(row["service_class"])
-        accepted = row["accepted_pieces"]
-        late_share = row["late_pieces"] / accepted if accepted > 0.0 else None
+        on_time = row["on_time_share"]
         rows.append(
             {
                 "name": Both(zh=words.get("name_zh") or name, en=name),
                 "promise": Cell(same("–" if row["promise_h"] is None else say_hour(row["promise_h"])), None),
-                **{key: cell(row[f"{key}_pieces"]) for key in ("accepted", "delivered", "late", "open")},
-                "late_share": share_cell(late_share),
-                "bar": late_share or 0.0,
+                **{
+                    key: cell(row[f"{key}_pieces"])
+                    for key in ("accepted", "delivered", "due", "late", "open")
+                },
+                "on_time": share_cell(on_time),
+                "bar": on_time or 0.0,
                 **{key: hours_cell(row[key]) for key in ("mean_h", "p80_h", "p95_h", *STAGES)},
             }
         )
@@ -299,7 +308,8 @@ def site_rows(run: Simulation, clock: Clock, *, top: int = MOST_SITES) -> list[R
             "peak_at": _when(row["peak_h"], clock),
             "grows_at": _when(row["grows_h"], clock),
             "clears_at": _when(row["clears_h"], clock),
-            "open": row["grows_h"] is not None and row["clears_h"] is None,
+            "open": _state_at_end(row),
+            "shut": Cell(same(say_hour(row["closed_hours"])), row["closed_hours"]),
             "end": cell(row["end_pieces"]),
             "held": cell(row["held_end_pieces"]),
             "hold": cell(row["hold_pieces"]),
@@ -310,11 +320,20 @@ def site_rows(run: Simulation, clock: Clock, *, top: int = MOST_SITES) -> list[R
     ]
 
 
+def _state_at_end(row: Row) -> Both | None:
+    """Say how a backlog stands that is not cleared by the end."""
+    if row["grows_h"] is None or row["clears_h"] is not None:
+        return None
+    return text("run.still_growing" if row["growing"] else "run.going_down")
+
+
 def leg_rows(run: Simulation, *, top: int = MOST_LEGS) -> list[Row]:
     """Return the legs of which most was used, those with a limit first."""
     names = site_names(run.network)
-    order = ["load_share", "carried_pieces", "from_site", "to_site"]
-    legs = run.legs.with_columns(pl.col("from_site", "to_site").cast(pl.String))
+    order = ["rounded", "carried_pieces", "from_site", "to_site"]
+    legs = run.legs.with_columns(
+        pl.col("from_site", "to_site").cast(pl.String), rounded=pl.col("load_share").round(3)
+    )
     legs = legs.sort(order, descending=[True, True, False, False], nulls_last=True).head(top)
     return [
         {

@@ -335,7 +335,7 @@ def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine:
     burst = is_above_hold(present, hold)
     shut = np.stack([epoch.effect.site_share <= 0.0 for epoch in epochs])[machine.epoch_of_step[begin:]]
     end, first, last = len(grown) - 1, grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
-    any_grown = grown.any(axis=0)
+    any_grown, any_burst = np.asarray(grown.any(axis=0)), np.asarray(burst.any(axis=0))
     clears = np.where(any_grown & (last < end), hours[np.minimum(last + 1, end)], np.nan)
 
     def where(rows: NDArray[np.bool_], values: Floats) -> pl.Series:
@@ -358,7 +358,7 @@ def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine:
             "closed_at_end": shut[-1],
             "hold_pieces": where(np.isfinite(hold), hold),
             "burst_hours": burst.sum(axis=0) * clock.step_h,
-            "burst_from_h": where(burst.any(axis=0), hours[burst.argmax(axis=0)]),
+            "burst_from_h": where(any_burst, hours[burst.argmax(axis=0)]),
             "burst_peak_pieces": np.maximum(0.0, np.where(burst, present - hold[None, :], 0.0).max(axis=0)),
         }
     )
