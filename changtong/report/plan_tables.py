@@ -307,14 +307,15 @@ def about_rows(plan: PlanLike, *, number: str, made_at: str) -> list[tuple[Both,
         ),
         (text("about.gap"), same(gap)),
         (text("about.runtime"), text("about.seconds", seconds=f"{plan.runtime_s:,.2f}")),
-        (text("about.version"), same(_versions(("changtong", "polars", "numpy")))),
+        (text("about.version"), same(versions(("changtong", "polars", "numpy")))),
     ]
     for name, value in read_settings(plan.settings).items():
         rows.append((text("about.settings") + f" · {name}", same(value)))
     return rows
 
 
-def _versions(packages: Iterable[str]) -> str:
+def versions(packages: Iterable[str]) -> str:
+    """Say which versions of packages are installed."""
     found = []
     for package in packages:
         try:

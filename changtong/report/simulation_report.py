@@ -6,12 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from changtong import __version__
 from changtong.report import simulation_charts, simulation_view
 from changtong.report.charts import draw_bar
 from changtong.report.page import embed_json, render_page
 from changtong.report.plan_report import check_options, say_time
-from changtong.report.plan_tables import provenance_rows
+from changtong.report.plan_tables import provenance_rows, versions
 from changtong.report.plan_view import read_settings, site_names
 from changtong.report.simulation_data import Playback, PlayLimits, collect_playback, read_backlog
 from changtong.report.simulation_view import Clock
@@ -157,7 +156,7 @@ def _about(run: Simulation, made: str) -> list[tuple[Both, Both]]:
         (text("about.size"), size),
         (text("run.imbalance"), same(f"{run.imbalance_pieces:,.6f}")),
         (text("about.runtime"), text("about.seconds", seconds=f"{run.runtime_s:,.2f}")),
-        (text("about.version"), same(f"changtong {__version__}")),
+        (text("about.version"), same(versions(("changtong", "polars", "numpy")))),
     ]
     for name, value in read_settings(run.settings).items():
         said = " ".join(f"{part:g}" for part in value) if isinstance(value, tuple) else str(value)
