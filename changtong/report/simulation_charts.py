@@ -223,7 +223,7 @@ def _small(
     base = SMALL_HIGH - SMALL_BOTTOM
     frame = Frame(4, SMALL_WIDE - 4, 6, base, float(hours[-1]), most)
     parts = [_open_svg(frame, SMALL_WIDE, SMALL_HIGH, title, "small")]
-    parts += _background(frame, spans, clock, most=4, room=32)
+    parts += _background(frame, spans, clock, most=4, room=38)
     parts.append(f'<line class="axis" x1="4" x2="{frame.right}" y1="{base}" y2="{base}"/>')
     parts.append(f'<path class="area" d="{frame.path(hours, waiting, closed=True)}"/>')
     parts.append(f'<path class="line s-usual" d="{frame.path(hours, usual)}"/>')
