@@ -101,5 +101,6 @@ def put_in(machine: Machine, waiting: Sequence[Waiting]) -> None:
             state.last_line[one.site, one.rank] += one.pieces
         else:
             c = plant.inner[one.site]
-            state.line[c, one.dest, one.rank] += np.float32(one.pieces)
-            state.line_sum[c, one.rank] += float(np.float32(one.pieces))
+            part = state.joins[c, one.rank]
+            state.line[part, c, one.dest, one.rank] += np.float32(one.pieces)
+            state.line_sum[part, c, one.rank] += float(np.float32(one.pieces))

@@ -1,8 +1,8 @@
 """How long pieces take: first in, first out along cumulative curves, composed over the whole way.
 
 In every line and on every leg a class's cumulative arrivals and departures give the step at which a
-piece that joins now is out (Newell 1982). Composed from a destination backwards they give, for each
-inner site and step, when a piece there is delivered; then for every pair and hour of acceptance.
+piece that joins now is out (Newell 1982). Composed along the way of every pair they give, for each
+step of acceptance, when a piece is delivered.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Epochs(NamedTuple):
     first: NDArray[np.int32]
     before: NDArray[np.int32]  # (epochs, sites)
     travel: NDArray[np.int32]  # (epochs, legs)
-    route: NDArray[np.int32]  # (epochs, inner, destinations): legs of one class
+    route: NDArray[np.int32]  # (epochs, destinations, inner): legs of one class
     cell: NDArray[np.int32]  # (epochs, groups): cells of one class
 
 
@@ -124,48 +124,38 @@ def _at_last(h, arrival, n_steps, plant, curves):
 
 
 @njit(**FLAT)
-def onward(d, n_steps, plant, epochs, curves, done, last, ready, legs, way):
-    """Fill, for inner sites and steps, when a piece for destination ``d`` is delivered.
+def _follow(d, c, t, n_steps, plant, epochs, curves, legs, way):
+    """Follow a piece for destination ``d`` from the line of inner site ``c``, joined in step ``t``.
 
-    ``done`` delivered, ``last`` in the line of its last site, ``ready`` sorted there; (inner,
-    steps) each. ``legs`` (epochs,) and ``way`` (2,) are scratch.
+    Return the steps at which it is in the line of its last site, sorted there, and delivered.
+    ``legs`` (epochs,) and ``way`` (2,) are scratch.
     """
-    for t in range(n_steps - 1, -1, -1):
-        for c in range(plant.inner_site.shape[0]):
-            done[c, t] = NEVER
-            last[c, t] = NEVER
-            ready[c, t] = NEVER
-            u = np.int64(curves.sorted_at[plant.inner_site[c], t])
-            if u >= n_steps:
-                continue
-            leg = epochs.route[epochs.of_step[u], c, d]
-            v = NEVER
-            if leg >= 0:
-                v = np.int64(curves.departs_at[leg, u])
-            if v >= n_steps:
-                for e in range(legs.shape[0]):
-                    legs[e] = epochs.route[e, c, d]
-                _leaves(u, n_steps, epochs, curves, way, legs)
-                leg, v = way[0], way[1]
-                if leg < 0:
-                    continue
-            if leg >= plant.n_own_legs:  # a stand-in delivers
-                last[c, t] = t
-                ready[c, t] = u
-                done[c, t] = min(NEVER, v + max(1, plant.after[plant.leg_tail[leg]]))
-                continue
-            arrival = _reaches(leg, v, plant, epochs)
-            if arrival >= n_steps:
-                continue
-            h = plant.leg_head[leg]
-            if plant.dest_site[d] == h:
-                last[c, t] = arrival
-                ready[c, t], done[c, t] = _at_last(h, arrival, n_steps, plant, curves)
-            else:
-                n = plant.inner[h]
-                done[c, t] = done[n, arrival]
-                last[c, t] = last[n, arrival]
-                ready[c, t] = ready[n, arrival]
+    while t < n_steps:
+        u = np.int64(curves.sorted_at[plant.inner_site[c], t])
+        if u >= n_steps:
+            break
+        leg = np.int64(epochs.route[epochs.of_step[u], d, c])
+        v = NEVER
+        if leg >= 0:
+            v = np.int64(curves.departs_at[leg, u])
+        if v >= n_steps:
+            for e in range(legs.shape[0]):
+                legs[e] = epochs.route[e, d, c]
+            _leaves(u, n_steps, epochs, curves, way, legs)
+            leg, v = way[0], way[1]
+            if leg < 0:
+                break
+        if leg >= plant.n_own_legs:  # a stand-in delivers
+            return t, u, min(NEVER, v + max(1, plant.after[plant.leg_tail[leg]]))
+        t = _reaches(leg, v, plant, epochs)
+        h = plant.leg_head[leg]
+        if plant.dest_site[d] == h:
+            if t >= n_steps:
+                break
+            ready, done = _at_last(h, t, n_steps, plant, curves)
+            return t, ready, done
+        c = plant.inner[h]
+    return NEVER, NEVER, NEVER
 
 
 @njit(**FLAT)
@@ -223,12 +213,13 @@ class Ways(NamedTuple):
 @njit(**FLAT)
 def add_up(
     lo, hi, k, begin, promise, plant, epochs, curves, ways, dest_ptr, dest_item, dest_group,
-    when, weight, stride, done, last, ready, legs, way, hours, sums,
+    when, weight, sparse, legs, way, hours, sums,
 ):  # fmt: skip
     """Add up how long pieces of class ``k`` take to destinations ``lo`` … ``hi``-1.
 
-    ``when`` and ``weight`` are steps of acceptance and shares of a day's pieces; of each pair every
-    ``stride``-th is looked at, from a place that differs from pair to pair. From step ``begin`` on
+    ``when`` and ``weight`` are steps of acceptance and shares of a day's pieces. Of a pair with
+    ``sparse`` / n pieces a day every n-th is looked at, from a place that differs from pair to
+    pair. From step ``begin`` on
     ``hours`` counts delivered pieces by steps taken; ``sums``: pieces due, delivered, late at their
     due time, neither delivered nor due by the end, then the steps of the four stages of those
     delivered.
@@ -236,13 +227,13 @@ def add_up(
     n_steps = epochs.of_step.shape[0]
     w = k if plant.item_share.shape[1] > 1 else 0
     for d in range(lo, hi):
-        onward(d, n_steps, plant, epochs, curves, done, last, ready, legs, way)
         for q in range(dest_ptr[d], dest_ptr[d + 1]):
             i = dest_item[q]
             g = dest_group[q]
             daily = plant.rate[g, k] * plant.item_share[i, w]
             if daily <= 0.0:
                 continue
+            stride = np.int64(min(max(1.0, sparse / daily), 16.0 * when.shape[0]))
             for j in range(q % stride, when.shape[0], stride):
                 t = when[j]
                 x = daily * weight[j] * stride
@@ -256,10 +247,9 @@ def add_up(
                         at_last = there
                         sorted_there, delivered = _at_last(h, there, n_steps, plant, curves)
                     else:
-                        c = plant.inner[h]
-                        delivered = np.int64(done[c, there])
-                        at_last = np.int64(last[c, there])
-                        sorted_there = np.int64(ready[c, there])
+                        at_last, sorted_there, delivered = _follow(
+                            d, plant.inner[h], there, n_steps, plant, epochs, curves, legs, way
+                        )
                 if begin <= delivered < n_steps:
                     hours[delivered - t] += x
                     sums[1] += x

@@ -16,8 +16,8 @@ from changtong.simulation.timetable import Clockwork, Epoch
 
 Floats = NDArray[np.float64]
 
-LOOKS = 600_000_000
-"""Pairs, classes and steps of acceptance that are looked at; beyond, evenly chosen ones."""
+LOOKS = 40_000_000
+"""Pairs, classes and steps of acceptance that are looked at; beyond, by how many pieces they have."""
 
 PARTS = 8
 """Parts the destinations are cut into, whatever the number of threads: sums stay the same."""
@@ -72,10 +72,7 @@ def time_pieces(
     order, ptr, item_group = _by_destination(machine)
     when = np.arange(n_steps, dtype=np.int64)
     weight = machine.times.accept[when]
-    looks = len(plant.item_dest) * n_classes * len(when)
-    stride = max(1, -(-looks // LOOKS))
-    while stride > 1 and np.gcd(stride, max(1, round(24 / clock.step_h))) > 1:
-        stride += 1  # every hour of the day gets its turn
+    sparse = _sparse(machine, len(when))
     sums, hours = np.zeros((n_classes, 8)), np.zeros((n_classes, n_steps + 1))
     bounds = np.linspace(0, len(plant.dest_site), PARTS + 1).astype(int)
     before = np.ascontiguousarray(machine.delays.before)
@@ -89,7 +86,7 @@ def time_pieces(
         curves.trace_legs(record.leg_in[:, :, k], record.leg_out[:, :, k], firsts, found.departs_at)
         spans = curves.Epochs(
             of_step, firsts, before, travel,
-            np.stack([rules.route[:, :, k] for rules in machine.rules]),
+            np.stack([np.ascontiguousarray(rules.route[:, :, k].T) for rules in machine.rules]),
             np.stack([rules.cell[:, k] for rules in machine.rules]),
         )  # fmt: skip
         ways = curves.Ways(
@@ -105,13 +102,10 @@ def time_pieces(
             lo: int, hi: int, k: int = k, spans: curves.Epochs = spans, found: curves.Curves = found,
             ways: curves.Ways = ways, limit: int = limit,
         ) -> tuple[Floats, Floats]:  # fmt: skip
-            shape = (len(plant.inner_site), n_steps)
             counted, total = np.zeros(n_steps + 1), np.zeros(8)
             curves.add_up(
-                lo, hi, k, clock.warm_steps, limit, plant, spans, found, ways, ptr, order,
-                item_group, when, weight, stride, np.empty(shape, np.int16), np.empty(shape, np.int16),
-                np.empty(shape, np.int16), np.empty(len(firsts), np.int64), np.empty(2, np.int64), counted,
-                total,
+                lo, hi, k, clock.warm_steps, limit, plant, spans, found, ways, ptr, order, item_group, when,
+                weight, sparse[k], np.empty(len(firsts), np.int64), np.empty(2, np.int64), counted, total,
             )  # fmt: skip
             return counted, total
 
@@ -148,6 +142,15 @@ def _add_local(machine: Machine, clock: Clockwork, promise_h: Floats, sums: Floa
         sums[k, 4] += (pieces * (joins - when))[inside].sum()
         sums[k, 6] += (pieces * (ready - joins))[inside].sum()
         sums[k, 7] += (pieces * (done - ready))[inside].sum()
+
+
+def _sparse(machine: Machine, n_steps: int) -> Floats:
+    """Return, for each class, the pieces a day from which on every step of a pair is looked at."""
+    daily = machine.plant.rate.sum(axis=0)
+    pairs = len(machine.plant.item_dest)
+    if pairs * len(daily) * n_steps <= LOOKS:
+        return np.zeros(len(daily))
+    return np.asarray(daily * n_steps * len(daily) / LOOKS, np.float64)
 
 
 def _by_destination(machine: Machine) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:

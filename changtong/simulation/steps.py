@@ -78,9 +78,11 @@ class State(NamedTuple):
     group_held: Floats  # (groups, classes)
     group_line: Floats
     group_sorted: Floats
-    line: Singles  # (inner, destinations, classes): to be sorted
+    line: Singles  # (2, inner, destinations, classes): to be sorted, the older part and the newer
     sorted: Singles  # sorted, waiting for a departure
-    line_sum: Floats  # (inner, classes)
+    line_sum: Floats  # (2, inner, classes)
+    older: NDArray[np.int8]  # (inner, classes): which part is the older
+    joins: NDArray[np.int8]  # (inner, classes): which part new pieces join
     sorted_sum: Floats
     last_line: Floats  # (sites, classes): at their last site, to be sorted
     last_in: Floats  # (ring, sites, classes): on the way there
@@ -145,8 +147,8 @@ def _spread(plant, state, g, c, k, x):
     """Put ``x`` pieces of a group and class in the line of inner site ``c``, by destination."""
     w = k if plant.item_share.shape[1] > 1 else 0
     for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
-        state.line[c, plant.item_dest[i], k] += x * plant.item_share[i, w]
-    state.line_sum[c, k] += x
+        state.line[state.joins[c, k], c, plant.item_dest[i], k] += x * plant.item_share[i, w]
+    state.line_sum[state.joins[c, k], c, k] += x
 
 
 @njit(**FLAT)
@@ -156,9 +158,9 @@ def _spread_all(plant, state, g, c, x):
         d = plant.item_dest[i]
         w = plant.item_share[i, 0]
         for k in range(x.shape[0]):
-            state.line[c, d, k] += x[k] * w
+            state.line[state.joins[c, k], c, d, k] += x[k] * w
     for k in range(x.shape[0]):
-        state.line_sum[c, k] += x[k]
+        state.line_sum[state.joins[c, k], c, k] += x[k]
 
 
 @njit(**FLAT)
@@ -198,9 +200,10 @@ def _home(plant, state, g, c, h, x):
     if lo < plant.item_ptr[g + 1] and plant.dest_site[plant.item_dest[lo]] == h:
         d = plant.item_dest[lo]
         for k in range(x.shape[0]):
-            y = np.float64(state.line[c, d, k])
-            state.line[c, d, k] = 0.0
-            state.line_sum[c, k] -= y
+            b = state.joins[c, k]
+            y = np.float64(state.line[b, c, d, k])
+            state.line[b, c, d, k] = 0.0
+            state.line_sum[b, c, k] -= y
             state.last_line[h, k] += y
 
 
@@ -289,10 +292,10 @@ def _unload(t, slot, plant, state, record, x):
         d = np.int64(state.arena[place + q, state.arena.shape[1] - 1])
         for k in range(plant.rate.shape[1]):
             y = state.arena[place + q, k]
-            state.line[c, d, k] += y
+            state.line[state.joins[c, k], c, d, k] += y
             x[k] += y
     for k in range(x.shape[0]):
-        state.line_sum[c, k] += x[k]
+        state.line_sum[state.joins[c, k], c, k] += x[k]
         record.line_in[t, plant.leg_head[leg], k] += x[k]
         state.total[UNDER_WAY, k] -= x[k]
     state.slot_due[slot] = -1
@@ -318,7 +321,7 @@ def sort(t, plant, times, rules, state, record, total, share):
         for k in range(n_classes):
             total[k] = state.last_line[s, k]
             if c >= 0:
-                total[k] += state.line_sum[c, k]
+                total[k] += state.line_sum[0, c, k] + state.line_sum[1, c, k]
         for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
             for k in range(n_classes):
                 total[k] += state.group_line[g, k]
@@ -352,29 +355,79 @@ def sort(t, plant, times, rules, state, record, total, share):
 
 @njit(**FLAT)
 def _sort_inner(t, s, c, plant, rules, state, record, share):
-    line = state.line[c]
+    """Sort a share of the line, the older part first; what joined while pieces waited is the newer."""
+    all_of_it = True
+    for k in range(share.shape[0]):
+        old = state.older[c, k]
+        all_of_it = all_of_it and state.line_sum[1 - old, c, k] <= 0.0
+        all_of_it = all_of_it and (share[k] >= 1.0 or state.line_sum[old, c, k] <= 0.0)
+    if all_of_it:
+        _sort_all(t, s, c, plant, rules, state, record)
+        return
+    for k in range(share.shape[0]):
+        old = np.int64(state.older[c, k])
+        wanted = share[k] * (state.line_sum[0, c, k] + state.line_sum[1, c, k])
+        if wanted > 0.0:
+            first = state.line_sum[old, c, k]
+            if first > 0.0:
+                _sort_part(t, s, c, k, old, min(1.0, wanted / first), rules, state, record)
+            second = state.line_sum[1 - old, c, k]
+            if second > 0.0 and (wanted > first or share[k] >= 1.0):
+                part = 1.0 if share[k] >= 1.0 else min(1.0, (wanted - first) / second)
+                _sort_part(t, s, c, k, 1 - old, part, rules, state, record)
+        if state.line_sum[old, c, k] <= 0.0:
+            old = 1 - old
+            state.older[c, k] = old
+        state.joins[c, k] = 1 - old if state.line_sum[old, c, k] > 0.0 else old
+
+
+@njit(**FLAT)
+def _sort_all(t, s, c, plant, rules, state, record):
+    """Sort everything there is, all classes in one pass: the usual case."""
+    n_classes = state.line_sum.shape[2]
     done = state.sorted[c]
     route = rules.route[c]
-    for k in range(share.shape[0]):
-        if share[k] <= 0.0 or state.line_sum[c, k] <= 0.0:
-            continue
-        total = 0.0
-        left = 0.0
-        part = np.float32(share[k])
-        for d in range(line.shape[0]):
-            u = line[d, k]
+    for k in range(n_classes):
+        state.line_sum[state.older[c, k], c, k] = 0.0
+    for d in range(done.shape[0]):
+        for k in range(n_classes):
+            u = state.line[state.older[c, k], c, d, k]
             if u > 0.0:
-                y = u * part
-                line[d, k] = u - y
-                left += u - y
-                done[d, k] += y
-                total += y
-                leg = route[d, k]
-                if leg >= 0:
-                    state.leg_sum[leg, k] += y
-        state.line_sum[c, k] = left
+                state.line[state.older[c, k], c, d, k] = 0.0
+                done[d, k] += u
+                state.line_sum[state.older[c, k], c, k] += u
+                if route[d, k] >= 0:
+                    state.leg_sum[route[d, k], k] += u
+    for k in range(n_classes):
+        total = state.line_sum[state.older[c, k], c, k]
+        state.line_sum[state.older[c, k], c, k] = 0.0
         state.sorted_sum[c, k] += total
         record.line_out[t, s, k] += total
+
+
+@njit(**FLAT)
+def _sort_part(t, s, c, k, b, part, rules, state, record):
+    """Sort a share of one part of a line, by destination."""
+    line = state.line[b, c]
+    done = state.sorted[c]
+    route = rules.route[c]
+    total = 0.0
+    left = 0.0
+    share = np.float32(part)
+    for d in range(line.shape[0]):
+        u = line[d, k]
+        if u > 0.0:
+            y = u * share
+            line[d, k] = u - y
+            left += u - y
+            done[d, k] += y
+            total += y
+            leg = route[d, k]
+            if leg >= 0:
+                state.leg_sum[leg, k] += y
+    state.line_sum[b, c, k] = left
+    state.sorted_sum[c, k] += total
+    record.line_out[t, s, k] += total
 
 
 @njit(**FLAT)
@@ -548,7 +601,7 @@ def write_down(t, plant, state, record):
                 line += state.group_line[g, k]
                 ready += state.group_sorted[g, k]
             if c >= 0:
-                line += state.line_sum[c, k]
+                line += state.line_sum[0, c, k] + state.line_sum[1, c, k]
                 ready += state.sorted_sum[c, k]
             record.held[t, s, k] = held
             record.sorted[t, s, k] = ready
@@ -566,16 +619,19 @@ def write_down(t, plant, state, record):
 def recount(state):
     """Sum up lines again from their pieces; return how far the running sums had strayed, pieces."""
     strayed = 0.0
-    for c in range(state.line.shape[0]):
-        for k in range(state.line.shape[2]):
-            line = 0.0
+    for c in range(state.sorted.shape[0]):
+        for k in range(state.sorted.shape[2]):
             ready = 0.0
-            for d in range(state.line.shape[1]):
-                line += state.line[c, d, k]
+            for d in range(state.sorted.shape[1]):
                 ready += state.sorted[c, d, k]
-            strayed = max(strayed, abs(line - state.line_sum[c, k]), abs(ready - state.sorted_sum[c, k]))
-            state.line_sum[c, k] = line
+            strayed = max(strayed, abs(ready - state.sorted_sum[c, k]))
             state.sorted_sum[c, k] = ready
+            for b in range(2):
+                line = 0.0
+                for d in range(state.sorted.shape[1]):
+                    line += state.line[b, c, d, k]
+                strayed = max(strayed, abs(line - state.line_sum[b, c, k]))
+                state.line_sum[b, c, k] = line
     return strayed
 
 
