@@ -5,7 +5,7 @@ A sort plan in numbers, free of any one method's layout: the plan in force, or o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,13 @@ def whole_routes(next_leg: Ints, dest_site: Ints, n_classes: int) -> Routes:
     none = np.empty(0, np.int32)
     nothing = np.empty((0, n_classes), np.float32)
     return Routes(next_leg, dest_site, none, none, np.empty(0, np.int64), nothing)
+
+
+def same_routes(one: Routes, other: Routes) -> bool:
+    """Tell whether two routes send every piece the same way."""
+    return one is other or all(
+        np.array_equal(getattr(one, part.name), getattr(other, part.name)) for part in fields(Routes)
+    )
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,9 @@ def simulate_network(
     if replications:
         many = _run_many(network, wrong, output, options, replications, seed)
         facts["replications"], text = many.summary(), f"{text}\n{many}"
-    print_result(facts | {"folder": str(output)}, f"{text}\n  → {output}", as_json=as_json)
+    page = output / "report.html"
+    facts |= {"folder": str(output), "report": str(page)}
+    print_result(facts, f"{text}\n  → {page}", as_json=as_json)
     raise typer.Exit(0 if result.summary()["holds"] else 1)
 
 

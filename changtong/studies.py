@@ -21,7 +21,7 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
-from changtong.report import write_orders, write_plan_report
+from changtong.report import write_orders, write_plan_report, write_simulation_report
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -106,7 +106,7 @@ def _plan_verified(
 
     def more(into: Path) -> None:
         _pages(result.plan, into, language, valid_from)
-        result.run.save(into / RUN_IN_PLAN)
+        _save_run(result.run, into / RUN_IN_PLAN, language)
         result.rounds.write_csv(into / ROUNDS_FILE, include_bom=True)
 
     return result, result.plan.save(folder, extra=more)
@@ -130,7 +130,16 @@ def _simulate(
     if folder is not None:
         check_replaceable(folder, **RUN_FOLDER)
     result = simulate(network, outages, **options)
-    return result, None if folder is None else result.save(folder)
+    return result, None if folder is None else _save_run(result, folder, language)
+
+
+def _save_run(run: Simulation, folder: Path, language: Language) -> Path:
+    """Write a run's frames and its page."""
+
+    def page(into: Path) -> None:
+        write_simulation_report(run, into / "report.html", language=language)
+
+    return run.save(folder, extra=page)
 
 
 def _replications(

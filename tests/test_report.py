@@ -7,8 +7,6 @@ import csv
 import hashlib
 import io
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -26,13 +24,17 @@ from changtong.report.orders_page import render_orders
 from changtong.report.plan_report import render_plan_report
 from changtong.report.plan_view import plan_number, read_situation
 from changtong.report.texts import LANGUAGES, money, percent, read_texts, rough, text, whole
+from tests.browser import CHROMIUM, FRAME, opened
 from tests.fake_plans import CHINA_TIME, FakePlan, frame, national_plan, small_plan, without_outage
 from tests.pages import Page
 
 MADE_AT = datetime(2026, 7, 20, 3, 1, tzinfo=CHINA_TIME)
 SVG_NAME_SPACE = "http://www.w3.org/2000/svg"
 REPORT = resources.files("changtong.report")
-FILES = ("plan.html.j2", "orders.html.j2", "page.js", "details.js", "map.js", "style.css", "orders.css")
+FILES = (
+    "plan.html.j2", "orders.html.j2", "page.js", "details.js", "map.js", "style.css", "orders.css",
+    "simulation.html.j2", "geography.js", "playback.js",
+)  # fmt: skip
 
 
 @cache
@@ -71,6 +73,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
     by_code = re.compile(
         r"(status|termination|objective|unit|reason|action|note|basis|kind|state)\.|js\.(l|d|filter|unserved)_"
         r"|sheet\..*_head|loads\.(top_|.*_chart)|bottlenecks\.(site|leg)$|assumptions\.(official|derived|assumed)$"
+        r"|run\.(n|w|is|c|s|fault)_|play\.(sites_(grown|burst)|under_way|most)$"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 
@@ -488,20 +491,6 @@ def test_an_unknown_action_is_shown_as_it_is() -> None:
 
 # --- in a browser ------------------------------------------------------------------------
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-
-
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --hide-scrollbars --virtual-time-budget=6000 --dump-dom"
-)
-
-
-def opened(address: str, folder: Path, *more: str) -> str:
-    """Return a page's elements as they are after its scripts have run."""
-    command = [str(CHROMIUM), *FLAGS.split(), *more, f"--user-data-dir={folder / 'profile'}", address]
-    return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
-
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -517,14 +506,6 @@ def test_the_scripts_run_under_the_policy(tmp_path: Path, language: str) -> None
     canvas = next(a for t, a in page.elements if t == "canvas")
     assert int(str(canvas["width"])) > 300
     assert not [t for t, _ in page.elements if t == "img"]
-
-
-FRAME = """<body><iframe src="{address}" width="{width}" height="900"></iframe><p id="said"></p><script>
-addEventListener("load", () => setTimeout(() => {{
-  const page = document.querySelector("iframe").contentDocument.documentElement;
-  document.getElementById("said").textContent = `wide ${{page.scrollWidth}} of ${{page.clientWidth}}`;
-}}, 1000));
-</script></body>"""
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")

@@ -60,9 +60,9 @@ const report = (() => {
   });
   document.getElementById("print").addEventListener("click", () => print());
 
-  // Sections fold; on a phone only the orders are open at first. All are printed.
+  // Sections fold; on a phone only the first is open. All are printed.
   const folds = [...document.querySelectorAll("section > details")];
-  if (matchMedia("(max-width: 640px)").matches) for (const fold of folds) fold.open = fold.parentElement.id === "orders";
+  if (matchMedia("(max-width: 640px)").matches) for (const fold of folds) fold.open = fold === folds[0];
   addEventListener("beforeprint", () => {
     for (const fold of folds) fold.open = true;
     root.dataset.theme = "light"; // paper is white; the map is drawn again at once

@@ -14,7 +14,8 @@ from changtong.report.page import embed_json, render_page
 from changtong.report.plan_view import PlanLike, plan_number, read_situation, site_names
 from changtong.report.texts import LANGUAGES, Both, Language, read_texts, same, sentences, text, whole
 
-PRINT_ONLY = "sheet"
+NOT_OF_SCRIPTS = ("sheet", "run", "play")
+"""Sections of the wording that the scripts of a plan do not need."""
 
 
 def write_plan_report(
@@ -127,7 +128,7 @@ def render_plan_report(
         "bottlenecks": plan_tables.bottleneck_rows(plan, names),
         "orders": plan_tables.order_tables(plan, names),
         "circulation": plan_tables.circulation_tables(plan, names),
-        "provenance": plan_tables.provenance_rows(plan),
+        "provenance": plan_tables.provenance_rows(plan.network),
         "about": plan_tables.about_rows(plan, number=plan_number(plan), made_at=made),
         "sort_plan": _sort_plan_words(plan, drawing),
         "map_notes": _map_notes(drawing),
@@ -146,7 +147,7 @@ def script_texts() -> dict[str, dict[str, str]]:
     return {
         key: {"zh": said.zh, "en": said.en}
         for key, said in read_texts().items()
-        if key.partition(".")[0] != PRINT_ONLY
+        if key.partition(".")[0] not in NOT_OF_SCRIPTS
     }
 
 

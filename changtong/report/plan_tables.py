@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from changtong.network.model import Network
 from changtong.report.plan_numbers import Cell, cell, share_cell
 from changtong.report.plan_view import PlanLike, read_settings
 from changtong.report.texts import Both, named, same, text, whole
@@ -263,11 +264,11 @@ def circulation_tables(plan: PlanLike, names: dict[str, str], *, top: int = 60) 
     }
 
 
-def provenance_rows(plan: PlanLike) -> list[Row]:
+def provenance_rows(network: Network) -> list[Row]:
     """Return where the numbers come from, the assumed ones first."""
     order = {"assumed": 0, "derived": 1, "official": 2}
     rows = sorted(
-        plan.network.provenance.iter_rows(named=True),
+        network.provenance.iter_rows(named=True),
         key=lambda row: (order.get(row["kind"] or "", 3), row["table"] or "", row["column"] or ""),
     )
     return [
@@ -306,14 +307,15 @@ def about_rows(plan: PlanLike, *, number: str, made_at: str) -> list[tuple[Both,
         ),
         (text("about.gap"), same(gap)),
         (text("about.runtime"), text("about.seconds", seconds=f"{plan.runtime_s:,.2f}")),
-        (text("about.version"), same(_versions(("changtong", "polars", "numpy")))),
+        (text("about.version"), same(versions(("changtong", "polars", "numpy")))),
     ]
     for name, value in read_settings(plan.settings).items():
         rows.append((text("about.settings") + f" · {name}", same(value)))
     return rows
 
 
-def _versions(packages: Iterable[str]) -> str:
+def versions(packages: Iterable[str]) -> str:
+    """Say which versions of packages are installed."""
     found = []
     for package in packages:
         try:

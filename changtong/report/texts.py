@@ -1,8 +1,8 @@
 """The wording of the report, in Chinese and English, and how numbers are said in each.
 
-All sentences are in ``texts.toml``, one entry per key with both languages. A value that
-differs by language is a :class:`Both`; in a page both are written and the reader's
-language is shown.
+All sentences are in ``texts.toml`` and ``simulation_texts.toml``, one entry per key with both
+languages. A value that differs by language is a :class:`Both`; in a page both are written and the
+reader's language is shown.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from markupsafe import escape
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
+TEXT_FILES = ("texts.toml", "simulation_texts.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,13 @@ class Both:
 
 @cache
 def read_texts() -> dict[str, Both]:
-    """Read ``texts.toml`` as flat keys (``section.key``)."""
-    raw = resources.files("changtong.report").joinpath("texts.toml").read_text(encoding="utf-8")
+    """Read the files of wording as flat keys (``section.key``)."""
     texts: dict[str, Both] = {}
-    for section, entries in tomllib.loads(raw).items():
-        for key, entry in entries.items():
-            texts[f"{section}.{key}"] = Both(zh=entry["zh"], en=entry["en"])
+    for name in TEXT_FILES:
+        raw = resources.files("changtong.report").joinpath(name).read_text(encoding="utf-8")
+        for section, entries in tomllib.loads(raw).items():
+            for key, entry in entries.items():
+                texts[f"{section}.{key}"] = Both(zh=entry["zh"], en=entry["en"])
     return texts
 
 

@@ -22,7 +22,7 @@ from changtong.structure import class_table, column
 
 Floats = NDArray[np.float64]
 
-TABLES = ("classes", "hours", "sites", "legs", "backlog")
+TABLES = ("classes", "hours", "sites", "legs", "backlog", "usual", "phases", "limited")
 BANDS = ("runs", "hours", "classes", "sites")
 """Frames of replications, kept beside a run."""
 
@@ -57,7 +57,9 @@ class Simulation:
     """A network played forward.
 
     Frames (columns in docs/simulation.md): ``classes``, ``hours``, ``sites``, ``legs``,
-    ``backlog``. Hours count from the beginning; a value at hour 5 is that at its end.
+    ``backlog``, ``usual`` (what waits on a day when nothing is wrong), ``phases`` (spans in which
+    neither outages nor routes change) and ``limited`` (sites below their capacity, by phase). Hours
+    count from the beginning; a value at hour 5 is that at its end.
     """
 
     name: str
@@ -71,6 +73,9 @@ class Simulation:
     sites: pl.DataFrame
     legs: pl.DataFrame
     backlog: pl.DataFrame
+    usual: pl.DataFrame
+    phases: pl.DataFrame
+    limited: pl.DataFrame
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers a person decides by."""
@@ -224,6 +229,9 @@ def read_result(
         sites=_sites(network, epochs, clock, machine),
         legs=_legs(network, clock, machine),
         backlog=_backlog(network, clock, machine),
+        usual=_usual_day(network, clock, machine),
+        phases=_phases(epochs, clock),
+        limited=_limited(network, epochs, clock),
     )
 
 
@@ -290,6 +298,24 @@ def _usual(record_waiting: Floats, clock: Clockwork) -> Floats:
     return np.asarray(last[np.arange(n) % day], np.float64)
 
 
+def is_grown(lines: Floats, usual: Floats, sorted_a_day: Floats) -> NDArray[np.bool_]:
+    """Tell where more waits than usual; arrays (steps, sites), the last (sites,)."""
+    return np.asarray(lines > usual * (1.0 + ABOVE) + AT_LEAST * sorted_a_day + 0.5)
+
+
+def is_above_hold(present: Floats, hold_pieces: Floats) -> NDArray[np.bool_]:
+    """Tell where more is present than a site can hold; arrays (steps, sites) and (sites,)."""
+    return np.asarray(present > hold_pieces[None, :] * (1.0 + 1e-9))
+
+
+def _lines(machine: Machine) -> Floats:
+    """Return what waits at each site in each step without what is held by order, (steps, sites)."""
+    record = machine.record
+    return np.asarray(
+        record.waiting.sum(axis=2, dtype=np.float64) - record.held.sum(axis=2, dtype=np.float64), np.float64
+    )
+
+
 def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine: Machine) -> pl.DataFrame:
     """Return, for each site, its worst hour, when its backlog grew and cleared, and when it burst.
 
@@ -297,19 +323,19 @@ def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine:
     """
     record, begin = machine.record, clock.warm_steps
     held = record.held.sum(axis=2, dtype=np.float64)
-    lines = record.waiting.sum(axis=2, dtype=np.float64) - held
+    lines = _lines(machine)
     usual, seen, hours = _usual(lines, clock), lines[begin:], clock.hours[begin:]
     present = seen + held[begin:]
     sorted_out = record.line_out[begin:].sum(axis=(0, 2), dtype=np.float64)
     a_day = sorted_out * 24.0 / max(float(hours[-1]), 1e-9)
-    grown = seen > usual * (1.0 + ABOVE) + AT_LEAST * a_day + 0.5
+    grown = is_grown(seen, usual, a_day)
     day = min(max(1, round(24.0 / clock.step_h)), len(seen) - 1)
     growing = seen[-1] - seen[-1 - day] > AT_LEAST * a_day + 0.5
     hold = column(network.sites, "hold_pieces", np.inf)
-    burst = present > hold[None, :] * (1.0 + 1e-9)
+    burst = is_above_hold(present, hold)
     shut = np.stack([epoch.effect.site_share <= 0.0 for epoch in epochs])[machine.epoch_of_step[begin:]]
     end, first, last = len(grown) - 1, grown.argmax(axis=0), len(grown) - 1 - grown[::-1].argmax(axis=0)
-    any_grown = grown.any(axis=0)
+    any_grown, any_burst = np.asarray(grown.any(axis=0)), np.asarray(burst.any(axis=0))
     clears = np.where(any_grown & (last < end), hours[np.minimum(last + 1, end)], np.nan)
 
     def where(rows: NDArray[np.bool_], values: Floats) -> pl.Series:
@@ -332,7 +358,7 @@ def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine:
             "closed_at_end": shut[-1],
             "hold_pieces": where(np.isfinite(hold), hold),
             "burst_hours": burst.sum(axis=0) * clock.step_h,
-            "burst_from_h": where(burst.any(axis=0), hours[burst.argmax(axis=0)]),
+            "burst_from_h": where(any_burst, hours[burst.argmax(axis=0)]),
             "burst_peak_pieces": np.maximum(0.0, np.where(burst, present - hold[None, :], 0.0).max(axis=0)),
         }
     )
@@ -379,3 +405,69 @@ def _backlog(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFra
             "held_pieces": record.held[clock.warm_steps :][step, site, rank],
         }
     )
+
+
+def _usual_day(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:
+    """Return what waits at each site on the last day before the beginning, from its hour of the day on.
+
+    Hour 1 is the first after the beginning, a day earlier; rows below half a piece left out.
+    """
+    usual = _usual(_lines(machine), clock)
+    usual = usual[: round(24.0 / clock.step_h)]
+    step, site = np.nonzero(usual > 0.5)
+    return pl.DataFrame(
+        {
+            "hour": clock.hours[clock.warm_steps :][step],
+            "site_id": network.sites["site_id"].gather(site.astype(np.uint32)),
+            "waiting_pieces": usual[step, site],
+        }
+    )
+
+
+def _spans(epochs: Sequence[Epoch], clock: Clockwork) -> list[tuple[float, float, Epoch]]:
+    """Return the epochs after the beginning, with the hours they begin and end at."""
+    seen = [epoch for epoch in epochs if epoch.first_step >= clock.warm_steps]
+    cuts = [epoch.first_step for epoch in seen] + [clock.n_steps]
+    hours = [(cut - clock.warm_steps) * clock.step_h for cut in cuts]
+    return list(zip(hours[:-1], hours[1:], seen, strict=True))
+
+
+def _phases(epochs: Sequence[Epoch], clock: Clockwork) -> pl.DataFrame:
+    """Return what holds when: how much is shut or slowed, and whether the sort plan is today's."""
+    rows = []
+    before = None
+    for from_h, to_h, epoch in _spans(epochs, clock):
+        sites, legs = epoch.effect.site_share, epoch.effect.leg_share
+        changed = not epoch.as_today if before is None else epoch.routes is not before.routes
+        rows.append(
+            {
+                "from_h": from_h,
+                "to_h": to_h,
+                "sites_closed": int((sites <= 0.0).sum()),
+                "sites_slowed": int(((sites > 0.0) & (sites < 1.0)).sum()),
+                "legs_closed": int((legs <= 0.0).sum()),
+                "legs_slowed": int(((legs > 0.0) & (legs < 1.0)).sum()),
+                "routes_change": changed,
+                "routes_as_today": epoch.as_today,
+            }
+        )
+        before = epoch
+    return pl.DataFrame(rows)
+
+
+def _limited(network: Network, epochs: Sequence[Epoch], clock: Clockwork) -> pl.DataFrame:
+    """Return the sites that are shut or slowed, and by how much, in each phase."""
+    ids, parts = network.sites["site_id"], []
+    for from_h, to_h, epoch in _spans(epochs, clock):
+        rows = np.flatnonzero(epoch.effect.site_share < 1.0).astype(np.uint32)
+        parts.append(
+            pl.DataFrame(
+                {
+                    "from_h": np.full(len(rows), from_h),
+                    "to_h": np.full(len(rows), to_h),
+                    "site_id": ids.gather(rows),
+                    "capacity_share": epoch.effect.site_share[rows],
+                }
+            )
+        )
+    return pl.concat(parts)

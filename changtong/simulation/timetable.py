@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from changtong.errors import InputError, Problem
 from changtong.network.model import Network
 from changtong.outages import Effect, Outage, apply_outages
-from changtong.routes import Routes
+from changtong.routes import Routes, same_routes
 from changtong.structure import column
 
 Floats = NDArray[np.float64]
@@ -81,11 +81,14 @@ class Epoch:
     first_step : int
     effect : Effect
     routes : Routes
+    as_today : bool
+        Whether they are those in force before anything went wrong.
     """
 
     first_step: int
     effect: Effect
     routes: Routes
+    as_today: bool = True
 
 
 def make_epochs(
@@ -135,7 +138,7 @@ def make_epochs(
             routes = (
                 change.routes if change.from_h <= hour + EPSILON and first >= clock.warm_steps else routes
             )
-        epochs.append(Epoch(first, apply_outages(network, inside), routes))
+        epochs.append(Epoch(first, apply_outages(network, inside), routes, same_routes(routes, today)))
     return epochs
 
 
@@ -147,17 +150,23 @@ def _span(
         message = f'"{outage.label}" begins or ends at an instant, but the simulation has no start.'
         problems.append(Problem("no-start", message, "outages", expected="--start TIME, with a zone"))
         return 0.0, last_h
-    begin, end = 0.0, np.inf
-    if start is not None and outage.start is not None:
-        begin = (outage.start - start).total_seconds() / 3600.0
-    if start is not None and outage.end is not None:
-        end = (outage.end - start).total_seconds() / 3600.0
+    begin, end = hours_of(outage, start)
     if begin >= last_h or end <= 0.0:
         message = f'"{outage.label}" lies outside the {last_h:g} hours simulated.'
         problems.append(
             Problem("outside-horizon", message, "outages", expected="another start, or more hours")
         )
     return max(begin, 0.0), float(end)
+
+
+def hours_of(outage: Outage, start: datetime | None) -> tuple[float, float]:
+    """Return when an outage begins and ends, in hours after the beginning; 0 and inf where not said."""
+    begin, end = 0.0, np.inf
+    if start is not None and outage.start is not None:
+        begin = (outage.start - start).total_seconds() / 3600.0
+    if start is not None and outage.end is not None:
+        end = (outage.end - start).total_seconds() / 3600.0
+    return begin, float(end)
 
 
 def time_of_day(profile: Sequence[float], clock: Clockwork) -> Floats:
