@@ -61,7 +61,7 @@ def simulate_network(
     warm_up: Annotated[
         float,
         typer.Option("--warm-up", min=0.0, help="Hours before, with today's plan: they fill it."),
-    ] = 96.0,
+    ] = 120.0,
     start: Annotated[
         str | None,
         typer.Option("--start", metavar="TIME", help="When it begins, with a zone; default: midnight."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -329,8 +330,7 @@ def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine:
     sorted_out = record.line_out[begin:].sum(axis=(0, 2), dtype=np.float64)
     a_day = sorted_out * 24.0 / max(float(hours[-1]), 1e-9)
     grown = is_grown(seen, usual, a_day)
-    day = min(max(1, round(24.0 / clock.step_h)), len(seen) - 1)
-    growing = seen[-1] - seen[-1 - day] > AT_LEAST * a_day + 0.5
+    growing = _growing(seen, AT_LEAST * a_day + 0.5, clock)
     hold = column(network.sites, "hold_pieces", np.inf)
     burst = is_above_hold(present, hold)
     shut = np.stack([epoch.effect.site_share <= 0.0 for epoch in epochs])[machine.epoch_of_step[begin:]]
@@ -362,6 +362,14 @@ def _sites(network: Network, epochs: Sequence[Epoch], clock: Clockwork, machine:
             "burst_peak_pieces": np.maximum(0.0, np.where(burst, present - hold[None, :], 0.0).max(axis=0)),
         }
     )
+
+
+def _growing(lines: Floats, least: Floats, clock: Clockwork) -> NDArray[np.bool_]:
+    """Return the sites whose backlog grew from day to day, at the same hour, up to the end."""
+    day = min(max(1, round(24.0 / clock.step_h)), len(lines) - 1)
+    hours = [lines[-1 - n * day] for n in range(3) if n * day < len(lines)]
+    grew = [later - earlier > least for later, earlier in pairwise(hours)]
+    return np.asarray(np.logical_and.reduce(grew), bool) if grew else np.zeros(lines.shape[1], bool)
 
 
 def _legs(network: Network, clock: Clockwork, machine: Machine) -> pl.DataFrame:

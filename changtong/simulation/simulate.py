@@ -65,7 +65,7 @@ class SimulationSettings:
 
     hours: float = 168.0
     step_h: float = 1.0
-    warm_up_h: float = 96.0
+    warm_up_h: float = 120.0
     time_of_day: tuple[float, ...] = TIME_OF_DAY
     start: datetime | None = None
     threads: int = 2
