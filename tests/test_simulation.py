@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from fluid_oracle import waiting_by_batches
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plan_cases import planned_networks
@@ -332,3 +333,32 @@ def test_replications_repeat_and_hold_the_run_between_their_ends() -> None:
         Spread(site_demand=-1.0)
     with pytest.raises(UsageError):
         simulate_replications(network, replications=1)
+
+
+def all_waiting(run: Simulation) -> np.ndarray:
+    """Pieces waiting by step and site; what the frame leaves out is below half a piece a class."""
+    hours = {hour: k for k, hour in enumerate(run.hours["hour"])}
+    ids = {site: k for k, site in enumerate(run.network.site_ids)}
+    out = np.zeros((len(hours), len(ids)))
+    total = run.backlog.group_by("hour", "site_id").agg(pl.col("waiting_pieces").sum())
+    for hour, site, pieces in total.iter_rows():
+        out[hours[hour], ids[str(site)]] = pieces
+    return out
+
+
+@SOME
+@given(planned_networks(), st.booleans())
+def test_backlogs_agree_with_batches_first_in_first_out(
+    case: tuple[Network, tuple[Outage, ...]], one_destination: bool
+) -> None:
+    """Exactly where pieces of a queue are all alike; near it where a mixed queue blurs destinations."""
+    network, outages = case
+    if one_destination:
+        first = network.demand["to_site"][0]
+        network = network.with_tables(demand=network.demand.filter(pl.col("to_site") == first))
+    options = SimulationSettings(hours=48.0, warm_up_h=0.0)
+    ours = all_waiting(simulate(network, outages, settings=options))
+    batches = waiting_by_batches(network, outages, options)
+    left_out = 0.5 * network.service_classes.height + 1e-3
+    blurred = 0.0 if one_destination else 0.2 * batches.max(initial=0.0)
+    assert np.abs(ours - batches).max() <= left_out + blurred
