@@ -65,19 +65,19 @@ def out_of_line(coming, going, first, last, out):
 
 @njit(**FLAT)
 def trace_lines(coming, going, out):
-    """The same for every line; arrays are (steps, lines), ``out`` (lines, steps)."""
+    """The same for every line; arrays are (lines, steps)."""
     for s in range(out.shape[0]):
-        out_of_line(coming[:, s], going[:, s], 0, coming.shape[0], out[s])
+        out_of_line(coming[s], going[s], 0, coming.shape[1], out[s])
 
 
 @njit(**FLAT)
 def trace_legs(coming, going, first, out):
     """The same for every leg, epoch by epoch: in each, what waits joins anew."""
-    n_steps = coming.shape[0]
+    n_steps = coming.shape[1]
     for a in range(out.shape[0]):
         for e in range(first.shape[0]):
             last = first[e + 1] if e + 1 < first.shape[0] else n_steps
-            out_of_line(coming[:, a], going[:, a], first[e], last, out[a])
+            out_of_line(coming[a], going[a], first[e], last, out[a])
 
 
 @njit(**FLAT)

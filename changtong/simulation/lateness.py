@@ -82,8 +82,8 @@ def time_pieces(
             np.empty((len(plant.inner), n_steps), np.int16),
             np.empty((len(plant.leg_head), n_steps), np.int16),
         )
-        curves.trace_lines(record.line_in[:, :, k], record.line_out[:, :, k], found.sorted_at)
-        curves.trace_legs(record.leg_in[:, :, k], record.leg_out[:, :, k], firsts, found.departs_at)
+        curves.trace_lines(_by_place(record.line_in, k), _by_place(record.line_out, k), found.sorted_at)
+        curves.trace_legs(_by_place(record.leg_in, k), _by_place(record.leg_out, k), firsts, found.departs_at)
         spans = curves.Epochs(
             of_step, firsts, before, travel,
             np.stack([np.ascontiguousarray(rules.route[:, :, k].T) for rules in machine.rules]),
@@ -125,7 +125,7 @@ def _add_local(machine: Machine, clock: Clockwork, promise_h: Floats, sums: Floa
     when, begin = np.arange(n_steps), clock.warm_steps
     for k in range(sums.shape[0]):
         found = np.empty((len(plant.inner), n_steps), np.int16)
-        curves.trace_lines(record.line_in[:, :, k], record.line_out[:, :, k], found)
+        curves.trace_lines(_by_place(record.line_in, k), _by_place(record.line_out, k), found)
         pieces = plant.local[sites, k][:, None] * machine.times.accept[when][None, :]
         joins = when[None, :] + machine.delays.before[machine.epoch_of_step][:, sites].T
         there = np.minimum(joins, n_steps - 1)
@@ -142,6 +142,11 @@ def _add_local(machine: Machine, clock: Clockwork, promise_h: Floats, sums: Floa
         sums[k, 4] += (pieces * (joins - when))[inside].sum()
         sums[k, 6] += (pieces * (ready - joins))[inside].sum()
         sums[k, 7] += (pieces * (done - ready))[inside].sum()
+
+
+def _by_place(recorded: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """Return one class's record, place by place: the curves are read along the steps."""
+    return np.ascontiguousarray(recorded[:, :, k].T)
 
 
 def _sparse(machine: Machine, n_steps: int) -> Floats:

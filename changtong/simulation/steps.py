@@ -49,11 +49,22 @@ def _spread(plant, state, g, c, k, x):
 @njit(**FLAT)
 def _spread_all(plant, state, g, c, x):
     """The same for all classes at once, where their shares are alike."""
-    for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
-        d = plant.item_dest[i]
-        w = plant.item_share[i, 0]
-        for k in range(x.shape[0]):
-            state.line[state.joins[c, k], c, d, k] += x[k] * w
+    first = state.joins[c, 0]
+    same = True
+    for k in range(x.shape[0]):
+        same = same and state.joins[c, k] == first
+    if same:
+        line = state.line[first, c]
+        for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
+            d = plant.item_dest[i]
+            w = plant.item_share[i, 0]
+            for k in range(x.shape[0]):
+                line[d, k] += x[k] * w
+    else:
+        for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
+            d = plant.item_dest[i]
+            for k in range(x.shape[0]):
+                state.line[state.joins[c, k], c, d, k] += x[k] * plant.item_share[i, 0]
     for k in range(x.shape[0]):
         state.line_sum[state.joins[c, k], c, k] += x[k]
 
@@ -109,7 +120,7 @@ def arrive(t, plant, rules, state, record, x):
     at = t % state.group_in.shape[0]
     for s in range(plant.group_ptr.shape[0] - 1):
         for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
-            _join_line(t, at, s, g, plant, rules, state, record)
+            _join_line(t, at, s, g, plant, rules, state, record, x)
     at = t % state.cell_in.shape[0]
     for cell in range(plant.cell_leg.shape[0]):
         some = 0.0
@@ -144,9 +155,25 @@ def arrive(t, plant, rules, state, record, x):
 
 
 @njit(**FLAT)
-def _join_line(t, at, s, g, plant, rules, state, record):
+def _join_line(t, at, s, g, plant, rules, state, record, x):
     """Bring a group's accepted pieces to the line of their site; held ones stay aside."""
     c = plant.inner[s]
+    together = c >= 0 and plant.item_share.shape[1] == 1
+    some = 0.0
+    for k in range(plant.rate.shape[1]):
+        x[k] = state.group_in[at, g, k]
+        some += x[k]
+        cell = rules.cell[g, k]
+        together = together and cell >= 0 and plant.cell_leg[cell] == ENTERS
+    if some <= 0.0:
+        return
+    if together:
+        _spread_all(plant, state, g, c, x)
+        for k in range(plant.rate.shape[1]):
+            state.group_in[at, g, k] = 0.0
+            state.total[HANDLED, k] -= x[k]
+            record.line_in[t, s, k] += x[k]
+        return
     for k in range(plant.rate.shape[1]):
         y = state.group_in[at, g, k]
         if y <= 0.0:
