@@ -16,6 +16,7 @@ import typer
 from changtong.console import FlowProgress, StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InputError, InternalError, UsageError
 from changtong.kernels import prepare_kernels
+from changtong.stress_command import register as register_stress
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -326,7 +327,8 @@ def _run(
         )
     finally:
         bar.close()
-    return study.result
+    result: Plan = study.result
+    return result
 
 
 def _finish(result: Plan, output: Path, *, as_json: bool, more: dict[str, Any] | None = None) -> int:
@@ -357,6 +359,9 @@ def _size(network: Network) -> dict[str, Any]:
         "demand_rows": network.demand.height,
         "pieces_per_day": float(pieces),
     }
+
+
+register_stress(app)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,11 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, Plan
-from changtong.report import write_orders, write_plan_report
+from changtong.report import write_orders, write_plan_report, write_stress_report
+from changtong.resilience.cases import Case, make_cases
+from changtong.resilience.combinations import worst_sets
+from changtong.resilience.result import STRESS_FOLDER, StressTest
+from changtong.resilience.stress import Watch, stress_test
 
 Language = Literal["zh", "en"]
 
@@ -34,7 +38,7 @@ class Study:
     ----------
     name : str
         Which analysis.
-    result : Plan
+    result : Plan or StressTest
         Its result object.
     made_at : datetime
         When, UTC.
@@ -49,7 +53,7 @@ class Study:
     """
 
     name: str
-    result: Plan
+    result: Any
     made_at: datetime
     version: str
     input_digest: str
@@ -96,7 +100,36 @@ def _plan(
     return result, result.save(folder, extra=pages)
 
 
-ANALYSES: dict[str, Callable[..., tuple[Plan, Path | None]]] = {"plan": _plan}
+def _stress(
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    cases: tuple[Case, ...] | None = None,
+    together: int = 1,
+    anew: bool = False,
+    **options: Any,
+) -> tuple[StressTest, Path | None]:
+    if folder is not None:
+        check_replaceable(folder, **STRESS_FOLDER)
+    progress, executor = options.pop("progress", None), options.get("executor")
+    watch = Watch(progress, options.pop("recovery_hours", None), anew)
+    made = cases if cases is not None else make_cases(network)
+    result = stress_test(network, made, outages=outages, folder=folder, watch=watch, **options)
+    if together > 1 and result.termination == "done":
+        sets = worst_sets(network, together, outages=outages, executor=executor, progress=progress)
+        result = replace(result, worst_sets=sets)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_stress_report(result, into / "report.html", made, language=language)
+
+    return result, result.save(folder, extra=page)
+
+
+ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"plan": _plan, "stress": _stress}
 
 
 def run_study(
@@ -113,7 +146,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan"}
+    name : {"plan", "stress"}
         Which analysis.
     network, outages
         Its inputs.
@@ -125,7 +158,8 @@ def run_study(
         For analyses that draw random numbers; ``plan`` draws none.
     **options
         Passed to the analysis: ``objectives``, ``settings``, ``progress``, ``name``, and
-        ``valid_from``, the instant from which the orders hold.
+        ``valid_from``, the instant from which the orders hold; for ``stress`` ``cases``, ``settings``,
+        ``executor``, ``together``, ``anew``, ``progress``, ``recovery_hours`` and ``name``.
 
     Raises
     ------

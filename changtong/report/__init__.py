@@ -1,6 +1,7 @@
-"""What a person reads of a plan: the report page, the order sheets."""
+"""What a person reads of a plan: the report page, the order sheets; and of a stress test."""
 
 from changtong.report.orders_page import write_orders
 from changtong.report.plan_report import write_plan_report
+from changtong.report.stress_report import write_stress_report
 
-__all__ = ["write_orders", "write_plan_report"]
+__all__ = ["write_orders", "write_plan_report", "write_stress_report"]
