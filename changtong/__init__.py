@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.resilience.cases import make_cases
+    from changtong.resilience.combinations import worst_sets
+    from changtong.resilience.result import StressSettings, StressTest
+    from changtong.resilience.stress import stress_test
     from changtong.studies import run_study
 
 __version__ = "0.1.0"
@@ -27,15 +31,20 @@ _HOMES = {
     "Plan": "changtong.planning.result",
     "PlanSettings": "changtong.planning.result",
     "Planner": "changtong.planning.plan",
+    "StressSettings": "changtong.resilience.result",
+    "StressTest": "changtong.resilience.result",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
     "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
+    "make_cases": "changtong.resilience.cases",
     "plan": "changtong.planning.plan",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "reference_network": "changtong.network.reference",
     "run_study": "changtong.studies",
+    "stress_test": "changtong.resilience.stress",
+    "worst_sets": "changtong.resilience.combinations",
     "write_network": "changtong.network.io",
 }
 
@@ -45,15 +54,20 @@ __all__ = [
     "Plan",
     "PlanSettings",
     "Planner",
+    "StressSettings",
+    "StressTest",
     "check_network",
     "close_sites",
     "in_force",
     "learn_network",
+    "make_cases",
     "plan",
     "read_network",
     "read_outages",
     "reference_network",
     "run_study",
+    "stress_test",
+    "worst_sets",
     "write_network",
 ]
 
