@@ -74,7 +74,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
     by_code = re.compile(
         r"(status|termination|objective|unit|reason|action|note|basis|kind|state)\.|js\.(l|d|filter|unserved)_"
         r"|sheet\..*_head|loads\.(top_|.*_chart)|bottlenecks\.(site|leg)$|assumptions\.(official|derived|assumed)$"
-        r"|stress_status\.|stress\.level_"
+        r"|stress_(status|level)\."
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 
