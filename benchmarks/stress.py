@@ -2,8 +2,8 @@
 
 ``python benchmarks/stress.py national`` closes every site of the county network in turn: seconds
 until every case has a certified bound, seconds until the worst 50 are planned, processor seconds and
-peak memory of both. ``memory`` does so with 50 and with 500 cases. ``peer`` closes a sample of the city
-network's sites, ours from today's state, HiGHS each from scratch (interior point without crossover, the
+peak memory of both. ``memory`` does so with 50 and with 500 cases. ``peer`` closes a sample of the
+busiest sites of a sub-network (``sub_networks.py``), ours from today's state, HiGHS each from scratch (interior point without crossover, the
 faster of its methods here); the peer's objective must lie in the interval we proved. ``pairs FILE``
 learns a network from leg volumes and finds the worst sites and pairs, exactly, with and without
 stand-ins.
@@ -17,23 +17,27 @@ import multiprocessing
 import os
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-import polars as pl
 from peers import machine
+from sub_networks import sub_network
 
 from changtong.kernels import prepare_kernels
 from changtong.network.learn import learn_network
 from changtong.network.reference import reference_network
-from changtong.resilience.cases import make_cases
+from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.combinations import worst_sets
-from changtong.resilience.exactwork import ask
 from changtong.resilience.executors import LocalProcesses
-from changtong.resilience.stress import StressSettings, Watch, stress_test
+from changtong.resilience.flowwork import FlowWork
+from changtong.resilience.frozen import freeze
+from changtong.resilience.stress import Watch, stress_test
 from changtong.resilience.today import Today, shut
+from changtong.resilience.work import Task
 
 PROCESSES = 2
 
@@ -98,40 +102,45 @@ def memory() -> list[dict[str, Any]]:
     return rows
 
 
-def peer(sample: int, seconds: float) -> list[dict[str, Any]]:
-    """Close some sites of the city network by HiGHS from scratch, and from today's state."""
-    network = reference_network(level="city")
-    question = ask(network, (), hour_cny=0.0005, penalty=None)
-    today = Today(question, unserved_cny=None, seconds=60.0, threads=PROCESSES)
-    cases = make_cases(network)
+def peer(size: int, sample: int, seconds: float) -> list[dict[str, Any]]:
+    """Close some sites of a sub-network by HiGHS from scratch, and from today's state."""
+    problem = sub_network(size)
+    begin = time.perf_counter()
+    question = SimpleNamespace(problem=problem)
+    penalty = float(problem.class_penalty[-1])
+    today = Today(question, unserved_cny=penalty, seconds=60.0, threads=PROCESSES)  # type: ignore[arg-type]
+    setup = time.perf_counter() - begin
+    nothing = np.zeros(len(problem.leg_tail))
     rng = np.random.default_rng(1)
-    chosen = sorted(rng.choice(len(cases), sample, replace=False).tolist())
-    ours = stress_test(
-        network,
-        [cases[k] for k in chosen],
-        executor=LocalProcesses(PROCESSES),
-        settings=StressSettings(worst=sample),
-    )
+    busiest = np.argsort(-today.site_load)[: size // 4]
     rows = []
-    for k in chosen:
-        row = ours.cases.row(by_predicate=pl.col("case") == cases[k].name, named=True)
-        objective, took = _highs(shut(today.problem, cases[k]), seconds)
-        inside = None
-        if objective is not None:
-            loss = objective - today.objective
-            room = 1e-6 * objective + (today.objective - today.lower)
-            inside = row["loss_least_cny"] - room <= max(0.0, loss) <= row["loss_most_cny"] + room
-        rows.append(
-            {
-                "case": cases[k].name,
-                "ours_s": row["seconds"],
-                "highs_s": took,
-                "ratio": None if row["seconds"] is None else took / row["seconds"],
-                "finished": objective is not None,
-                "inside": inside,
-            }
-        )
-        print(rows[-1], file=sys.stderr, flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        work = FlowWork(
+            freeze(today.solver, Path(folder) / "today"), today.objective, today.lower, 0.0, nothing, nothing,
+            np.zeros(problem.n_sites), np.full(len(problem.class_penalty), np.inf), 5e-3, 60.0, "loss",
+        )  # fmt: skip
+        for site in sorted(rng.choice(busiest, sample, replace=False).tolist()):
+            case = Case(f"site:{site}", "site", str(site), (site,))
+            begin = time.perf_counter()
+            bounds = today.with_pass(case) if today.needs_pass(case) else today.without_pass(case)
+            bound_s = time.perf_counter() - begin
+            row = work(Task(case))
+            objective, took = _highs(shut(problem, case), seconds)
+            found: dict[str, Any] = {
+                "case": case.name, "sites": size, "setup_s": setup, "bound_s": bound_s, "plan_s": row["seconds"],
+                "gap": row["gap_share"], "highs_s": took, "finished": objective is not None,
+                "ratio_to_plan": took / row["seconds"], "ratio_to_bound": took / bound_s, "inside": None,
+            }  # fmt: skip
+            if objective is not None:
+                loss, room = max(0.0, objective - today.objective), 1e-6 * objective
+                found["inside"] = all(
+                    low - room <= loss <= high + room
+                    for low, high in (
+                        (row["loss_least_cny"], row["loss_most_cny"]), (bounds.loss_least, bounds.loss_most)
+                    )
+                )  # fmt: skip
+            rows.append(found)
+            print(found, file=sys.stderr, flush=True)
     return rows
 
 
@@ -198,6 +207,7 @@ def main() -> int:
     )
     parser.add_argument("what", choices=["national", "memory", "peer", "pairs"])
     parser.add_argument("file", nargs="?", type=Path, help="leg volumes, for pairs")
+    parser.add_argument("--size", type=int, default=200, help="sites of peer")
     parser.add_argument("--sample", type=int, default=4, help="cases of peer")
     parser.add_argument("--seconds", type=float, default=900.0, help="limit of one solve of the peer")
     options = parser.parse_args()
@@ -208,7 +218,7 @@ def main() -> int:
             parser.error("pairs needs a file of leg volumes")
         found: Any = pairs(options.file)
     elif options.what == "peer":
-        found = peer(options.sample, options.seconds)
+        found = peer(options.size, options.sample, options.seconds)
     else:
         found = national() if options.what == "national" else memory()
     print(
