@@ -18,6 +18,7 @@ import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.model import Network, build_network
+from changtong.outages import PIECES_PER_PASS
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings
 from changtong.resilience.cases import Case
@@ -178,7 +179,7 @@ def candidates(
     cases : sequence of Case
         The closures that hurt: a few of the worst.
     steps : sequence of float
-        Sizes of a twin, as shares of the site; capacities grow by the first.
+        Sizes of a twin, as shares of the site; legs grow by the first, in whole vehicles.
     most : int
         Candidates of each kind.
     """
@@ -201,8 +202,10 @@ def candidates(
     full = sorted(held, key=lambda key: (-held[key], key))[:most]
     found = [_capacity(network, key, steps[0], costs) for key in full]
     there = set(network.legs.select(pl.col("from_site", "to_site").cast(pl.String)).iter_rows())
-    wanted = sorted((ends for ends in lacking if ends not in there), key=lambda e: (-lacking[e], e))[:most]
-    found += [new_leg(network, *ends, lacking[ends] / len(cases), costs) for ends in wanted]
+    wanted = [ends for ends in lacking if ends not in there and lacking[ends] >= 1.0]
+    wanted = sorted(wanted, key=lambda ends: (-lacking[ends], ends))[:most]
+    for ends in wanted:
+        found.append(new_leg(network, *ends, _lorries(lacking[ends] / len(cases), PIECES_PER_PASS), costs))
     sites = list(dict.fromkeys(row for case in cases for row in case.sites))[:most]
     found += [twin_site(network, site, share, costs) for site in sites for share in steps]
     return tuple(one for one in found if one is not None and one.size > 0.0)
@@ -222,7 +225,13 @@ def _capacity(
     if leg is None:
         return None
     room = _column(network.legs, "capacity_pieces_per_day", 0.0)[leg]
-    return more_leg_capacity(network, leg, step * room, costs) if room > 0.0 else None
+    vehicle = _column(network.legs, "vehicle_pieces", PIECES_PER_PASS)[leg]
+    return more_leg_capacity(network, leg, _lorries(step * room, vehicle), costs) if room > 0.0 else None
+
+
+def _lorries(pieces: float, vehicle: float) -> float:
+    """Return what whole vehicles carry, one at least: nobody adds two pieces to a leg."""
+    return max(1.0, float(np.ceil(pieces / vehicle))) * vehicle
 
 
 def what_would_help(
