@@ -15,7 +15,7 @@ from changtong.report.plan_report import script_texts
 from changtong.report.projection import Picture
 from changtong.report.texts import Both, Language, money, percent, rough, same, signed, text, whole
 from changtong.resilience.cases import Case
-from changtong.resilience.result import StressTest
+from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, StressTest
 
 BARS = 12
 ROWS = 200
@@ -66,7 +66,7 @@ def stress_page(result: StressTest, cases: tuple[Case, ...] = (), *, language: L
             unserved=rough(result.today.get("unserved_pieces", 0.0)),
             late=rough(result.today.get("late_pieces", 0.0)),
         ),
-        "notes": result.notes,
+        "notes": [_note(note) for note in result.notes],
         "value_key": "stress.unserved" if result.settings.measure == "unserved" else "stress.loss",
         "bars": [_bar(row, largest) for row in ranking.head(BARS).iter_rows(named=True)],
         "rows": _rows(result),
@@ -120,6 +120,11 @@ def _rows(result: StressTest) -> list[dict[str, Any]]:
         cells = [_cell(name, row[name]) for name in CELLS]
         made.append({"rank": row["rank"], "label": row["label"], "status": row["status"], "cells": cells})
     return made
+
+
+def _note(note: str) -> Both:
+    known = {NO_STAND_INS: "stress.no_stand_ins", NO_RECOVERY: "stress.no_recovery"}
+    return text(known[note]) if note in known else same(note)
 
 
 def _cell(name: str, value: float | None) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +88,7 @@ def make_cases(
     build: dict[str, Callable[[], list[Case]]] = {
         "sites": lambda: _site_cases(network),
         "legs": lambda: _leg_cases(network),
-        "provinces": lambda: _group_cases(network, "province", _provinces(network)),
+        "provinces": lambda: _group_cases(network, "province", _provinces(network), _province_names()),
         "operators": lambda: _group_cases(network, "operator", _operators(network, operator_column)),
     }
     asked = list(dict.fromkeys(kinds))
@@ -194,13 +196,22 @@ def _operators(network: Network, column: str) -> list[str | None]:
     return found
 
 
-def _group_cases(network: Network, kind: str, group: list[str | None]) -> list[Case]:
+def _province_names() -> dict[str, str]:
+    """Return the provinces of China by the first two digits of GB/T 2260."""
+    text = resources.files("changtong").joinpath("network/china/provinces.csv").read_text("utf-8")
+    return {row["province_code"]: row["name"] for row in csv.DictReader(text.splitlines())}
+
+
+def _group_cases(
+    network: Network, kind: str, group: list[str | None], names: dict[str, str] | None = None
+) -> list[Case]:
     shut = set(closed_by_status(network))
     members: dict[str, list[int]] = {}
     for row, key in enumerate(group):
         if key and row not in shut:
             members.setdefault(key, []).append(row)
-    return [Case(f"{kind}:{key}", kind, key, tuple(rows)) for key, rows in sorted(members.items())]
+    said = {key: f"{names[key]} ({key})" if names and key in names else key for key in members}
+    return [Case(f"{kind}:{key}", kind, said[key], tuple(rows)) for key, rows in sorted(members.items())]
 
 
 def _area_cases(network: Network, areas: str | Path | dict[str, Any]) -> list[Case]:

@@ -64,7 +64,7 @@ class Remedy:
 
 def remedy_costs() -> dict[str, float]:
     """Return the assumed costs by item, CNY a day; their provenance is in ``remedy_costs.csv``."""
-    text = resources.files("changtong.resilience").joinpath("remedy_costs.csv").read_text("utf-8")
+    text = resources.files("changtong").joinpath("resilience/remedy_costs.csv").read_text("utf-8")
     return {row["item"]: float(row["cny_per_day"]) for row in csv.DictReader(text.splitlines())}
 
 

@@ -24,6 +24,9 @@ from changtong.resilience.work import Row
 MEASURES = {"unserved": "unserved_pieces", "loss": "loss_cny"}
 """What cases are ranked by, and the column of its value."""
 
+NO_STAND_INS = "Stand-ins take no area over in these figures: pieces of a closed site count as left behind."
+NO_RECOVERY = "Recovery hours are not known: no simulation was given."
+
 COLUMNS: dict[str, Any] = {
     "case": pl.String, "kind": pl.String, "label": pl.String, "closed_sites": pl.Int64,
     "closed_legs": pl.Int64, "status": pl.String, "how": pl.String, "cut_off_pieces": pl.Float64,

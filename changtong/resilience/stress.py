@@ -28,6 +28,8 @@ from changtong.resilience.frozen import freeze
 from changtong.resilience.journal import FILE, Journal, open_journal, question_digest
 from changtong.resilience.result import (
     MEASURES,
+    NO_RECOVERY,
+    NO_STAND_INS,
     STRESS_FOLDER,
     StressSettings,
     StressTest,
@@ -43,8 +45,6 @@ Recovery = Callable[[Network, tuple[Outage, ...]], float]
 
 LEG_PASSES = 500
 """Legs, of those that carry most, that get a pricing of their own; the others have a sum."""
-
-NO_STAND_INS = "Stand-ins take no area over in these figures: pieces of a closed site count as left behind."
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def stress_test(
     ranking = rank(frame, settings.measure)
     notes = list(run.notes)
     if watch.recovery_hours is None:
-        notes.append("Recovery hours are not known: no simulation was given.")
+        notes.append(NO_RECOVERY)
     return StressTest(
         name=name or network.name,
         network=network,
