@@ -2,7 +2,7 @@
 
 ``python benchmarks/stress.py national`` closes every site of the county network in turn: seconds
 until every case has a certified bound, seconds until the worst 50 are planned, processor seconds and
-peak memory of both. ``memory`` does so with 50 and with 500 cases. ``peer`` closes a sample of the
+peak memory of both. ``memory`` does so with 50 and with 500 cases, a tenth of them planned. ``peer`` closes a sample of the
 busiest sites of a sub-network (``sub_networks.py``), ours from today's state, HiGHS each from scratch (interior point without crossover, the
 faster of its methods here); the peer's objective must lie in the interval we proved. ``pairs FILE``
 learns a network from leg volumes and finds the worst sites and pairs, exactly, with and without
@@ -35,6 +35,7 @@ from changtong.resilience.combinations import worst_sets
 from changtong.resilience.executors import LocalProcesses
 from changtong.resilience.flowwork import FlowWork
 from changtong.resilience.frozen import freeze
+from changtong.resilience.result import StressSettings
 from changtong.resilience.stress import Watch, stress_test
 from changtong.resilience.today import Today, shut
 from changtong.resilience.work import Task
@@ -58,14 +59,16 @@ class _Stages:
         self.begin.setdefault(stage, time.perf_counter() - self.zero)
 
 
-def national(count: int | None = None) -> dict[str, Any]:
-    """Close every site of the county network, or the first ``count`` core sites and others."""
+def national(count: int | None = None, most_plans: int = 500) -> dict[str, Any]:
+    """Close every site of the county network, or its last ``count``: hubs and city centres."""
     network = reference_network(level="county")
     cases = make_cases(network)
     if count is not None:
-        cases = cases[-count:]  # hubs and city centres come last: the ones that are planned
+        cases = cases[-count:]
     stages, cpu = _Stages(), _cpu()
-    result = stress_test(network, cases, executor=LocalProcesses(PROCESSES), watch=Watch(progress=stages))
+    settings = StressSettings(most_plans=most_plans)
+    processes, watch = LocalProcesses(PROCESSES), Watch(progress=stages)
+    result = stress_test(network, cases, settings=settings, executor=processes, watch=watch)
     planned = result.cases.filter(result.cases["how"] == "flow")
     worst = result.ranking.head(50).join(result.cases, on="case")
     return {
@@ -86,7 +89,7 @@ def national(count: int | None = None) -> dict[str, Any]:
 
 
 def _apart(count: int, answers: Any) -> None:
-    answers.put(national(count))
+    answers.put(national(count, count // 10))
 
 
 def memory() -> list[dict[str, Any]]:
