@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.resilience.cases import make_cases
+    from changtong.resilience.combinations import worst_sets
+    from changtong.resilience.result import StressSettings, StressTest
+    from changtong.resilience.stress import stress_test
     from changtong.simulation.replications import simulate_replications
     from changtong.simulation.result import Simulation
     from changtong.simulation.simulate import SimulationSettings, simulate
@@ -38,11 +42,14 @@ _HOMES = {
     "RouteChange": "changtong.simulation.timetable",
     "Simulation": "changtong.simulation.result",
     "SimulationSettings": "changtong.simulation.simulate",
+    "StressSettings": "changtong.resilience.result",
+    "StressTest": "changtong.resilience.result",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
     "in_force": "changtong.outages",
     "learn_network": "changtong.network.learn",
+    "make_cases": "changtong.resilience.cases",
     "plan": "changtong.planning.plan",
     "plan_verified": "changtong.verification",
     "read_network": "changtong.network.io",
@@ -51,6 +58,8 @@ _HOMES = {
     "run_study": "changtong.studies",
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
+    "stress_test": "changtong.resilience.stress",
+    "worst_sets": "changtong.resilience.combinations",
     "write_network": "changtong.network.io",
 }
 
@@ -64,11 +73,14 @@ __all__ = [
     "RouteChange",
     "Simulation",
     "SimulationSettings",
+    "StressSettings",
+    "StressTest",
     "check_network",
     "close_sites",
     "forecast_volumes",
     "in_force",
     "learn_network",
+    "make_cases",
     "plan",
     "plan_verified",
     "read_network",
@@ -77,6 +89,8 @@ __all__ = [
     "run_study",
     "simulate",
     "simulate_replications",
+    "stress_test",
+    "worst_sets",
     "write_network",
 ]
 

@@ -18,6 +18,7 @@ from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.simulate_command import simulate_network
+from changtong.stress_command import register as register_stress
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -159,6 +160,7 @@ app.command(short_help="Re-route around what is shut or slowed.")(plan)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network
 )
+register_stress(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

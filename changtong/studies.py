@@ -9,7 +9,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +21,11 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
-from changtong.report import write_orders, write_plan_report, write_simulation_report
+from changtong.report import write_orders, write_plan_report, write_simulation_report, write_stress_report
+from changtong.resilience.cases import Case, make_cases
+from changtong.resilience.combinations import worst_sets
+from changtong.resilience.result import STRESS_FOLDER, StressTest
+from changtong.resilience.stress import Watch, stress_test
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -149,11 +153,41 @@ def _replications(
     return simulate_replications(network, outages, **options), None
 
 
+def _stress(
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    cases: tuple[Case, ...] | None = None,
+    together: int = 1,
+    anew: bool = False,
+    **options: Any,
+) -> tuple[StressTest, Path | None]:
+    if folder is not None:
+        check_replaceable(folder, **STRESS_FOLDER)
+    progress, executor = options.pop("progress", None), options.get("executor")
+    watch = Watch(progress, options.pop("recovery_hours", None), anew)
+    made = cases if cases is not None else make_cases(network)
+    result = stress_test(network, made, outages=outages, folder=folder, watch=watch, **options)
+    if together > 1 and result.termination == "done":
+        sets = worst_sets(network, together, outages=outages, executor=executor, progress=progress)
+        result = replace(result, worst_sets=sets)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_stress_report(result, into / "report.html", made, language=language)
+
+    return result, result.save(folder, extra=page)
+
+
 ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "plan": _plan,
     "plan-verified": _plan_verified,
     "simulate": _simulate,
     "replications": _replications,
+    "stress": _stress,
 }
 
 
@@ -171,7 +205,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan", "plan-verified", "simulate", "replications"}
+    name : {"plan", "plan-verified", "simulate", "replications", "stress"}
         Which analysis.
     network, outages
         Its inputs.
@@ -185,7 +219,8 @@ def run_study(
         Passed to the analysis: to a plan ``objectives``, ``settings``, ``progress``, ``name``,
         and ``valid_from``, the instant from which the orders hold; to a verified one also
         ``simulation``, how it is played forward; to a simulation those of
-        :func:`changtong.simulation.simulate.simulate`.
+        :func:`changtong.simulation.simulate.simulate`; to a stress test ``cases``, ``settings``,
+        ``executor``, ``together``, ``anew``, ``progress``, ``recovery_hours`` and ``name``.
 
     Raises
     ------

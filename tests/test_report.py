@@ -32,8 +32,8 @@ MADE_AT = datetime(2026, 7, 20, 3, 1, tzinfo=CHINA_TIME)
 SVG_NAME_SPACE = "http://www.w3.org/2000/svg"
 REPORT = resources.files("changtong.report")
 FILES = (
-    "plan.html.j2", "orders.html.j2", "page.js", "details.js", "map.js", "style.css", "orders.css",
-    "simulation.html.j2", "geography.js", "playback.js",
+    "plan.html.j2", "orders.html.j2", "stress.html.j2", "page.js", "details.js", "map.js", "stress.js",
+    "style.css", "orders.css", "stress.css", "simulation.html.j2", "geography.js", "playback.js",
 )  # fmt: skip
 
 
@@ -74,6 +74,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"(status|termination|objective|unit|reason|action|note|basis|kind|state)\.|js\.(l|d|filter|unserved)_"
         r"|sheet\..*_head|loads\.(top_|.*_chart)|bottlenecks\.(site|leg)$|assumptions\.(official|derived|assumed)$"
         r"|run\.(n|w|is|c|s|fault)_|play\.(sites_(grown|burst)|under_way|most)$"
+        r"|stress_(status|level)\."
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 

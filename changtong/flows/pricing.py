@@ -66,6 +66,12 @@ class Pricing:
         self._found = [np.empty(most, np.int32) for _ in range(PARTS)]
         self._scratch = [(np.empty(n_dest), np.empty(n_dest, np.int64)) for _ in range(PARTS)]
 
+    def run_single(self) -> None:
+        """End the threads and go on with one: results stay the same."""
+        if self._executor is not None:
+            self._executor.shutdown()
+        self._executor, self.threads = None, 1
+
     def set_costs(self, problem: FlowProblem) -> None:
         """Take over leg costs; a leg that is shut, or at a site that is, costs CLOSED."""
         leg_cost = self.trees.leg_cost

@@ -1,7 +1,8 @@
-"""What a person reads: the page of a plan, its order sheets, the page of a simulation."""
+"""What a person reads: the pages of a plan, its order sheets; of a simulation; of a stress test."""
 
 from changtong.report.orders_page import write_orders
 from changtong.report.plan_report import write_plan_report
 from changtong.report.simulation_report import write_simulation_report
+from changtong.report.stress_report import write_stress_report
 
-__all__ = ["write_orders", "write_plan_report", "write_simulation_report"]
+__all__ = ["write_orders", "write_plan_report", "write_simulation_report", "write_stress_report"]

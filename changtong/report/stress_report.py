@@ -1,0 +1,223 @@
+"""The page of a stress test: the worst closures in order, on a map, with what is proved of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from markupsafe import Markup, escape
+
+from changtong.report.map_data import draw_network
+from changtong.report.page import embed_json, render_page
+from changtong.report.plan_report import script_texts
+from changtong.report.projection import Picture
+from changtong.report.texts import Both, Language, money, percent, rough, same, signed, text, whole
+from changtong.resilience.cases import Case
+from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, StressTest
+
+BARS = 12
+ROWS = 200
+MARKS = 300
+
+CELLS = (
+    "unserved_pieces", "unserved_least", "unserved_most", "late_pieces", "extra_cost_cny", "loss_cny",
+    "loss_least_cny", "loss_most_cny", "gap_share", "recovery_hours",
+)  # fmt: skip
+
+
+def write_stress_report(
+    result: StressTest, path: str | Path, cases: tuple[Case, ...] = (), *, language: Language = "zh"
+) -> Path:
+    """Write the page to a file.
+
+    Parameters
+    ----------
+    result : StressTest
+    path : path
+        Of the page.
+    cases : tuple of Case
+        Says which sites and legs a case closes, for the map.
+    language : {"zh", "en"}
+        The language it opens in.
+    """
+    target = Path(path)
+    target.write_text(stress_page(result, cases, language=language), "utf-8")
+    return target
+
+
+def stress_page(result: StressTest, cases: tuple[Case, ...] = (), *, language: Language = "zh") -> str:
+    """Return the page as text."""
+    summary, ranking = result.summary(), result.ranking
+    largest = float(ranking["figure"].max() or 0.0)  # type: ignore[arg-type]
+    texts = script_texts()
+    texts["page.title"] = {"zh": text("stress.title").zh, "en": text("stress.title").en}
+    context: dict[str, Any] = {
+        "language": language,
+        "name": result.name,
+        **_headline(result, largest),
+        "counts": text(
+            "stress.how_many",
+            **{key: whole(summary[key]) for key in ("exact", "plan", "bound", "failed", "open")},
+        ),
+        "today": text(
+            "stress.today",
+            unserved=rough(result.today.get("unserved_pieces", 0.0)),
+            late=rough(result.today.get("late_pieces", 0.0)),
+        ),
+        "notes": [_note(note) for note in result.notes],
+        "value_key": "stress.unserved" if result.settings.measure == "unserved" else "stress.loss",
+        "bars": [_bar(row, largest) for row in ranking.head(BARS).iter_rows(named=True)],
+        "rows": _rows(result),
+        "total": whole(result.cases.height),
+        "unproved": [
+            row | {"least": whole(row["least"]), "most": whole(row["most"])}
+            for row in result.unproved.head(ROWS).iter_rows(named=True)
+        ],
+        "failures": result.failed.select("label", "error").to_dicts(),
+        "map": _map(result, cases, largest),
+        "method": result.method,
+        "runtime": f"{result.runtime_s:.1f}",
+        "network": result.network.name,
+        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+    }
+    return render_page(
+        "stress.html.j2",
+        styles=["style.css", "stress.css"],
+        scripts=["page.js", "stress.js"],
+        context=context,
+    )
+
+
+def _headline(result: StressTest, largest: float) -> dict[str, Both]:
+    cases, ranking = whole(result.cases.height), result.ranking
+    kept = whole(min(result.settings.worst, ranking.height))
+    if largest < 0.5:
+        heading, becomes = text("stress.heading_none", cases=cases), same("")
+    else:
+        worst = ranking.row(0, named=True)
+        heading = text("stress.heading", cases=cases, worst=worst["label"])
+        if result.settings.measure == "unserved":
+            becomes = text("stress.lost_pieces", pieces=rough(worst["figure"]), least=rough(worst["least"]))
+        else:
+            becomes = text("stress.lost_money", money=money(worst["figure"]), least=money(worst["least"]))
+    if result.termination != "done":
+        proof = text("stress.stopped")
+    elif result.unproved.height:
+        proof = text("stress.incomplete", more=whole(result.unproved.height), count=kept)
+    else:
+        proof = text("stress.complete", count=kept)
+    return {"heading": heading, "becomes": becomes, "proof": proof}
+
+
+def _rows(result: StressTest) -> list[dict[str, Any]]:
+    frame = result.ranking.head(ROWS).select("rank", "case").join(
+        result.cases, on="case", maintain_order="left"
+    )  # fmt: skip
+    made = []
+    for row in frame.iter_rows(named=True):
+        cells = [_cell(name, row[name]) for name in CELLS]
+        made.append({"rank": row["rank"], "label": row["label"], "status": row["status"], "cells": cells})
+    return made
+
+
+def _note(note: str) -> Both:
+    known = {NO_STAND_INS: "stress.no_stand_ins", NO_RECOVERY: "stress.no_recovery"}
+    return text(known[note]) if note in known else same(note)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if name == "gap_share":
+        return percent(value)
+    return signed(value) if name == "extra_cost_cny" else whole(value)
+
+
+def _bar(row: dict[str, Any], largest: float) -> dict[str, Any]:
+    """Draw the figure as a bar and the interval of the truth as a line."""
+    scale = 100.0 / max(largest, 1e-9)
+    width = min(100.0, scale * row["figure"])
+    most = 100.0 if row["most"] is None else min(100.0, scale * row["most"])
+    least = min(100.0, scale * row["least"])
+    svg = (
+        '<svg class="interval" viewBox="0 0 100 12" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="level-{_level(row["figure"], largest)}" y="2" width="{width:.2f}" height="8"/>'
+        f'<line x1="{least:.2f}" y1="6" x2="{most:.2f}" y2="6"/></svg>'
+    )
+    return {
+        "rank": row["rank"],
+        "label": row["label"],
+        "figure": whole(row["figure"]),
+        "svg": Markup(svg),
+    }
+
+
+def _level(figure: float, largest: float) -> str:
+    share = figure / max(largest, 1e-9)
+    return "low" if share < 0.1 else "mid" if share < 0.3 else "high" if share < 0.6 else "full"
+
+
+def _map(result: StressTest, cases: tuple[Case, ...], largest: float) -> Markup:
+    """Draw the worst cases over all sites; the least bad first, so that the worst lie on top."""
+    picture = _picture(result)
+    x, y = picture.x, picture.y
+    placed = np.flatnonzero(picture.placed)
+    if not len(placed):
+        return Markup("")
+    pad = 0.03 * max(float(np.ptp(x[placed])), float(np.ptp(y[placed])), 1.0)
+    left, top = float(x[placed].min()) - pad, float(y[placed].min()) - pad
+    width = float(np.ptp(x[placed])) + 2 * pad
+    height = float(np.ptp(y[placed])) + 2 * pad
+    unit = max(width, height) / 1000
+    parts = [
+        f'<svg class="stress-map" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" role="img" '
+        f'aria-label="{escape(str(text("stress.map")))}">',
+        f'<path class="land" d="{_land(picture)}"/>' if picture.land else "",
+    ]
+    parts += [f'<circle class="other" cx="{x[k]}" cy="{y[k]}" r="{2 * unit:.0f}"/>' for k in placed]
+    shapes = {case.name: case for case in cases}
+    worst = result.ranking.filter(pl.col("figure") > 0.0).head(MARKS)
+    for row in worst.reverse().iter_rows(named=True):
+        case = shapes.get(row["case"])
+        if case is not None:
+            parts += _marks(result, picture, case, row, largest, unit)
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def _marks(
+    result: StressTest, picture: Picture, case: Case, row: dict[str, Any], largest: float, unit: float
+) -> list[str]:
+    level = _level(row["figure"], largest)
+    hollow = " hollow" if row["status"] not in ("exact", "plan") else ""
+    title = f"<title>{row['rank']}. {escape(row['label'])}: {whole(row['figure'])}</title>"
+    radius = unit * (4 + 22 * (row["figure"] / max(largest, 1e-9)) ** 0.5 / max(1, len(case.sites)) ** 0.5)
+    x, y = picture.x, picture.y
+    mark = f'<circle class="mark level-{level}{hollow}" r="{radius:.0f}"'
+    parts = [f'{mark} cx="{x[k]}" cy="{y[k]}">{title}</circle>' for k in case.sites if picture.placed[k]]
+    if case.legs:
+        tail, head = (result.network.legs[name].to_physical() for name in ("from_site", "to_site"))
+        for leg in case.legs:
+            a, b = int(tail[leg]), int(head[leg])
+            if picture.placed[a] and picture.placed[b]:
+                path = f"M{x[a]} {y[a]}L{x[b]} {y[b]}"
+                parts.append(f'<path class="leg level-{level}" d="{path}">{title}</path>')
+    return parts
+
+
+def _picture(result: StressTest) -> Picture:
+    legs = result.network.legs
+    flow = "flow_pieces_per_day"
+    pieces = pl.col(flow).cast(pl.Float64).fill_null(0.0) if flow in legs.columns else pl.lit(1.0)
+    flows = legs.select(
+        "from_site", "to_site", pieces.alias("baseline_pieces"), pieces.alias("planned_pieces")
+    )
+    return draw_network(result.network, flows)
+
+
+def _land(picture: Picture) -> str:
+    """Return the land as one path: rings of steps, as the map's data has them."""
+    parts = []
+    for ring in picture.land:
+        steps = " ".join(f"{ring[i]} {ring[i + 1]}" for i in range(2, len(ring), 2))
+        parts.append(f"M{ring[0]} {ring[1]}l{steps}z")
+    return "".join(parts)

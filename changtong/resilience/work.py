@@ -1,0 +1,62 @@
+"""A piece of work that can travel to another process: what it is asked, and how it fails."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from changtong.resilience.cases import Case
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One case to work on.
+
+    Attributes
+    ----------
+    case : Case
+    enough : float
+        A first plan that loses no more than this is not improved on.
+    """
+
+    case: Case
+    enough: float = -1.0
+
+
+class Work(Protocol):
+    """What is done with a task; can be pickled."""
+
+    def __call__(self, task: Task) -> Row:
+        """Return what was found, by column."""
+        ...
+
+    def portable(self) -> Work:
+        """Return the same for a machine that does not share this one's files."""
+        ...
+
+
+class Executor(Protocol):
+    """Where tasks run. The one method is all a cluster has to offer."""
+
+    def run(self, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
+        """Yield every task with its row, in any order; take tasks one by one, as they can run."""
+        ...
+
+
+def attempt(work: Callable[[Task], Row], task: Task) -> Row:
+    """Work on a task; an error becomes a row that says what it was."""
+    try:
+        return work(task)
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        return failed(f"{type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})")
+
+
+def failed(message: str) -> Row:
+    """Return the row of a case that failed."""
+    return {"status": "failed", "error": message}
