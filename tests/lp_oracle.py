@@ -123,5 +123,5 @@ def ask(problem: FlowProblem) -> Oracle:
     for k in range(n_classes):
         unserved.append(max(0.0, solve(by_class[k])))
         above.append(by_class[k])
-        right_above.append(unserved[k] + 1e-7)
+        right_above.append(unserved[k] + 1e-6)  # the solver keeps rows to 1e-7
     return Oracle(np.array(unserved), solve(cost), total)

@@ -331,7 +331,7 @@ def test_sets_are_left_out_only_where_they_cannot_be_worse() -> None:
 
 
 @given(planned_networks())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 def test_pairs_of_any_network(drawn: tuple[Network, Any]) -> None:
     network, _ = drawn
     if network.sites.height < 2 or not network.demand.height:
