@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from changtong.network.checks import check_network
     from changtong.network.io import read_network, write_network
     from changtong.network.learn import learn_network
-    from changtong.network.model import Network
+    from changtong.network.model import Network, build_network
     from changtong.network.reference import reference_network
     from changtong.outage_files import read_outages
     from changtong.outages import Outage, close_sites, in_force
@@ -37,6 +37,7 @@ _HOMES = {
     "RouteChange": "changtong.simulation.timetable",
     "Simulation": "changtong.simulation.result",
     "SimulationSettings": "changtong.simulation.simulate",
+    "build_network": "changtong.network.model",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
@@ -62,6 +63,7 @@ __all__ = [
     "RouteChange",
     "Simulation",
     "SimulationSettings",
+    "build_network",
     "check_network",
     "close_sites",
     "forecast_volumes",
