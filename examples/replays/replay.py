@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from replay_case import CASES, Case, Stage, read_case, set_up
+from replay_case import CASES, Case, read_case, set_up
 from replay_figures import Figures, Played, Say, compare, play
 from replay_risk_areas import risk_area_outages
 
@@ -113,20 +113,24 @@ def _phases(played: Played) -> list[dict[str, Any]]:
 
 
 def _sensitivity(case: Case, level: str, delay: float, table: pl.DataFrame, say: Say) -> list[dict[str, Any]]:
-    """Compute every compared outcome again under each variant."""
+    """Compute every compared outcome again under each variant; those that change."""
     found = []
     for variant in case.variants:
         say(f"variant: {variant['what']}")
-        stage: Stage = set_up(case, level, variant)
-        again = compare(play(case, stage, delay, say, plans=True))
+        stage = set_up(case, level, variant)
+        again = compare(play(case, stage, delay, say, plans=bool(variant.get("plan", False))))
         for before, after in zip(table.to_dicts(), again.to_dicts(), strict=True):
-            if before["computed"] and (before["kept"], before["planned"]) != (
-                after["kept"],
-                after["planned"],
-            ):
-                row = {"what": variant["what"], "id": before["id"], "value": before["value"]}
-                found.append(row | {"kept": after["kept"], "planned": after["planned"]})
+            told = [key for key in ("kept", "planned") if after[key] is not None]
+            if any(_differ(before[key], after[key]) for key in told):
+                row = {key: before[key] for key in ("id", "value", "unit")}
+                found.append(
+                    {"what": variant["what"]} | row | {key: after[key] for key in ("kept", "planned")}
+                )
     return found
+
+
+def _differ(one: float, other: float) -> bool:
+    return abs(one - other) > 1e-3 * abs(one)
 
 
 def said(facts: dict[str, Any]) -> str:
@@ -164,7 +168,8 @@ def said(facts: dict[str, Any]) -> str:
             f"{what['nation_peak_pieces']:,.0f} (held {what['held_peak_pieces']:,.0f}), region clear {clear}"
         )
     for row in facts.get("sensitivity", ()):
-        lines.append(f"  {row['what']}: {row['id']} {_plain(row['kept'])} / {_plain(row['planned'])}")
+        now = " / ".join(number(row[key], row["unit"]) for key in ("kept", "planned"))
+        lines.append(f"  {row['what']}: {row['id']} {now}")
     return "\n".join(lines)
 
 
@@ -173,10 +178,6 @@ def number(value: float | None, unit: str) -> str:
     if value is None:
         return "-"
     return f"{value:.1%}" if unit == "share" else f"{value:+.1%}" if unit == "change" else f"{value:,.0f}"
-
-
-def _plain(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.4g}" if abs(value) < 10 else f"{value:,.0f}"
 
 
 def _save(folder: Path, facts: dict[str, Any], frames: dict[str, pl.DataFrame]) -> None:

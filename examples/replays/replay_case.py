@@ -28,7 +28,7 @@ class Case:
     title, region : str
         ``region``: GB/T 2260 code; zeros at the end stand for all of it.
     start : datetime
-        At least a day before the first outage: that day is the usual one.
+        Before the first outage.
     hours, step_h, delay_h : float
         Played; of a step; from a change of outages until new routes are in force.
     pieces_per_day : float
