@@ -154,9 +154,8 @@ def _legs(network: Network, made: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFr
 
 
 def _demand(network: Network, weights: pl.DataFrame) -> pl.DataFrame:
-    ids = pl.Enum(
-        [*network.site_ids, *weights["site_id"].filter(~weights["site_id"].is_in(network.site_ids))]
-    )
+    parts = weights.filter(pl.col("site_id") != pl.col("parent"))["site_id"]
+    ids = pl.Enum([*network.site_ids, *parts])
     demand = network.demand.with_columns(pl.col(*ENDS).cast(ids))
     names = weights.with_columns(pl.col("parent", "site_id").cast(ids))
     for end in ENDS:
