@@ -116,8 +116,8 @@ class Stage:
 def set_up(case: Case, level: str, variant: Mapping[str, Any] | None = None) -> Stage:
     """Build the network of a case and read its outages."""
     variant = variant or {}
-    plain = reference_network(level=level)
-    scale = case.pieces_per_day / float(plain.demand["pieces_per_day"].sum())
+    usual = reference_network(level="city").demand["pieces_per_day"].cast(pl.Float64).sum()
+    scale = case.pieces_per_day / float(usual)
     plain = reference_network(level=level, scale=scale)
     network = cut_parts(plain, case.varied(variant).parts)
     files = ["outages.toml", *variant.get("extra", ())]

@@ -54,6 +54,8 @@ class Played:
         With nothing shut.
     runs : dict of Simulation
         ``kept`` (nobody re-plans) and ``planned`` (re-planned at each phase, after the delay).
+    usual : Simulation
+        With nothing shut: what waits beyond it is backlog.
     """
 
     case: Case
@@ -61,6 +63,7 @@ class Played:
     served: tuple[Served, ...]
     normal: Served
     runs: dict[str, Simulation]
+    usual: Simulation
 
 
 def play(case: Case, stage: Stage, delay_h: float, say: Say, *, plans: bool = True) -> Played:
@@ -87,7 +90,9 @@ def play(case: Case, stage: Stage, delay_h: float, say: Say, *, plans: bool = Tr
     for name, routes in (("kept", []), ("planned", changes)) if plans else (("kept", []),):
         say(f"simulation: {'today’s routes kept' if name == 'kept' else 're-planned'}")
         runs[name] = simulate(stage.network, stage.outages, routes=routes, settings=settings, name=name)
-    return Played(case, stage, tuple(served), whole, runs)
+    say("simulation: nothing shut")
+    usual = simulate(stage.network, settings=settings, name="usual")
+    return Played(case, stage, tuple(served), whole, runs, usual)
 
 
 def _served(stage: Stage, phase: Phase, unserved: pl.DataFrame | None, gap: float = 0.0) -> Served:
@@ -98,8 +103,8 @@ def _served(stage: Stage, phase: Phase, unserved: pl.DataFrame | None, gap: floa
         column = pl.col(pieces).cast(pl.Float64)
         return frame.select(
             column.sum().alias("all"),
-            column.filter(inside[0]).sum().alias("a"),
-            column.filter(inside[1]).sum(),
+            column.filter(inside[0]).sum().alias("from"),
+            column.filter(inside[1]).sum().alias("to"),
         ).row(0)
 
     wanted = sums(stage.network.demand, "pieces_per_day")
@@ -118,7 +123,8 @@ class Figures:
     def __init__(self, played: Played) -> None:
         self.played, self.case = played, played.case
         region = pl.Series(sorted(played.stage.region))
-        self.backlogs = {name: _backlog(run, region, self.case) for name, run in played.runs.items()}
+        usual = _waiting(played.usual, region)
+        self.backlogs = {name: _above(_waiting(run, region), usual) for name, run in played.runs.items()}
 
     def of(self, name: str, begin: datetime, end: datetime) -> tuple[float | None, float | None]:
         """Return one figure; ``name`` is a method of this class."""
@@ -173,7 +179,7 @@ class Figures:
         return found[0], found[1]
 
     def region_backlog(self, begin: float, end: float) -> tuple[float | None, float | None]:
-        """Pieces that wait in the region above the usual, at the end of the span."""
+        """Pieces that wait in the region above the usual of that hour, at the end of the span."""
         return self._at("region", end), self._at("region", end, "planned")
 
     def nation_backlog(self, begin: float, end: float) -> tuple[float | None, float | None]:
@@ -212,16 +218,16 @@ class Figures:
         return found
 
 
-def _backlog(run: Simulation, region: pl.Series, case: Case) -> pl.DataFrame:
-    """Return what waits above the usual of the first day, in the region and in the country, by hour."""
+def _waiting(run: Simulation, region: pl.Series) -> pl.DataFrame:
+    """Return what waits in the region and in the country, by hour."""
     inside = pl.col("site_id").cast(pl.String).is_in(region.implode())
     waits = pl.col("waiting_pieces").cast(pl.Float64)
     sums = run.backlog.group_by("hour").agg(region=waits.filter(inside).sum(), nation=waits.sum())
-    hours = run.hours.select("hour").join(sums, on="hour", how="left", maintain_order="left").fill_null(0.0)
-    hours = hours.with_columns(clock=(pl.col("hour") % 24.0).round(6))
-    usual = hours.filter(pl.col("hour") <= 24.0).drop("hour")
-    both = hours.join(usual, on="clock", suffix="_usual", maintain_order="left")
-    return both.select("hour", *((pl.col(n) - pl.col(f"{n}_usual")).alias(n) for n in ("region", "nation")))
+    return run.hours.select("hour").join(sums, on="hour", how="left", maintain_order="left").fill_null(0.0)
+
+
+def _above(waiting: pl.DataFrame, usual: pl.DataFrame) -> pl.DataFrame:
+    return waiting.with_columns(waiting[name] - usual[name] for name in ("region", "nation"))
 
 
 def compare(played: Played) -> pl.DataFrame:
