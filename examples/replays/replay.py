@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one replay; return the exit code."""
     asked = _parser().parse_args(arguments)
     try:
+        if asked.output is not None:
+            _check_output(asked.output)
         facts, frames = run(
             asked.case,
             level=asked.level,
@@ -180,10 +182,14 @@ def number(value: float | None, unit: str) -> str:
     return f"{value:.1%}" if unit == "share" else f"{value:+.1%}" if unit == "change" else f"{value:,.0f}"
 
 
-def _save(folder: Path, facts: dict[str, Any], frames: dict[str, pl.DataFrame]) -> None:
-    """Write JSON and CSV into a folder that is empty or holds an older replay."""
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not _is_ours(folder))):
+def _check_output(folder: Path) -> None:
+    """Refuse a folder that holds something else than an older replay."""
+    if folder.exists() and not (folder.is_dir() and (_is_ours(folder) or not any(folder.iterdir()))):
         raise UsageError(f"{folder} holds something else than a replay; give another folder.")
+
+
+def _save(folder: Path, facts: dict[str, Any], frames: dict[str, pl.DataFrame]) -> None:
+    """Write JSON and CSV."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, frame in frames.items():

@@ -154,6 +154,7 @@ def _legs(network: Network, made: pl.DataFrame, rest: pl.DataFrame) -> pl.DataFr
 
 
 def _demand(network: Network, weights: pl.DataFrame) -> pl.DataFrame:
+    pieces = network.demand.schema["pieces_per_day"]
     parts = weights.filter(pl.col("site_id") != pl.col("parent"))["site_id"]
     ids = pl.Enum([*network.site_ids, *parts])
     demand = network.demand.with_columns(pl.col(*ENDS).cast(ids))
@@ -165,7 +166,7 @@ def _demand(network: Network, weights: pl.DataFrame) -> pl.DataFrame:
             .join(names.rename({"parent": end}), on=end)
             .with_columns(
                 pl.col("site_id").alias(end),
-                pieces_per_day=(pl.col("pieces_per_day") * pl.col("share")).cast(pl.Float32),
+                pieces_per_day=(pl.col("pieces_per_day") * pl.col("share")).cast(pieces),
             )
         )
         demand = pl.concat([demand.filter(~touched), spread.select(demand.columns)])
