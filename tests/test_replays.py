@@ -207,9 +207,7 @@ def test_the_same_call_gives_the_same_result(
     assert kept == {"replay.json", "outcomes.csv", "phases.csv", "backlog_kept.csv", "backlog_planned.csv"}
 
 
-def test_a_wrong_call_is_told_before_the_work(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_call_is_told_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     replay = example("replay")
     (tmp_path / "letter.txt").write_text("mine", "utf-8")
     assert replay.main(["hubei-2016", "-o", str(tmp_path)]) == 2
