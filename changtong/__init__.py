@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from changtong.network.checks import check_network
     from changtong.network.io import read_network, write_network
     from changtong.network.learn import learn_network
-    from changtong.network.model import Network
+    from changtong.network.model import Network, build_network
     from changtong.network.reference import reference_network
     from changtong.outage_files import read_outages
     from changtong.outages import Outage, close_sites, in_force
@@ -44,6 +44,7 @@ _HOMES = {
     "SimulationSettings": "changtong.simulation.simulate",
     "StressSettings": "changtong.resilience.result",
     "StressTest": "changtong.resilience.result",
+    "build_network": "changtong.network.model",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
@@ -75,6 +76,7 @@ __all__ = [
     "SimulationSettings",
     "StressSettings",
     "StressTest",
+    "build_network",
     "check_network",
     "close_sites",
     "forecast_volumes",
