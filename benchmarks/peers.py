@@ -28,6 +28,7 @@ import numpy as np
 from sub_networks import sub_network
 
 from changtong.flows.flow import FlowSettings, solve_flow
+from changtong.flows.problem import FlowProblem
 from changtong.programs.arcflow import ArcFlow, arc_flow
 
 SIZES = (50, 100, 200, 400, 800)
@@ -61,6 +62,22 @@ def solve_ours(size: int, gap: float, seconds: float) -> dict[str, Any]:
     }
 
 
+def pass_program(highs: Any, program: ArcFlow, problem: FlowProblem) -> None:
+    """Give HiGHS an arc-flow program with costs and penalties weighed together."""
+    import highspy
+
+    lp = highspy.HighsLp()
+    lp.num_row_, lp.num_col_ = program.matrix.shape
+    lp.col_cost_, lp.col_lower_ = program.weighed(problem), np.zeros(program.matrix.shape[1])
+    lp.col_upper_ = _column_upper(program)
+    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
+    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+    lp.a_matrix_.start_ = program.matrix.indptr.astype(np.int32)
+    lp.a_matrix_.index_ = program.matrix.indices.astype(np.int32)
+    lp.a_matrix_.value_ = program.matrix.data
+    highs.passModel(lp)
+
+
 def solve_highs(size: int, solver: str, seconds: float) -> dict[str, Any]:
     """Solve the arc-flow program in HiGHS."""
     import highspy
@@ -75,16 +92,7 @@ def solve_highs(size: int, solver: str, seconds: float) -> dict[str, Any]:
         highs.setOptionValue("run_crossover", "off")
     highs.setOptionValue("threads", THREADS)
     highs.setOptionValue("time_limit", seconds)
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = program.matrix.shape
-    lp.col_cost_, lp.col_lower_ = program.weighed(problem), np.zeros(program.matrix.shape[1])
-    lp.col_upper_ = _column_upper(program)
-    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = program.matrix.indptr.astype(np.int32)
-    lp.a_matrix_.index_ = program.matrix.indices.astype(np.int32)
-    lp.a_matrix_.value_ = program.matrix.data
-    highs.passModel(lp)
+    pass_program(highs, program, problem)
     begin = time.perf_counter()
     highs.run()
     took = time.perf_counter() - begin

@@ -24,7 +24,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from peers import machine
+from peers import machine, pass_program
 from sub_networks import sub_network
 
 from changtong.kernels import prepare_kernels
@@ -159,17 +159,7 @@ def _highs(problem: Any, seconds: float) -> tuple[float | None, float]:
         "output_flag": False, "solver": "ipm", "run_crossover": "off", "threads": PROCESSES, "time_limit": seconds,
     }.items():  # fmt: skip
         highs.setOptionValue(option, value)
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = program.matrix.shape
-    lp.col_cost_, lp.col_lower_ = program.weighed(problem), np.zeros(program.matrix.shape[1])
-    lp.col_upper_ = np.full(program.matrix.shape[1], np.inf)
-    lp.col_upper_[program.n_flows :] = program.pieces.ravel()
-    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = program.matrix.indptr.astype(np.int32)
-    lp.a_matrix_.index_ = program.matrix.indices.astype(np.int32)
-    lp.a_matrix_.value_ = program.matrix.data
-    highs.passModel(lp)
+    pass_program(highs, program, problem)
     begin = time.perf_counter()
     highs.run()
     took = time.perf_counter() - begin

@@ -220,13 +220,20 @@ def _start(text: str | None, wrong: tuple[Outage, ...], lasts: float | None) -> 
 
 
 def _read_backlog(path: Path) -> pl.DataFrame:
+    """Read a backlog as any table is read, in whatever encoding and with whatever separator it has."""
     import polars as pl
 
+    from changtong.network.csv_files import read_csv_file
+    from changtong.network.findings import Findings
+    from changtong.simulation.backlog import COLUMNS
+
+    findings = Findings()
     try:
-        frame = pl.read_csv(path, infer_schema_length=0)
-    except (OSError, pl.exceptions.PolarsError) as error:
-        message = f"{path.name} cannot be read: {error}"
-        raise InputError([Problem("unreadable-file", message, str(path), expected="a CSV file")]) from error
+        frame = read_csv_file(path, (*COLUMNS, "service_class"), {}, findings, {})
+    except OSError as error:
+        raise InputError([Problem("unreadable-file", f"{error}", file=path.name)]) from error
+    if findings.errors or frame is None:
+        raise InputError(findings.errors)
     if "pieces" in frame.columns:
         frame = frame.with_columns(pl.col("pieces").cast(pl.Float64, strict=False))
     return frame

@@ -167,7 +167,7 @@ def test_opening_hours_and_time_of_day() -> None:
     run = play(network.with_tables(sites=sites))
     backlog = waiting(run, "H")
     assert backlog[6.0] == pytest.approx(180.0, rel=1e-5)  # 18 hours of waiting
-    assert backlog[12.0] == pytest.approx(0.0, abs=1e-3) if 12.0 in backlog else True
+    assert backlog.get(12.0, 0.0) == pytest.approx(0.0, abs=1e-3)
     assert run.hours["accepted_pieces"].to_numpy() == pytest.approx(10.0)
     noon = tuple(1.0 if hour == 12 else 0.0 for hour in range(24))
     at_noon = play(network, time_of_day=noon).hours["accepted_pieces"].to_numpy()

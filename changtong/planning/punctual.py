@@ -17,6 +17,7 @@ from changtong.flows.flow import FlowResult, FlowSolver
 from changtong.flows.pricing import CLOSED
 from changtong.flows.volumes import Trees
 from changtong.planning.assemble import Question
+from changtong.planning.blockers import row_loads
 
 Floats = NDArray[np.float64]
 
@@ -143,7 +144,7 @@ class _Work:
         capacity[solver.leg_row[legs]] *= min(1.0, load_share)
         self.books = hurry.Books(
             capacity=capacity,
-            load=_loads(solver, result),
+            load=row_loads(solver, result),
             leg_flow=result.leg_flow.copy(),
             late=late.copy(),
             spent=np.zeros(2),
@@ -234,15 +235,3 @@ def _some(found: hurry.Found, rows: NDArray[np.int64]) -> hurry.Found:
     return hurry.Found(
         found.pair[rows], found.rank[rows], found.option[rows], found.pieces[rows], found.extra[rows]
     )
-
-
-def _loads(solver: FlowSolver, result: FlowResult) -> Floats:
-    """Return pieces a day in each row."""
-    lay, problem = solver.lay, solver.problem
-    leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
-    load = np.bincount(lay.row_of, result.leg_flow[leg_of_row], minlength=len(solver.capacity)).astype(float)
-    served = problem.totals().astype(np.float64) - result.unserved
-    sent = np.bincount(problem.pair_from, served, minlength=problem.n_sites)[lay.origin_site]
-    own = lay.origin_row >= 0
-    load[lay.origin_row[own]] += sent[own]
-    return load

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
@@ -30,6 +31,14 @@ class _PackageFiles(BaseLoader):
 def read_file(name: str) -> str:
     """Read one of this folder's files."""
     return resources.files("changtong.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def write_page(path: str | Path, page: str) -> Path:
+    """Write a page to a file, whose folder is made where needed; return the file."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8", newline="\n")
+    return path
 
 
 def embed_json(value: object) -> Markup:

@@ -10,7 +10,7 @@ from typing import Any
 from changtong.errors import UsageError
 from changtong.report import charts, plan_numbers, plan_tables
 from changtong.report.map_data import Drawing, PageLimits, collect
-from changtong.report.page import embed_json, render_page
+from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_view import PlanLike, plan_number, read_situation, site_names
 from changtong.report.texts import LANGUAGES, Both, Language, read_texts, same, sentences, text, whole
 
@@ -64,13 +64,10 @@ def write_plan_report(
     """
     check_options(language, made_at)
     check_options(language, valid_from)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     page = render_plan_report(
         plan, language=language, made_at=made_at, files=files, limits=limits, valid_from=valid_from
     )
-    path.write_text(page, encoding="utf-8", newline="\n")
-    return path
+    return write_page(path, page)
 
 
 def check_options(language: str, when: datetime | None) -> None:

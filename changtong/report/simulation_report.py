@@ -8,7 +8,7 @@ from typing import Any
 
 from changtong.report import simulation_charts, simulation_view
 from changtong.report.charts import draw_bar
-from changtong.report.page import embed_json, render_page
+from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import check_options, say_time
 from changtong.report.plan_tables import provenance_rows, versions
 from changtong.report.plan_view import read_settings, site_names
@@ -57,11 +57,8 @@ def write_simulation_report(
         For an unknown language or a time without a zone.
     """
     check_options(language, made_at)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     page = render_simulation_report(simulation, language=language, made_at=made_at, limits=limits)
-    path.write_text(page, encoding="utf-8", newline="\n")
-    return path
+    return write_page(path, page)
 
 
 def render_simulation_report(

@@ -10,7 +10,7 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from changtong.report.map_data import draw_network
-from changtong.report.page import embed_json, render_page
+from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
 from changtong.report.projection import Picture
 from changtong.report.texts import Both, Language, money, percent, rough, same, signed, text, whole
@@ -42,9 +42,7 @@ def write_stress_report(
     language : {"zh", "en"}
         The language it opens in.
     """
-    target = Path(path)
-    target.write_text(stress_page(result, cases, language=language), "utf-8")
-    return target
+    return write_page(path, stress_page(result, cases, language=language))
 
 
 def stress_page(result: StressTest, cases: tuple[Case, ...] = (), *, language: Language = "zh") -> str:

@@ -130,7 +130,6 @@ def _depart_inner(t, c, leg, plant, rules, state, record):
     if size > 0:
         state.slot_leg[slot] = leg
         state.slot_size[slot] = size
-        state.slot_due[slot] = due
         if due < state.due_first.shape[0]:
             state.due_next[slot] = state.due_first[due]
             state.due_first[due] = slot

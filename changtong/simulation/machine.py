@@ -98,7 +98,6 @@ def build(
         inner_leg_ptr=inner_leg_ptr.astype(np.int32),
         n_own_legs=ends.n_own,
         group_ptr=np.searchsorted(groups.origin, np.arange(n + 1)).astype(np.int64),
-        rank=groups.rank,
         rate=groups.rate,
         item_ptr=groups.item_ptr,
         item_dest=groups.item_dest,
@@ -137,7 +136,6 @@ def varied(machine: Machine, pieces: Floats, days: Floats, sorts: Floats, carrie
     room[:, : len(carries)] *= carries.astype(np.float32)
     nothing = {name: np.zeros_like(values) for name, values in state._asdict().items()}
     fresh = state._replace(**nothing)._replace(
-        slot_due=np.full_like(state.slot_due, -1),
         due_first=np.full_like(state.due_first, -1),
         due_next=np.full_like(state.due_next, -1),
     )
@@ -264,7 +262,6 @@ def _state(
         arena=np.zeros((max(cells, 1), n_classes + 1), np.float32),
         slot_leg=np.zeros(n_slots, np.int32),
         slot_size=np.zeros(n_slots, np.int32),
-        slot_due=np.full(n_slots, -1, np.int64),
         slot_next=np.zeros(n_legs, np.int32),
         due_first=np.full(clock.n_steps, -1, np.int32),
         due_next=np.full(n_slots, -1, np.int32),

@@ -30,7 +30,6 @@ class Plant(NamedTuple):
     inner_leg_ptr: Ints
     n_own_legs: int  # legs behind are take-over ways
     group_ptr: NDArray[np.int64]  # site -> groups that begin there
-    rank: NDArray[np.int8]
     rate: Floats
     item_ptr: NDArray[np.int64]
     item_dest: Ints
@@ -86,7 +85,6 @@ class State(NamedTuple):
     arena: Singles  # (cells of slots, classes): between inner sites
     slot_leg: Ints
     slot_size: Ints
-    slot_due: NDArray[np.int64]  # step of arrival, -1 when free
     slot_next: Ints  # of each leg: slot to use next
     due_first: Ints  # step -> first slot due
     due_next: Ints

@@ -220,7 +220,6 @@ def _unload(t, slot, plant, state, record, x):
         state.line_sum[state.joins[c, k], c, k] += x[k]
         record.line_in[t, plant.leg_head[leg], k] += x[k]
         state.total[UNDER_WAY, k] -= x[k]
-    state.slot_due[slot] = -1
 
 
 @njit(**FLAT)
