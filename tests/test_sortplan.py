@@ -311,6 +311,32 @@ def test_check_finds_a_higher_class_held_for_a_lower() -> None:
 # -- the city network ----------------------------------------------------------
 
 
+FOUR_CLASSES = pl.DataFrame(
+    {
+        "service_class": ["epidemic", "daily_life", "production", "ordinary"],
+        "rank": [1, 2, 3, 4],
+        "share": [0.1, 0.2, 0.3, 0.4],
+    }
+)
+
+
+def test_strict_also_from_a_flow_far_from_the_best() -> None:
+    """Classes give way to higher ones however the flow left them: the plan's own check says so."""
+    held = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        hubs, ends = [f"h{i}" for i in range(3)], [f"e{i}" for i in range(8)]
+        legs = [(e, h, float(rng.uniform(1, 3)), float(rng.uniform(20, 90))) for e in ends for h in hubs]
+        legs += [(h, e, cost, room) for e, h, cost, room in legs]
+        demand = {(a, b): float(rng.uniform(1, 30)) for a in ends for b in ends if a != b}
+        network = network_of(legs, demand, service_classes=FOUR_CLASSES)
+        question, solver, _ = solve(network)
+        early = FlowSolver(question.problem, FlowSettings(gap_share=1e-9, rounds=1 + seed % 3, threads=1))
+        plan = make_sort_plan(network, question, early, early.solve(), np.empty(0), stability_cny=0.0)
+        held += bool(plan.held.any())
+    assert held > 40
+
+
 @pytest.fixture(scope="module")
 def city() -> tuple[Network, Solved]:
     network = reference_network(level="city")

@@ -60,8 +60,9 @@ def check_sort_plan(
     worst = int(np.argmax(off)) if len(off) else 0
     if len(off) and off[worst] > 1e-5 * max(1.0, leg_flow[worst]) + 1e-2:
         wrong.append(f"leg {worst} carries {flow[:, worst].sum():.6g}, not {leg_flow[worst]:.6g}")
-    wrong += _capacities(problem, leg_flow, held)
-    wrong += _ranks(problem, lay, entries, held, flow)
+    sent = _sent(problem, entries, held)
+    wrong += _capacities(problem, leg_flow, sent.sum(axis=0))
+    wrong += _ranks(problem, lay, entries, held, flow, sent)
     if wrong:
         raise InternalError("The sort plan failed its own check: " + "; ".join(wrong))
 
@@ -79,15 +80,23 @@ def _held(problem: FlowProblem, held: NDArray[np.floating]) -> list[str]:
     return []
 
 
-def _sent(problem: FlowProblem, held: NDArray[np.floating]) -> Floats:
-    """Pieces a day each site sends."""
-    total, sent = problem.totals(), np.zeros(problem.n_sites)
+def _sent(problem: FlowProblem, entries: Entries, held: NDArray[np.floating]) -> Floats:
+    """Pieces a day each site sends, (streams, sites)."""
+    sent = np.zeros((len(entries.trees), problem.n_sites))
     for first in range(0, len(held), PART):
         span = slice(first, first + PART)
-        sent += np.bincount(
-            problem.pair_from[span], total[span].astype(np.float64) - held[span], minlength=problem.n_sites
-        )
+        for s in range(len(sent)):
+            x = _part(problem, entries, s, span, held)
+            sent[s] += np.bincount(problem.pair_from[span], x, minlength=problem.n_sites)
     return sent
+
+
+def _part(problem: FlowProblem, entries: Entries, s: int, span: slice, held: NDArray[np.floating]) -> Floats:
+    """Pieces a day some pairs send in stream ``s``: what is held is the lowest streams'."""
+    volume = problem.totals()[span].astype(np.float64)
+    share = entries.share[span] if len(entries.share) > 1 else entries.share
+    sent: Floats = np.minimum(volume - held[span], volume * share[:, s + 1]) - volume * share[:, s]
+    return np.clip(sent, 0.0, None)
 
 
 def _enter(
@@ -100,10 +109,7 @@ def _enter(
     for first in range(0, len(total), PART):
         span = slice(first, min(first + PART, len(total)))
         origin = np.searchsorted(lay.pair_ptr, np.arange(span.start, span.stop), side="right") - 1
-        volume = total[span].astype(np.float64)
-        share = entries.share[span] if len(entries.share) > 1 else entries.share
-        sent = volume - held[span]
-        x = np.clip(np.minimum(sent, volume * share[:, s + 1]) - volume * share[:, s], 0.0, None)
+        x = _part(problem, entries, s, span, held)
         some = np.flatnonzero(x > 0.0)
         choice = entries.choice[s, span][some].astype(np.int64)
         entry = lay.entry_ptr[origin[some]] + choice
@@ -157,9 +163,9 @@ def _follow(
     return wrong
 
 
-def _capacities(problem: FlowProblem, leg_flow: Floats, held: NDArray[np.floating]) -> list[str]:
+def _capacities(problem: FlowProblem, leg_flow: Floats, sent: Floats) -> list[str]:
     n = problem.n_sites
-    handled = np.bincount(problem.leg_head, leg_flow, minlength=n) + _sent(problem, held)
+    handled = np.bincount(problem.leg_head, leg_flow, minlength=n) + sent
     limits = np.array([leg_flow[legs].sum() for legs, _ in problem.limits])
     rows = (
         ("legs", leg_flow, problem.leg_capacity),
@@ -181,38 +187,51 @@ LOOKED_AT = 2000
 
 
 def _ranks(
-    problem: FlowProblem, lay: Layout, entries: Entries, held: NDArray[np.floating], flow: Floats
+    problem: FlowProblem,
+    lay: Layout,
+    entries: Entries,
+    held: NDArray[np.floating],
+    flow: Floats,
+    sent: Floats,
 ) -> list[str]:
-    """No class may be held where each full row on its way is used by a lower class."""
-    n, n_streams = problem.n_sites, len(flow)
+    """No class may be held where lower classes use room on all of its way that it lacks."""
+    n, n_legs, n_streams = problem.n_sites, len(problem.leg_tail), len(flow)
     if n_streams < 2 or not len(held):
         return []
-    into = np.array([np.bincount(problem.leg_head, part, minlength=n) for part in flow])
-    sent = _sent(problem, held)
-    full_leg = flow.sum(axis=0) >= problem.leg_capacity * (1.0 - 1e-6) - 1e-3
-    full_site = into.sum(axis=0) + sent >= problem.site_capacity * (1.0 - 1e-6) - 1e-3
+    into = np.array([np.bincount(problem.leg_head, part, minlength=n) for part in flow]) + sent
+    passed = np.array([[part[legs].sum() for legs, _ in problem.limits] for part in flow])
+    limits: list[list[int]] = [[] for _ in range(n_legs)]
+    for k, (legs, _) in enumerate(problem.limits):
+        for a in legs:
+            limits[a].append(n_legs + n + k)
+    load = np.concatenate([flow, into, passed], axis=1)  # rows: legs, sites, entry limits
+    most = [limit for _, limit in problem.limits]
+    free = np.concatenate([problem.leg_capacity, problem.site_capacity, most]) - load.sum(axis=0)
     lost = 0.0
     for s in range(n_streams - 1):
-        lower_leg, lower_in = flow[s + 1 :].sum(axis=0), into[s + 1 :].sum(axis=0)
+        lower = load[s + 1 :].sum(axis=0)  # each of these pieces gives way once
         for p, pieces in _holders(problem, entries, s, held):
             legs = _way(problem, lay, entries, s, p)
-            rows = [lower_leg[a] for a in legs if full_leg[a]]
-            rows += [lower_in[problem.leg_head[a]] for a in legs if full_site[problem.leg_head[a]]]
-            if rows and min(rows) > 1.0 and not full_site[problem.pair_from[p]] and not problem.limits:
-                lost += min(pieces, float(min(rows)))
+            rows = [*legs, *(n_legs + int(problem.leg_head[a]) for a in legs)]
+            rows += [n_legs + int(problem.pair_from[p]), *(k for a in legs for k in limits[a])]
+            room = max(0.0, float(free[rows].min()))
+            x = min(pieces, float((free[rows] + lower[rows]).min())) - room
+            if legs and x > 1.0:
+                lost += x
+                lower[rows] -= np.clip(x - free[rows], 0.0, None)
     return [f"{lost:.6g} pieces held where a lower class goes"] if lost > problem.class_rounding() else []
 
 
 def _holders(
     problem: FlowProblem, entries: Entries, s: int, held: NDArray[np.floating]
 ) -> list[tuple[int, float]]:
-    """Return the pairs that hold pieces of stream ``s``, and how many."""
+    """Return the pairs that hold pieces of stream ``s`` but none of a higher one, and how many."""
     some = np.flatnonzero(held > 0.5)
     volume = problem.totals()[some].astype(np.float64)
     share = entries.share[some] if len(entries.share) > 1 else entries.share
-    sent = np.maximum(volume - held[some], volume * share[:, s])
-    kept = volume * share[:, s + 1] - sent
-    at = np.flatnonzero(kept > 0.5)[:LOOKED_AT]
+    sent = volume - held[some]
+    kept = volume * share[:, s + 1] - np.maximum(sent, volume * share[:, s])
+    at = np.flatnonzero((kept > 0.5) & (sent > volume * share[:, s] - 0.5))[:LOOKED_AT]
     return list(zip(some[at].tolist(), kept[at].tolist(), strict=True))
 
 

@@ -6,10 +6,14 @@ import numpy as np
 from numba import njit
 
 from changtong.flows.trees import FLAT
+from changtong.planning.intrees import price_tree
 from changtong.planning.lumps import HELD, book, book_row, book_way, part
 
 SMALL = 1e-4
 """Pieces a day not worth a step."""
+
+SINGLE = 1e-6
+"""Rounding of what is held, kept in single precision, in shares of a pair's volume."""
 
 
 @njit(**FLAT)
@@ -23,32 +27,35 @@ def _book_pair(lay, o, e, nxt, through, table, leg_flow, x, s):
 
 
 @njit(**FLAT)
-def _leg_room(lay, table, a, room, full):
+def _leg_room(lay, table, load, a, room, full):
     """Return the least room on the rows of leg ``a``, and how many rows are above capacity."""
     for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
         r = lay.row_of[q]
-        x = table[r, 0] - table[r, 3]
+        x = table[r, 0] - table[r, load]
         room = min(room, x)
         full += x < -SMALL
     return room, full
 
 
 @njit(**FLAT)
-def _way_room(lay, o, e, nxt, table, leg_cost):
-    """Return the least room on a pair's way, its rows above capacity, and the way's cost."""
+def _way_room(lay, o, e, nxt, table, load, leg_cost):
+    """Return the least room on a pair's way, its rows above capacity, and the way's cost.
+
+    ``load`` is the column of the loads that count: all of them, or those of the higher classes.
+    """
     room = np.inf
     full = 0
     cost = 0.0
     if lay.origin_row[o] >= 0:
-        room = table[lay.origin_row[o], 0] - table[lay.origin_row[o], 3]
+        room = table[lay.origin_row[o], 0] - table[lay.origin_row[o], load]
         full += room < -SMALL
     if lay.entry_arc[e] >= 0:
-        room, full = _leg_room(lay, table, lay.entry_arc[e], room, full)
+        room, full = _leg_room(lay, table, load, lay.entry_arc[e], room, full)
         cost += leg_cost[lay.entry_arc[e]]
     i = lay.entry_c[e]
     while i >= 0 and nxt[i] >= 0:
         a = nxt[i]
-        room, full = _leg_room(lay, table, a, room, full)
+        room, full = _leg_room(lay, table, load, a, room, full)
         cost += leg_cost[a]
         i = lay.arc_core_head[a]
     return room, full, cost
@@ -123,7 +130,7 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
                 or _row_above(table, lay.origin_row[o])
             ):
                 continue
-            room, full, cost = _way_room(lay, o, e, nxt, table, leg_cost)
+            room, full, cost = _way_room(lay, o, e, nxt, table, 3, leg_cost)
             if full == 0 or (penalty - cost) / full > most:
                 continue
             x = min(part(demand, p, s), -room)
@@ -136,8 +143,12 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
 
 @njit(**FLAT)
 def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, most):
-    """Send held pieces of stream ``s`` where their way has room and costs at most ``most``."""
+    """Send held pieces of stream ``s`` where their way has room and costs at most ``most``; return them.
+
+    What lower streams use counts as room: they are to be held in their turn.
+    """
     total = 0.0
+    load = 4 + s if s < trees.shape[0] - 1 else 3
     d = -1
     for p in range(demand.volume.shape[0]):
         while p >= demand.ptr[d + 1]:
@@ -147,7 +158,7 @@ def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, m
         k = p if demand.share.shape[0] > 1 else 0
         v = np.float64(demand.volume[p])
         sent = v - demand.held[p]
-        if sent < v * demand.share[k, s] - SMALL:
+        if sent < v * demand.share[k, s] - SMALL - SINGLE * v:
             continue
         wanted = v * demand.share[k, s + 1] - sent
         if wanted <= SMALL:
@@ -164,7 +175,7 @@ def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, m
             c = lay.entry_c[e]
             if nxt[c] < 0 and lay.core_site[c] != lay.dest_site[d]:
                 continue
-            room, _, cost = _way_room(lay, o, e, nxt, table, leg_cost)
+            room, _, cost = _way_room(lay, o, e, nxt, table, load, leg_cost)
             if cost < most and room > best:
                 best = room
                 chosen = e
@@ -176,6 +187,27 @@ def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, m
         _book_pair(lay, o, chosen, nxt, through[s, d], table, leg_flow, x, s)
         total += x
     return total
+
+
+@njit(**FLAT)
+def turn_idle(lay, demand, leg_price, in_force, stray, trees, through, dist, nxt, heap, pos):
+    """Turn core sites that send nothing to a destination onto the cheapest ways at ``leg_price``.
+
+    Only for destinations some of whose pieces are held. A site in use goes on to sites in use,
+    an idle one by the new tree until it meets one: no way comes back to itself.
+    """
+    for d in range(trees.shape[0]):
+        wanted = False
+        for p in range(demand.ptr[d], demand.ptr[d + 1]):
+            if demand.held[p] > SMALL:
+                wanted = True
+                break
+        if not wanted:
+            continue
+        price_tree(d, lay, leg_price, in_force[d], stray, dist, nxt, heap, pos)
+        for c in range(trees.shape[1]):
+            if nxt[c] >= 0 and through[d, c] <= 0.0:
+                trees[d, c] = nxt[c]
 
 
 @njit(**FLAT)

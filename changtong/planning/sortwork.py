@@ -31,6 +31,9 @@ AMPLE = 0.1
 EXACT, ENOUGH = 4, 1e-3
 """Rounds of moves at the plan's true cost, at most; the share of the plan a round must save to go on."""
 
+EXCHANGES = 6
+"""Rounds in which higher classes take the room of lower ones, and those what is left, at most."""
+
 SCORES = (0.25, 0.5, 0.75, 0.9, 1.0, np.inf)
 """What is held first: penalty less cost a piece and full row, in shares of the penalty."""
 
@@ -242,28 +245,28 @@ class SortWork:
         if n_streams == 1:
             self._part()
             n_streams, penalty = len(self.trees), self.penalty
-        for again in range(2):
-            for s in range(n_streams - 1, -1, -1):
-                for score in SCORES:
-                    if self.overload() <= 1e-3:
-                        break
-                    holding.hold(
-                        s,
-                        *self._level(),
-                        float(penalty[s]),
-                        score * float(penalty[s]),
-                        self._pending,
-                        self._entry_price,
-                    )
-            if again:
-                break
+        for _ in range(EXCHANGES):
+            self._hold(penalty)
+            sent = 0.0
             for s in range(n_streams):
                 for most in (0.5, 0.8, 1.0):
-                    holding.release(s, *self._level(), most * float(penalty[s]))
+                    sent += holding.release(s, *self._level(), most * float(penalty[s]))
             self.load()  # sums in one order: no rounding is carried over
+            if sent <= 1.0:
+                break
+        self._hold(penalty)
         held = np.empty_like(self.demand.held)
         held[self.pair] = self.demand.held
         return Found(self.cost(), self.trees, self.choice, self.through, held, self.leg_flow.copy())
+
+    def _hold(self, penalty: Floats) -> None:
+        """Hold what is above a capacity, lowest class first, in each what costs least to hold."""
+        for s in range(len(self.trees) - 1, -1, -1):
+            worst = float(penalty[s])
+            for score in SCORES:
+                if self.overload() <= 1e-3:
+                    return
+                holding.hold(s, *self._level(), worst, score * worst, self._pending, self._entry_price)
 
     def entries(self, found: Found) -> Entries:
         """Return a plan's next legs and entries, pairs in the problem's order."""
