@@ -201,8 +201,8 @@ def _ranks(
     into = np.array([np.bincount(problem.leg_head, part, minlength=n) for part in flow]) + sent
     passed = np.array([[part[legs].sum() for legs, _ in problem.limits] for part in flow])
     limits: list[list[int]] = [[] for _ in range(n_legs)]
-    for k, (legs, _) in enumerate(problem.limits):
-        for a in legs:
+    for k, (limited, _) in enumerate(problem.limits):
+        for a in limited:
             limits[a].append(n_legs + n + k)
     load = np.concatenate([flow, into, passed], axis=1)  # rows: legs, sites, entry limits
     most = [limit for _, limit in problem.limits]
