@@ -9,6 +9,7 @@ import pytest
 
 from changtong.cli import main
 from changtong.errors import UsageError
+from changtong.flows.flow import Termination
 from changtong.network.io import read_network
 from changtong.network.model import Network
 from changtong.network.reference import busiest_hub, reference_network
@@ -171,6 +172,18 @@ def test_half_capacity_and_entry_limit_together() -> None:
     )
     entering = result.leg_flows.filter(pl.col("to_site") == site)
     assert entering["planned_pieces"].sum() <= 10.0 + 1e-3
+
+
+@pytest.mark.parametrize(("province", "share"), [("310000", 0.1), ("310000", 0.267), ("440000", 0.1)])
+def test_a_province_at_a_small_share_of_its_capacity(province: str, share: float) -> None:
+    """Every class loses pieces here: losses are dropped between cores, held at origins and priced alike."""
+    outage = Outage("most of it at rest", admin_codes=(province,), capacity_share=share)
+    plan_ = plan(reference_network(level="city"), [outage], settings=PlanSettings(seconds=90.0))
+    assert plan_.termination is Termination.GAP_REACHED
+    assert plan_.gap_share <= 1e-3
+    least, lost = plan_.classes["unserved_least_pieces"], plan_.classes["unserved_pieces"]
+    assert (lost[2:] > 0.0).all()
+    assert (lost >= least - 1.0).all()
 
 
 def test_unknown_objective_is_refused() -> None:

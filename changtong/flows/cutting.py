@@ -11,7 +11,8 @@ from changtong.flows import pairs, settle
 from changtong.flows.descent import sweep_exits, sweep_paths
 from changtong.flows.layout import Layout
 from changtong.flows.pricing import CLOSED, Pricing, inner
-from changtong.flows.volumes import ROUND, SHORT, Pool, Rows, Volumes, more_room
+from changtong.flows.problem import FlowProblem
+from changtong.flows.volumes import ROUND, SHORT, Pool, Rows, Volumes, copy_pool, copy_volumes, more_room
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +24,6 @@ PRESSES = 3
 
 INSERTIONS = 12
 """Most tries to put back what did not fit."""
-
 
 SERVINGS = 8
 """Most tries to serve what higher classes lack: each displaces the lowest class, which may hit others."""
@@ -45,6 +45,7 @@ class Cutter:
 
     Parameters
     ----------
+    problem : FlowProblem
     pricing : Pricing
     capacity : array, (rows,)
         Pieces a day no row may exceed.
@@ -54,6 +55,7 @@ class Cutter:
         Each as long as the rows of the longest way.
     """
 
+    problem: FlowProblem
     pricing: Pricing
     capacity: Floats
     pool: Pool
@@ -70,20 +72,33 @@ class Cutter:
         pricing, rows = self.pricing, self.rows
         base_price = rows.price.copy()
         leg_flow = np.zeros(len(pricing.trees.leg_cost))
-        unserved = np.zeros(len(self.volumes.pair), np.float32)
         self._press()
         self._reconcile(leg_flow)
         self._by_class(0.0)
+        unserved = np.zeros(len(self.volumes.pair), np.float32)
         settle.find_unserved(pricing.lay, self.volumes, unserved)
         self._refill(unserved)
-        if self._serve_higher(leg_flow, unserved, base_price):
-            self._refill(unserved)
+        plan = self._finish(leg_flow, unserved)
+        owed = self._owed(unserved)
+        if owed is None:
+            return plan
+        self.pool, self.volumes = copy_pool(self.pool), copy_volumes(self.volumes)
+        leg_flow, unserved = leg_flow.copy(), unserved.copy()
+        self._serve_higher(leg_flow, unserved, owed, base_price)
+        self._refill(unserved)
+        other = self._finish(leg_flow, unserved)
+        lost = [self.problem.lost_by_class(found.unserved) for _, found in (other, plan)]
+        order = self.problem.compare_losses(*lost)
+        return other if order < 0 or order == 0 and other[0] < plan[0] else plan
+
+    def _finish(self, leg_flow: Floats, unserved: NDArray[np.float32]) -> tuple[float, Cut]:
+        """Return cost and plan as the volumes stand, exact to the last piece."""
         self._reconcile(leg_flow)
         if not self._fits():
             self._by_class(1e-9)
             self._reconcile(leg_flow)
-        lost = settle.find_unserved(pricing.lay, self.volumes, unserved)
-        cost = inner(leg_flow, pricing.trees.leg_cost) + float(lost)
+        lost = settle.find_unserved(self.pricing.lay, self.volumes, unserved)
+        cost = inner(leg_flow, self.pricing.trees.leg_cost) + float(lost)
         return cost, Cut(leg_flow, unserved, self.volumes, self.pool)
 
     def _reconcile(self, leg_flow: Floats) -> None:
@@ -148,28 +163,35 @@ class Cutter:
         within = np.all(self.rows.load <= self.capacity * (1.0 + 1e-9) + 1e-9)
         return bool(within) and not settle.dropped(self.pool)
 
-    def _serve_higher(self, leg_flow: Floats, unserved: NDArray[np.float32], price: Floats) -> bool:
-        """Send what higher classes still lack, and cut the lowest class elsewhere for it.
+    def _owed(self, unserved: NDArray[np.float32]) -> NDArray[np.float32] | None:
+        """Return what higher classes lack by pair; None where that is nothing."""
+        v = self.volumes
+        if len(v.penalty) < 2:
+            return None
+        owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
+        return owed if owed[owed > 1e-6].sum(dtype=np.float64) > 0.1 else None
+
+    def _serve_higher(
+        self, leg_flow: Floats, unserved: NDArray[np.float32], owed: NDArray[np.float32], price: Floats
+    ) -> None:
+        """Send what higher classes lack, and cut the lowest class elsewhere for it.
 
         A row that stays above capacity without its lowest class holds higher classes only: the
         next try goes round it.
         """
-        v = self.volumes
-        if len(v.penalty) < 2:
-            return False
+        penalty = self.volumes.penalty
         no_limit = np.full(len(self.capacity), np.inf)
         price = price.copy()
-        for tries in range(SERVINGS):
-            owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
-            lacking = np.flatnonzero(owed > 1e-6)
-            if owed[lacking].sum(dtype=np.float64) <= 0.1:
-                return tries > 0
+        for _ in range(SERVINGS):
             self.pricing.price(price)
-            self._insert(lacking, owed, no_limit)
+            self._insert(np.flatnonzero(owed > 1e-6), owed, no_limit)
             self._reconcile(leg_flow)
-            self._cut_out(0.0, len(v.penalty) - 1)
-            price[self.rows.load > self.capacity * (1.0 + 1e-9) + 1e-9] += v.penalty[-1]
+            self._cut_out(0.0, len(penalty) - 1)
+            price[self.rows.load > self.capacity * (1.0 + 1e-9) + 1e-9] += penalty[-1]
             self._by_class(0.0)
             self._reconcile(leg_flow)
             settle.find_unserved(self.pricing.lay, self.volumes, unserved)
-        return True
+            still = self._owed(unserved)
+            if still is None:
+                return
+            owed = still

@@ -44,7 +44,13 @@ def refresh(lay, pool, rows, trees, k, c, again):
     settled = pool.seen[od] == pool.count[ROUND]
     if settled and p >= 0 and (pool.following[p] < 0 or not again):
         return pool.best[od]
+    may_drop = pool.most[od] > TINY
     while p >= 0:
+        if is_drop(pool, p):
+            may_drop = False  # there is one already
+            if pool.flow[p] >= pool.most[od] - TINY:
+                p = pool.following[p]
+                continue
         x = _path_cost(pool, rows, p)
         if x < best_cost:
             best_cost = x
@@ -56,7 +62,7 @@ def refresh(lay, pool, rows, trees, k, c, again):
         if fresh >= 0:
             best = fresh
             best_cost = _path_cost(pool, rows, fresh)
-        if best >= 0 and best_cost > pool.drop[0]:
+        if best >= 0 and may_drop and best_cost > pool.drop[0]:
             fresh = _add_drop(pool, od)
             if fresh >= 0:
                 best = fresh
@@ -210,6 +216,36 @@ def _shift(rows, pool, base, a, m_a, b, m_b, limit):
 
 
 @njit(**FLAT)
+def ask_back(lay, pool, rows, trees, od, p, b):
+    """Send what drop path ``p`` holds beyond the lowest classes on the way; return the pieces.
+
+    Pairs that leave take their lowest class with them: what is dropped may then be too much.
+    """
+    n = lay.core_site.shape[0]
+    x = pool.flow[p] - pool.most[od]
+    to = -1
+    least = np.inf
+    q = pool.first[od]
+    while q >= 0:
+        if not is_drop(pool, q):
+            y = _path_cost(pool, rows, q)
+            if y < least:
+                least = y
+                to = q
+        q = pool.following[q]
+    if to < 0:
+        to = add_tree_path(lay, pool, rows, trees, od // n, od % n, np.inf)
+        if to < 0:
+            return 0.0
+    for q in range(collect(lay, pool, -1, to, -1, -1, b)):
+        rows.table[b[q], 3] += x
+    pool.value[0] += x * (pool.cost[to] - pool.cost[p])
+    pool.flow[p] -= x
+    pool.flow[to] += x
+    return x
+
+
+@njit(**FLAT)
 def sweep_paths(lay, pool, rows, trees, a, b):
     """Shift every (core site, exit core) towards its cheapest path; drop empty paths."""
     n = lay.core_site.shape[0]
@@ -218,11 +254,13 @@ def sweep_paths(lay, pool, rows, trees, a, b):
         od = pool.active[w]
         p = pool.first[od]
         settled = pool.seen[od] == pool.count[ROUND]
-        if settled and pool.following[p] < 0:
+        if settled and pool.following[p] < 0 and not is_drop(pool, p):
             continue
         volume = 0.0
         while p >= 0:
             volume += pool.flow[p]
+            if is_drop(pool, p) and pool.flow[p] > pool.most[od] + TINY:
+                total += ask_back(lay, pool, rows, trees, od, p, b)
             p = pool.following[p]
         if volume <= 0.0:
             continue
@@ -245,7 +283,7 @@ def sweep_paths(lay, pool, rows, trees, a, b):
                 m_a = collect(lay, pool, -1, p, -1, -1, a)
                 limit = pool.flow[p]
                 if is_drop(pool, best):
-                    limit = min(limit, pool.drop[1] * volume - pool.flow[best])
+                    limit = min(limit, pool.most[od] - pool.flow[best])
                 if limit <= 0.0:
                     previous = p
                     p = after
@@ -257,6 +295,17 @@ def sweep_paths(lay, pool, rows, trees, a, b):
             previous = p
             p = after
     return total
+
+
+@njit(**FLAT)
+def low_share(pool, od):
+    """Return the share of lowest classes in what goes from a core site to an exit core."""
+    volume = 0.0
+    p = pool.first[od]
+    while p >= 0:
+        volume += pool.flow[p]
+        p = pool.following[p]
+    return min(1.0, pool.most[od] / volume) if volume > 0.0 else 0.0
 
 
 @njit(**FLAT)
@@ -317,9 +366,12 @@ def sweep_exits(lay, pool, rows, trees, volumes, a, b):
                     m_a = collect(lay, pool, -1, p, lay.exit_arc[e0 + j], -1, a)
                     limit = min(volumes.exit[c, s + j], pool.flow[p])
                     base = pool.cost[p] + trees.leg_cost[lay.exit_arc[e0 + j]] - cost_b
+                    low = low_share(pool, od)
                     moved = _shift(rows, pool, base, a, m_a, b, m_b, limit)
                     if moved <= 0.0:
                         break
+                    pool.most[od] -= moved * low
+                    pool.most[lay.exit_t[e0 + best] * n + c] += moved * low
                     volumes.exit[c, s + j] -= moved
                     volumes.exit[c, s + best] += moved
                     pool.flow[p] -= moved

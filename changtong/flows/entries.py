@@ -41,6 +41,16 @@ def served(volumes, pair, k):
 
 
 @njit(**FLAT)
+def lowest_share(volumes, pair, going):
+    """Return the share of the lowest class in the ``going`` pieces a day of a pair: it is held first."""
+    n = volumes.steps.shape[1]
+    if n == 1 or going <= 0.0:
+        return 1.0
+    above = volumes.steps[pair if volumes.steps.shape[0] > 1 else 0, n - 2]
+    return max(0.0, 1.0 - np.float64(volumes.pair[pair]) * above / going)
+
+
+@njit(**FLAT)
 def open_slot(volumes, pair, k):
     """Give a pair cells of its own and return their place, -1 when there is no room."""
     s = volumes.slot[pair]

@@ -35,6 +35,7 @@ from changtong.flows.volumes import (
     USED,
     Trees,
     copy_pool,
+    copy_volumes,
     more_room,
     new_pool,
     new_rows,
@@ -50,6 +51,7 @@ class Termination(Enum):
     GAP_REACHED = "gap_reached"
     TIME_LIMIT = "time_limit"
     ROUND_LIMIT = "round_limit"
+    PRICES_CAPPED = "prices_capped"
     INTERRUPTED = "interrupted"
     NOTHING_TO_DO = "nothing_to_do"
 
@@ -147,6 +149,12 @@ FITS = 0.002
 MUCH = 0.005
 """Share of all loads above capacity from which an outage starts anew, from coarse prices."""
 
+PATIENCE = 6
+"""Rounds without progress after which prices at their cap are taken to be too low."""
+
+ABOVE_TOP = 2.0
+"""Most of the greatest price that a quick price may be: far above, the bound is lost in one round."""
+
 NEAR = 2.0
 """The end is near within this many times the gap asked for."""
 
@@ -177,6 +185,7 @@ class _Search:
     cut_at_round: int = -1
     waited: int = 0
     rounds: int = 0
+    bounds: list[float] = field(default_factory=list)
 
     def bound(self, value: float, price: Floats) -> None:
         if value > self.lower:
@@ -245,6 +254,11 @@ class FlowSolver:
         self.pricing.recost(self.pool)
 
     @property
+    def _top(self) -> float:
+        """Greatest price a row may have, CNY a piece."""
+        return float(self.volumes.penalty[self.curtailed])
+
+    @property
     def trees(self) -> Trees:
         """Distances and next legs at the prices of the last pricing."""
         return self.pricing.trees
@@ -292,7 +306,20 @@ class FlowSolver:
                 return Termination.GAP_REACHED
             if state.elapsed() > options.seconds:
                 return Termination.TIME_LIMIT
+            if self._prices_capped(state):
+                return Termination.PRICES_CAPPED
         return Termination.ROUND_LIMIT
+
+    def _prices_capped(self, state: _Search) -> bool:
+        """Return whether rows stay above capacity at the greatest price, and the bound stands still."""
+        state.bounds.append(state.lower)
+        if self.curtailed == 0 or len(state.bounds) <= PATIENCE:
+            return False
+        rows = self.rows
+        over = np.maximum(0.0, rows.load - rows.capacity)[rows.price >= self._top]
+        room = self.settings.gap_share * abs(state.estimate) / float(self.volumes.penalty[-1])
+        stalled = state.lower - state.bounds[-PATIENCE] < STALLED * (state.estimate - state.lower)
+        return bool(over.sum() > room) and stalled
 
     def _begin(self, state: _Search) -> None:
         """Start the volumes at the prices kept, and bound at those prices."""
@@ -305,7 +332,7 @@ class FlowSolver:
     def _round(self, state: _Search) -> None:
         """Price, bound, improve the volumes, update the multipliers when those have settled."""
         rows = self.rows
-        now = np.maximum(0.0, rows.price + AHEAD * rows.slope * (rows.load - rows.capacity))
+        now = np.clip(rows.price + AHEAD * rows.slope * (rows.load - rows.capacity), 0.0, ABOVE_TOP * self._top)
         state.price += MEMORY * (now - state.price)
         origin_price = self.pricing.price(state.price)
         tolerance = max(self.settings.tolerance, TOLERANCE * state.gap) * self.mean_cost
@@ -323,7 +350,7 @@ class FlowSolver:
             state.waited += 1
         else:
             state.waited = 0
-            self._slopes.update(rows, float(self.volumes.penalty[self.curtailed]))
+            self._slopes.update(rows, self._top, float(self.volumes.penalty[-1]))
         state.estimate, state.gap = estimate, gap
 
     def _worth(self, price: Floats) -> float:
@@ -337,7 +364,6 @@ class FlowSolver:
         pairs.find_cut_off(lay, self.trees, CLOSED, self.cut_off)
         v.pair[self.cut_off] = 0.0
         self.pool.drop[0] = v.penalty[-1]
-        self.pool.drop[1] = 1.0 if v.steps.shape[1] == 1 else 1.0 - float(v.steps[:, -2].max())
         if self._priced:
             settle.keep_open(lay, self.pool, self.trees, v, CLOSED)
         else:
@@ -383,11 +409,10 @@ class FlowSolver:
     def _cut(self) -> tuple[float, Cut]:
         """Cut a plan that keeps every capacity out of a copy of the volumes."""
         self._make_room()
-        v = self.volumes
-        copies = v._replace(slot=v.slot.copy(), mix=v.mix.copy(), room=v.room.copy(), exit=v.exit.copy())
+        copies = copy_volumes(self.volumes)
         rows = self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
         pool = copy_pool(self.pool)
-        found = Cutter(self.pricing, self.capacity, pool, rows, copies, self._scratch).cut()
+        found = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch).cut()
         for place in (N_PATHS, ARENA_USED):  # the plan's own paths stay where they are
             self.pool.count[place] = pool.count[place]
         return found
@@ -403,18 +428,17 @@ class FlowSolver:
         solver.curtailed = self.curtailed
         state = _Search(begin, solver.rows.price.copy())
         solver._begin(state)
-        bounds: list[float] = []
         for state.rounds in range(1, self.settings.rounds + 1):
             solver._round(state)
-            bounds.append(state.lower)
+            state.bounds.append(state.lower)
             if progress is not None:
                 progress(state.rounds, state.lower, state.estimate, state.elapsed())
             if state.gap <= COARSE * self.settings.gap_share and state.over_share <= FITS / COARSE:
                 break
             stalled = STALLED * (state.estimate - state.lower)
             if (
-                len(bounds) > 8
-                and bounds[-1] - bounds[-5] < stalled
+                len(state.bounds) > 8
+                and state.bounds[-1] - state.bounds[-5] < stalled
                 or state.elapsed() > 0.5 * self.settings.seconds
             ):
                 break
@@ -449,7 +473,13 @@ class FlowSolver:
         cells = len(old.arena) * (2 if old.count[ARENA_USED] > len(old.arena) // 3 else 1)
         new = new_pool(len(old.first), size, cells)
         new = new._replace(
-            first=old.first, best=old.best, seen=old.seen, active=old.active, drop=old.drop, value=old.value
+            first=old.first,
+            best=old.best,
+            seen=old.seen,
+            active=old.active,
+            drop=old.drop,
+            most=old.most,
+            value=old.value,
         )
         m, used = settle.compact(
             self.lay, old, new.start, new.n_legs, new.n_rows, new.cost, new.flow, new.following, new.arena

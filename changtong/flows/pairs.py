@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from changtong.flows.descent import _path_cost, _shift, _slack, collect, is_drop, refresh, worst_path
-from changtong.flows.entries import close_slot, entry_volume, open_slot
+from changtong.flows.entries import close_slot, entry_volume, lowest_share, open_slot, served
 from changtong.flows.trees import FLAT, UNREACHED
 from changtong.flows.volumes import TINY
 
@@ -169,12 +169,14 @@ def _leg_cost(trees, arc):
 
 
 @njit(**FLAT)
-def _book(lay, pool, volumes, c, d, e, p, amount):
-    """Add ``amount`` (may be negative) below the entry: exit volume and path flow."""
+def _book(lay, pool, volumes, c, d, e, p, amount, low):
+    """Add ``amount`` (may be negative), ``low`` of it lowest class, below the entry: exit and path."""
     if lay.split[d] >= 0:
         q = lay.split[d] + e - lay.exit_ptr[d]
         volumes.exit[c, q] = max(0.0, volumes.exit[c, q] + amount)
     pool.flow[p] = max(0.0, pool.flow[p] + amount)
+    od = lay.exit_t[e] * lay.core_site.shape[0] + c
+    pool.most[od] = max(0.0, pool.most[od] + low)
 
 
 @njit(**FLAT)
@@ -261,6 +263,7 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                 + _leg_cost(trees, lay.entry_arc[e0 + jb])
                 + _leg_cost(trees, lay.exit_arc[to_exit])
             )
+            low = lowest_share(volumes, pair, served(volumes, pair, k))
             for j in range(k):
                 if j == jb:
                     continue
@@ -287,8 +290,8 @@ def shift_pairs(chosen, lay, pool, rows, trees, volumes, a, b):
                         break
                     volumes.mix[x0 + j] -= moved
                     volumes.mix[x0 + jb] += moved
-                    _book(lay, pool, volumes, other, d, e, p, -moved)
-                    _book(lay, pool, volumes, c, d, to_exit, to, moved)
+                    _book(lay, pool, volumes, other, d, e, p, -moved, -moved * low)
+                    _book(lay, pool, volumes, c, d, to_exit, to, moved, moved * low)
                     total += moved
                     if moved < limit:
                         break
@@ -307,21 +310,19 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
     v = volumes.pair[pair]
     s = pair if volumes.steps.shape[0] > 1 else 0
     n_classes = volumes.penalty.shape[0]
-    served = 0.0
-    for j in range(k):
-        served += volumes.mix[x0 + j]
+    going = served(volumes, pair, k)
     if to >= 0:
         q = 0
-        while q < n_classes and served >= v * volumes.steps[s, q] * (1.0 - 1e-6) - TINY:
+        while q < n_classes and going >= v * volumes.steps[s, q] * (1.0 - 1e-6) - TINY:
             q += 1
         if q < n_classes and _way_cost(rows, b, m_b, cost_b) < volumes.penalty[q]:
-            limit = v * volumes.steps[s, q] - served
+            limit = v * volumes.steps[s, q] - going
             moved = _shift(rows, pool, volumes.penalty[q] - cost_b, a, 0, b, m_b, limit)
             volumes.mix[x0 + jb] += moved
-            _book(lay, pool, volumes, c, d, to_exit, to, moved)
+            _book(lay, pool, volumes, c, d, to_exit, to, moved, moved if q == n_classes - 1 else 0.0)
             return moved
     q = n_classes - 1
-    while q > 0 and served <= v * volumes.steps[s, q - 1] * (1.0 + 1e-6) + TINY:
+    while q > 0 and going <= v * volumes.steps[s, q - 1] * (1.0 + 1e-6) + TINY:
         q -= 1
     floor = v * volumes.steps[s, q - 1] if q > 0 else 0.0
     for j in range(k):
@@ -341,13 +342,13 @@ def _serve(lay, pool, rows, trees, volumes, pair, o, x0, k, jb, c, d, to_exit, t
             + _leg_cost(trees, lay.exit_arc[e])
             - volumes.penalty[q]
         )
-        limit = min(volumes.mix[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e), served - floor)
+        limit = min(volumes.mix[x0 + j], pool.flow[p], _held(lay, volumes, other, d, e), going - floor)
         if limit <= 0.0:
             continue
         moved = _shift(rows, pool, base, a, m_a, b, 0, limit)
         if moved > 0.0:
             volumes.mix[x0 + j] -= moved
-            _book(lay, pool, volumes, other, d, e, p, -moved)
+            _book(lay, pool, volumes, other, d, e, p, -moved, -moved if q == n_classes - 1 else 0.0)
             return moved
     return 0.0
 

@@ -92,3 +92,11 @@ class FlowProblem:
     def class_rounding(self) -> float:
         """Return the pieces a day of a class that may be rounding; at least one piece."""
         return max(1.0, ROUNDING * float(self.totals().sum(dtype=np.float64)))
+
+    def compare_losses(self, one: NDArray[np.floating], other: NDArray[np.floating]) -> int:
+        """Compare pieces lost by class, the highest class first: -1 where ``one`` loses less, 1 more."""
+        room = self.class_rounding()
+        for here, there in zip(one.tolist(), other.tolist(), strict=True):
+            if abs(here - there) > room:
+                return -1 if here < there else 1
+        return 0

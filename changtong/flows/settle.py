@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from changtong.flows.descent import add_tree_path, collect, is_drop, refresh
-from changtong.flows.entries import NOTHING, close_slot, entry_volume, open_slot, served
+from changtong.flows.entries import NOTHING, close_slot, entry_volume, lowest_share, open_slot, served
 from changtong.flows.pairs import best_exit, cheapest_entry
 from changtong.flows.trees import FLAT, JIT
 from changtong.flows.volumes import TINY, USED
@@ -107,18 +107,12 @@ def find_unserved(lay, volumes, unserved):
     return total
 
 
-@njit(**JIT)
-def reconcile(lay, pool, rows, trees, volumes, leg_flow):
-    """Recompute exits, path flows, leg flows, row loads and value from the entry volumes.
+@njit(**FLAT)
+def _enter(lay, rows, volumes, leg_flow, at_core, low):
+    """Add up what enters the core by (core site, destination), ``low`` of it lowest class.
 
-    Shares among exits and among paths are kept; what has none yet takes the cheapest.
+    Loads of entry legs and origins follow. Return the penalty of what is held.
     """
-    n = lay.core_site.shape[0]
-    n_dests = lay.dest_site.shape[0]
-    n_exit = lay.exit_core.shape[0]
-    leg_flow[:] = 0.0
-    rows.table[:, 3] = 0.0
-    at_core = np.zeros((n, n_dests))
     lost = 0.0
     for o in range(lay.origin_site.shape[0]):
         e0 = lay.entry_ptr[o]
@@ -130,31 +124,42 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow):
             v = np.float64(volumes.pair[p])
             if s < 0 and s != NOTHING:
                 at_core[lay.entry_c[e0 - 1 - s], d] += v
+                low[lay.entry_c[e0 - 1 - s], d] += v * lowest_share(volumes, p, v)
                 if lay.entry_arc[e0 - 1 - s] >= 0:
                     leg_flow[lay.entry_arc[e0 - 1 - s]] += v
                 sent += v
                 continue
-            going = 0.0
+            going = served(volumes, p, k)
+            share = lowest_share(volumes, p, going)
             if s >= 0:
                 for j in range(k):
                     x = np.float64(volumes.mix[s + j])
                     if x > 0.0:
                         at_core[lay.entry_c[e0 + j], d] += x
-                        going += x
+                        low[lay.entry_c[e0 + j], d] += x * share
                         if lay.entry_arc[e0 + j] >= 0:
                             leg_flow[lay.entry_arc[e0 + j]] += x
             lost += lost_penalty(volumes, p, max(0.0, v - going))
             sent += going
         if lay.origin_row[o] >= 0:
             rows.table[lay.origin_row[o], 3] += sent
-    wanted = np.zeros(n_exit * n)
+    return lost
+
+
+@njit(**FLAT)
+def _leave(lay, pool, trees, volumes, leg_flow, at_core, low, wanted):
+    """Spread what enters the core over exit legs; add up what each pair of core sites is to carry."""
+    n = lay.core_site.shape[0]
+    for od in range(pool.most.shape[0]):
+        pool.most[od] = 0.0
     for c in range(n):
-        for d in range(n_dests):
+        for d in range(lay.dest_site.shape[0]):
             e0 = lay.exit_ptr[d]
             s = lay.split[d]
             v = at_core[c, d]
             if s < 0:
                 wanted[lay.exit_t[e0] * n + c] += v
+                pool.most[lay.exit_t[e0] * n + c] += low[c, d]
                 if lay.exit_arc[e0] >= 0:
                     leg_flow[lay.exit_arc[e0]] += v
                 continue
@@ -163,7 +168,8 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow):
             for j in range(m):
                 held += volumes.exit[c, s + j]
             if v <= 0.0:
-                volumes.exit[c, s : s + m] = 0.0
+                for j in range(m):
+                    volumes.exit[c, s + j] = 0.0
                 continue
             if held <= TINY:
                 best = 0
@@ -180,26 +186,60 @@ def reconcile(lay, pool, rows, trees, volumes, leg_flow):
                 x = volumes.exit[c, s + j] * (v / held)
                 volumes.exit[c, s + j] = x
                 wanted[lay.exit_t[e0 + j] * n + c] += x
+                pool.most[lay.exit_t[e0 + j] * n + c] += x / v * low[c, d]
                 leg_flow[lay.exit_arc[e0 + j]] += x
-    for od in range(n_exit * n):
-        held = 0.0
-        p = pool.first[od]
-        while p >= 0:
+
+
+@njit(**FLAT)
+def _spread(lay, pool, rows, trees, od, v):
+    """Bring the flows of a pair of core sites to ``v`` in all: shares kept, nothing dropped too much."""
+    n = lay.core_site.shape[0]
+    held = 0.0
+    gone = 0.0
+    p = pool.first[od]
+    while p >= 0:
+        if is_drop(pool, p):
+            gone = pool.flow[p]
+        else:
             held += pool.flow[p]
-            p = pool.following[p]
-        v = wanted[od]
-        if held <= 0.0:
-            if v <= 0.0:
-                continue
-            p = refresh(lay, pool, rows, trees, od // n, od % n, True)
-            if p < 0:
-                continue
-            pool.flow[p] = v
-            held = v
+        p = pool.following[p]
+    if held + gone <= 0.0 and v <= 0.0:
+        return
+    gone = min(gone * v / (held + gone), pool.most[od]) if gone > 0.0 else 0.0
+    if v > gone and held <= 0.0:
+        p = refresh(lay, pool, rows, trees, od // n, od % n, True)
+        if p >= 0 and is_drop(pool, p):
+            p = add_tree_path(lay, pool, rows, trees, od // n, od % n, np.inf)
+        if p < 0:
+            return
+        pool.flow[p] = held = v - gone
+    p = pool.first[od]
+    while p >= 0:
+        if is_drop(pool, p):
+            pool.flow[p] = gone
+        elif held > 0.0:
+            pool.flow[p] *= (v - gone) / held
+        p = pool.following[p]
+
+
+@njit(**JIT)
+def reconcile(lay, pool, rows, trees, volumes, leg_flow):
+    """Recompute exits, path flows, leg flows, row loads and value from the entry volumes.
+
+    Shares among exits and among paths are kept; what has none yet takes the cheapest.
+    """
+    leg_flow[:] = 0.0
+    rows.table[:, 3] = 0.0
+    at_core = np.zeros((lay.core_site.shape[0], lay.dest_site.shape[0]))
+    low = np.zeros_like(at_core)
+    lost = _enter(lay, rows, volumes, leg_flow, at_core, low)
+    wanted = np.zeros(pool.most.shape[0])
+    _leave(lay, pool, trees, volumes, leg_flow, at_core, low, wanted)
+    for od in range(wanted.shape[0]):
+        _spread(lay, pool, rows, trees, od, wanted[od])
         p = pool.first[od]
         while p >= 0:
-            x = pool.flow[p] * (v / held)
-            pool.flow[p] = x
+            x = pool.flow[p]
             if x > 0.0:
                 for q in range(pool.start[p], pool.start[p] + pool.n_legs[p]):
                     leg_flow[pool.arena[q]] += x

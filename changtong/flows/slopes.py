@@ -46,8 +46,12 @@ class Slopes:
         self._flat = rows.slope.copy()
         self._last = np.zeros(len(self._flat))
 
-    def update(self, rows: Rows, top: float) -> None:
-        """Move the multipliers (0 … ``top``) by the overloads, then adapt the slopes."""
+    def update(self, rows: Rows, top: float, lowest: float) -> None:
+        """Move the multipliers (0 … ``top``) by the overloads, then adapt the slopes.
+
+        ``lowest`` is the penalty of the lowest class: prices above it are on their way to the
+        next penalty, ten times as far, and may go in steps as much larger.
+        """
         over: NDArray[np.float64] = rows.load - rows.capacity
         rows.price[:] = np.clip(rows.price + rows.slope * over, 0.0, top)
         last = self._last
@@ -55,5 +59,6 @@ class Slopes:
         factor[(over < 0.0) & (last <= 0.0) & (rows.price > 0.0)] = EASE
         factor[(over > 0.0) & (last > 0.0) & (over > LASTS * last)] = GROW
         factor[over * last < 0.0] = CROSS
-        np.clip(factor * rows.slope, self._flat, STEEPEST * self._flat, out=rows.slope)
+        steepest = STEEPEST * np.maximum(1.0, rows.price / max(lowest, 1e-12))
+        np.clip(factor * rows.slope, self._flat, steepest * self._flat, out=rows.slope)
         self._last = over

@@ -62,7 +62,8 @@ class Pool(NamedTuple):
     flow: NDArray[np.float64]
     arena: NDArray[np.int32]
     count: NDArray[np.int64]  # type: ignore[assignment]
-    drop: NDArray[np.float64]  # cost of a piece dropped between cores, most of a volume that may be
+    drop: NDArray[np.float64]  # one number: cost of a piece dropped between cores, the lowest penalty
+    most: NDArray[np.float64]  # (exit core, core site): pieces of lowest classes on the way, that may be
     value: NDArray[np.float64]  # one number: costs and penalties of the volumes, kept by every shift
 
 
@@ -126,7 +127,8 @@ def new_pool(n_ods: int, size: int, cells: int = 0) -> Pool:
         flow=np.zeros(size),
         arena=np.zeros(cells or 24 * size, np.int32),
         count=np.zeros(6, np.int64),
-        drop=np.array([np.inf, 1.0]),
+        drop=np.array([np.inf]),
+        most=np.zeros(n_ods),
         value=np.zeros(1),
     )
 
@@ -141,8 +143,14 @@ def copy_pool(old: Pool) -> Pool:
         following=old.following.copy(),
         flow=old.flow.copy(),
         count=old.count.copy(),
+        most=old.most.copy(),
         value=old.value.copy(),
     )
+
+
+def copy_volumes(old: Volumes) -> Volumes:
+    """Return volumes that can change at will."""
+    return old._replace(slot=old.slot.copy(), mix=old.mix.copy(), room=old.room.copy(), exit=old.exit.copy())
 
 
 def more_room(old: Volumes) -> Volumes:

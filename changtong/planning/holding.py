@@ -6,7 +6,6 @@ import numpy as np
 from numba import njit
 
 from changtong.flows.trees import FLAT
-from changtong.planning.intrees import price_tree
 from changtong.planning.lumps import HELD, book, book_row, book_way, part
 
 SMALL = 1e-4
@@ -187,27 +186,6 @@ def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, m
         _book_pair(lay, o, chosen, nxt, through[s, d], table, leg_flow, x, s)
         total += x
     return total
-
-
-@njit(**FLAT)
-def turn_idle(lay, demand, leg_price, in_force, stray, trees, through, dist, nxt, heap, pos):
-    """Turn core sites that send nothing to a destination onto the cheapest ways at ``leg_price``.
-
-    Only for destinations some of whose pieces are held. A site in use goes on to sites in use,
-    an idle one by the new tree until it meets one: no way comes back to itself.
-    """
-    for d in range(trees.shape[0]):
-        wanted = False
-        for p in range(demand.ptr[d], demand.ptr[d + 1]):
-            if demand.held[p] > SMALL:
-                wanted = True
-                break
-        if not wanted:
-            continue
-        price_tree(d, lay, leg_price, in_force[d], stray, dist, nxt, heap, pos)
-        for c in range(trees.shape[1]):
-            if nxt[c] >= 0 and through[d, c] <= 0.0:
-                trees[d, c] = nxt[c]
 
 
 @njit(**FLAT)

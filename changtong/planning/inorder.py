@@ -78,6 +78,8 @@ def solve_in_order(
         if len(losing):
             solver.curtailed = int(losing[0])
             termination = Termination.TIME_LIMIT
+        elif termination is Termination.PRICES_CAPPED:
+            solver.curtailed, termination = solver.curtailed - 1, Termination.TIME_LIMIT
         elif termination is not Termination.TIME_LIMIT:
             break
         if clock.left() <= 0.0:
@@ -96,8 +98,5 @@ def solve_in_order(
 
 def better(problem: FlowProblem, one: FlowResult, other: FlowResult) -> bool:
     """Return whether one plan loses less than another, class by class, or costs less for the same."""
-    room = problem.class_rounding()
-    for here, there in zip(lost_pieces(problem, one), lost_pieces(problem, other), strict=True):
-        if abs(here - there) > room:
-            return bool(here < there)
-    return one.objective < other.objective
+    order = problem.compare_losses(lost_pieces(problem, one), lost_pieces(problem, other))
+    return order < 0 or order == 0 and one.objective < other.objective
