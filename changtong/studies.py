@@ -25,7 +25,8 @@ from changtong.report import write_orders, write_plan_report, write_simulation_r
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.combinations import worst_sets
 from changtong.resilience.result import STRESS_FOLDER, StressTest
-from changtong.resilience.stress import Watch, stress_test
+from changtong.resilience.run import Watch
+from changtong.resilience.stress import stress_test
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -167,7 +168,7 @@ def _stress(
     if folder is not None:
         check_replaceable(folder, **STRESS_FOLDER)
     progress, executor = options.pop("progress", None), options.get("executor")
-    watch = Watch(progress, options.pop("recovery_hours", None), anew)
+    watch = Watch(progress, anew)
     made = cases if cases is not None else make_cases(network)
     result = stress_test(network, made, outages=outages, folder=folder, watch=watch, **options)
     if together > 1 and result.termination == "done":
@@ -220,7 +221,7 @@ def run_study(
         and ``valid_from``, the instant from which the orders hold; to a verified one also
         ``simulation``, how it is played forward; to a simulation those of
         :func:`changtong.simulation.simulate.simulate`; to a stress test ``cases``, ``settings``,
-        ``executor``, ``together``, ``anew``, ``progress``, ``recovery_hours`` and ``name``.
+        ``executor``, ``together``, ``anew``, ``progress`` and ``name``.
 
     Raises
     ------
