@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from changtong.console import StageProgress
+from changtong.console import StageProgress, say
+from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -94,3 +95,12 @@ class Stages:
         if self.line is not None:
             self.line.close()
         self.line = None
+
+
+def compile_for_stress(*, recovery: bool) -> None:
+    """Compile what a stress test runs, with a message, where it is not compiled yet."""
+    simulation = prepare_kernels(say, "simulation") if recovery else None
+    prepare_kernels(say)()
+    prepare_kernels(say, "stress test")()  # these call the planner's
+    if simulation is not None:
+        simulation()

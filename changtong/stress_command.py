@@ -19,11 +19,11 @@ from changtong.closure_options import (
     PlanSeconds,
     Sets,
     Stages,
+    compile_for_stress,
 )
 from changtong.command_options import AsJson, Folder, Language, PageLanguage
 from changtong.console import print_result, say
 from changtong.errors import UsageError
-from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
     from changtong.resilience.recovery import Recovery
@@ -122,15 +122,6 @@ def _recovery(wanted: bool, lasts: float | None) -> Recovery | None:
             raise UsageError("--lasts says how long a closure lasts that is played forward: add --recovery.")
         return None
     return Recovery() if lasts is None else Recovery(lasts)
-
-
-def compile_for_stress(*, recovery: bool) -> None:
-    """Compile what a stress test runs, with a message, where it is not compiled yet."""
-    simulation = prepare_kernels(say, "simulation") if recovery else None
-    prepare_kernels(say)()
-    prepare_kernels(say, "stress test")()  # these call the planner's
-    if simulation is not None:
-        simulation()
 
 
 def _finish(result: StressTest, output: Path, *, as_json: bool) -> None:
