@@ -18,6 +18,7 @@ from changtong.network.io import read_network
 from changtong.network.model import Network, build_network
 from changtong.outage_files import read_outages
 from changtong.outages import Outage
+from changtong.report.stress_report import stress_page
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.executors import InProcess, LocalProcesses
 from changtong.resilience.recovery import Recovery, recovery_work
@@ -97,6 +98,7 @@ def test_what_does_not_recover_is_said_to() -> None:
     assert felt(result)[:2] == (None, False)
     assert any("Not back to normal 96 h after reopening: H" in note for note in result.notes)
     assert "more than 96 h after reopening" in str(result)
+    assert '<td class="n">&gt; 96</td>' in stress_page(result, (HUB,))
 
 
 def test_measured_against_what_waits_anyway() -> None:

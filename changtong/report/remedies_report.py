@@ -13,10 +13,11 @@ from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
 from changtong.report.remedies_chart import draw_savings
 from changtong.report.texts import Both, Language, has_text, money, percent, rough, same, text, whole
-from changtong.resilience.remedy_result import WITH_GAP, Remedies
+from changtong.resilience.remedy_result import NO_TAKEOVER, WITH_GAP, Remedies
 
 ROWS = 200
 CLOSURES = 100
+NOTES = {WITH_GAP: "remedies.with_gap", NO_TAKEOVER: "remedies.no_takeover"}
 
 
 def write_remedies_report(result: Remedies, path: str | Path, *, language: Language = "zh") -> Path:
@@ -45,7 +46,7 @@ def remedies_page(result: Remedies, *, language: Language = "zh") -> str:
         "name": result.name,
         **_headline(result, names),
         "assumed": result.assumed,
-        "notes": [text("remedies.with_gap") if note == WITH_GAP else same(note) for note in result.notes],
+        "notes": [text(NOTES[note]) if note in NOTES else same(note) for note in result.notes],
         "stopped": result.termination != "done",
         "chart": draw_savings(result.table, says),
         "rows": [_row(row, says) for row in rows],
@@ -127,8 +128,9 @@ def _headline(result: Remedies, names: dict[str, str]) -> dict[str, Both | None]
 
 
 def _becomes(row: dict[str, Any]) -> Both:
+    same_worst = rough(row["worst_before"]) == rough(row["worst_after"])
     return text(
-        "remedies.becomes",
+        "remedies.becomes_mean" if same_worst else "remedies.becomes",
         before=rough(row["expected_before"]),
         after=rough(row["expected_after"]),
         worst_before=rough(row["worst_before"]),

@@ -31,6 +31,7 @@ from changtong.resilience.journal import FILE, Journal, open_journal, question_d
 from changtong.resilience.remedy_result import (
     DEMANDS,
     LOSSES,
+    NO_TAKEOVER,
     NOT_TRIED,
     REMEDIES_FOLDER,
     WITH_GAP,
@@ -263,8 +264,14 @@ def _result(
         by_demand=_by_demand(work, rows, before, likely, share / share.sum()),
         termination="done" if done else "interrupted",
         runtime_s=time.perf_counter() - begin,
-        notes=(WITH_GAP,) if large else (),
+        notes=_notes(work) if large else (),
     )
+
+
+def _notes(work: TrialWork) -> tuple[str, ...]:
+    """Return what a reader must know of the figures of a large network."""
+    twins = any(remedy.kind == "site" for remedy in work.remedies)
+    return (WITH_GAP, NO_TAKEOVER) if twins else (WITH_GAP,)
 
 
 def _left(rows: dict[tuple[int, int], Row], remedy: int, demands: int) -> Floats | str:

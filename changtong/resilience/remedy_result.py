@@ -43,6 +43,10 @@ WORTH_NAMING = 0.01
 
 NOT_TRIED = "not tried: stopped before"
 WITH_GAP = "Closures of a large network are planned to a gap: differences within it are no gains."
+NO_TAKEOVER = (
+    "On a large network no area is taken over in these figures: a site beside a closed one counts with"
+    " its legs only."
+)
 
 OWN_FILES = {
     "remedies.json", "remedies.csv", "losses.csv", "demands.csv", "costs.csv", "report.html", "study.json",
@@ -173,7 +177,7 @@ class Remedies:
             lines.append(
                 f"  {row['rank']:>3} {row['cost_cny_per_day']:>11,.0f} {row['expected_before']:>13,.0f}"
                 f"{row['expected_after']:>13,.0f} {row['worst_after']:>17,.0f}"
-                f"{row['expected_gain_per_cny']:>14.2f} {row['least_gain']:>14,.0f}  {row['remedy']}"
+                f"{row['expected_gain_per_cny']:>14.2f} {round(row['least_gain']) + 0:>14,}  {row['remedy']}"
             )
         for what, best in (("most for its money", self.best()), ("a site", self.best("site"))):
             if best is not None:
