@@ -98,7 +98,9 @@ def test_what_does_not_recover_is_said_to() -> None:
     assert felt(result)[:2] == (None, False)
     assert any("Not back to normal 96 h after reopening: H" in note for note in result.notes)
     assert "more than 96 h after reopening" in str(result)
-    assert '<td class="n">&gt; 96</td>' in stress_page(result, (HUB,))
+    page = stress_page(result, (HUB,))
+    assert '<td class="n">&gt; 96</td>' in page
+    assert "开放后 96 小时仍未恢复正常：H。" in page
 
 
 def test_measured_against_what_waits_anyway() -> None:

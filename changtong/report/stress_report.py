@@ -13,13 +13,15 @@ from changtong.report.map_data import draw_network
 from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
 from changtong.report.projection import Picture
-from changtong.report.texts import Both, Language, money, percent, rough, same, signed, text, whole
+from changtong.report.texts import Both, Language, joined, money, percent, rough, same, signed, text, whole
 from changtong.resilience.cases import Case
-from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, StressTest
+from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, NOT_RECOVERED, StressTest
 
 BARS = 12
 ROWS = 200
 MARKS = 300
+NAMED = 5
+"""Closures named in a sentence; the others are counted."""
 
 CELLS = (
     "unserved_pieces", "unserved_least", "unserved_most", "late_pieces", "extra_cost_cny", "loss_cny",
@@ -140,10 +142,15 @@ def _felt(result: StressTest, row: dict[str, Any]) -> list[str]:
 
 
 def _notes(result: StressTest) -> list[Both]:
-    found = [_note(note) for note in result.notes]
+    found = [_note(note) for note in result.notes if not note.startswith(NOT_RECOVERED)]
     recovery = result.settings.recovery
     if recovery is None:
         return found
+    still = result.cases.filter(~pl.col("recovered"))["label"].to_list()
+    if still:
+        labels = joined([same(label) for label in still[:NAMED]])
+        more = text("stress.and_more", count=whole(len(still) - NAMED)) if len(still) > NAMED else same("")
+        found.append(text("stress.not_recovered", after=f"{recovery.after_h:g}", labels=labels + more))
     said = text("stress.recovery_note", lasts=f"{recovery.lasts_h:g}", after=f"{recovery.after_h:g}")
     return [*found, said]
 

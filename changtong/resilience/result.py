@@ -26,6 +26,7 @@ MEASURES = {"unserved": "unserved_pieces", "loss": "loss_cny"}
 """What cases are ranked by, and the column of its value."""
 
 NO_STAND_INS = "Stand-ins take no area over in these figures: pieces of a closed site count as left behind."
+NOT_RECOVERED = "Not back to normal"
 NO_RECOVERY = "Recovery hours were not asked for (--recovery)."
 
 COLUMNS: dict[str, Any] = {

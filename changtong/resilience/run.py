@@ -28,6 +28,7 @@ from changtong.resilience.recovery import recovery_work
 from changtong.resilience.result import (
     NO_RECOVERY,
     NO_STAND_INS,
+    NOT_RECOVERED,
     StressSettings,
     StressTest,
     cases_frame,
@@ -303,7 +304,7 @@ class StressRun:
         still = frame.filter(~pl.col("recovered"))["label"].to_list()
         if still:
             said = ", ".join(still[:5]) + (f" and {len(still) - 5} more" if len(still) > 5 else "")
-            notes.append(f"Not back to normal {recovery.after_h:g} h after reopening: {said}.")
+            notes.append(f"{NOT_RECOVERED} {recovery.after_h:g} h after reopening: {said}.")
         return notes
 
 
