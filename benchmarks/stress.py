@@ -36,7 +36,8 @@ from changtong.resilience.executors import LocalProcesses
 from changtong.resilience.flowwork import FlowWork
 from changtong.resilience.frozen import freeze
 from changtong.resilience.result import StressSettings
-from changtong.resilience.stress import Watch, stress_test
+from changtong.resilience.run import Watch
+from changtong.resilience.stress import stress_test
 from changtong.resilience.today import Today, shut
 from changtong.resilience.work import Task
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from changtong.planning.result import Plan, PlanSettings
     from changtong.resilience.cases import make_cases
     from changtong.resilience.combinations import worst_sets
+    from changtong.resilience.remedies import what_would_help
     from changtong.resilience.result import StressSettings, StressTest
     from changtong.resilience.stress import stress_test
     from changtong.simulation.replications import simulate_replications
@@ -60,6 +61,7 @@ _HOMES = {
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
     "stress_test": "changtong.resilience.stress",
+    "what_would_help": "changtong.resilience.remedies",
     "worst_sets": "changtong.resilience.combinations",
     "write_network": "changtong.network.io",
 }
@@ -92,6 +94,7 @@ __all__ = [
     "simulate",
     "simulate_replications",
     "stress_test",
+    "what_would_help",
     "worst_sets",
     "write_network",
 ]

@@ -17,6 +17,7 @@ from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
+from changtong.remedies_command import register as register_remedies
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 
@@ -161,6 +162,7 @@ app.command("simulate", short_help="Play a plan forward: backlogs, what is late,
     simulate_network
 )
 register_stress(app)
+register_remedies(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

@@ -26,7 +26,7 @@ PACKAGE = Path(__file__).parent
 
 def _stamp(whose: str = "planner") -> Path:
     """Return the file that says the kernels of these very sources are compiled."""
-    return kernel_folder() / ("complete" if whose == "planner" else f"complete-{whose}")
+    return kernel_folder() / ("complete" if whose == "planner" else f"complete-{whose.replace(' ', '-')}")
 
 
 def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Callable[[], None]:
@@ -36,7 +36,8 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation"}
+    whose : {"planner", "simulation", "stress test"}
+        A stress test needs the planner's as well: wait for those first.
 
     Returns
     -------
@@ -80,7 +81,7 @@ def _python_path() -> list[str]:
 
 
 def compile_kernels() -> None:
-    """Compile what a plan and a simulation run, and note that it is done."""
+    """Compile what plans, simulations and stress tests run, and note that it is done."""
     for whose, parts in {"planner": PARTS, **OTHER_PARTS}.items():
         stamp = _stamp(whose)
         for compile_part in parts.values():
@@ -188,12 +189,25 @@ def _compile_simulation() -> None:
     simulate(_four_sites(), settings=SimulationSettings(hours=24.0, warm_up_h=0.0))
 
 
+def _compile_stress_test() -> None:
+    """Close each of four sites in turn, by the way of large networks."""
+    from changtong.resilience.executors import InProcess
+    from changtong.resilience.result import StressSettings
+    from changtong.resilience.stress import stress_test
+
+    stress_test(_four_sites(), executor=InProcess(), settings=StressSettings(method="large"))
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
-OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {"simulation": {"simulation": _compile_simulation}}
+OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
+    "simulation": {"simulation": _compile_simulation},
+    "stress test": {"stress-test": _compile_stress_test},
+}
 
 
 if __name__ == "__main__":
+    every = PARTS | {name: part for parts in OTHER_PARTS.values() for name, part in parts.items()}
     if len(sys.argv) > 1:
-        {**PARTS, **OTHER_PARTS["simulation"]}[sys.argv[1]]()
+        every[sys.argv[1]]()
     else:
         compile_kernels()

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.console import StageProgress, print_result, say
-from changtong.kernels import prepare_kernels
+from changtong.closure_options import (
+    Anew,
+    Areas,
+    Close,
+    Closures,
+    ExecutorName,
+    OperatorColumn,
+    PlanGap,
+    PlanSeconds,
+    Sets,
+    Stages,
+    compile_for_stress,
+)
+from changtong.command_options import AsJson, Folder, Language, PageLanguage
+from changtong.console import print_result, say
+from changtong.errors import UsageError
+
+if TYPE_CHECKING:
+    from changtong.resilience.recovery import Recovery
+    from changtong.resilience.result import StressTest
 
 
 class Measure(StrEnum):
@@ -19,123 +37,95 @@ class Measure(StrEnum):
     loss = "loss"
 
 
-class PageLanguage(StrEnum):
-    """Language the page opens in."""
-
-    zh = "zh"
-    en = "en"
-
-
-STAGES = {
-    "today": "Planning with nothing more shut",
-    "bounds": "Bounding every closure",
-    "plans": "Planning closures",
-    "recovery": "Playing the worst forward",
-    "single sites": "Planning single sites",
-    "combinations": "Planning combinations",
-}
-
-
-class _Stages:
-    """A line of progress with the time left, for each stage in turn."""
-
-    def __init__(self) -> None:
-        self.stage = ""
-        self.line: StageProgress | None = None
-
-    def __call__(self, stage: str, share: float) -> None:
-        if stage != self.stage:
-            self.close()
-            self.stage, self.line = stage, StageProgress(STAGES.get(stage, stage))
-        if self.line is not None:
-            self.line("", share)
-
-    def close(self) -> None:
-        """End the line."""
-        if self.line is not None:
-            self.line.close()
-        self.line = None
+Stress = Annotated[
+    Path,
+    typer.Option(
+        "-o", "--output", metavar="STRESS/", help="Where to write; a run that was stopped goes on there."
+    ),
+]
+Worst = Annotated[int, typer.Option("--worst", min=1, help="How many of the worst get a plan.")]
+By = Annotated[Measure, typer.Option("--by", help="Pieces left behind, or costs and penalties.")]
+Together = Annotated[
+    int, typer.Option("--together", min=1, max=6, help="Also the worst so many sites shut together.")
+]
+Limit = Annotated[
+    float | None, typer.Option("--limit", min=0.0, help="Seconds after which no further plan begins.")
+]
+Forward = Annotated[
+    bool, typer.Option("--recovery", help="Also play the worst forward: hours until all is back to normal.")
+]
+Lasts = Annotated[
+    float | None,
+    typer.Option("--lasts", min=0.1, help="Hours until a closed site opens again, for --recovery (24)."),
+]
 
 
 def stress(
-    net: Annotated[Path, typer.Argument(metavar="NET/", help="A network folder.")],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--output", metavar="STRESS/", help="Where to write; a run that was stopped goes on there."
-        ),
-    ],
-    close: Annotated[
-        str | None,
-        typer.Option("--close", metavar="KINDS", help="sites, legs, provinces, operators; several by comma."),
-    ] = None,
-    areas: Annotated[
-        Path | None,
-        typer.Option("--areas", metavar="FILE", help="GeoJSON of polygons: close the sites in each."),
-    ] = None,
-    sets: Annotated[
-        Path | None,
-        typer.Option("--sets", metavar="FILE", help="TOML or CSV of outages: close each in turn."),
-    ] = None,
-    operator_column: Annotated[
-        str, typer.Option("--operator-column", help="Column of sites that names the operator.")
-    ] = "operator",
-    worst: Annotated[int, typer.Option("--worst", min=1, help="How many of the worst get a plan.")] = 50,
-    by: Annotated[Measure, typer.Option("--by", help="Pieces left behind, or costs and penalties.")] = (
-        Measure.unserved
-    ),
-    together: Annotated[
-        int, typer.Option("--together", min=1, max=6, help="Also the worst so many sites shut together.")
-    ] = 1,
-    gap: Annotated[float, typer.Option("--gap", min=1e-5, max=0.5, help="Proved gap of a plan.")] = 5e-3,
-    seconds: Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit of one plan.")] = 60.0,
-    limit: Annotated[
-        float | None, typer.Option("--limit", min=0.0, help="Seconds after which no further plan begins.")
-    ] = None,
-    executor: Annotated[
-        str,
-        typer.Option(
-            "--executor", help="local:N processes, here, dask:ADDRESS, ray[:ADDRESS] or spark[:MASTER]."
-        ),
-    ] = "local",
-    anew: Annotated[bool, typer.Option("--anew", help="Forget what the folder holds.")] = False,
-    language: Annotated[PageLanguage, typer.Option("--language", help="Language pages open in.")] = (
-        PageLanguage.zh
-    ),
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
-    ] = False,
+    net: Folder,
+    output: Stress,
+    close: Close = None,
+    areas: Areas = None,
+    sets: Sets = None,
+    operator_column: OperatorColumn = "operator",
+    worst: Worst = 50,
+    by: By = Measure.unserved,
+    together: Together = 1,
+    recovery: Forward = False,
+    lasts: Lasts = None,
+    gap: PlanGap = 5e-3,
+    seconds: PlanSeconds = 60.0,
+    limit: Limit = None,
+    executor: ExecutorName = "local",
+    anew: Anew = False,
+    language: PageLanguage = Language.zh,
+    as_json: AsJson = False,
 ) -> None:
     """Close each site in turn (or legs, provinces, operators, areas, sets) and rank what it costs.
 
     Every closure gets a proved least and most, the worst get plans. Exit code 1 when a case failed.
     """
     from changtong.network.io import check_replaceable, read_network
-    from changtong.resilience.cases import make_cases
     from changtong.resilience.executors import executor_named
     from changtong.resilience.result import STRESS_FOLDER, StressSettings
 
     check_replaceable(output, **STRESS_FOLDER)
-    settings = StressSettings(worst=worst, measure=by.value, gap_share=gap, seconds=seconds, limit_s=limit)
+    forward = _recovery(recovery, lasts)
+    settings = StressSettings(
+        worst=worst, measure=by.value, gap_share=gap, seconds=seconds, limit_s=limit, recovery=forward
+    )
     network = read_network(net)
-    kinds = [part.strip() for part in (close or "").split(",") if part.strip()]
-    if not kinds and areas is None and sets is None:
-        kinds = ["sites"]
-    cases = make_cases(network, kinds, areas=areas, sets=sets, operator_column=operator_column)
-    run_on = executor_named(executor)
-    compiled = prepare_kernels(say)
-    compiled()
-    stages = _Stages()
+    options: dict[str, Any] = {
+        "cases": Closures(close, areas, sets, operator_column).cases(network),
+        "settings": settings,
+        "executor": executor_named(executor),
+        "anew": anew,
+        "together": together,
+    }
+    compile_for_stress(recovery=recovery)
+    stages = Stages()
     from changtong.studies import run_study
 
     try:
         study = run_study(
-            "stress", network, folder=output, language="en" if language is PageLanguage.en else "zh",
-            cases=cases, settings=settings, executor=run_on, progress=stages, anew=anew, together=together,
-        )  # fmt: skip
+            "stress", network, folder=output, language=language.value, progress=stages, **options
+        )
     finally:
         stages.close()
-    result: Any = study.result
+    _finish(study.result, output, as_json=as_json)
+
+
+def _recovery(wanted: bool, lasts: float | None) -> Recovery | None:
+    from changtong.resilience.recovery import Recovery
+
+    if not wanted:
+        if lasts is not None:
+            raise UsageError("--lasts says how long a closure lasts that is played forward: add --recovery.")
+        return None
+    return Recovery() if lasts is None else Recovery(lasts)
+
+
+def _finish(result: StressTest, output: Path, *, as_json: bool) -> None:
+    """Say what was found; 130 when it was stopped, 1 when a case failed."""
     facts = result.summary() | {"folder": str(output)}
     print_result(facts, f"{result}\n  → {output / 'report.html'}", as_json=as_json)
     if result.termination == "interrupted":

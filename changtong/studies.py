@@ -15,17 +15,26 @@ from pathlib import Path
 from typing import Any, Literal
 
 from changtong import __version__
-from changtong.errors import NotFoundError
+from changtong.errors import NotFoundError, UsageError
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
-from changtong.report import write_orders, write_plan_report, write_simulation_report, write_stress_report
+from changtong.report import (
+    write_orders,
+    write_plan_report,
+    write_remedies_report,
+    write_simulation_report,
+    write_stress_report,
+)
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.combinations import worst_sets
+from changtong.resilience.remedies import Against, what_would_help, worst_cases
+from changtong.resilience.remedy_result import REMEDIES_FOLDER, Remedies
 from changtong.resilience.result import STRESS_FOLDER, StressTest
-from changtong.resilience.stress import Watch, stress_test
+from changtong.resilience.run import Watch
+from changtong.resilience.stress import stress_test
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -167,7 +176,7 @@ def _stress(
     if folder is not None:
         check_replaceable(folder, **STRESS_FOLDER)
     progress, executor = options.pop("progress", None), options.get("executor")
-    watch = Watch(progress, options.pop("recovery_hours", None), anew)
+    watch = Watch(progress, anew)
     made = cases if cases is not None else make_cases(network)
     result = stress_test(network, made, outages=outages, folder=folder, watch=watch, **options)
     if together > 1 and result.termination == "done":
@@ -182,12 +191,44 @@ def _stress(
     return result, result.save(folder, extra=page)
 
 
+def _remedies(
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    cases: tuple[Case, ...] | None = None,
+    worst: int | None = None,
+    anew: bool = False,
+    **options: Any,
+) -> tuple[Remedies, Path | None]:
+    if outages:
+        raise UsageError("Remedies are tried on the network with nothing else shut: leave outages out.")
+    if folder is not None:
+        check_replaceable(folder, **REMEDIES_FOLDER)
+    progress = options.pop("progress", None)
+    made = cases if cases is not None else make_cases(network)
+    if worst is not None and len(made) > worst:
+        against = options.get("against") or Against()
+        how = {key: options.get(key) for key in ("settings", "executor")}
+        made = worst_cases(network, made, worst, demands=against.demands, progress=progress, **how)
+    result = what_would_help(network, made, folder=folder, watch=Watch(progress, anew), **options)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_remedies_report(result, into / "report.html", language=language)
+
+    return result, result.save(folder, extra=page)
+
+
 ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "plan": _plan,
     "plan-verified": _plan_verified,
     "simulate": _simulate,
     "replications": _replications,
     "stress": _stress,
+    "remedies": _remedies,
 }
 
 
@@ -205,7 +246,7 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan", "plan-verified", "simulate", "replications", "stress"}
+    name : {"plan", "plan-verified", "simulate", "replications", "stress", "remedies"}
         Which analysis.
     network, outages
         Its inputs.
@@ -220,7 +261,9 @@ def run_study(
         and ``valid_from``, the instant from which the orders hold; to a verified one also
         ``simulation``, how it is played forward; to a simulation those of
         :func:`changtong.simulation.simulate.simulate`; to a stress test ``cases``, ``settings``,
-        ``executor``, ``together``, ``anew``, ``progress``, ``recovery_hours`` and ``name``.
+        ``executor``, ``together``, ``anew``, ``progress`` and ``name``; to remedies ``cases``,
+        ``worst`` (of more cases only the worst so many count), ``anew``, ``progress`` and those of
+        :func:`changtong.resilience.remedies.what_would_help`.
 
     Raises
     ------

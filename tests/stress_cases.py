@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network, build_network
 from changtong.resilience.cases import Case
 from changtong.resilience.today import Today
-from changtong.resilience.work import Row, Task
+from changtong.resilience.work import Row, Task, Work, attempt
 
 
 def today_of(problem: FlowProblem) -> Today:
@@ -81,3 +82,18 @@ class Echo:
         if task.case.name in self.fails:
             raise ValueError(f"no answer to {task.case.name}")
         return {"status": "plan", "said": task.case.name}
+
+
+class Counting:
+    """Works in this process, counts, and stops or fails where told to."""
+
+    def __init__(self, *, stop_after: int = 10**9, fails: tuple[str, ...] = ()) -> None:
+        self.asked: list[str] = []
+        self.stop_after, self.fails = stop_after, fails
+
+    def run(self, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
+        for task in tasks:
+            if len(self.asked) >= self.stop_after:
+                raise KeyboardInterrupt
+            self.asked.append(task.case.name)
+            yield task, attempt(Echo(fails=self.fails) if task.case.name in self.fails else work, task)

@@ -69,3 +69,22 @@ def test_new_sources_are_compiled_anew(
     source.write_text("# another way", "utf-8")
     kernels.prepare_kernels(lambda _: None)
     assert len(started) == 1
+
+
+def test_those_of_a_stress_test_are_told_of_too(started: list[Work]) -> None:
+    said: list[str] = []
+    kernels.prepare_kernels(said.append, "stress test")()
+    assert [work.command[1:] for work in started] == [["-m", "changtong.kernels", "stress-test"]]
+    assert said[0].startswith("Compiling the stress test's kernels")
+    kernels.prepare_kernels(said.append, "stress test")()
+    assert (len(started), len(said)) == (1, 2)
+    kernels.prepare_kernels(said.append, "simulation")
+    assert len(started) == 2  # others are not done with it
+
+
+def test_a_stress_test_finds_its_kernels_compiled() -> None:
+    from changtong.resilience import passes
+
+    kernels.OTHER_PARTS["stress test"]["stress-test"]()
+    assert passes.pass_value.signatures
+    assert passes.sums_by_site.signatures

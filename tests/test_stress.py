@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_cases import TINY
-from stress_cases import Echo, ring
+from stress_cases import Counting, ring
 
 from changtong.cli import main
 from changtong.errors import InputError, UsageError
@@ -21,26 +20,12 @@ from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings
 from changtong.resilience.cases import Case, make_cases
+from changtong.resilience.chooser import Chooser
 from changtong.resilience.executors import InProcess
 from changtong.resilience.journal import FILE, Journal, open_journal
 from changtong.resilience.result import StressSettings, not_proved, rank
-from changtong.resilience.stress import Watch, _Chooser, _Run, stress_test
-from changtong.resilience.work import Row, Task, Work, attempt
-
-
-class Counting:
-    """Works in this process, counts, and stops or fails where told to."""
-
-    def __init__(self, *, stop_after: int = 10**9, fails: tuple[str, ...] = ()) -> None:
-        self.asked: list[str] = []
-        self.stop_after, self.fails = stop_after, fails
-
-    def run(self, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
-        for task in tasks:
-            if len(self.asked) >= self.stop_after:
-                raise KeyboardInterrupt
-            self.asked.append(task.case.name)
-            yield task, attempt(Echo(fails=self.fails) if task.case.name in self.fails else work, task)
+from changtong.resilience.run import StressRun, Watch
+from changtong.resilience.stress import stress_test
 
 
 def test_small_networks_are_as_planned_alone() -> None:
@@ -110,9 +95,9 @@ def test_no_worse_case_is_passed_over(data: st.DataObject) -> None:
             },
         )
     options = StressSettings(worst=worst, most_plans=plans)
-    run = _Run(ring(), (), cases, options, InProcess(), Watch(), journal)
+    run = StressRun(ring(), (), cases, options, InProcess(), Watch(), journal)
     run.tolerance = 0.0
-    chooser = _Chooser(run, run._candidates(), best_first=True)
+    chooser = Chooser(run, run._candidates(), best_first=True)
     for task in chooser:
         figure = float(truth[int(task.case.name[1:])])
         row = {"status": "plan", "unserved_pieces": figure, "unserved_least": figure, "unserved_most": figure}
@@ -182,24 +167,6 @@ def test_a_failed_case_is_a_row_and_is_tried_again(tmp_path: Path) -> None:
     assert again.asked == ["site:S1"]
     assert healed.failed.height == 0
     assert healed.cases["error"].null_count() == healed.cases.height
-
-
-def test_recovery_hours_come_from_who_knows_them() -> None:
-    def hours(network: object, outages: tuple[Outage, ...]) -> float:
-        if outages[-1].sites == ("S1",):
-            raise ValueError("no idea")
-        return float("inf") if outages[-1].sites == ("S2",) else 12.0
-
-    known = stress_test(ring(), executor=InProcess(), watch=Watch(recovery_hours=hours))
-    by_case = dict(known.cases.select("case", "recovery_hours").iter_rows())
-    assert by_case["site:S0"] == 12.0
-    assert by_case["site:S1"] is None
-    assert by_case["site:S2"] is None
-    assert any("no idea" in note for note in known.notes)
-    assert any("does not recover" in note for note in known.notes)
-    unknown = stress_test(ring(), executor=InProcess())
-    assert unknown.cases["recovery_hours"].null_count() == unknown.cases.height
-    assert any("Recovery hours are not known" in note for note in unknown.notes)
 
 
 def test_bad_questions_are_told() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -16,7 +17,7 @@ from plan_cases import planned_networks
 from stress_cases import Echo, ring, site_case
 
 from changtong.errors import InputError, UsageError
-from changtong.network.model import Network
+from changtong.network.model import Network, build_network
 from changtong.outages import Outage
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.combinations import _ExactLeft, worst_sets
@@ -367,3 +368,46 @@ def test_the_page_shows_the_worst_in_both_languages(tmp_path: Path) -> None:
     assert "style=" not in page  # the page's policy allows no inline styles
     for url in ("http://", "https://"):
         assert url not in page.replace("http://www.w3.org/2000/svg", "")
+
+
+def placed_at(*places: tuple[float, float]) -> Network:
+    """Return sites at these places, each sending to the next."""
+    ids = [f"S{k}" for k in range(len(places))]
+    legs = {"from_site": ids, "to_site": [*ids[1:], ids[0]]}
+    return build_network(
+        {
+            "sites": pl.DataFrame(
+                {"site_id": ids, "lon": [x for x, _ in places], "lat": [y for _, y in places]}
+            ),
+            "legs": pl.DataFrame(legs),
+            "demand": pl.DataFrame(legs).with_columns(pieces_per_day=pl.lit(5.0)),
+        },
+        name="placed",
+    )
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        [(110.0, 30.0), (110.0, 34.0), (110.0, 38.0)],
+        [(110.0, 30.0), (114.0, 30.0)],
+        [(110.0, 30.0), (110.0, 30.0), (110.0, 30.0)],
+        [(110.0, 30.0), (110.001, 30.001), (110.002, 30.0)],
+    ],
+    ids=["north to south", "west to east", "one place", "close by"],
+)
+def test_no_circle_is_cut_at_the_edge_of_the_map(places: list[tuple[float, float]]) -> None:
+    from changtong.report.stress_report import stress_page
+
+    network = placed_at(*places)
+    cases = make_cases(network)
+    page = stress_page(stress_test(network, cases, executor=InProcess()), cases)
+    view = re.search(r'stress-map" viewBox="([-\d ]+)"', page)
+    assert view is not None
+    left, top, width, height = map(float, view[1].split())
+    marks = re.findall(r'<circle class="mark [^>]*r="(\d+)" cx="(-?\d+)" cy="(-?\d+)"', page)
+    assert len(marks) == len(places)
+    for r, x, y in (tuple(map(float, mark)) for mark in marks):
+        assert r >= 0.02 * max(width, height)  # and none too small to see
+        assert left + 1.2 * r < x < left + width - 1.2 * r
+        assert top + 1.2 * r < y < top + height - 1.2 * r

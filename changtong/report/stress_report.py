@@ -13,18 +13,29 @@ from changtong.report.map_data import draw_network
 from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
 from changtong.report.projection import Picture
-from changtong.report.texts import Both, Language, money, percent, rough, same, signed, text, whole
+from changtong.report.texts import Both, Language, joined, money, percent, rough, same, signed, text, whole
 from changtong.resilience.cases import Case
-from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, StressTest
+from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, NOT_RECOVERED, StressTest
 
 BARS = 12
 ROWS = 200
 MARKS = 300
+NAMED = 5
+"""Closures named in a sentence; the others are counted."""
 
 CELLS = (
     "unserved_pieces", "unserved_least", "unserved_most", "late_pieces", "extra_cost_cny", "loss_cny",
-    "loss_least_cny", "loss_most_cny", "gap_share", "recovery_hours",
+    "loss_least_cny", "loss_most_cny", "gap_share",
 )  # fmt: skip
+
+LEAST_MARK, MORE_MARK = 4.0, 22.0
+"""Radius of a mark, thousandths of the picture: where nothing is lost, and how much the worst adds."""
+
+LEAST_EXTENT = 1000.0
+"""Steps of the picture that are shown at least: all sites may lie in one place."""
+
+MARGIN = 0.06
+"""Share of the picture left free on each side: the largest mark and its rim fit in."""
 
 
 def write_stress_report(
@@ -64,7 +75,8 @@ def stress_page(result: StressTest, cases: tuple[Case, ...] = (), *, language: L
             unserved=rough(result.today.get("unserved_pieces", 0.0)),
             late=rough(result.today.get("late_pieces", 0.0)),
         ),
-        "notes": [_note(note) for note in result.notes],
+        "notes": _notes(result),
+        "recovery": result.settings.recovery is not None,
         "value_key": "stress.unserved" if result.settings.measure == "unserved" else "stress.loss",
         "bars": [_bar(row, largest) for row in ranking.head(BARS).iter_rows(named=True)],
         "rows": _rows(result),
@@ -115,9 +127,32 @@ def _rows(result: StressTest) -> list[dict[str, Any]]:
     )  # fmt: skip
     made = []
     for row in frame.iter_rows(named=True):
-        cells = [_cell(name, row[name]) for name in CELLS]
+        cells = [_cell(name, row[name]) for name in CELLS] + _felt(result, row)
         made.append({"rank": row["rank"], "label": row["label"], "status": row["status"], "cells": cells})
     return made
+
+
+def _felt(result: StressTest, row: dict[str, Any]) -> list[str]:
+    """Say how long a case is felt, and how much piles up; nothing where nothing was asked for."""
+    recovery = result.settings.recovery
+    if recovery is None:
+        return []
+    hours = f"> {recovery.after_h:g}" if row["recovered"] is False else whole(row["recovery_hours"])
+    return [hours, whole(row["backlog_peak_pieces"])]
+
+
+def _notes(result: StressTest) -> list[Both]:
+    found = [_note(note) for note in result.notes if not note.startswith(NOT_RECOVERED)]
+    recovery = result.settings.recovery
+    if recovery is None:
+        return found
+    still = result.cases.filter(~pl.col("recovered"))["label"].to_list()
+    if still:
+        labels = joined([same(label) for label in still[:NAMED]])
+        more = text("stress.and_more", count=whole(len(still) - NAMED)) if len(still) > NAMED else same("")
+        found.append(text("stress.not_recovered", after=f"{recovery.after_h:g}", labels=labels + more))
+    said = text("stress.recovery_note", lasts=f"{recovery.lasts_h:g}", after=f"{recovery.after_h:g}")
+    return [*found, said]
 
 
 def _note(note: str) -> Both:
@@ -162,11 +197,12 @@ def _map(result: StressTest, cases: tuple[Case, ...], largest: float) -> Markup:
     placed = np.flatnonzero(picture.placed)
     if not len(placed):
         return Markup("")
-    pad = 0.03 * max(float(np.ptp(x[placed])), float(np.ptp(y[placed])), 1.0)
+    extent = max(float(np.ptp(x[placed])), float(np.ptp(y[placed])), LEAST_EXTENT)
+    pad = MARGIN * extent
     left, top = float(x[placed].min()) - pad, float(y[placed].min()) - pad
     width = float(np.ptp(x[placed])) + 2 * pad
     height = float(np.ptp(y[placed])) + 2 * pad
-    unit = max(width, height) / 1000
+    unit = extent / 1000
     parts = [
         f'<svg class="stress-map" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{escape(str(text("stress.map")))}">',
@@ -188,7 +224,8 @@ def _marks(
     level = _level(row["figure"], largest)
     hollow = " hollow" if row["status"] not in ("exact", "plan") else ""
     title = f"<title>{row['rank']}. {escape(row['label'])}: {whole(row['figure'])}</title>"
-    radius = unit * (4 + 22 * (row["figure"] / max(largest, 1e-9)) ** 0.5 / max(1, len(case.sites)) ** 0.5)
+    share = (row["figure"] / max(largest, 1e-9)) ** 0.5 / max(1, len(case.sites)) ** 0.5
+    radius = unit * (LEAST_MARK + MORE_MARK * share)
     x, y = picture.x, picture.y
     mark = f'<circle class="mark level-{level}{hollow}" r="{radius:.0f}"'
     parts = [f'{mark} cx="{x[k]}" cy="{y[k]}">{title}</circle>' for k in case.sites if picture.placed[k]]

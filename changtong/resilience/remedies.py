@@ -1,331 +1,316 @@
 """What would help: capacity, legs and backup sites tried one by one against the same closures.
 
-Candidates come from the plans of the worst closures: full legs and sites that hold pieces back, pairs of
-sites left without a way, and a twin for a site whose loss hurts. Each is built into the network and the
-closures are planned again, so a gain is a difference of plans, not a shadow price carried too far.
+Candidates come from the plans of the worst closures (:mod:`changtong.resilience.candidates`). Each is
+built into the network and the closures are planned again, so a gain is a difference of plans, not a
+shadow price carried too far.
 """
 
 from __future__ import annotations
 
-import csv
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from changtong.errors import InputError, Problem, UsageError
-from changtong.network.model import Network, build_network
-from changtong.outages import PIECES_PER_PASS
-from changtong.planning.plan import plan
-from changtong.planning.result import PlanSettings
+from changtong.errors import InputError, InternalError, Problem, UsageError
+from changtong.network.io import check_replaceable
+from changtong.network.model import Network
+from changtong.planning.answer import is_small
+from changtong.resilience.additions import Remedy
+from changtong.resilience.candidates import Search, candidates
 from changtong.resilience.cases import Case
+from changtong.resilience.costs import Costs, read_costs
+from changtong.resilience.demands import Demand, as_demands
+from changtong.resilience.exactwork import ask
 from changtong.resilience.executors import InProcess
+from changtong.resilience.journal import FILE, Journal, open_journal, question_digest
+from changtong.resilience.remedy_result import (
+    DEMANDS,
+    LOSSES,
+    NO_TAKEOVER,
+    NOT_TRIED,
+    REMEDIES_FOLDER,
+    WITH_GAP,
+    Remedies,
+    remedies_table,
+)
 from changtong.resilience.result import StressSettings
+from changtong.resilience.run import Watch
 from changtong.resilience.stress import stress_test
-from changtong.resilience.work import Executor
+from changtong.resilience.trials import AS_IT_IS, Trial, TrialWork, make_trials
+from changtong.resilience.work import Executor, Row, closing_rows
 
-FULL = 0.999
-"""Load share from which a leg or site holds pieces back."""
-
-SCHEMA: dict[str, Any] = {
-    "rank": pl.Int64, "remedy": pl.String, "kind": pl.String, "size_pieces": pl.Float64,
-    "cost_cny_per_day": pl.Float64, "cost_provenance": pl.String, "expected_before": pl.Float64,
-    "expected_after": pl.Float64, "worst_before": pl.Float64, "worst_after": pl.Float64,
-    "expected_gain_per_cny": pl.Float64, "worst_gain_per_cny": pl.Float64,
-    "least_gain": pl.Float64, "error": pl.String,
-}  # fmt: skip
+Floats = NDArray[np.float64]
+STAGE = "trial"
 
 
 @dataclass(frozen=True)
-class Remedy:
-    """One thing to add.
+class Against:
+    """What remedies are weighed against.
 
     Attributes
     ----------
-    name, kind : str
-        What; capacity, leg or site.
-    size : float
-        Pieces a day added, of leg and sorting capacity together.
-    cost : float
-        CNY a day.
-    build : callable
-        Takes a network and returns it with the remedy in it.
+    weights : tuple of float
+        How likely each closure is, relative to the others; none: all alike.
+    demands : tuple of Demand or float
+        Demands to be ready for; a number is a multiple of today's. Losses are means over them by
+        their weights, ``least_gain`` is the expected gain under the least favourable one.
+    costs : Costs
+        Prices of what can be added.
     """
 
-    name: str
-    kind: str
-    size: float
-    cost: float
-    build: Callable[[Network], Network] = field(repr=False)
-
-
-def remedy_costs() -> dict[str, float]:
-    """Return the assumed costs by item, CNY a day; their provenance is in ``remedy_costs.csv``."""
-    text = resources.files("changtong").joinpath("resilience/remedy_costs.csv").read_text("utf-8")
-    return {row["item"]: float(row["cny_per_day"]) for row in csv.DictReader(text.splitlines())}
-
-
-def more_leg_capacity(network: Network, leg: int, pieces: float, costs: dict[str, float]) -> Remedy:
-    """Return the remedy of ``pieces`` a day more on a leg."""
-    a, b = (str(network.legs[name][leg]) for name in ("from_site", "to_site"))
-
-    def build(given: Network) -> Network:
-        room = "capacity_pieces_per_day"
-        here = (pl.col("from_site").cast(pl.String) == a) & (pl.col("to_site").cast(pl.String) == b)
-        more = pl.when(here).then(pl.col(room) + pieces).otherwise(pl.col(room)).alias(room)
-        return given.with_tables(legs=given.legs.with_columns(more))
-
-    return Remedy(f"{a}>{b} +{pieces:,.0f}", "capacity", pieces, pieces * costs["leg_piece"], build)
-
-
-def more_site_capacity(network: Network, site: int, pieces: float, costs: dict[str, float]) -> Remedy:
-    """Return the remedy of ``pieces`` a day more sorted at a site."""
-    name = network.site_ids[site]
-
-    def build(given: Network) -> Network:
-        rate = "sort_pieces_per_h"
-        hours = _column(given.sites, "sort_hours_per_day", 20.0)
-        extra = np.where(np.array(given.site_ids) == name, pieces / hours, 0.0)
-        return given.with_tables(sites=given.sites.with_columns(pl.col(rate) + pl.Series(extra)))
-
-    return Remedy(f"{name} sorts +{pieces:,.0f}", "capacity", pieces, pieces * costs["site_piece"], build)
-
-
-def new_leg(network: Network, a: str, b: str, pieces: float, costs: dict[str, float]) -> Remedy:
-    """Return the remedy of a leg from ``a`` to ``b``, priced like the mean leg."""
-
-    def build(given: Network) -> Network:
-        mean = float(_column(given.legs, "cost_cny_per_piece", 0.0).mean())
-        hours = float(_column(given.legs, "travel_h", 0.0).mean())
-        row = {"from_site": a, "to_site": b, "cost_cny_per_piece": mean, "travel_h": hours}
-        return _rebuilt(given, legs=[row | {"capacity_pieces_per_day": pieces}])
-
-    return Remedy(f"new leg {a}>{b}", "leg", pieces, pieces * costs["leg_piece"], build)
-
-
-def twin_site(network: Network, site: int, share: float, costs: dict[str, float]) -> Remedy:
-    """Return the remedy of a second site beside one, with a share of its legs' and sorting capacity.
-
-    The twin has legs where the site has some, and takes its area over when it is shut: a backup, or
-    half of a split hub.
-    """
-    name, twin = network.site_ids[site], f"{network.site_ids[site]}+"
-    room = "capacity_pieces_per_day"
-    ends = network.legs.with_columns(pl.col("from_site", "to_site").cast(pl.String))
-    touching = ends.filter((pl.col("from_site") == name) | (pl.col("to_site") == name))
-    known = touching[room].fill_null(0.0) if room in touching.columns else pl.Series([0.0])
-    legs = share * float(known.sum())
-    rate = network.sites["sort_pieces_per_h"][site] if "sort_pieces_per_h" in network.sites.columns else None
-    hours = float(_column(network.sites, "sort_hours_per_day", 20.0)[site])
-    sorting = share * (rate or 0.0) * hours
-    cost = costs["site"] + legs * costs["leg_piece"] + sorting * costs["site_piece"]
-
-    def build(given: Network) -> Network:
-        place = given.sites.with_columns(pl.col("site_id").cast(pl.String)).filter(pl.col("site_id") == name)
-        at = place.row(0, named=True) | {"site_id": twin}
-        if at.get("sort_pieces_per_h") is not None:
-            at["sort_pieces_per_h"] = at["sort_pieces_per_h"] * share
-        rows = []
-        for row in touching.iter_rows(named=True):
-            moved = {end: twin if row[end] == name else row[end] for end in ("from_site", "to_site")}
-            less = {room: None if row.get(room) is None else row[room] * share}
-            today = {"flow_pieces_per_day": 0.0} if "flow_pieces_per_day" in row else {}
-            rows.append(row | moved | less | today)
-        basis = "given"
-        if given.areas is not None:
-            own = given.areas.filter(pl.col("site").cast(pl.String) == name)
-            basis = own["basis"].cast(pl.String)[0] if own.height else "given"
-        areas = [{"site": name, "stand_in": twin, "share": 1.0, "basis": basis}]
-        return _rebuilt(given, sites=[at], legs=rows, areas=areas)
-
-    return Remedy(f"{twin} ({share:.0%} of {name})", "site", legs + sorting, cost, build)
-
-
-def _column(frame: pl.DataFrame, name: str, default: float) -> np.ndarray:
-    if name not in frame.columns:
-        return np.full(frame.height, default)
-    return frame[name].cast(pl.Float64).fill_null(default).to_numpy()
-
-
-def _rebuilt(network: Network, **rows: list[dict[str, Any]]) -> Network:
-    """Return the network with rows added to its tables; ids are text again while it is built."""
-    tables = {}
-    for name, frame in network.tables().items():
-        if name == "sort_plan":  # of the network as it was
-            continue
-        plain = frame.with_columns(pl.col(pl.Enum).cast(pl.String))
-        if rows.get(name):
-            more = pl.DataFrame(rows[name], infer_schema_length=None)
-            more = more.select(column for column in more.columns if column in plain.columns)
-            casts = [pl.col(column).cast(plain.schema[column]) for column in more.columns]
-            plain = pl.concat([plain, more.select(casts)], how="diagonal")
-        tables[name] = plain
-    if rows.get("areas") and "areas" not in tables:
-        tables["areas"] = pl.DataFrame(rows["areas"])
-    return build_network(tables, network.name)
-
-
-def candidates(
-    network: Network, cases: Sequence[Case], *, steps: Sequence[float] = (0.25, 0.5), most: int = 12
-) -> tuple[Remedy, ...]:
-    """Return remedies that the plans of closures point at.
-
-    Parameters
-    ----------
-    network : Network
-    cases : sequence of Case
-        The closures that hurt: a few of the worst.
-    steps : sequence of float
-        Sizes of a twin, as shares of the site; legs grow by the first, in whole vehicles.
-    most : int
-        Candidates of each kind.
-    """
-    costs = remedy_costs()
-    held: dict[tuple[str, str, str], float] = {}
-    lacking: dict[tuple[str, str], float] = {}
-    for case in cases:
-        made = plan(network, case.outages(network), settings=PlanSettings(seconds=20.0))
-        for row in made.leg_flows.filter(pl.col("load_share") >= FULL).iter_rows(named=True):
-            key = ("leg", str(row["from_site"]), str(row["to_site"]))
-            held[key] = held.get(key, 0.0) + (row["shadow_price_cny"] or 0.0) + 1e-6
-        for row in made.site_loads.filter(pl.col("load_share") >= FULL).iter_rows(named=True):
-            key = ("site", str(row["site_id"]), "")
-            held[key] = held.get(key, 0.0) + (row["shadow_price_cny"] or 0.0) + 1e-6
-        shut = {network.site_ids[row] for row in case.sites}
-        for row in made.unserved.iter_rows(named=True):
-            ends = str(row["from_site"]), str(row["to_site"])
-            if not shut & set(ends):
-                lacking[ends] = lacking.get(ends, 0.0) + row["pieces"]
-    full = sorted(held, key=lambda key: (-held[key], key))[:most]
-    found = [_capacity(network, key, steps[0], costs) for key in full]
-    there = set(network.legs.select(pl.col("from_site", "to_site").cast(pl.String)).iter_rows())
-    wanted = [ends for ends in lacking if ends not in there and lacking[ends] >= 1.0]
-    wanted = sorted(wanted, key=lambda ends: (-lacking[ends], ends))[:most]
-    for ends in wanted:
-        found.append(new_leg(network, *ends, _lorries(lacking[ends] / len(cases), PIECES_PER_PASS), costs))
-    sites = list(dict.fromkeys(row for case in cases for row in case.sites))[:most]
-    found += [twin_site(network, site, share, costs) for site in sites for share in steps]
-    return tuple(one for one in found if one is not None and one.size > 0.0)
-
-
-def _capacity(
-    network: Network, key: tuple[str, str, str], step: float, costs: dict[str, float]
-) -> Remedy | None:
-    kind, a, b = key
-    if kind == "site":
-        site = network.site_ids.index(a)
-        rate = _column(network.sites, "sort_pieces_per_h", 0.0)[site]
-        hours = _column(network.sites, "sort_hours_per_day", 20.0)[site]
-        return more_site_capacity(network, site, step * rate * hours, costs) if rate > 0.0 else None
-    ends = network.legs.select(pl.col("from_site", "to_site").cast(pl.String)).rows()
-    leg = ends.index((a, b)) if (a, b) in ends else None
-    if leg is None:
-        return None
-    room = _column(network.legs, "capacity_pieces_per_day", 0.0)[leg]
-    vehicle = _column(network.legs, "vehicle_pieces", PIECES_PER_PASS)[leg]
-    return more_leg_capacity(network, leg, _lorries(step * room, vehicle), costs) if room > 0.0 else None
-
-
-def _lorries(pieces: float, vehicle: float) -> float:
-    """Return what whole vehicles carry, one at least: nobody adds two pieces to a leg."""
-    return max(1.0, float(np.ceil(pieces / vehicle))) * vehicle
+    weights: tuple[float, ...] = ()
+    demands: tuple[Demand | float, ...] = (1.0,)
+    costs: Costs = field(default_factory=read_costs)
 
 
 def what_would_help(
     network: Network,
     cases: Sequence[Case],
     *,
-    remedies: Iterable[Remedy] | None = None,
-    weights: Sequence[float] | None = None,
-    demand_factors: Sequence[float] = (1.0,),
+    remedies: Iterable[Remedy] | Search | None = None,
+    against: Against | None = None,
     settings: StressSettings | None = None,
     executor: Executor | None = None,
-    progress: Callable[[str, float], None] | None = None,
-) -> pl.DataFrame:
+    folder: str | Path | None = None,
+    watch: Watch | None = None,
+) -> Remedies:
     """Rank remedies by the pieces they save for their money.
 
     Parameters
     ----------
     network : Network
     cases : sequence of Case
-        The closures to be ready for.
-    remedies : iterable of Remedy, optional
-        By default those the plans of the first five cases point at.
-    weights : sequence of float, optional
-        How likely each case is, relative; equal by default.
-    demand_factors : sequence of float
-        Demands to be ready for, as multiples: the forecast and its error. Losses are means over them,
-        ``least_gain`` is the expected gain under the least favourable one.
+        The closures to be ready for, the worst first.
+    remedies : iterable of Remedy, or Search, optional
+        What is tried, or which candidates are looked for, under the demand with most pieces.
+    against : Against, optional
+        Weights of the closures, demands, prices.
     settings : StressSettings, optional
+        How closures are planned.
     executor : Executor, optional
-    progress : callable, optional
-        Called with (stage, share).
+        Where it is worked; by default in this process. On small networks it gets remedies, on large
+        ones the closures of one remedy after another.
+    folder : path, optional
+        Keeps every finished trial, so that a run that was stopped goes on from there.
+    watch : Watch, optional
+        Progress, whether to begin anew.
 
     Returns
     -------
-    polars.DataFrame
-        Columns as ``SCHEMA``: losses in pieces a day, gains in pieces saved a day of closure for one
-        CNY a day. A remedy that could not be tried has its error and no gain.
+    Remedies
+        After Ctrl-C with what is known by then.
+
+    Raises
+    ------
+    InputError
+        Weights or demands that cannot be meant.
+    UsageError
+        No case; ``folder`` holds something else, or the trials of another question.
+
+    Examples
+    --------
+    >>> from changtong.network.io import read_network
+    >>> from changtong.resilience.cases import make_cases
+    >>> network = read_network("examples/tiny")  # doctest: +SKIP
+    >>> print(what_would_help(network, make_cases(network)))  # doctest: +SKIP
     """
-    weight = np.ones(len(cases)) if weights is None else np.asarray(weights, np.float64)
+    begin = time.perf_counter()
+    against, watch = against or Against(), watch or Watch()
+    likely = _weights(cases, against.weights)
+    demands = as_demands(against.demands)
+    options = settings or StressSettings(worst=max(1, len(cases)))
+    journal = _journal(network, tuple(cases), options, folder, watch)
+    try:
+        if remedies is None or isinstance(remedies, Search):
+            busiest = max(demands, key=lambda one: one.pieces(network)).applied(network)
+            remedies = candidates(busiest, cases, remedies, costs=against.costs, progress=watch.progress)
+        chosen = tuple(remedies)
+        work = TrialWork(network, tuple(cases), chosen, demands, options)
+        trials = make_trials(chosen, demands)
+        done = _try(work, trials, journal, executor or InProcess(), watch)
+    finally:
+        journal.close()
+    return _result(work, trials, journal, likely, against.costs, done=done, begin=begin)
+
+
+def worst_cases(
+    network: Network,
+    cases: Sequence[Case],
+    keep: int,
+    *,
+    demands: Sequence[Demand | float] = (1.0,),
+    settings: StressSettings | None = None,
+    executor: Executor | None = None,
+    progress: Callable[[str, float], None] | None = None,
+) -> tuple[Case, ...]:
+    """Return the closures that leave most behind, the worst first, under the demand with most pieces.
+
+    Those that leave no more behind than the network with nothing shut are passed over, unless all do.
+
+    Parameters
+    ----------
+    network : Network
+    cases : sequence of Case
+    keep : int
+        How many at most.
+    demands : sequence of Demand or float
+    settings, executor, progress
+        As for :func:`changtong.resilience.stress.stress_test`.
+    """
+    busiest = max(as_demands(demands), key=lambda one: one.pieces(network)).applied(network)
+    options = replace(settings or StressSettings(), worst=keep)
+    watch = Watch(progress=progress)
+    result = stress_test(busiest, list(cases), settings=options, executor=executor, watch=watch)
+    if result.termination == "interrupted":
+        raise KeyboardInterrupt
+    first = result.ranking.head(keep)
+    hurts = first.filter(pl.col("figure") > result.today["unserved_pieces"] + 0.5)
+    known = {case.name: case for case in cases}
+    return tuple(known[name] for name in (hurts if hurts.height else first.head(1))["case"])
+
+
+def _weights(cases: Sequence[Case], given: tuple[float, ...]) -> Floats:
     if not len(cases):
         raise UsageError("There is no case to be ready for.")
-    if len(weight) != len(cases) or not (weight >= 0.0).all() or weight.sum() <= 0.0:
-        raise InputError([Problem("out-of-range", f"{weights!r} are no weights of {len(cases)} cases.")])
-    if not demand_factors or not all(0.0 < factor < np.inf for factor in demand_factors):
-        raise InputError([Problem("out-of-range", f"{demand_factors!r}: demand factors lie above 0.")])
-    weight = weight / weight.sum()
-    chosen = tuple(candidates(network, cases[:5]) if remedies is None else remedies)
-    options = settings or StressSettings(worst=max(1, len(cases)))
+    weight = np.asarray(given or (1.0,) * len(cases), np.float64)
+    if len(weight) != len(cases) or not (weight >= 0.0).all() or not 0.0 < weight.sum() < np.inf:
+        message = f"{list(given)!r} are no weights of {len(cases)} closures."
+        raise InputError([Problem("out-of-range", message, expected="a number from 0 for each closure")])
+    return np.asarray(weight / weight.sum(), np.float64)
 
-    def losses(given: Network) -> np.ndarray:
-        """Return pieces left behind, (factors, cases)."""
-        return np.array([_losses(_scaled(given, f), cases, options, executor) for f in demand_factors])
 
-    before, rows = losses(network), []
-    for k, remedy in enumerate(chosen):
-        if progress is not None:
-            progress("remedies", k / len(chosen))
-        row = {
-            "remedy": remedy.name, "kind": remedy.kind, "size_pieces": remedy.size,
-            "cost_cny_per_day": remedy.cost, "cost_provenance": "assumed",
-            "expected_before": float((before @ weight).mean()), "worst_before": float(before.max()),
-        }  # fmt: skip
-        try:
-            after = losses(remedy.build(network))
-        except Exception as error:
-            rows.append(row | {"error": f"{type(error).__name__}: {error}"})
-            continue
-        gains = (before - after) @ weight
-        row |= {
-            "expected_after": float((after @ weight).mean()),
-            "worst_after": float(after.max()),
-            "expected_gain_per_cny": float(gains.mean()) / remedy.cost,
-            "worst_gain_per_cny": float(before.max() - after.max()) / remedy.cost,
-            "least_gain": float(gains.min()),
+def _journal(
+    network: Network,
+    cases: tuple[Case, ...],
+    settings: StressSettings,
+    folder: str | Path | None,
+    watch: Watch,
+) -> Journal:
+    where = None if folder is None else Path(folder)
+    if where is not None:
+        check_replaceable(where, **REMEDIES_FOLDER)
+        if watch.anew:
+            (where / FILE).unlink(missing_ok=True)
+    shown = {key: value for key, value in asdict(settings).items() if key != "threads"}
+    digest = question_digest(network, "remedies", cases, shown)
+    return open_journal(where, digest, {"network": network.name, "closures": len(cases)})
+
+
+def _try(work: TrialWork, trials: list[Trial], journal: Journal, executor: Executor, watch: Watch) -> bool:
+    """Do the trials that are not done yet; return whether all were.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Stopped before the network as it is was planned: nothing can be said then.
+    """
+    wanted = {case.name for case in journal.open_cases(STAGE, [trial.case for trial in trials])}
+    todo = [trial for trial in trials if trial.case.name in wanted]
+    question = ask(work.network, (), hour_cny=work.settings.hour_cny, penalty=work.settings.unserved_cny)
+    method = work.settings.method
+    small = is_small(question.problem) if method == "choose" else method == "exact"
+    del question
+    outer: Executor = executor if small else InProcess()
+    if not small:  # one after another: each holds a solver as large as the network
+        work = replace(work, executor=executor)
+    watch.tell("remedies", 0.0)
+    try:
+        with closing_rows(outer.run(work, todo)) as found:
+            for k, (task, row) in enumerate(found, 1):
+                journal.add(STAGE, {"case": task.case.name, "error": None, **row})
+                watch.tell("remedies", k / len(todo))
+    except KeyboardInterrupt:
+        base = [trial for trial in trials if trial.remedy == AS_IT_IS]
+        if any(journal.get(STAGE, trial.case.name) is None for trial in base):
+            raise
+        return False
+    return True
+
+
+def _result(
+    work: TrialWork,
+    trials: list[Trial],
+    journal: Journal,
+    likely: Floats,
+    costs: Costs,
+    *,
+    done: bool,
+    begin: float,
+) -> Remedies:
+    rows: dict[tuple[int, int], Row] = {}
+    for trial in trials:
+        found = journal.get(STAGE, trial.case.name)
+        rows[trial.remedy, trial.demand] = found or {"status": "failed", "error": NOT_TRIED}
+    before = _left(rows, AS_IT_IS, len(work.demands))
+    if isinstance(before, str):
+        raise InternalError(f"The closures cannot be planned on the network as it is: {before}")
+    after = [_left(rows, k, len(work.demands)) for k in range(len(work.remedies))]
+    share = np.array([one.weight for one in work.demands])
+    large = any(row.get("method") == "large" for row in rows.values())
+    return Remedies(
+        name=work.network.name,
+        network=work.network,
+        cases=work.cases,
+        weights=tuple(float(x) for x in likely),
+        demands=work.demands,
+        costs=costs,
+        table=remedies_table(work.remedies, before, after, likely, share / share.sum()),
+        losses=_losses(work, before, after),
+        by_demand=_by_demand(work, rows, before, likely, share / share.sum()),
+        termination="done" if done else "interrupted",
+        runtime_s=time.perf_counter() - begin,
+        notes=_notes(work) if large else (),
+    )
+
+
+def _notes(work: TrialWork) -> tuple[str, ...]:
+    """Return what a reader must know of the figures of a large network."""
+    twins = any(remedy.kind == "site" for remedy in work.remedies)
+    return (WITH_GAP, NO_TAKEOVER) if twins else (WITH_GAP,)
+
+
+def _left(rows: dict[tuple[int, int], Row], remedy: int, demands: int) -> Floats | str:
+    """Return pieces left behind, (demands, cases), or why they are not known."""
+    found = [rows[remedy, d] for d in range(demands)]
+    wrong = [row["error"] for row in found if row.get("status") == "failed"]
+    return str(wrong[0]) if wrong else np.array([row["left"] for row in found])
+
+
+def _losses(work: TrialWork, before: Floats, after: Sequence[Floats | str]) -> pl.DataFrame:
+    rows = [
+        {
+            "remedy": remedy.name,
+            "demand": demand.name,
+            "case": case.name,
+            "label": case.label,
+            "left_before": float(before[d, c]),
+            "left_after": float(left[d, c]),
         }
-        rows.append(row)
-    frame = pl.DataFrame(rows, schema={name: kind for name, kind in SCHEMA.items() if name != "rank"})
-    ranked = frame.sort("expected_gain_per_cny", "remedy", descending=[True, False], nulls_last=True)
-    return ranked.with_row_index("rank", 1).select(pl.col(name).cast(kind) for name, kind in SCHEMA.items())
+        for remedy, left in zip(work.remedies, after, strict=True)
+        if not isinstance(left, str)
+        for d, demand in enumerate(work.demands)
+        for c, case in enumerate(work.cases)
+    ]
+    return pl.DataFrame(rows, schema=LOSSES)
 
 
-def _scaled(network: Network, factor: float) -> Network:
-    if factor == 1.0:
-        return network
-    pieces = pl.col("pieces_per_day")
-    return network.with_tables(demand=network.demand.with_columns(pieces * factor))
-
-
-def _losses(
-    network: Network, cases: Sequence[Case], options: StressSettings, executor: Executor | None
-) -> list[float]:
-    """Return the pieces each case leaves behind; rows of the old network stay rows of the new one."""
-    result = stress_test(network, list(cases), settings=options, executor=executor or InProcess())
-    if result.failed.height:
-        raise RuntimeError(str(result.failed["error"][0]))
-    left = result.cases.select(pl.coalesce("unserved_pieces", "unserved_least")).to_series()
-    return [float(value) for value in left]
+def _by_demand(
+    work: TrialWork, rows: dict[tuple[int, int], Row], before: Floats, likely: Floats, share: Floats
+) -> pl.DataFrame:
+    made = [
+        {
+            "demand": demand.name,
+            "weight": float(share[d]),
+            "pieces_per_day": demand.pieces(work.network),
+            "left_open": rows[AS_IT_IS, d]["left_open"],
+            "expected_before": float(before[d] @ likely),
+            "worst_before": float(before[d].max()),
+        }
+        for d, demand in enumerate(work.demands)
+    ]
+    return pl.DataFrame(made, schema=DEMANDS)

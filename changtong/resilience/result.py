@@ -18,6 +18,7 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.resilience.cases import Case
 from changtong.resilience.journal import FILE
+from changtong.resilience.recovery import Recovery
 from changtong.resilience.sets import WorstSets
 from changtong.resilience.work import Row
 
@@ -25,7 +26,8 @@ MEASURES = {"unserved": "unserved_pieces", "loss": "loss_cny"}
 """What cases are ranked by, and the column of its value."""
 
 NO_STAND_INS = "Stand-ins take no area over in these figures: pieces of a closed site count as left behind."
-NO_RECOVERY = "Recovery hours are not known: no simulation was given."
+NOT_RECOVERED = "Not back to normal"
+NO_RECOVERY = "Recovery hours were not asked for (--recovery)."
 
 COLUMNS: dict[str, Any] = {
     "case": pl.String, "kind": pl.String, "label": pl.String, "closed_sites": pl.Int64,
@@ -33,16 +35,19 @@ COLUMNS: dict[str, Any] = {
     "unserved_pieces": pl.Float64, "unserved_least": pl.Float64, "unserved_most": pl.Float64,
     "late_pieces": pl.Float64, "extra_cost_cny": pl.Float64, "loss_cny": pl.Float64,
     "loss_least_cny": pl.Float64, "loss_most_cny": pl.Float64, "gap_share": pl.Float64,
-    "recovery_hours": pl.Float64, "termination": pl.String, "seconds": pl.Float64, "error": pl.String,
+    "recovery_hours": pl.Float64, "recovered": pl.Boolean, "backlog_peak_pieces": pl.Float64,
+    "termination": pl.String, "seconds": pl.Float64, "error": pl.String,
 }  # fmt: skip
 RANKING: dict[str, Any] = {
     "rank": pl.Int64, "case": pl.String, "kind": pl.String, "label": pl.String, "status": pl.String,
     "figure": pl.Float64, "least": pl.Float64, "most": pl.Float64,
 }  # fmt: skip
 OWN_FILES = {
-    "stress.json", "cases.csv", "ranking.csv", "unproved.csv", "together.csv", "report.html", "study.json",
-    FILE,
+    "stress.json", "cases.csv", "ranking.csv", "unproved.csv", "together.csv", "worst.csv", "report.html",
+    "study.json", FILE,
 }  # fmt: skip
+WORST_FILE = "worst.csv"
+"""The worst closures as a file of outages: what other commands read."""
 
 
 def is_stress_folder(path: Path) -> bool:
@@ -84,6 +89,8 @@ class StressSettings:
         As in :class:`~changtong.planning.result.PlanSettings`.
     threads : int
         Threads of today's plan and of the bounds; no result depends on it.
+    recovery : Recovery or None
+        Also play the worst cases forward that have a plan, and say how long they are felt.
     """
 
     worst: int = 50
@@ -96,6 +103,7 @@ class StressSettings:
     hour_cny: float = 0.0005
     method: str = "choose"
     threads: int = 2
+    recovery: Recovery | None = None
 
     def __post_init__(self) -> None:
         if self.measure not in MEASURES:
@@ -140,6 +148,8 @@ class StressTest:
         What a reader must know beside the numbers.
     worst_sets : WorstSets or None
         The worst sites to lose together, where that was asked for.
+    closures : tuple of Case
+        What each case closes.
     """
 
     name: str
@@ -155,6 +165,7 @@ class StressTest:
     runtime_s: float
     notes: tuple[str, ...] = ()
     worst_sets: WorstSets | None = None
+    closures: tuple[Case, ...] = ()
 
     @property
     def failed(self) -> pl.DataFrame:
@@ -176,10 +187,28 @@ class StressTest:
             "today": self.today,
             "runtime_s": self.runtime_s,
             "notes": list(self.notes),
-            "worst": self.ranking.head(self.settings.worst).to_dicts(),
+            "worst": self._worst().to_dicts(),
             "errors": self.failed.select("case", "error").to_dicts(),
             "together": None if self.worst_sets is None else self.worst_sets.summary(),
         }
+
+    def _worst(self) -> pl.DataFrame:
+        """Return the first of the ranking, with their recovery where it was asked for."""
+        first = self.ranking.head(self.settings.worst)
+        if self.settings.recovery is None:
+            return first
+        felt = self.cases.select("case", "recovery_hours", "recovered", "backlog_peak_pieces")
+        return first.join(felt, on="case", how="left", maintain_order="left")
+
+    def worst_outages(self) -> pl.DataFrame:
+        """Return the worst closures as a table of outages (docs/outages.md), the worst first."""
+        known = {case.name: case for case in self.closures}
+        rows = []
+        for name in self.ranking.head(self.settings.worst)["case"]:
+            for outage in known[name].outages(self.network) if name in known else ():
+                legs = ";".join(f"{a}>{b}" for a, b in outage.legs)
+                rows.append({"label": outage.label, "sites": ";".join(outage.sites), "legs": legs})
+        return pl.DataFrame(rows, schema={"label": pl.String, "sites": pl.String, "legs": pl.String})
 
     def to_json(self) -> str:
         """Return the summary as one JSON object."""
@@ -195,11 +224,11 @@ class StressTest:
             f"failed {s['failed']:,}, not looked at {s['open']:,}",
             f"  worst by {what} (proved least … most):",
         ]
-        for row in self.ranking.head(12).iter_rows(named=True):
+        for row in self._worst().head(12).iter_rows(named=True):
             most = "?" if row["most"] is None else f"{row['most']:,.0f}"
             lines.append(
                 f"  {row['rank']:>4}  {row['figure']:>14,.0f}  ({row['least']:,.0f} … {most})"
-                f"  {row['status']:<6} {row['label']}"
+                f"  {row['status']:<6} {row['label']}{self._said_recovery(row)}"
             )
         kept = min(self.settings.worst, self.ranking.height)
         if s["worst_complete"]:
@@ -212,6 +241,13 @@ class StressTest:
         lines += [f"  note: {note}" for note in self.notes]
         lines += [] if self.worst_sets is None else [str(self.worst_sets)]
         return "\n".join(lines)
+
+    def _said_recovery(self, row: Row) -> str:
+        recovery = self.settings.recovery
+        if recovery is None or row.get("recovered") is None:
+            return ""
+        hours = f"{row['recovery_hours']:g}" if row["recovered"] else f"more than {recovery.after_h:g}"
+        return f"; back to normal {hours} h after reopening"
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames by name."""
@@ -231,8 +267,11 @@ class StressTest:
         def fill(beside: Path) -> None:
             for name, frame in self.tables().items():
                 frame.write_csv(beside / f"{name}.csv", include_bom=True)
+            if self.closures:
+                self.worst_outages().write_csv(beside / WORST_FILE, include_bom=True)
             details = self.summary() | {"settings": asdict(self.settings)}
-            (beside / "stress.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
+            text = json.dumps(details, ensure_ascii=False, indent=1, default=str)
+            (beside / "stress.json").write_text(text, "utf-8")
             if (target / FILE).is_file():
                 shutil.copy2(target / FILE, beside / FILE)
             if extra is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -60,3 +61,14 @@ def attempt(work: Callable[[Task], Row], task: Task) -> Row:
 def failed(message: str) -> Row:
     """Return the row of a case that failed."""
     return {"status": "failed", "error": message}
+
+
+@contextmanager
+def closing_rows(found: Iterator[tuple[Task, Row]]) -> Iterator[Iterator[tuple[Task, Row]]]:
+    """Hand an executor's rows on; whoever stops reading early ends the work behind them."""
+    try:
+        yield found
+    finally:
+        close = getattr(found, "close", None)
+        if close is not None:
+            close()
