@@ -1,8 +1,15 @@
-"""What a person reads: the pages of a plan, its order sheets; of a simulation; of a stress test."""
+"""What a person reads: the pages of a plan, its order sheets; of a simulation, a stress test, a forecast."""
 
+from changtong.report.forecast_report import write_forecast_report
 from changtong.report.orders_page import write_orders
 from changtong.report.plan_report import write_plan_report
 from changtong.report.simulation_report import write_simulation_report
 from changtong.report.stress_report import write_stress_report
 
-__all__ = ["write_orders", "write_plan_report", "write_simulation_report", "write_stress_report"]
+__all__ = [
+    "write_forecast_report",
+    "write_orders",
+    "write_plan_report",
+    "write_simulation_report",
+    "write_stress_report",
+]

@@ -119,7 +119,8 @@ def _background(
     return parts
 
 
-def _grid(frame: Frame, step: float) -> list[str]:
+def draw_grid(frame: Frame, step: float) -> list[str]:
+    """Return the lines of a grid and what they stand for."""
     parts = []
     for k in range(round(frame.most / step) + 1):
         y = frame.y(k * step)
@@ -163,7 +164,7 @@ def draw_hours(
     step = nice_step(most)
     frame = Frame(LEFT, WIDE - 12, TOP, HIGH - BOTTOM, float(hours[-1]), step * math.ceil(most / step - 1e-9))
     parts = [_open_svg(frame, WIDE, HIGH, title, "large")]
-    parts += _background(frame, spans, clock) + _grid(frame, step) + _marks(frame, events)
+    parts += _background(frame, spans, clock) + draw_grid(frame, step) + _marks(frame, events)
     parts += [f'<path class="line {name}" d="{frame.path(hours, values)}"/>' for name, values in lines]
     return Markup("".join([*parts, _now(frame), "</svg>"]))
 
