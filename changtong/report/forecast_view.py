@@ -99,6 +99,10 @@ def collect(forecast: Forecast) -> View:
     shut = shut_days(forecast.closures, legs, begin, len(days))
     made = _ahead(forecast)
     series = [_series("total", text("forecast.all_legs"), np.arange(len(legs)), past, shut, made[0][1])]
+    touching: dict[tuple[str, bool], list[int]] = {}
+    for row, ends in enumerate(legs):
+        for inbound in (False, True):
+            touching.setdefault((ends[int(inbound)], inbound), []).append(row)
     sites, of_legs = [], []
     for row, (first, numbers) in enumerate(made[1:]):
         if first["kind"] == "leg":
@@ -107,8 +111,8 @@ def collect(forecast: Forecast) -> View:
         else:
             inbound = first["to_site"] is not None
             name = text("forecast.into" if inbound else "forecast.out_of", site=first["site"])
-            at = [k for k, ends in enumerate(legs) if ends[int(inbound)] == first["site"]]
-            sites.append(_series("site", name, np.array(at), past, shut, numbers))
+            at = np.array(touching[first["site"], inbound])
+            sites.append(_series("site", name, at, past, shut, numbers))
     series += _largest(sites)[:MOST_SITES] + _largest(of_legs)[:MOST_LEGS]
     return View(days, n_past, tuple(series), tuple(_spans(forecast, begin)), len(sites), len(of_legs))
 
@@ -139,7 +143,7 @@ def _ahead(forecast: Forecast) -> list[tuple[Row, Floats]]:
 def _series(
     kind: str, name: Both, legs: NDArray[np.int64], past: Floats, shut: NDArray[np.bool_], numbers: Floats
 ) -> Series:
-    closed = shut[legs].all(axis=0) if len(legs) else np.zeros(shut.shape[1], bool)
+    closed = np.asarray(shut[legs].all(axis=0), bool)
     return Series(kind, name, past[legs].sum(axis=0), numbers[0], numbers[1], numbers[2], closed)
 
 
