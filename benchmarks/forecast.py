@@ -152,6 +152,11 @@ def in_all(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
+def _score(value: float) -> str:
+    """Say an interval score; a peer's interval may be beyond all measure."""
+    return f"{value:.2f}" if value < 1000 else f"{value:.0e}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -190,7 +195,7 @@ def as_markdown(rows: list[dict[str, Any]], means: list[dict[str, Any]]) -> str:
         at_sites = [f"{row[k]:.3f}" if k in row else "" for k in ("site_wape", "site_coverage")]
         lines.append(
             f"| {where} | {'yes' if row.get('held_out') else ''} | {row['method']} | {row['wape']:.3f} | "
-            f"{row['bias']:+.2f} | {row['coverage']:.3f} | {row['interval_score']:.2f} | "
+            f"{row['bias']:+.2f} | {row['coverage']:.3f} | {_score(row['interval_score'])} | "
             f"{' | '.join(at_sites)} | {row['seconds']:.1f} |"
         )
     return "\n".join(lines)
