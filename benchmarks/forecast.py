@@ -5,7 +5,8 @@ that every day is forecast once, as far as ``--least-history`` days are left. Fr
 forecast by Changtong and by seasonal naive, ETS and MSTL of statsforecast (season 7, each leg from its first
 day on, as they come). Printed for each day and in all: WAPE (sum of absolute errors over all legs and days, over the
 sum of pieces; legs that begin later count, as 0 for every method), coverage of the 80 % interval on legs that
-moved in the 28 days before, and processor seconds. Every third day, counted from the last, was held out when the
+moved in the 28 days before, their interval score (width, plus ten times what lies outside, over the sum of
+pieces; Gneiting & Raftery 2007, J. Am. Stat. Assoc. 102: the lower the better) and processor seconds. Every third day, counted from the last, was held out when the
 method was chosen; these are told apart.
 """
 
@@ -99,10 +100,13 @@ def scores(history: History, before: int, days: int, answer: Answer) -> dict[str
     moved = history.pieces[:, max(0, before - 28) : before].sum(axis=1) > 0
     inside = (seen >= low - 1e-9) & (seen <= high + 1e-9)
     total = max(float(seen.sum()), 1e-9)
+    outside = np.maximum(low - seen, 0.0) + np.maximum(seen - high, 0.0)
+    score = (high - low) + 2.0 / 0.2 * outside
     return {
         "wape": float(np.abs(seen - point).sum()) / total,
         "bias": float(point.sum()) / total - 1.0,
         "coverage": float(inside[moved].mean()) if moved.any() else float("nan"),
+        "interval_score": float(score[moved].sum()) / total,
     }
 
 
@@ -148,6 +152,11 @@ def in_all(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return out
 
 
+def _score(value: float) -> str:
+    """Say an interval score; a peer's interval may be beyond all measure."""
+    return f"{value:.2f}" if value < 1000 else f"{value:.0e}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -169,18 +178,27 @@ def main() -> int:
         return 2
     means = in_all(rows)
     if options.json:
-        print(json.dumps({"origins": rows, "in_all": means}))
+        print(json.dumps({"days": options.days, "origins": rows, "in_all": means}))
         return 0
-    print("| from | held out | method | WAPE | bias | coverage | site WAPE | site coverage | s |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(as_markdown(rows, means))
+    return 0
+
+
+def as_markdown(rows: list[dict[str, Any]], means: list[dict[str, Any]]) -> str:
+    """Return the table of all days and methods, and of the means."""
+    lines = [
+        "| from | held out | method | WAPE | bias | coverage | interval score | site WAPE | site coverage | s |",
+        "|---|---|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
     for row in [*rows, *means]:
         where = row.get("until") or f"{row['part']} ({row['origins']})"
         at_sites = [f"{row[k]:.3f}" if k in row else "" for k in ("site_wape", "site_coverage")]
-        print(
+        lines.append(
             f"| {where} | {'yes' if row.get('held_out') else ''} | {row['method']} | {row['wape']:.3f} | "
-            f"{row['bias']:+.2f} | {row['coverage']:.3f} | {' | '.join(at_sites)} | {row['seconds']:.1f} |"
+            f"{row['bias']:+.2f} | {row['coverage']:.3f} | {_score(row['interval_score'])} | "
+            f"{' | '.join(at_sites)} | {row['seconds']:.1f} |"
         )
-    return 0
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":

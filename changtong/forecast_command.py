@@ -1,46 +1,90 @@
-"""The forecast command: volumes of every leg and site some weeks ahead, as a file."""
+"""The forecast command: volumes of every leg and site some weeks ahead, as a folder or a file."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from changtong.command_options import AsJson, Language, PageLanguage
 from changtong.console import StageProgress, print_result
 from changtong.errors import UsageError
 
 if TYPE_CHECKING:
     from changtong.forecast.result import Forecast
 
+FILES = (".csv", ".parquet")
+
 
 def forecast(
     volumes: Annotated[Path, typer.Argument(metavar="VOLUMES", help="date, from_site, to_site, pieces.")],
     output: Annotated[
         Path,
-        typer.Option("-o", "--output", metavar="FORECAST.csv", help="Where to write (.csv or .parquet)."),
+        typer.Option(
+            "-o",
+            "--output",
+            "--out",
+            metavar="FOLDER/",
+            help="Where to write: a folder, with a page; or a file that ends in .csv or .parquet.",
+        ),
     ],
     until: Annotated[
         str | None,
         typer.Option("--until", metavar="DATE", help="First day of the forecast; days before it count."),
     ] = None,
     days: Annotated[int, typer.Option("--days", metavar="N", help="Days of the forecast.")] = 31,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object, nothing else, on standard output.")
-    ] = False,
+    closures: Annotated[
+        Path | None,
+        typer.Option(
+            "--closures", metavar="FILE", help="CSV of known closures, past and ahead (docs/forecast.md)."
+        ),
+    ] = None,
+    language: PageLanguage = Language.zh,
+    as_json: AsJson = False,
 ) -> None:
     """Forecast the volumes of every leg and site, with intervals of 80 %."""
-    check_file(output)
+    as_file = output.suffix in FILES or (bool(output.suffix) and not output.is_dir())
+    (check_file if as_file else check_folder)(output)
     from changtong.forecast.volumes_ahead import forecast_volumes
 
     progress = StageProgress("Forecasting")
     try:
-        made = forecast_volumes(volumes, until=until, days=days, progress=progress)
+        made = forecast_volumes(volumes, until=until, days=days, closures=closures, progress=progress)
     finally:
         progress.close()
-    write_file(made, output)
-    print_result(made.summary() | {"file": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+    if as_file:
+        write_file(made, output)
+        facts, where = {"file": str(output)}, output
+    else:
+        where = write_folder(made, output, language.value)
+        facts = {"folder": str(output), "report": str(where)}
+    print_result(made.summary() | facts, f"{made}\n  → {where}", as_json=as_json)
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that holds something else than a forecast, before long work is done for it."""
+    from changtong.forecast.result import FORECAST_FOLDER
+    from changtong.network.io import check_replaceable
+
+    check_replaceable(folder, **FORECAST_FOLDER)
+
+
+def write_folder(made: Forecast, folder: Path, language: Literal["zh", "en"]) -> Path:
+    """Write a forecast with its page to a folder; return the page.
+
+    Parameters
+    ----------
+    made : Forecast
+    folder : Path
+    language : {"zh", "en"}
+        The language the page opens in.
+    """
+    from changtong.report import write_forecast_report
+
+    made.save(folder, extra=lambda into: write_forecast_report(made, into / "report.html", language=language))
+    return folder / "report.html"
 
 
 def check_file(path: Path) -> None:
@@ -55,8 +99,9 @@ def check_file(path: Path) -> None:
     UsageError
         Another ending than .csv or .parquet, a folder, a file that is no forecast, no place to write.
     """
-    if path.suffix not in (".csv", ".parquet"):
-        raise UsageError(f"-o {path}: expected a name that ends in .csv or .parquet.")
+    if path.suffix not in FILES:
+        expected = "a folder, or a name that ends in .csv or .parquet"
+        raise UsageError(f"-o {path}: expected {expected}.")
     if path.is_dir():
         raise UsageError(f"{path} is a folder; expected a file.", "not-a-forecast")
     if path.exists() and path.stat().st_size and not _is_forecast(path):

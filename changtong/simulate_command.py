@@ -101,7 +101,8 @@ def simulate_network(
     result = _run(network, wrong, output, options)
     facts, text = json.loads(result.to_json()), str(result)
     if replications:
-        many = _run_many(network, wrong, output, options, replications, seed)
+        many = _run_many(network, wrong, options, replications, seed)
+        _add_to_folder(result, many, output)
         facts["replications"], text = many.summary(), f"{text}\n{many}"
     page = output / "report.html"
     facts |= {"folder": str(output), "report": str(page)}
@@ -138,9 +139,9 @@ def _run(network: Network, wrong: tuple[Outage, ...], output: Path, options: dic
 
 
 def _run_many(
-    network: Network, wrong: tuple[Outage, ...], output: Path, options: dict[str, Any], number: int, seed: int
+    network: Network, wrong: tuple[Outage, ...], options: dict[str, Any], number: int, seed: int
 ) -> Replications:
-    """Play it many times; the bands go beside the run's frames."""
+    """Play it many times."""
     from changtong.studies import run_study
 
     bar = StepProgress("  replications")
@@ -151,8 +152,15 @@ def _run_many(
     finally:
         bar.close()
     many: Replications = study.result
-    many.write(output)
     return many
+
+
+def _add_to_folder(run: Simulation, many: Replications, folder: Path) -> None:
+    """Put the bands beside the run's frames, and into its page."""
+    from changtong.report import write_simulation_report
+
+    many.write(folder)
+    write_simulation_report(run, folder / "report.html", replications=many)
 
 
 def _outages(

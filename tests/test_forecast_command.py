@@ -44,7 +44,8 @@ def test_a_file_becomes_a_file_and_one_json_object(
     assert (facts["legs"], facts["sites"], facts["file"]) == (5, 4, str(out))
     rows = pl.read_csv(out)
     assert tuple(rows.columns) == COLUMNS
-    assert rows.height == (5 + 5) * 3  # W and V only send, A sends and gets, B only gets
+    # W and V only send, A sends and gets, B only gets; and the sum of all
+    assert rows.height == (5 + 5 + 1) * 3
     code, printed, _ = ran(capsys, *arguments)  # an older forecast is replaced
     assert code == 0
     assert "legs 5: active 5" in printed

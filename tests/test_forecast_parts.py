@@ -13,7 +13,8 @@ from changtong.errors import InputError
 from changtong.forecast.calendar import Calendar, Mark, read_assumed_factors, read_promotions
 from changtong.forecast.effects import learn_effects, running_level
 from changtong.forecast.history import build_history
-from changtong.forecast.intervals import Scores, _joined, backtest_days
+from changtong.forecast.intervals import Days, Scores, _joined, _trial, backtest_days, error_table
+from changtong.forecast.projection import Rows
 from changtong.network.leg_volumes import read_volumes
 
 
@@ -111,7 +112,7 @@ def test_quantiles_fall_back_to_coarser_groups() -> None:
     assert scores.quantiles(0, 2, 1) == pytest.approx((-0.8, 0.8), abs=0.01)  # by kind alone
     whole = np.quantile(values, [0.1, 0.9])
     assert scores.quantiles(1, 0, 1) == pytest.approx(tuple(whole))  # 50 are too few
-    assert Scores(np.zeros(0), np.zeros((0, 3), int)).quantiles(0, 0, 0) == (-3.0, 3.0)
+    assert Scores(np.zeros(0), np.zeros((0, 3), int)).quantiles(0, 0, 0) == (-2.0, 2.0)
 
 
 def test_days_that_err_together_widen_the_quantiles() -> None:
@@ -120,6 +121,39 @@ def test_days_that_err_together_widen_the_quantiles() -> None:
     assert _joined(alike).widening == pytest.approx(1.0, abs=0.01)
     apart = [Scores(np.linspace(-1, 1, 300) + shift, keys) for shift in (-3.0, -1.0, 1.0, 3.0)]
     assert _joined(apart).widening > 1.1
+
+
+def test_forecasts_that_saw_the_same_days_are_left_out_together() -> None:
+    keys = np.zeros((300, 3), int)
+
+    def at(first: int, shift: float) -> Scores:
+        return Scores(np.linspace(-1, 1, 300) + shift, keys, first=first)
+
+    # two pairs of neighbours: each agrees with its neighbour, not with the other pair
+    pairs = [at(0, -2.0), at(7, -2.0), at(100, 2.0), at(107, 2.0)]
+    assert _joined(pairs, 31).widening > 1.5 * _joined(pairs, 0).widening
+    # where all are neighbours, the others still tell
+    assert _joined([at(0, 0.0), at(7, 0.0)], 31).widening == pytest.approx(1.0, abs=0.01)
+
+
+def test_errors_by_horizon_by_hand() -> None:
+    rows = Rows(
+        pieces=np.full((2, 9), 10.0),
+        scale=np.full((2, 9), 2.0),
+        kind=np.zeros(2, int),
+        dead=np.zeros(2, bool),
+    )
+    seen, naive = np.full((2, 9), 12.0), np.full((2, 9), 15.0)
+    seen[1, 7:], naive[1, 7:] = 6.0, 6.0  # in the second week
+    open_ = np.ones((2, 9), bool)
+    open_[0, 0] = False  # shut: no score
+    known = np.arange(9) != 8
+    trial = _trial(Days(40, known, np.zeros(9, bool)), rows, seen, naive, open_)
+    assert sorted(trial.scores.values.tolist()) == [-2.0] + [1.0] * 14  # 16 known, one of them shut
+    table = error_table({"leg": [trial]})
+    assert table["from_day"].to_list() == [1, 8]
+    assert table["wape"].to_list() == pytest.approx([2 / 12, (2 + 4) / 18])
+    assert table["naive_wape"].to_list() == pytest.approx([3 / 12, 3 / 18])
 
 
 def test_the_method_is_tried_on_earlier_days_only() -> None:

@@ -332,7 +332,8 @@ class FlowSolver:
     def _round(self, state: _Search) -> None:
         """Price, bound, improve the volumes, update the multipliers when those have settled."""
         rows = self.rows
-        now = np.clip(rows.price + AHEAD * rows.slope * (rows.load - rows.capacity), 0.0, ABOVE_TOP * self._top)
+        now = rows.price + AHEAD * rows.slope * (rows.load - rows.capacity)
+        now = np.clip(now, 0.0, ABOVE_TOP * self._top)
         state.price += MEMORY * (now - state.price)
         origin_price = self.pricing.price(state.price)
         tolerance = max(self.settings.tolerance, TOLERANCE * state.gap) * self.mean_cost

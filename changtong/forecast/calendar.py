@@ -106,7 +106,7 @@ class Calendar:
         years = range(first.year - 1, last.year + 2)
         found = holidays.country_holidays("CN", years=years)
         self._holidays = set(found)
-        self._named = {day for day, name in found.items() if "substituted" not in name}
+        self._named = {day: name for day, name in found.items() if "substituted" not in name}
         self._make_up = set(found.weekend_workdays)
         self._spring = [
             min(day for day, name in found.items() if day.year == year and _is_new_year(name))
@@ -121,6 +121,24 @@ class Calendar:
     def marks(self, days: Sequence[date]) -> list[Mark | None]:
         """Return the mark of each day, None for ordinary ones."""
         return [self._spring_mark(day) or self._promotion(day) or self._holiday(day) for day in days]
+
+    def names(self, days: Sequence[date]) -> list[str]:
+        """Return what each marked day is called, empty for ordinary ones and make-up days.
+
+        Promotions by their name in the table, holidays as the package says them in English.
+        """
+        return [self._name(day, mark) for day, mark in zip(days, self.marks(days), strict=True)]
+
+    def _name(self, day: date, mark: Mark | None) -> str:
+        if mark is None or mark.event == "make-up":
+            return ""
+        if mark.event == "spring":
+            return "Spring Festival"
+        if mark.part:
+            return next(one.name for one in self._promotions if _near(day, one) and one.kind == mark.event)
+        begin, length = self._rest_around(day)
+        named = [self._named[on] for k in range(length) if (on := begin + k * DAY) in self._named]
+        return named[0].removesuffix(" (observed)")
 
     def _spring_mark(self, day: date) -> Mark | None:
         for new_year in self._spring:
@@ -148,18 +166,27 @@ class Calendar:
             return Mark("make-up")
         if not self._rests(day):
             return None
+        begin, length = self._rest_around(day)
+        if not any(begin + k * DAY in self._named for k in range(length)):
+            return None  # a weekend like any other
+        return Mark("rest-long" if length >= LONG_REST_DAYS else "rest-short")
+
+    def _rest_around(self, day: date) -> tuple[date, int]:
+        """Return the first day of the rest a day is part of, and how many days it has."""
         begin = end = day
         while self._rests(begin - DAY):
             begin -= DAY
         while self._rests(end + DAY):
             end += DAY
-        length = (end - begin).days + 1
-        if not any(begin + k * DAY in self._named for k in range(length)):
-            return None  # a weekend like any other
-        return Mark("rest-long" if length >= LONG_REST_DAYS else "rest-short")
+        return begin, (end - begin).days + 1
 
     def _rests(self, day: date) -> bool:
         return day in self._holidays or (day.weekday() >= 5 and day not in self._make_up)
+
+
+def _near(day: date, promotion: Promotion) -> bool:
+    """Say whether a day of a promotion belongs to this one: it is within weeks of its main day."""
+    return abs((day - date(day.year, *promotion.main)).days) <= promotion.opening_days + 20
 
 
 def _is_new_year(name: str) -> bool:

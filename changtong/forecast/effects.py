@@ -70,8 +70,9 @@ def learn_effects(history: History, marks: Sequence[Mark | None]) -> Effects:
     factors = np.ones((len(total), days))
     occurrences: dict[Mark, list[float]] = {}
     if np.count_nonzero(ordinary) >= LEAST_DAYS_WEEKDAY:
-        pieces = history.pieces[chosen]
+        pieces = np.where(history.was_shut[chosen], np.nan, history.pieces[chosen])
         level = running_level(pieces, ordinary)
+        pieces = np.nan_to_num(pieces)  # nothing moved: not steady, and so left out
         pooled, own = _weekday_factors(pieces, level, ordinary, weekday[: history.days])
         factors *= pooled[weekday]
         factors[chosen] = own[:, weekday]
@@ -97,6 +98,7 @@ def running_level(pieces: Floats, ordinary: Bools) -> Floats:
     Parameters
     ----------
     pieces : array, (legs, days)
+        NaN where a leg was shut.
     ordinary : array, (days,)
         Days that may tell a level.
     """
@@ -105,13 +107,22 @@ def running_level(pieces: Floats, ordinary: Bools) -> Floats:
     position = np.searchsorted(at, np.arange(pieces.shape[1]))
     for day, here in enumerate(position):
         sides = [at[max(0, here - LEVEL_DAYS) : here], at[here : here + LEVEL_DAYS]]
-        away = [abs(day - float(side.mean())) if len(side) else np.inf for side in sides]
-        medians = [np.median(pieces[:, side], axis=1) if len(side) else 0.0 for side in sides]
-        if np.inf in away:
-            level[:, day] = medians[away.index(min(away))]
-        else:
-            level[:, day] = (medians[0] * away[1] + medians[1] * away[0]) / max(sum(away), 1e-9)
+        away = [abs(day - float(side.mean())) if len(side) else 1.0 for side in sides]
+        (before, seen_before), (after, seen_after) = (_medians(pieces[:, side]) for side in sides)
+        between = (before * away[1] + after * away[0]) / max(sum(away), 1e-9)
+        level[:, day] = np.where(seen_before & seen_after, between, np.where(seen_after, after, before))
     return level
+
+
+def _medians(values: Floats) -> tuple[Floats, Bools]:
+    """Return the median of each row's values, 0 without any, and whether there is one."""
+    count = np.isfinite(values).sum(axis=1)
+    if not values.shape[1]:
+        return np.zeros(len(values)), count > 0
+    ordered, row = np.sort(values, axis=1), np.arange(len(values))  # NaN come last
+    last = np.maximum(count - 1, 0)
+    middle = (ordered[row, last // 2] + ordered[row, (last + 1) // 2]) / 2.0
+    return np.where(count > 0, middle, 0.0), count > 0
 
 
 def _steady(pieces: Floats, level: Floats) -> Bools:

@@ -2,17 +2,20 @@
 
 A leg without a row on a day on which the file has other rows carried nothing that day. A day
 without any row is unknown, not zero. A weekday that never has a row, over four weeks or more,
-is a day of rest.
+is a day of rest. Days on which a leg was known to be shut say nothing of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+
+from changtong.forecast.closures import Closure, shut_days
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -52,6 +55,8 @@ class History:
         Days on which the file has rows.
     rest_weekdays : frozenset of int
         Weekdays (0 Monday) that never have rows.
+    shut : array, (legs, days and more)
+        Known closures, of the history and of the days ahead.
     """
 
     begin: date
@@ -60,11 +65,27 @@ class History:
     pieces: Floats
     known: Bools
     rest_weekdays: frozenset[int]
+    shut: Bools
 
     @property
     def days(self) -> int:
         """Days from the first one on to the forecast."""
         return int(self.pieces.shape[1])
+
+    @property
+    def legs(self) -> list[tuple[str, str]]:
+        """The ends of each leg."""
+        return list(zip(self.from_sites, self.to_sites, strict=True))
+
+    @property
+    def was_shut(self) -> Bools:
+        """Known closures on the days of the history, (legs, days)."""
+        return self.shut[:, : self.days]
+
+    def will_be_shut(self, ahead: int) -> Bools:
+        """Return known closures on the days ahead, (legs, ahead)."""
+        told = self.shut[:, self.days : self.days + ahead]
+        return np.pad(told, ((0, 0), (0, ahead - told.shape[1])))
 
     def day(self, number: int) -> date:
         """Return the date of a column, or of a day after the last one."""
@@ -84,6 +105,7 @@ class History:
             self.pieces[keep, :day],
             self.known[:day],
             self.rest_weekdays,
+            self.shut[keep],
         )
 
     def first_days(self) -> Ints:
@@ -92,7 +114,9 @@ class History:
         return np.where(moved.any(axis=1), moved.argmax(axis=1), self.days)
 
 
-def build_history(frame: pl.DataFrame, until: date) -> History:
+def build_history(
+    frame: pl.DataFrame, until: date, closures: Sequence[Closure] = (), ahead: int = 0
+) -> History:
     """Lay out volumes as legs by days.
 
     Parameters
@@ -101,6 +125,9 @@ def build_history(frame: pl.DataFrame, until: date) -> History:
         date, from_site, to_site, pieces, each leg once a day.
     until : date
         First day that does not count.
+    closures : sequence of Closure
+    ahead : int
+        Days of the forecast, on which closures count as well.
     """
     begin: date = frame["date"].min()  # type: ignore[assignment]
     begin = max(begin, until - timedelta(days=MOST_DAYS))
@@ -119,7 +146,9 @@ def build_history(frame: pl.DataFrame, until: date) -> History:
         for k in range(7)
         if np.count_nonzero(weekday == k) >= LEAST_WEEKS_REST and not known[weekday == k].any()
     )
-    return History(begin, tuple(legs["from_site"]), tuple(legs["to_site"]), pieces, known, rest)
+    ends = list(legs.select("from_site", "to_site").iter_rows())
+    shut = shut_days(closures, ends, begin, days + ahead)
+    return History(begin, tuple(legs["from_site"]), tuple(legs["to_site"]), pieces, known, rest, shut)
 
 
 def states(history: History) -> list[str]:
@@ -127,13 +156,14 @@ def states(history: History) -> list[str]:
 
     Dead: nothing for ``SILENT_DAYS`` known days, or ``SILENT_DAYS_IRREGULAR`` where the leg moved
     on fewer than half of the 28 known days before. New: it began at most ``NEW_DAYS`` before the forecast,
-    and the file a week before the leg.
+    and the file a week before the leg. Days on which a leg was shut do not count.
     """
-    moved = history.pieces[:, history.known] > 0
+    told = history.known & ~history.was_shut
     first = history.first_days()
     opened = int(np.argmax(history.known))
     found = []
-    for leg, row in enumerate(moved):
+    for leg, open_days in enumerate(told):
+        row = history.pieces[leg, open_days] > 0
         at = np.flatnonzero(row)
         if len(at) == 0:
             found.append("dead")
@@ -163,7 +193,8 @@ def site_outages(history: History) -> Bools:
             touching.setdefault(place, []).append(leg)
     for legs in touching.values():
         moved = np.flatnonzero((history.pieces[legs].sum(axis=0) > 0) & history.known)
-        usual_days = np.count_nonzero(history.known[moved[0] :]) if len(moved) else 0
+        told = history.known & ~history.was_shut[legs].all(axis=0)
+        usual_days = np.count_nonzero(told[moved[0] :]) if len(moved) else 0
         if len(moved) < LEAST_DAYS_OUTAGE or len(moved) < USUALLY_OPEN_SHARE * usual_days:
             continue  # a site that often rests tells nothing by resting
         for a, b in zip(moved[:-1], moved[1:], strict=True):

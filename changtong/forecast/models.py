@@ -35,7 +35,7 @@ def adjusted_series(history: History, factors: Floats) -> Floats:
         Of the history.
     """
     tells = np.broadcast_to(history.known, history.pieces.shape) & (factors > 0) & ~site_outages(history)
-    tells = tells & (np.arange(history.days) >= history.first_days()[:, None])
+    tells = tells & (np.arange(history.days) >= history.first_days()[:, None]) & ~history.was_shut
     return np.where(tells, history.pieces / np.where(factors > 0, factors, 1.0), np.nan)
 
 

@@ -14,6 +14,8 @@ from changtong.forecast.models import adjusted_series, levels_ahead, spreads, su
 
 ZERO_SHARES = (0.05, 0.5)
 SIZES = (10.0, 1000.0)
+USUAL_SHARE = 1 / 3
+LEAST_PIECES = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,9 @@ class Rows:
     ----------
     pieces : array, (rows, days)
     scale : array, (rows, days)
-        Pieces by which errors are measured: how far the row's days usually lie from their level.
+        Pieces by which errors are measured: between how far the row's days usually lie from their
+        level and the level itself (geometric mean, the level twice), since a day strays by the former
+        and a level shifts by a share of the latter.
     kind : array, (rows,)
         Class of rows alike: by how often nothing moves, and by size.
     dead : array, (rows,)
@@ -51,7 +55,8 @@ class Projection:
 
     Attributes
     ----------
-    legs, sites : Rows
+    legs, sites, total : Rows
+        ``total`` is one row: all legs.
     states, methods : list of str
         Of each leg.
     effects : Effects
@@ -59,6 +64,7 @@ class Projection:
 
     legs: Rows
     sites: Rows
+    total: Rows
     states: list[str]
     methods: list[str]
     effects: Effects
@@ -94,23 +100,28 @@ def project(history: History, marks: Sequence[Mark | None]) -> Projection:
         level[living], told = levels_ahead(adjusted[living], ahead)
         for leg, method in zip(living, told, strict=True):
             methods[leg] = method
-    factors = effects.factors[:, history.days :]
+    factors = np.where(history.will_be_shut(ahead), 0.0, effects.factors[:, history.days :])
     pieces = level * factors
     legs = _rows(pieces, level, adjusted, factors, dead)
+    # where some of its legs were shut a site's days are not lower: they count with their level
+    filled = np.where(history.was_shut & np.isnan(adjusted), level.mean(axis=1)[:, None], adjusted)
     of_sites = [side.legs for side in sides(history)]
-    site_pieces, site_level = sums_by_site(pieces, of_sites), sums_by_site(level, of_sites)
-    site_factors = np.where(site_level > 0, site_pieces / np.where(site_level > 0, site_level, 1.0), 1.0)
-    sites = _rows(
-        site_pieces,
-        site_level,
-        sums_by_site(adjusted, of_sites),
-        site_factors,
-        np.array([dead[legs_of].all() for legs_of in of_sites]),
-    )
-    return Projection(legs, sites, found, methods, effects)
+    sites = _summed(pieces, level, filled, dead, of_sites)
+    total = _summed(pieces, level, filled, dead, [np.arange(len(found))])
+    return Projection(legs, sites, total, found, methods, effects)
+
+
+def _summed(pieces: Floats, level: Floats, adjusted: Floats, dead: Ints, legs_of: list[Ints]) -> Rows:
+    """Return rows that are sums of legs."""
+    of_rows, levels = sums_by_site(pieces, legs_of), sums_by_site(level, legs_of)
+    factors = np.where(levels > 0, of_rows / np.where(levels > 0, levels, 1.0), 1.0)
+    all_dead = np.array([dead[legs].all() for legs in legs_of])
+    return _rows(of_rows, levels, sums_by_site(adjusted, legs_of), factors, all_dead)
 
 
 def _rows(pieces: Floats, level: Floats, adjusted: Floats, factors: Floats, dead: Ints) -> Rows:
     mean = level.mean(axis=1)
     kind = np.digitize(zero_shares(adjusted), ZERO_SHARES) * (len(SIZES) + 1) + np.digitize(mean, SIZES)
-    return Rows(pieces, spreads(adjusted, mean)[:, None] * factors, kind, dead)
+    usual = spreads(adjusted, mean)[:, None] * factors
+    scale = usual**USUAL_SHARE * np.maximum(pieces, LEAST_PIECES) ** (1.0 - USUAL_SHARE)
+    return Rows(pieces, scale, kind, dead)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from changtong.forecast.closures import Closure
 from changtong.network.io import write_whole_folder
 
 COLUMNS = (
     "kind", "from_site", "to_site", "site", "date", "pieces", "low_pieces", "high_pieces", "state", "method",
 )  # fmt: skip
 SHOWN_SITES = 8
-OWN_FILES = {"forecast.json", "forecast.csv", "forecast.parquet"}
+OWN_FILES = {"forecast.json", "forecast.csv", "forecast.parquet", "errors.csv", "report.html"}
 FORECAST_FOLDER: dict[str, Any] = {
     "is_ours": lambda path: (path / "forecast.json").is_file(),
     "what": "forecast folder (it has no forecast.json)",
@@ -37,14 +39,24 @@ class Forecast:
     days : int
         Days of the forecast.
     frame : polars.DataFrame
-        ``kind`` (leg or site), ``from_site``, ``to_site``, ``site``, ``date``, ``pieces``,
+        ``kind`` (leg, site or total), ``from_site``, ``to_site``, ``site``, ``date``, ``pieces``,
         ``low_pieces``, ``high_pieces``, ``state`` (active, new, dead), ``method``. A row of kind
         site with a ``to_site`` is what comes in, one with a ``from_site`` what goes out: the sum of the legs.
+        The row of kind total is the sum of all legs, with an interval of its own.
     notes : tuple of str
         What a reader must know: what could not be learned, what is assumed, what is silent.
     history_days : int
         Days from the first one of the history on.
     runtime_s : float
+    history : polars.DataFrame
+        The volumes it was made from: date, from_site, to_site, pieces.
+    errors : polars.DataFrame
+        Of the same method from earlier days: ``kind``, ``from_day`` and ``to_day`` (null: the last)
+        ahead, ``wape`` and ``naive_wape`` (the same weekday of the week before).
+    calendar : polars.DataFrame
+        Marked days of history and forecast: date, event, part, offset, name.
+    closures : tuple of Closure
+        The known ones.
     """
 
     name: str
@@ -54,6 +66,10 @@ class Forecast:
     notes: tuple[str, ...]
     history_days: int
     runtime_s: float
+    history: pl.DataFrame = field(default_factory=pl.DataFrame)
+    errors: pl.DataFrame = field(default_factory=pl.DataFrame)
+    calendar: pl.DataFrame = field(default_factory=pl.DataFrame)
+    closures: tuple[Closure, ...] = ()
 
     @property
     def legs(self) -> pl.DataFrame:
@@ -66,6 +82,11 @@ class Forecast:
         direction = pl.when(pl.col("to_site").is_null()).then(pl.lit("out")).otherwise(pl.lit("in"))
         rows = self.frame.filter(pl.col("kind") == "site")
         return rows.select("site", direction.alias("direction"), *COLUMNS[4:])
+
+    @property
+    def total(self) -> pl.DataFrame:
+        """The rows of the sum of all legs."""
+        return self.frame.filter(pl.col("kind") == "total").select(COLUMNS[4:])
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers a person decides by, as plain values."""
@@ -114,8 +135,14 @@ class Forecast:
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
 
-    def save(self, folder: str | Path) -> Path:
-        """Write ``forecast.csv`` and ``forecast.json`` to a folder, whole or not at all.
+    def save(self, folder: str | Path, extra: Callable[[Path], object] | None = None) -> Path:
+        """Write ``forecast.csv``, ``errors.csv`` and ``forecast.json`` to a folder, whole or not at all.
+
+        Parameters
+        ----------
+        folder : path
+        extra : callable, optional
+            Writes more into the folder before it takes its place: the page.
 
         Raises
         ------
@@ -124,9 +151,12 @@ class Forecast:
         """
 
         def fill(beside: Path) -> None:
-            self.frame.write_csv(beside / "forecast.csv", include_bom=True)
+            self.frame.write_csv(beside / "forecast.csv", include_bom=True, float_precision=3)
+            self.errors.write_csv(beside / "errors.csv", include_bom=True)
             (beside / "forecast.json").write_text(
                 json.dumps(self.summary(), ensure_ascii=False, indent=1), "utf-8"
             )
+            if extra is not None:
+                extra(beside)
 
         return write_whole_folder(Path(folder), fill, own_files=OWN_FILES, **FORECAST_FOLDER)

@@ -13,8 +13,9 @@ import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.forecast.calendar import Calendar, Mark
+from changtong.forecast.closures import Closure, read_closures
 from changtong.forecast.history import Floats, History, build_history
-from changtong.forecast.intervals import bands, gather_scores, interval_basis
+from changtong.forecast.intervals import Past, bands, gather_scores, interval_basis
 from changtong.forecast.projection import Projection, Site, project, sides
 from changtong.forecast.result import COLUMNS, Forecast
 from changtong.network.leg_volumes import read_volumes
@@ -39,6 +40,7 @@ def forecast_volumes(
     *,
     until: date | str | None = None,
     days: int = 31,
+    closures: pl.DataFrame | str | Path | None = None,
     progress: Progress | None = None,
 ) -> Forecast:
     """Forecast every leg and site: level and trend, weekday, holidays, promotions, intervals of 80 %.
@@ -52,6 +54,9 @@ def forecast_volumes(
         First day of the forecast: days before it count. Default: the day after the last one.
     days : int
         Days of the forecast, 1 to 366.
+    closures : frame or path, optional
+        Known closures of sites and legs, past and ahead (:func:`changtong.forecast.closures.read_closures`):
+        past ones tell nothing of levels, on days ahead the forecast is 0.
     progress : callable, optional
         Told the stage and the share done.
 
@@ -62,7 +67,7 @@ def forecast_volumes(
     Raises
     ------
     InputError
-        The volumes cannot be read, a leg stands twice on a day, ``until`` lies outside them.
+        The volumes or closures cannot be read, a leg stands twice on a day, ``until`` lies outside.
     UsageError
         ``days`` below 1 or above 366.
     """
@@ -76,25 +81,58 @@ def forecast_volumes(
     if frame.height == 0:
         raise InputError([Problem("empty-table", "Every row joins a site with itself.", name)])
     first = _first_day(frame, asked, name)
-    history = build_history(frame, first)
+    known = () if closures is None else read_closures(closures, _legs(frame))
+    history = build_history(frame, first, known, days)
     calendar = Calendar(history.begin, first + timedelta(days=days - 1))
     marks = calendar.marks([history.day(k) for k in range(history.days + days)])
     told = progress or (lambda stage, share: None)
     told("errors of the past", 0.0)
-    leg_scores, site_scores, tried = gather_scores(history, marks, days, progress=told)
+    past = gather_scores(history, marks, days, progress=told)
     made = project(history, marks)
     told("table", 0.98)
-    marked = np.array([mark is not None for mark in marks[history.days :]])
-    unseen = np.array([mark in made.effects.unseen for mark in marks[history.days :]])
-    rows = _frame(
-        history,
-        made,
+    return Forecast(
+        name,
+        first,
         days,
-        legs=bands(made.legs, leg_scores, marked, unseen),
-        sites=bands(made.sites, site_scores, marked, unseen),
-    )
-    notes = (*_notes(history, made, marks, calendar), interval_basis(tried, made))
-    return Forecast(name, first, days, rows, notes, history.days, time.perf_counter() - begin)
+        _frame(history, made, _all_bands(made, past, marks[history.days :])),
+        (*_notes(history, made, marks, calendar), *_closure_notes(known, history, days),
+         interval_basis(past.tried, made)),
+        history.days,
+        time.perf_counter() - begin,
+        history=frame.filter((pl.col("date") >= history.begin) & (pl.col("date") < first)),
+        errors=past.errors,
+        calendar=_calendar_frame(history, calendar, days),
+        closures=known,
+    )  # fmt: skip
+
+
+def _legs(frame: pl.DataFrame) -> list[tuple[str, str]]:
+    return list(frame.select("from_site", "to_site").unique().sort("from_site", "to_site").iter_rows())
+
+
+def _all_bands(
+    made: Projection, past: Past, ahead: Sequence[Mark | None]
+) -> dict[str, tuple[Floats, Floats]]:
+    """Return lower and upper ends of legs, sites and the total."""
+    marked = np.array([mark is not None for mark in ahead])
+    unseen = np.array([mark in made.effects.unseen for mark in ahead])
+    return {
+        "leg": bands(made.legs, past.legs, marked, unseen),
+        "site": bands(made.sites, past.sites, marked, unseen),
+        "total": bands(made.total, past.total, marked, unseen),
+    }
+
+
+def _calendar_frame(history: History, calendar: Calendar, ahead: int) -> pl.DataFrame:
+    """Return the marked days of history and forecast."""
+    days = [history.day(k) for k in range(history.days + ahead)]
+    rows = [
+        (day, mark.event, mark.part, mark.offset, name)
+        for day, mark, name in zip(days, calendar.marks(days), calendar.names(days), strict=True)
+        if mark is not None
+    ]
+    schema = {"date": pl.Date, "event": pl.String, "part": pl.String, "offset": pl.Int64, "name": pl.String}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def check_libraries() -> None:
@@ -128,45 +166,57 @@ def _first_day(frame: pl.DataFrame, asked: date | None, name: str) -> date:
     return asked or after
 
 
-def _frame(
-    history: History,
-    made: Projection,
-    days: int,
-    *,
-    legs: tuple[Floats, Floats],
-    sites: tuple[Floats, Floats],
-) -> pl.DataFrame:
-    """Lay legs and sites out as rows, one for each day."""
+def _frame(history: History, made: Projection, ends: dict[str, tuple[Floats, Floats]]) -> pl.DataFrame:
+    """Lay legs, sites and the total out as rows, one for each day."""
+    days = made.legs.pieces.shape[1]
     dates = [history.day(history.days + k) for k in range(days)]
-    places = sides(history)
-    state = [*made.states, *(_site_state(side, made.states) for side in places)]
-    method = [*made.methods, *(["sum of legs"] * len(places))]
-    from_sites = [*history.from_sites, *(None if side.inbound else side.name for side in places)]
-    to_sites = [*history.to_sites, *(side.name if side.inbound else None for side in places)]
-    site = [*([None] * len(history.from_sites)), *(side.name for side in places)]
-    kind = ["leg"] * len(history.from_sites) + ["site"] * len(places)
-    columns = {"kind": kind, "from_site": from_sites, "to_site": to_sites, "site": site}
-    rows = pl.DataFrame(
-        columns | {"state": state, "method": method},
-        schema_overrides=dict.fromkeys(("from_site", "to_site", "site"), pl.String),
-    )
+    places, n_legs = sides(history), len(history.from_sites)
+    sums = len(places) + 1
+    columns = {
+        "kind": ["leg"] * n_legs + ["site"] * len(places) + ["total"],
+        "from_site": [*history.from_sites, *(None if side.inbound else side.name for side in places), None],
+        "to_site": [*history.to_sites, *(side.name if side.inbound else None for side in places), None],
+        "site": [*([None] * n_legs), *(side.name for side in places), None],
+        "state": [*made.states, *(_site_state(side, made.states) for side in places), _state(made.states)],
+        "method": [*made.methods, *(["sum of legs"] * sums)],
+    }
+    rows = pl.DataFrame(columns, schema_overrides=dict.fromkeys(("from_site", "to_site", "site"), pl.String))
     numbers = {
-        "pieces": (made.legs.pieces, made.sites.pieces),
-        "low_pieces": (legs[0], sites[0]),
-        "high_pieces": (legs[1], sites[1]),
+        "pieces": [made.legs.pieces, made.sites.pieces, made.total.pieces],
+        "low_pieces": [ends[kind][0] for kind in ("leg", "site", "total")],
+        "high_pieces": [ends[kind][1] for kind in ("leg", "site", "total")],
     }
     row = np.repeat(np.arange(rows.height), days)
     return (
         rows[row]
         .with_columns(pl.Series("date", dates * rows.height, pl.Date))
-        .with_columns(pl.Series(key, np.vstack(both).ravel()) for key, both in numbers.items())
+        .with_columns(pl.Series(key, np.vstack(parts).ravel()) for key, parts in numbers.items())
         .select(COLUMNS)
     )
 
 
 def _site_state(side: Site, states: list[str]) -> str:
-    of_legs = {states[leg] for leg in side.legs}
+    return _state([states[leg] for leg in side.legs])
+
+
+def _state(of_legs: list[str]) -> str:
     return "active" if "active" in of_legs else "new" if "new" in of_legs else "dead"
+
+
+def _closure_notes(closures: Sequence[Closure], history: History, days: int) -> tuple[str, ...]:
+    """Say what known closures do here."""
+    if not closures:
+        return ()
+    past, ahead = history.was_shut, history.will_be_shut(days)
+    n_past, n_ahead = (np.count_nonzero(shut.any(axis=1)) for shut in (past, ahead))
+    note = (
+        f"known closures: {n_past:,} legs shut on some days of the past, which are left out; {n_ahead:,} on"
+        " some days ahead, which are forecast 0"
+    )
+    moved = int(np.count_nonzero((history.pieces > 0) & past))
+    if moved:
+        note += f"; on {moved:,} such leg-days of the past pieces moved all the same"
+    return (note,)
 
 
 def _notes(

@@ -1,5 +1,6 @@
-"""What a person reads: the pages of a plan, its order sheets; of a simulation, a stress test, remedies."""
+"""What a person reads: pages of a plan, a simulation, a stress test, remedies, a forecast; order sheets."""
 
+from changtong.report.forecast_report import write_forecast_report
 from changtong.report.orders_page import write_orders
 from changtong.report.plan_report import write_plan_report
 from changtong.report.remedies_report import write_remedies_report
@@ -7,6 +8,7 @@ from changtong.report.simulation_report import write_simulation_report
 from changtong.report.stress_report import write_stress_report
 
 __all__ = [
+    "write_forecast_report",
     "write_orders",
     "write_plan_report",
     "write_remedies_report",

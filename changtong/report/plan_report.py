@@ -14,7 +14,7 @@ from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_view import PlanLike, plan_number, read_situation, site_names
 from changtong.report.texts import LANGUAGES, Both, Language, read_texts, same, sentences, text, whole
 
-NOT_OF_SCRIPTS = ("sheet", "run", "play")
+NOT_OF_SCRIPTS = ("sheet", "run", "play", "forecast", "forecast_event", "forecast_name", "forecast_note")
 """Sections of the wording that the scripts of a plan do not need."""
 
 

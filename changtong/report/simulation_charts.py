@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from changtong.report.simulation_data import Backlog
 from changtong.report.simulation_view import Clock, Event, Span, say_hour
 from changtong.report.texts import Both, rough, same, text
+from changtong.simulation.replications import Replications
 from changtong.simulation.result import Simulation
 
 Floats = NDArray[np.float64]
@@ -119,7 +120,8 @@ def _background(
     return parts
 
 
-def _grid(frame: Frame, step: float) -> list[str]:
+def draw_grid(frame: Frame, step: float) -> list[str]:
+    """Return the lines of a grid and what they stand for."""
     parts = []
     for k in range(round(frame.most / step) + 1):
         y = frame.y(k * step)
@@ -155,23 +157,32 @@ def _now(frame: Frame) -> str:
 
 def draw_hours(
     run: Simulation, lines: Sequence[tuple[str, Floats]], *, title: Both, clock: Clock,
-    spans: Sequence[Span], events: Sequence[Event],
+    spans: Sequence[Span], events: Sequence[Event], band: tuple[Floats, Floats] | None = None,
 ) -> Markup:  # fmt: skip
-    """Draw lines over the hours of a run; each has the class of its style."""
+    """Draw lines over the hours of a run, each with the class of its style, over a band if there is one."""
     hours = run.hours["hour"].to_numpy()
-    most = max([float(values.max(initial=0.0)) for _, values in lines] + [1.0])
+    tops = [values for _, values in lines] + ([] if band is None else [band[1]])
+    most = max([float(values.max(initial=0.0)) for values in tops] + [1.0])
     step = nice_step(most)
     frame = Frame(LEFT, WIDE - 12, TOP, HIGH - BOTTOM, float(hours[-1]), step * math.ceil(most / step - 1e-9))
     parts = [_open_svg(frame, WIDE, HIGH, title, "large")]
-    parts += _background(frame, spans, clock) + _grid(frame, step) + _marks(frame, events)
+    parts += _background(frame, spans, clock) + draw_grid(frame, step) + _marks(frame, events)
+    if band is not None:
+        low, high = band
+        lower = frame.path(hours[::-1], low[::-1])
+        parts.append(f'<path class="rep-band" d="{frame.path(hours, high)}L{lower[1:]}Z"/>')
     parts += [f'<path class="line {name}" d="{frame.path(hours, values)}"/>' for name, values in lines]
     return Markup("".join([*parts, _now(frame), "</svg>"]))
 
 
 def hour_charts(
-    run: Simulation, backlog: Backlog, clock: Clock, spans: Sequence[Span], events: Sequence[Event]
-) -> list[dict[str, Any]]:
-    """Return the charts of the whole network: what waits, what is under way, what comes in and goes out."""
+    run: Simulation, backlog: Backlog, clock: Clock, spans: Sequence[Span], events: Sequence[Event],
+    many: Replications | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the charts of the whole network: what waits, what is under way, what comes in and goes out.
+
+    Where it was played many times the median and the band of 80 % stand with what waits.
+    """
     step_h = float(run.settings.step_h)
 
     def column(name: str, scale: float = 1.0) -> Floats:
@@ -182,14 +193,22 @@ def hour_charts(
         ("s-held", column("held")),
         ("s-waiting", column("waiting") - column("held")),
     ]
+    bands: dict[str, tuple[Floats, Floats]] = {}
+    if many is not None:
+        low, middle, high = (
+            np.asarray(many.hours[f"queue_{end}"].to_numpy(), np.float64) for end in ("low", "median", "high")
+        )
+        bands["waiting"] = (low, high)
+        waits.insert(2, ("s-median", middle))
     moves = [("s-under-way", column("under_way"))]
     rate = [("s-accepted", column("accepted", 1 / step_h)), ("s-delivered", column("delivered", 1 / step_h))]
     made = []
     for key, lines in (("waiting", waits), ("under_way", moves), ("rate", rate)):
         title = text(f"run.c_{key}")
-        drawn = draw_hours(run, lines, title=title, clock=clock, spans=spans, events=events)
+        band = bands.get(key)
+        drawn = draw_hours(run, lines, title=title, clock=clock, spans=spans, events=events, band=band)
         names = [(name, text(f"run.{name.replace('-', '_')}")) for name, _ in reversed(lines)]
-        made.append({"title": title, "svg": drawn, "key": names})
+        made.append({"title": title, "svg": drawn, "key": names, "band": band is not None})
     return made
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from changtong.errors import UsageError
 from changtong.report import simulation_charts, simulation_view
 from changtong.report.charts import draw_bar
 from changtong.report.page import embed_json, render_page, write_page
@@ -14,7 +15,8 @@ from changtong.report.plan_tables import provenance_rows, versions
 from changtong.report.plan_view import read_settings, site_names
 from changtong.report.simulation_data import Playback, PlayLimits, collect_playback, read_backlog
 from changtong.report.simulation_view import Clock
-from changtong.report.texts import Both, Language, read_texts, same, text, whole
+from changtong.report.texts import Both, Language, percent, read_texts, same, text, whole
+from changtong.simulation.replications import Replications
 from changtong.simulation.result import Simulation
 
 SCRIPT_SECTIONS = ("page", "play")
@@ -28,6 +30,7 @@ def write_simulation_report(
     language: Language = "zh",
     made_at: datetime | None = None,
     limits: PlayLimits | None = None,
+    replications: Replications | None = None,
 ) -> Path:
     """Write the page of a simulation as one self-contained HTML file.
 
@@ -45,6 +48,8 @@ def write_simulation_report(
         When it was simulated, with a time zone; now where not given.
     limits : PlayLimits, optional
         How much the map plays; the page says what it leaves out.
+    replications : Replications, optional
+        Of the same simulation: their median and band of 80 % are drawn with what waits.
 
     Returns
     -------
@@ -54,10 +59,12 @@ def write_simulation_report(
     Raises
     ------
     UsageError
-        For an unknown language or a time without a zone.
+        For an unknown language, a time without a zone, replications of another simulation.
     """
     check_options(language, made_at)
-    page = render_simulation_report(simulation, language=language, made_at=made_at, limits=limits)
+    page = render_simulation_report(
+        simulation, language=language, made_at=made_at, limits=limits, replications=replications
+    )
     return write_page(path, page)
 
 
@@ -67,8 +74,11 @@ def render_simulation_report(
     language: Language = "zh",
     made_at: datetime | None = None,
     limits: PlayLimits | None = None,
+    replications: Replications | None = None,
 ) -> str:
     """Return the page as text; see :func:`write_simulation_report`."""
+    if replications is not None and not replications.hours["hour"].equals(simulation.hours["hour"]):
+        raise UsageError("the replications have other hours than the simulation; expected those of the same.")
     made = say_time(made_at or datetime.now().astimezone())
     clock = Clock(simulation.settings.start)
     backlog = read_backlog(simulation)
@@ -88,7 +98,8 @@ def render_simulation_report(
         "becomes": simulation_view.say_what_becomes_of_it(simulation, clock),
         "numbers": simulation_view.number_rows(simulation, clock),
         "events": [(event, clock.say(event.hour), simulation_view.say_hour(event.hour)) for event in events],
-        "charts": simulation_charts.hour_charts(simulation, backlog, clock, spans, events),
+        "charts": simulation_charts.hour_charts(simulation, backlog, clock, spans, events, replications),
+        "replicated": _replicated(simulation, replications),
         "small": simulation_charts.small_charts(simulation, backlog, names, clock, spans),
         "strip": simulation_charts.draw_strip(backlog, spans),
         "classes": simulation_view.class_rows(simulation),
@@ -109,6 +120,22 @@ def render_simulation_report(
     return render_page(
         "simulation.html.j2", styles=["style.css", "simulation.css"], scripts=SCRIPTS, context=context
     )
+
+
+def _replicated(run: Simulation, many: Replications | None) -> dict[str, Any] | None:
+    """Return the table of replications and what is said of it."""
+    if many is None:
+        return None
+    facts = many.summary()
+    spread = facts["spread"]
+    note = text(
+        "run.replications_note",
+        count=whole(facts["replications"]),
+        seed=facts["seed"],
+        **{name: percent(value, 0) for name, value in spread.items()},
+    )
+    holds = text("run.replications_hold", share=percent(facts["holds_share"], 0))
+    return {"rows": simulation_view.replication_rows(run, many), "note": note, "holds": holds}
 
 
 def _labels(run: Simulation, most: int = 6) -> list[str]:

@@ -13,6 +13,7 @@ from changtong.outages import Outage
 from changtong.report.plan_numbers import Cell, cell, list_places, share_cell
 from changtong.report.plan_view import site_names
 from changtong.report.texts import Both, joined, named, percent, rough, same, sentences, text, whole
+from changtong.simulation.replications import Replications
 from changtong.simulation.result import Simulation
 from changtong.simulation.simulate import TIME_OF_DAY
 from changtong.simulation.timetable import hours_of
@@ -380,3 +381,25 @@ def assumption_rows(run: Simulation) -> list[Row]:
         {"where": text(f"run.w_{key}"), "code": code, "kind": named("run", f"is_{code}"), "note": note}
         for key, code, note in said
     ]
+
+
+REPLICATED = ("delivered_pieces", "late_pieces", "peak_waiting_pieces", "waiting_pieces", "mean_h")
+
+
+def replication_rows(run: Simulation, many: Replications) -> list[Row]:
+    """Return what replications say beside the run itself: medians, and the band of 80 %."""
+    facts, own = many.summary(), run.summary()
+    rows = []
+    for name in REPLICATED:
+        say = _one_digit if name == "mean_h" else whole
+        values = [own[name], facts[name], facts[f"{name}_low"], facts[f"{name}_high"]]
+        single, middle, low, high = (say(value) for value in values)
+        key = name.removesuffix("_pieces")
+        rows.append(
+            {"name": text(f"run.r_{key}"), "run": single, "median": middle, "band": f"{low} – {high}"}
+        )
+    return rows
+
+
+def _one_digit(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.1f}"

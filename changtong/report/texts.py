@@ -1,8 +1,8 @@
 """The wording of the report, in Chinese and English, and how numbers are said in each.
 
-All sentences are in ``texts.toml``, ``simulation_texts.toml`` and ``stress_texts.toml``, one entry per
-key with both languages. A value that differs by language is a :class:`Both`; in a page both are
-written and the reader's language is shown.
+All sentences are in ``texts.toml`` and files named like it, one entry per key with both
+languages. A value that differs by language is a :class:`Both`; in a page both are written and the
+reader's language is shown.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from markupsafe import escape
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
-TEXT_FILES = ("texts.toml", "simulation_texts.toml", "stress_texts.toml")
+TEXT_FILES = ("texts.toml", "simulation_texts.toml", "stress_texts.toml", "forecast_texts.toml")
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,8 @@ class Replications:
     """Many runs of one simulation.
 
     Frames: ``runs`` (one row a replication: the summary's numbers), ``hours`` (hour; median, low
-    and high of waiting and delivered pieces), ``classes`` (delivered and late pieces), ``sites``
+    and high of pieces waiting, of those in the queue, which are not held by order, and of those
+    delivered), ``classes`` (delivered and late pieces), ``sites``
     (peak, share of replications in which the site burst or was still growing, hour it cleared).
     ``low`` and ``high`` hold 80 % of the replications between them.
     """
@@ -164,7 +165,7 @@ def simulate_replications(
         seed=seed,
         spread=spread,
         runs=runs.drop("name", "runtime_s").with_row_index("replication", offset=1),
-        hours=_bands([one.hours for one in found], ["hour"], ["waiting_pieces", "delivered_pieces"]),
+        hours=_hour_bands(found),
         classes=_bands(
             [one.classes for one in found], ["service_class"], ["delivered_pieces", "late_pieces"]
         ),
@@ -190,6 +191,12 @@ def _lognormal(rng: np.random.Generator, variation: float, size: int) -> Floats:
     """Draw factors with mean 1 and a coefficient of variation."""
     sigma = np.sqrt(np.log1p(variation**2))
     return np.asarray(np.exp(rng.normal(-0.5 * sigma**2, sigma, size)), np.float64)
+
+
+def _hour_bands(found: list[Simulation]) -> pl.DataFrame:
+    queue = pl.col("waiting_pieces") - pl.col("held_pieces")
+    frames = [one.hours.with_columns(queue.alias("queue_pieces")) for one in found]
+    return _bands(frames, ["hour"], ["waiting_pieces", "queue_pieces", "delivered_pieces"])
 
 
 def _bands(frames: list[pl.DataFrame], keys: list[str], columns: list[str]) -> pl.DataFrame:
