@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-SOURCES = ("flows", "planning")
+SOURCES = ("flows/*.py", "planning/*.py", "simulation/*.py", "resilience/*.py", "routes.py")
+"""Where kernels are."""
 
 
 def kernels_base() -> Path:
@@ -30,7 +31,7 @@ def kernels_base() -> Path:
 def kernel_folder() -> Path:
     """Return the folder of kernels compiled from the sources as they are now."""
     seen = hashlib.sha256(sys.version.encode())
-    for name in SOURCES:
-        for source in sorted((PACKAGE / name).glob("*.py")):
+    for pattern in SOURCES:
+        for source in sorted(PACKAGE.glob(pattern)):
             seen.update(source.name.encode() + b"\n" + source.read_bytes())
     return kernels_base() / f"kernels-{seen.hexdigest()[:16]}"

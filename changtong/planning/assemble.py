@@ -12,6 +12,8 @@ from changtong.errors import UsageError
 from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
 from changtong.outages import Effect
+from changtong.planning.at_home import held_at_home
+from changtong.planning.baseline import baseline_flow
 from changtong.planning.takeover import TakeOvers, find_take_overs, no_take_overs
 from changtong.structure import class_table, column, pairs_by_class, pass_through, site_capacity
 
@@ -34,8 +36,10 @@ class Question:
     problem : FlowProblem
         Leg costs are in CNY a piece, weighed by the user's order of objectives, and lowered
         by ``far`` on the legs into and out of remote leaf sites.
-    local : array, (sites,)
+    local : array, (sites, classes)
         Pieces a day whose first and last site are the same: they take no leg.
+    local_held : array, (sites, classes)
+        Those of them that wait, because the site is closed or slowed (:mod:`.at_home`).
     far : array, (sites,)
         Cost every piece to or from a remote leaf bears whichever leg it takes, CNY a piece.
         The penalty of such a piece is higher by as much.
@@ -55,6 +59,7 @@ class Question:
 
     problem: FlowProblem
     local: Floats
+    local_held: Floats
     far: Floats
     classes: pl.DataFrame
     leg_h: Floats
@@ -186,7 +191,10 @@ def assemble(
     origin, dest = (keys // n).astype(np.int32), (keys % n).astype(np.int32)
     total = pieces.sum(axis=1) if pieces.shape[1] > 1 else pieces[:, 0]
     stays = origin == dest
-    local = np.bincount(origin[stays], total[stays], minlength=n).astype(np.float64)
+    by_class = pieces[stays] if share is None else pieces[stays] * share
+    at_home = [np.bincount(origin[stays], x, minlength=n).astype(np.float64) for x in by_class.T]
+    local = np.stack(at_home, axis=1)
+    begins, ends = (np.bincount(x, total, minlength=n) - local.sum(axis=1) for x in (origin, dest))
     tail = network.legs["from_site"].to_physical().to_numpy().astype(np.int32)
     head = network.legs["to_site"].to_physical().to_numpy().astype(np.int32)
     transit = pass_through(network)
@@ -195,7 +203,13 @@ def assemble(
     weight = np.maximum(0.0, weight - far[tail] - far[head])
     leg_capacity = column(network.legs, "capacity_pieces_per_day", np.inf) * _share(effect.leg_share)
     sites = site_capacity(network) * _share(effect.site_share)
-    room = np.where(effect.site_share > 0.0, np.maximum(sites - local, 1e-6), 0.0)
+    through = np.maximum(np.bincount(head, baseline_flow(network), minlength=n), ends) + begins
+    held = held_at_home(
+        local,
+        through[:, None] * _mean_share(classes, local, share),
+        np.where(effect.site_share > 0.0, sites, 0.0),
+    )
+    room = np.where(effect.site_share > 0.0, np.maximum(sites - (local - held).sum(axis=1), 1e-6), 0.0)
     usual = float(np.median(weight)) if len(weight) else 1.0
     base = unserved_cny if unserved_cny is not None else 15.0 * max(usual, 1e-6)
     moves = ~stays & (total > 0)
@@ -216,8 +230,6 @@ def assemble(
     )
     take_overs = no_take_overs(len(tail))
     if network.areas is not None:
-        begins = np.bincount(origin[moves], total[moves], minlength=n).astype(np.float64)
-        ends = np.bincount(dest[moves], total[moves], minlength=n).astype(np.float64)
         take_overs = find_take_overs(network, effect, transit, begins, ends)
     nothing = np.zeros(len(take_overs))
     leg_h = np.append(column(network.legs, "travel_h", 0.0) + effect.leg_extra_h, nothing)
@@ -225,6 +237,7 @@ def assemble(
     return Question(
         problem=take_overs.added_to(problem),
         local=local,
+        local_held=held,
         far=far,
         classes=classes,
         leg_h=leg_h,
@@ -235,6 +248,14 @@ def assemble(
         leg_cny=np.append(column(network.legs, "cost_cny_per_piece", 0.0), nothing),
         leg_kgco2e=np.append(column(network.legs, "kgco2e_per_piece", 0.0), nothing),
     )
+
+
+def _mean_share(classes: pl.DataFrame, local: Floats, share: Floats | None) -> Floats:
+    """Split of what passes a site over the classes: the common one, or the one that pieces at home have."""
+    if share is not None:
+        return share
+    found = local.sum(axis=0)
+    return found / found.sum() if found.sum() > 0.0 else np.full(classes.height, 1.0 / classes.height)
 
 
 def _share(share: Floats) -> Floats:

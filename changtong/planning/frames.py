@@ -13,6 +13,7 @@ from changtong.network.model import Network
 from changtong.outages import Effect
 from changtong.planning.answer import Answer
 from changtong.planning.assemble import Question
+from changtong.planning.at_home import sent_after_all
 from changtong.planning.baseline import change_words
 from changtong.planning.blockers import FULL, ROOM_LEFT, blocking_rows
 from changtong.structure import site_capacity
@@ -57,10 +58,25 @@ def leg_flow_frame(network: Network, answer: Answer, baseline: Floats) -> pl.Dat
     )
 
 
-def _handled(question: Question, flow: Floats, sent: Floats) -> Floats:
+def _handled(question: Question, flow: Floats, sent: Floats, local: Floats) -> Floats:
     head = question.problem.leg_head[: len(flow)]
     arrived = np.bincount(head, flow, minlength=question.problem.n_sites)
-    return np.asarray(arrived + sent + question.local)
+    return np.asarray(arrived + sent + local.sum(axis=1))
+
+
+def fill_at_home(network: Network, effect: Effect, answer: Answer) -> Answer:
+    """Serve pieces that begin and end at one site and waited there, where the plan leaves room after all."""
+    question, result = answer.question, answer.result
+    if not question.local_held[effect.site_share > 0.0].any():
+        return answer
+    served = np.maximum(0.0, question.problem.totals() - result.unserved.astype(np.float64))
+    sent = np.bincount(question.problem.pair_from, served, minlength=question.problem.n_sites)
+    load = _handled(
+        question, result.leg_flow, np.asarray(sent, np.float64), question.local - question.local_held
+    )
+    capacity = np.where(effect.site_share > 0.0, site_capacity(network) * effect.site_share, 0.0)
+    held = sent_after_all(question.local_held, np.nan_to_num(capacity, nan=0.0, posinf=np.inf) - load)
+    return replace(answer, question=replace(question, local_held=held))
 
 
 def site_load_frame(
@@ -75,10 +91,10 @@ def site_load_frame(
     n = problem.n_sites
     total = problem.totals().astype(np.float64)
     sent = np.bincount(problem.pair_from, total, minlength=n).astype(np.float64)
-    before = _handled(question, baseline, sent)
+    before = _handled(question, baseline, sent, question.local)
     served = np.maximum(0.0, total - result.unserved)
     sent = np.bincount(problem.pair_from, served, minlength=n).astype(np.float64)
-    planned = _handled(question, result.leg_flow, sent)
+    planned = _handled(question, result.leg_flow, sent, question.local - question.local_held)
     planned[effect.closed_sites] = 0.0
     stated = site_capacity(network)
     capacity = np.where(effect.site_share > 0.0, 1.0, np.nan) * stated * np.maximum(effect.site_share, 1e-300)
@@ -107,20 +123,22 @@ def site_load_frame(
 def class_frame(effect: Effect, answer: Answer) -> pl.DataFrame:
     """Return demand, service and lateness by class, with the proved least of what is lost and late."""
     problem, classes = answer.question.problem, answer.question.classes
-    local = answer.question.local
+    local, held = answer.question.local, answer.question.local_held
     lacking = problem.lost_by_class(answer.result.unserved)
     if problem.pair_pieces.shape[1] == 1:
         share = np.ones(1) if problem.class_share is None else problem.class_share
         demand = float(problem.totals().sum(dtype=np.float64)) * share
     else:
         demand = problem.pair_pieces.sum(axis=0, dtype=np.float64)
-        share = demand / max(demand.sum(), 1e-30)
-    stuck = local[effect.closed_sites].sum() * share
+    stuck = held[effect.closed_sites].sum(axis=0)
+    slowed = (held.sum(axis=1) > 0.0) & (effect.site_share > 0.0)
+    gives_way = (local - held)[slowed].sum(axis=0)
+    below = gives_way.sum() - np.cumsum(gives_way)  # room lower classes take, that a plan could give up
     served, hours, late = answer.late.T
     timed = bool(answer.question.leg_h.any() or answer.question.site_h.any())
     mean_h = np.where(timed & (served > 0.0), hours / np.maximum(served, 1e-30), np.nan)
-    all_pieces = demand + local.sum() * share
-    lost = lacking + stuck
+    all_pieces = demand + local.sum(axis=0)
+    lost = lacking + held.sum(axis=0)
     lost = np.where(lost < LEAST_PIECES, 0.0, np.minimum(lost, all_pieces))
     return pl.DataFrame(
         {
@@ -129,7 +147,7 @@ def class_frame(effect: Effect, answer: Answer) -> pl.DataFrame:
             "demand_pieces": all_pieces,
             "served_pieces": all_pieces - lost,
             "unserved_pieces": lost,
-            "unserved_least_pieces": np.minimum(lost, answer.unserved_least + stuck),
+            "unserved_least_pieces": np.minimum(lost, np.maximum(0.0, answer.unserved_least - below) + stuck),
             "late_pieces": late,
             "late_least_pieces": np.minimum(late, answer.late_least),
             "mean_h": pl.Series(mean_h, nan_to_null=True),
@@ -155,8 +173,6 @@ def unserved_frame(network: Network, effect: Effect, answer: Answer) -> pl.DataF
     start, end = problem.pair_from[rows], problem.pair_to[rows]
     closed = effect.site_share <= 0.0
     reason, blocked_by = _reasons(network, effect, answer, rows)
-    stuck = np.flatnonzero(closed & (question.local > 0.0))
-    share = problem.class_share if problem.class_share is not None else np.eye(1, question.classes.height)[0]
     ids = np.array(network.site_ids)
     frames = []
     for k, service_class in enumerate(question.classes["service_class"].cast(pl.String)):
@@ -171,13 +187,11 @@ def unserved_frame(network: Network, effect: Effect, answer: Answer) -> pl.DataF
                 blocked_by[some],
             )
         )
-        if len(stuck) and share[k] > 0:
-            why = np.full(len(stuck), "closed-site")
-            frames.append(
-                _rows(
-                    network, (stuck, stuck), service_class, question.local[stuck] * share[k], why, ids[stuck]
-                )
-            )
+        stuck = np.flatnonzero(question.local_held[:, k] > 1e-4)
+        why = np.where(closed[stuck], "closed-site", "full-site")
+        frames.append(
+            _rows(network, (stuck, stuck), service_class, question.local_held[stuck, k], why, ids[stuck])
+        )
     frame = pl.concat(frames)
     ends = [frame[column].to_physical().to_numpy() for column in ("from_site", "to_site")]
     area = closed[ends[0]] | closed[ends[1]] if frame.height else np.empty(0, bool)

@@ -140,6 +140,7 @@ def _make(
         answer = answer_small(question, objectives, settings, baseline, progress)
     else:
         answer = answer_large(question, objectives, settings, progress, kept)
+    answer = frames.fill_at_home(network, effect, answer)
     question, result = answer.question, answer.result
     check_flow(question.problem, result)
     work = sortplan.prepare(network, question, answer.solver, result)
