@@ -67,8 +67,11 @@ class Cutter:
     def _level(self) -> tuple[Layout, Pool, Rows]:
         return self.pricing.lay, self.pool, self.rows
 
-    def cut(self) -> tuple[float, Cut]:
-        """Press, cut, and put back wherever capacity is left; return the cost and the plan."""
+    def cut(self, in_order: bool) -> tuple[float, Cut]:
+        """Press, cut, and put back wherever capacity is left; return the cost and the plan.
+
+        ``in_order``: try to serve what higher classes lack at the cost of lower ones.
+        """
         pricing, rows = self.pricing, self.rows
         base_price = rows.price.copy()
         leg_flow = np.zeros(len(pricing.trees.leg_cost))
@@ -79,7 +82,7 @@ class Cutter:
         settle.find_unserved(pricing.lay, self.volumes, unserved)
         self._refill(unserved)
         plan = self._finish(leg_flow, unserved)
-        owed = self._owed(unserved)
+        owed = self._owed(unserved) if in_order else None
         if owed is None:
             return plan
         self.pool, self.volumes = copy_pool(self.pool), copy_volumes(self.volumes)

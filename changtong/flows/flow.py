@@ -78,6 +78,8 @@ class FlowSettings:
         Least saving for which a pair changes its entry, as a share of the mean cost.
     threads : int
         Threads for pricing; results do not depend on it.
+    in_order : bool
+        Whether a plan cut short of the optimum is put in order of classes: lower ones give way.
     """
 
     gap_share: float = 1e-3
@@ -88,6 +90,7 @@ class FlowSettings:
     room: float = 0.3
     tolerance: float = 1e-4
     threads: int = 2
+    in_order: bool = True
 
 
 @dataclass(frozen=True)
@@ -413,7 +416,8 @@ class FlowSolver:
         copies = copy_volumes(self.volumes)
         rows = self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
         pool = copy_pool(self.pool)
-        found = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch).cut()
+        cutter = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch)
+        found = cutter.cut(self.settings.in_order)
         for place in (N_PATHS, ARENA_USED):  # the plan's own paths stay where they are
             self.pool.count[place] = pool.count[place]
         return found

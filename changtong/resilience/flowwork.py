@@ -60,7 +60,8 @@ class FlowWork:
         problem = shut(solver.problem, task.case)
         solver.change(problem)
         solver.curtailed = len(problem.class_penalty) - 1
-        solver.settings = FlowSettings(self.gap_share, self.seconds, rounds=0, threads=1)
+        by_class = self.measure == "loss"  # else all classes count alike
+        solver.settings = FlowSettings(self.gap_share, self.seconds, rounds=0, threads=1, in_order=by_class)
         result, quick = solver.solve(), True
         if self._figure(solver, result) > task.enough:
             solver.settings = FlowSettings(self.gap_share, self.seconds, threads=1)
