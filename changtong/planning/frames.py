@@ -64,18 +64,26 @@ def _handled(question: Question, flow: Floats, sent: Floats, local: Floats) -> F
     return np.asarray(arrived + sent + local.sum(axis=1))
 
 
+def _planned(answer: Answer) -> Floats:
+    """Return the pieces a day each site sorts under the plan."""
+    question, result = answer.question, answer.result
+    served = np.maximum(0.0, question.problem.totals().astype(np.float64) - result.unserved)
+    sent = np.bincount(question.problem.pair_from, served, minlength=question.problem.n_sites)
+    return _handled(question, result.leg_flow, np.asarray(sent), question.local - question.local_held)
+
+
+def _site_room(network: Network, effect: Effect) -> Floats:
+    """Return the pieces a day each site can sort under the outages; 0 where closed."""
+    some = effect.site_share > 0.0
+    return np.where(some, site_capacity(network) * np.where(some, effect.site_share, 1.0), 0.0)
+
+
 def fill_at_home(network: Network, effect: Effect, answer: Answer) -> Answer:
     """Serve pieces that begin and end at one site and waited there, where the plan leaves room after all."""
-    question, result = answer.question, answer.result
+    question = answer.question
     if not question.local_held[effect.site_share > 0.0].any():
         return answer
-    served = np.maximum(0.0, question.problem.totals() - result.unserved.astype(np.float64))
-    sent = np.bincount(question.problem.pair_from, served, minlength=question.problem.n_sites)
-    load = _handled(
-        question, result.leg_flow, np.asarray(sent, np.float64), question.local - question.local_held
-    )
-    capacity = np.where(effect.site_share > 0.0, site_capacity(network) * effect.site_share, 0.0)
-    held = sent_after_all(question.local_held, np.nan_to_num(capacity, nan=0.0, posinf=np.inf) - load)
+    held = sent_after_all(question.local_held, _site_room(network, effect) - _planned(answer))
     return replace(answer, question=replace(question, local_held=held))
 
 
@@ -92,13 +100,9 @@ def site_load_frame(
     total = problem.totals().astype(np.float64)
     sent = np.bincount(problem.pair_from, total, minlength=n).astype(np.float64)
     before = _handled(question, baseline, sent, question.local)
-    served = np.maximum(0.0, total - result.unserved)
-    sent = np.bincount(problem.pair_from, served, minlength=n).astype(np.float64)
-    planned = _handled(question, result.leg_flow, sent, question.local - question.local_held)
+    planned = _planned(answer)
     planned[effect.closed_sites] = 0.0
-    stated = site_capacity(network)
-    capacity = np.where(effect.site_share > 0.0, 1.0, np.nan) * stated * np.maximum(effect.site_share, 1e-300)
-    capacity = np.where(effect.site_share <= 0.0, 0.0, capacity)
+    capacity = _site_room(network, effect)
     share = _share(planned, capacity)
     status = np.select([effect.site_share <= 0.0, effect.site_share < 1.0], ["closed", "restricted"], "open")
     take_overs = question.take_overs

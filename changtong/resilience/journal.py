@@ -16,6 +16,7 @@ from typing import IO, Any
 import polars as pl
 
 from changtong.errors import UsageError
+from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.resilience.cases import Case
 from changtong.resilience.work import Row
@@ -107,6 +108,24 @@ def open_journal(folder: Path | None, digest: str, about: dict[str, Any]) -> Jou
         stream.write(json.dumps({"format": FORMAT, "question": digest, **about}, ensure_ascii=False) + "\n")
         stream.flush()
     return Journal(path, rows, stream)
+
+
+def journal_in(
+    folder: str | Path | None, kind: dict[str, Any], anew: bool, digest: str, about: dict[str, Any]
+) -> Journal:
+    """Open the journal of a folder that may be written over: one of its ``kind``, or an empty one.
+
+    Raises
+    ------
+    UsageError
+        The folder holds something else, or the answers to another question.
+    """
+    where = None if folder is None else Path(folder)
+    if where is not None:
+        check_replaceable(where, **kind)
+        if anew:
+            (where / FILE).unlink(missing_ok=True)
+    return open_journal(where, digest, about)
 
 
 def _failed(row: Row | None) -> bool:

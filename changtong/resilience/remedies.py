@@ -17,7 +17,6 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, InternalError, Problem, UsageError
-from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.planning.answer import is_small
 from changtong.resilience.additions import Remedy
@@ -27,7 +26,7 @@ from changtong.resilience.costs import Costs, read_costs
 from changtong.resilience.demands import Demand, as_demands
 from changtong.resilience.exactwork import ask
 from changtong.resilience.executors import InProcess
-from changtong.resilience.journal import FILE, Journal, open_journal, question_digest
+from changtong.resilience.journal import Journal, journal_in, question_digest
 from changtong.resilience.remedy_result import (
     DEMANDS,
     LOSSES,
@@ -191,14 +190,10 @@ def _journal(
     folder: str | Path | None,
     watch: Watch,
 ) -> Journal:
-    where = None if folder is None else Path(folder)
-    if where is not None:
-        check_replaceable(where, **REMEDIES_FOLDER)
-        if watch.anew:
-            (where / FILE).unlink(missing_ok=True)
     shown = {key: value for key, value in asdict(settings).items() if key != "threads"}
     digest = question_digest(network, "remedies", cases, shown)
-    return open_journal(where, digest, {"network": network.name, "closures": len(cases)})
+    about = {"network": network.name, "closures": len(cases)}
+    return journal_in(folder, REMEDIES_FOLDER, watch.anew, digest, about)
 
 
 def _try(work: TrialWork, trials: list[Trial], journal: Journal, executor: Executor, watch: Watch) -> bool:

@@ -9,12 +9,11 @@ from pathlib import Path
 import polars as pl
 
 from changtong.errors import InputError, Problem
-from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.executors import LocalProcesses
-from changtong.resilience.journal import FILE, Journal, open_journal, question_digest
+from changtong.resilience.journal import Journal, journal_in, question_digest
 from changtong.resilience.result import STRESS_FOLDER, StressSettings, StressTest
 from changtong.resilience.run import StressRun, Watch
 from changtong.resilience.work import Executor
@@ -90,15 +89,11 @@ def _journal(
     watch: Watch,
 ) -> Journal:
     """Open the folder's journal; what changes no row of it is no part of the question."""
-    where = None if folder is None else Path(folder)
-    if where is not None:
-        check_replaceable(where, **STRESS_FOLDER)
-        if watch.anew:
-            (where / FILE).unlink(missing_ok=True)
     free = ("limit_s", "threads", "recovery")
     shown = {key: value for key, value in asdict(settings).items() if key not in free}
     digest = question_digest(network, outages, cases, shown)
-    return open_journal(where, digest, {"network": network.name, "cases": len(cases)})
+    about = {"network": network.name, "cases": len(cases)}
+    return journal_in(folder, STRESS_FOLDER, watch.anew, digest, about)
 
 
 def _cases(network: Network, cases: Sequence[Case] | Sequence[str]) -> tuple[Case, ...]:
