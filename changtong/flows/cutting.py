@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 PRESS = 1.5
 """Factor on the slopes each time overloads are pressed out of a plan."""
 
-PRESSES = 3
+PRESSES = 2
 """Pricings that press overloads out before a plan is cut."""
 
 INSERTIONS = 12
@@ -105,7 +105,7 @@ class Cutter:
         return cost, Cut(leg_flow, unserved, self.volumes, self.pool)
 
     def _reconcile(self, leg_flow: Floats) -> None:
-        settle.reconcile(*self._level, self.pricing.trees, self.volumes, leg_flow)
+        self.pricing.reconcile(self.pool, self.rows, self.volumes, leg_flow)
 
     def _press(self) -> None:
         """Press overloads out at steeper slopes and fresh prices: better than cutting them."""
@@ -171,8 +171,14 @@ class Cutter:
         v = self.volumes
         if len(v.penalty) < 2:
             return None
-        owed = np.maximum(0.0, unserved - v.pair * (1.0 - v.steps[:, -2])).astype(np.float32)
-        return owed if owed[owed > 1e-6].sum(dtype=np.float64) > 0.1 else None
+        short = np.flatnonzero(unserved > 1e-6)
+        above = v.steps[short if len(v.steps) > 1 else 0, -2]
+        owed = np.maximum(0.0, unserved[short] - v.pair[short] * (1.0 - above))
+        if owed[owed > 1e-6].sum(dtype=np.float64) <= 0.1:
+            return None
+        whole = np.zeros(len(unserved), np.float32)
+        whole[short] = owed
+        return whole
 
     def _serve_higher(
         self, leg_flow: Floats, unserved: NDArray[np.float32], owed: NDArray[np.float32], price: Floats

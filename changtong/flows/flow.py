@@ -86,7 +86,7 @@ class FlowSettings:
     seconds: float = 60.0
     rounds: int = 2000
     slope: float = 0.1
-    sweeps: int = 8
+    sweeps: int = 5
     room: float = 0.3
     tolerance: float = 1e-4
     threads: int = 2
@@ -149,6 +149,9 @@ CLOSE = 0.9
 FITS = 0.002
 """… and what is above capacity at most this share of all loads …"""
 
+AGAIN = 16
+"""Rounds, times the cuts so far, after which a cut is tried although the last one lost too much."""
+
 MUCH = 0.005
 """Share of all loads above capacity from which an outage starts anew, from coarse prices."""
 
@@ -186,6 +189,7 @@ class _Search:
     over_cost: float = 0.0
     cut_loss: float = 0.0
     cut_at_round: int = -1
+    cuts: int = 0
     waited: int = 0
     rounds: int = 0
     bounds: list[float] = field(default_factory=list)
@@ -203,8 +207,11 @@ class _Search:
 
     def worth_a_cut(self, gap_share: float) -> bool:
         """Return whether a plan cut now is likely to be within the gap, by what the last one lost."""
-        expected = self.estimate + self.cut_loss * self.over_cost
-        return self.over_share <= FITS and expected - self.lower <= CLOSE * gap_share * abs(expected)
+        if self.over_share > FITS:
+            return False
+        waited = self.rounds - self.cut_at_round >= AGAIN * self.cuts
+        loss = 0.0 if self.cuts and waited else self.cut_loss * self.over_cost
+        return self.estimate + loss - self.lower <= CLOSE * gap_share * abs(self.estimate + loss)
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.begin
@@ -304,6 +311,7 @@ class FlowSolver:
                 state.keep(cost, plan)
                 state.cut_loss = max(0.0, cost - state.estimate) / max(state.over_cost, 1e-12)
                 self._cut_loss, state.cut_at_round = state.cut_loss, state.rounds
+                state.cuts += 1
             self._aim(state)
             if state.proved(options.gap_share):
                 return Termination.GAP_REACHED
@@ -384,7 +392,7 @@ class FlowSolver:
         self._slopes = Slopes(rows)
 
     def _reconcile(self) -> None:
-        settle.reconcile(self.lay, self.pool, self.rows, self.trees, self.volumes, self.leg_flow)
+        self.pricing.reconcile(self.pool, self.rows, self.volumes, self.leg_flow)
 
     def _improve(self, chosen: NDArray[np.int32]) -> None:
         self._make_room()

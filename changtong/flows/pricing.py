@@ -17,13 +17,16 @@ from numpy.typing import NDArray
 from changtong.flows import pairs, settle, trees
 from changtong.flows.layout import Layout
 from changtong.flows.problem import FlowProblem
-from changtong.flows.volumes import Pool, Trees, Volumes
+from changtong.flows.volumes import Pool, Rows, Trees, Volumes
 
 CLOSED = 1e12
 """Cost of a leg that may not be used; far above any penalty, far below UNREACHED."""
 
 PARTS = 8
 """Parts the pairs are scanned in, whatever the number of threads."""
+
+ENTERING = 2
+"""Parts in which what enters the core is added up: each needs sums of its own."""
 
 MOST_CHOSEN = 250_000
 """Pairs one part may name for a shift in one pricing; the rest come up in the next."""
@@ -64,6 +67,7 @@ class Pricing:
         self._warm = False
         most = min(MOST_CHOSEN, max(1, len(lay.pair_d)))
         self._found = [np.empty(most, np.int32) for _ in range(PARTS)]
+        self._entering = np.empty((ENTERING, 2, n, n_dest))
         self._scratch = [(np.empty(n_dest), np.empty(n_dest, np.int64)) for _ in range(PARTS)]
 
     def run_single(self) -> None:
@@ -115,9 +119,26 @@ class Pricing:
         parts = self.each(part, self.parts())
         return sum(value for value, _ in parts), np.concatenate([found for _, found in parts])
 
-    def parts(self) -> NDArray[np.int64]:
+    def reconcile(self, pool: Pool, rows: Rows, v: Volumes, leg_flow: Floats) -> None:
+        """Recompute exits, path flows, leg flows, row loads and value from where the pairs enter."""
+        lay = self.lay
+        leg_flow[:] = 0.0
+        rows.load[:] = 0.0
+        self._entering[:] = 0.0
+
+        def part(lo: int, hi: int, k: int) -> float:
+            return float(settle.enter(lo, hi, lay, rows, v, leg_flow, *self._entering[k]))
+
+        lost = sum(self.each(part, self.parts(ENTERING)))
+        at_core, low = self._entering[0]
+        for others in self._entering[1:]:
+            at_core += others[0]
+            low += others[1]
+        settle.settle_core(lay, pool, rows, self.trees, v, leg_flow, at_core, low, lost)
+
+    def parts(self, number: int = PARTS) -> NDArray[np.int64]:
         """Return bounds of origins that cut the pairs into parts of about the same size."""
-        bounds = np.searchsorted(self.lay.pair_ptr, np.linspace(0, len(self.lay.pair_d), PARTS + 1))
+        bounds = np.searchsorted(self.lay.pair_ptr, np.linspace(0, len(self.lay.pair_d), number + 1))
         bounds[0], bounds[-1] = 0, len(self.lay.origin_site)
         return np.asarray(bounds, np.int64)
 

@@ -108,13 +108,26 @@ def find_unserved(lay, volumes, unserved):
 
 
 @njit(**FLAT)
-def _enter(lay, rows, volumes, leg_flow, at_core, low):
-    """Add up what enters the core by (core site, destination), ``low`` of it lowest class.
+def usual_lowest(volumes):
+    """Return the lowest class's share of a pair wholly served, 0 where pairs differ in their classes."""
+    n = volumes.steps.shape[1]
+    if volumes.steps.shape[0] > 1:
+        return 0.0
+    return max(0.0, 1.0 - np.float64(volumes.steps[0, n - 2])) if n > 1 else 1.0
 
-    Loads of entry legs and origins follow. Return the penalty of what is held.
+
+@njit(**FLAT)
+def enter(lo, hi, lay, rows, volumes, leg_flow, at_core, low):
+    """Add up what origins ``lo`` … ``hi``-1 send into the core, by (core site, destination).
+
+    ``low`` is what of it is of the lowest class beyond the usual share (:func:`usual_lowest`).
+    Loads of entry legs and origins follow; these are the origins' own. Return the penalty of
+    what is held.
     """
     lost = 0.0
-    for o in range(lay.origin_site.shape[0]):
+    usual = usual_lowest(volumes)
+    alike = volumes.steps.shape[0] == 1
+    for o in range(lo, hi):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         sent = 0.0
@@ -124,19 +137,20 @@ def _enter(lay, rows, volumes, leg_flow, at_core, low):
             v = np.float64(volumes.pair[p])
             if s < 0 and s != NOTHING:
                 at_core[lay.entry_c[e0 - 1 - s], d] += v
-                low[lay.entry_c[e0 - 1 - s], d] += v * lowest_share(volumes, p, v)
+                if not alike:
+                    low[lay.entry_c[e0 - 1 - s], d] += v * lowest_share(volumes, p, v)
                 if lay.entry_arc[e0 - 1 - s] >= 0:
                     leg_flow[lay.entry_arc[e0 - 1 - s]] += v
                 sent += v
                 continue
             going = served(volumes, p, k)
-            share = lowest_share(volumes, p, going)
             if s >= 0:
+                beyond = lowest_share(volumes, p, going) - usual
                 for j in range(k):
                     x = np.float64(volumes.mix[s + j])
                     if x > 0.0:
                         at_core[lay.entry_c[e0 + j], d] += x
-                        low[lay.entry_c[e0 + j], d] += x * share
+                        low[lay.entry_c[e0 + j], d] += x * beyond
                         if lay.entry_arc[e0 + j] >= 0:
                             leg_flow[lay.entry_arc[e0 + j]] += x
             lost += lost_penalty(volumes, p, max(0.0, v - going))
@@ -152,14 +166,16 @@ def _leave(lay, pool, trees, volumes, leg_flow, at_core, low, wanted):
     n = lay.core_site.shape[0]
     for od in range(pool.most.shape[0]):
         pool.most[od] = 0.0
+    usual = usual_lowest(volumes)
     for c in range(n):
         for d in range(lay.dest_site.shape[0]):
             e0 = lay.exit_ptr[d]
             s = lay.split[d]
             v = at_core[c, d]
+            lowest = max(0.0, low[c, d] + usual * v)
             if s < 0:
                 wanted[lay.exit_t[e0] * n + c] += v
-                pool.most[lay.exit_t[e0] * n + c] += low[c, d]
+                pool.most[lay.exit_t[e0] * n + c] += lowest
                 if lay.exit_arc[e0] >= 0:
                     leg_flow[lay.exit_arc[e0]] += v
                 continue
@@ -186,7 +202,7 @@ def _leave(lay, pool, trees, volumes, leg_flow, at_core, low, wanted):
                 x = volumes.exit[c, s + j] * (v / held)
                 volumes.exit[c, s + j] = x
                 wanted[lay.exit_t[e0 + j] * n + c] += x
-                pool.most[lay.exit_t[e0 + j] * n + c] += x / v * low[c, d]
+                pool.most[lay.exit_t[e0 + j] * n + c] += x / v * lowest
                 leg_flow[lay.exit_arc[e0 + j]] += x
 
 
@@ -223,16 +239,12 @@ def _spread(lay, pool, rows, trees, od, v):
 
 
 @njit(**JIT)
-def reconcile(lay, pool, rows, trees, volumes, leg_flow):
-    """Recompute exits, path flows, leg flows, row loads and value from the entry volumes.
+def settle_core(lay, pool, rows, trees, volumes, leg_flow, at_core, low, lost):
+    """Recompute exits, path flows, leg flows, row loads and value from what enters the core.
 
     Shares among exits and among paths are kept; what has none yet takes the cheapest.
+    ``lost`` is the penalty of what is held before the core.
     """
-    leg_flow[:] = 0.0
-    rows.table[:, 3] = 0.0
-    at_core = np.zeros((lay.core_site.shape[0], lay.dest_site.shape[0]))
-    low = np.zeros_like(at_core)
-    lost = _enter(lay, rows, volumes, leg_flow, at_core, low)
     wanted = np.zeros(pool.most.shape[0])
     _leave(lay, pool, trees, volumes, leg_flow, at_core, low, wanted)
     for od in range(wanted.shape[0]):
@@ -316,7 +328,7 @@ def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
     """Take volume out of service, pair by pair, until no row is above its capacity.
 
     The ``kept`` highest classes of a pair are left alone. Returns what was cut (pieces a
-    day). Loads must be exact (``reconcile``) before.
+    day). Loads must be exact (``Pricing.reconcile``) before.
     """
     n = lay.core_site.shape[0]
     paths_bad = np.zeros(lay.exit_core.shape[0] * n, np.bool_)

@@ -91,13 +91,16 @@ def _above(lay, table, a):
 
 @njit(**FLAT)
 def _mark(lay, nxt, table, bad):
-    """Mark the core sites whose way meets a row above capacity."""
+    """Mark the core sites whose way meets a row above capacity; return whether there is one."""
+    found = False
     for c in range(nxt.shape[0]):
         bad[c] = 0
         i = c
         while i >= 0 and nxt[i] >= 0 and bad[c] == 0:
             bad[c] = _above(lay, table, nxt[i])
             i = lay.arc_core_head[nxt[i]]
+        found = found or bad[c] != 0
+    return found
 
 
 @njit(**FLAT)
@@ -109,26 +112,26 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
     ``entry_bad`` are scratch.
     """
     total = 0.0
+    anywhere = False
     for e in range(entry_bad.shape[0]):
         entry_bad[e] = _above(lay, table, lay.entry_arc[e])
+        anywhere = anywhere or entry_bad[e] > 0.0
     for o in range(lay.origin_row.shape[0]):
         if _row_above(table, lay.origin_row[o]):
+            anywhere = True
             for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
                 entry_bad[e] = 1.0
     for d in range(trees.shape[1]):
         nxt = trees[s, d]
-        _mark(lay, nxt, table, bad)
+        if not _mark(lay, nxt, table, bad) and not anywhere:
+            continue
         for p in range(demand.ptr[d], demand.ptr[d + 1]):
             if choice[s, p] == HELD:
                 continue
             o = demand.origin[p]
             e = lay.entry_ptr[o] + choice[s, p]
-            if not (
-                bad[lay.entry_c[e]]
-                or _above(lay, table, lay.entry_arc[e])
-                or _row_above(table, lay.origin_row[o])
-            ):
-                continue
+            if not (bad[lay.entry_c[e]] or entry_bad[e] > 0.0):
+                continue  # loads only fall: what was within its rows still is
             room, full, cost = _way_room(lay, o, e, nxt, table, 3, leg_cost)
             if full == 0 or (penalty - cost) / full > most:
                 continue

@@ -98,7 +98,7 @@ class SortWork:
         self.mean_cost = solver.mean_cost if len(lay.pair_d) else 0.0
         self.penalty = np.asarray(self.problem.class_penalty, np.float64)
         self._leg_of_row = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
-        self._row_price = solver.pricing.price
+        self._row_price, self._each = solver.pricing.price, solver.pricing.each
         self._tree_costs = solver.trees
         nothing = solver.volumes._replace(slot=np.full_like(solver.volumes.slot, NOTHING))
         self._volumes = nothing if result.cut is None else result.cut.volumes
@@ -179,14 +179,25 @@ class SortWork:
         return not (self.leg_flow[shut] > 0.0).any() and arrives >= wanted * (1.0 - 1e-6)
 
     def load(self) -> None:
-        """Compute every load from nothing."""
+        """Compute every load from nothing, half of the streams beside the other half."""
         self.table[:, 3:] = 0.0
         self.leg_flow[:] = 0.0
-        for s in range(len(self.trees)):
-            intrees.load_stream(
-                self.lay, self.demand, s, self.choice[s], self.trees[s], self.through[s], self.table,
-                self.leg_flow, self._pending, self._order,
-            )  # fmt: skip
+        n, size = len(self.trees), len(self.lay.core_site)
+        halves = np.linspace(0, n, min(n, 2) + 1).astype(np.int64)
+        sums = [(self.table, self.leg_flow)]
+        if n > 1:
+            sums.append((np.zeros_like(self.table), np.zeros_like(self.leg_flow)))
+
+        def part(lo: int, hi: int, k: int) -> None:
+            scratch = np.empty((2, size), np.int32)
+            for s in range(lo, hi):
+                level = (self.lay, self.demand, s, self.choice[s], self.trees[s], self.through[s])
+                intrees.load_stream(*level, *sums[k], *scratch)
+
+        self._each(part, halves)
+        for table, leg_flow in sums[1:]:
+            self.table[:, 3:] += table[:, 3:]
+            self.leg_flow += leg_flow
 
     # -- the search ----------------------------------------------------------
 
