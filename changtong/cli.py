@@ -14,6 +14,7 @@ import typer
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
+from changtong.events_command import register as register_events
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
@@ -144,6 +145,7 @@ def learn(
 
 
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
+register_events(app)
 
 
 @app.command(short_help="Every problem of a network folder, in one report.")

@@ -1,0 +1,98 @@
+"""Kernels that tell keys seen before: a blocked Bloom filter, and an exact hash table."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from changtong.flows.trees import JIT
+
+_U = np.uint64
+
+
+@njit(**JIT)
+def add(blocks, keys, seen):
+    """Add keys; mark those the filter may have had before. Eight bits in one line of 64 bytes."""
+    n = _U(blocks.shape[0])
+    count = 0
+    for i in range(keys.shape[0]):
+        h = _U(keys[i])
+        x = h * _U(0x9E3779B97F4A7C15)
+        x ^= x >> _U(32)
+        b = np.int64(((x & _U(0xFFFFFFFF)) * n) >> _U(32))
+        y = (h ^ (h >> _U(29))) * _U(0xBF58476D1CE4E5B9)
+        y ^= y >> _U(31)
+        old = True
+        for w in range(8):
+            bit = _U(1) << (y & _U(63))
+            y >>= _U(6)
+            if blocks[b, w] & bit == _U(0):
+                old = False
+                blocks[b, w] |= bit
+        seen[i] = old
+        count += old
+    return count
+
+
+@njit(**JIT)
+def look(blocks, keys, seen):
+    n = _U(blocks.shape[0])
+    for i in range(keys.shape[0]):
+        h = _U(keys[i])
+        x = h * _U(0x9E3779B97F4A7C15)
+        x ^= x >> _U(32)
+        b = np.int64(((x & _U(0xFFFFFFFF)) * n) >> _U(32))
+        y = (h ^ (h >> _U(29))) * _U(0xBF58476D1CE4E5B9)
+        y ^= y >> _U(31)
+        old = True
+        for w in range(8):
+            bit = _U(1) << (y & _U(63))
+            y >>= _U(6)
+            if blocks[b, w] & bit == _U(0):
+                old = False
+                break
+        seen[i] = old
+
+
+@njit(**JIT)
+def _bucket(key, mask):
+    x = _U(key) * _U(0x9E3779B97F4A7C15)
+    return np.int64(x >> _U(20)) & mask
+
+
+@njit(**JIT)
+def put(table, keys, first):
+    """Put keys in a hash table (0: free); mark in ``first`` the first row of each key."""
+    mask = table.shape[0] - 1
+    for i in range(keys.shape[0]):
+        at = _bucket(keys[i], mask)
+        first[i] = True
+        while table[at] != 0:
+            if table[at] == keys[i]:
+                first[i] = False
+                break
+            at = (at + 1) & mask
+        table[at] = keys[i]
+
+
+@njit(**JIT)
+def find(table, found, keys):
+    """Mark the places of a hash table whose keys are among ``keys``."""
+    mask = table.shape[0] - 1
+    for i in range(keys.shape[0]):
+        at = _bucket(keys[i], mask)
+        while table[at] != 0:
+            if table[at] == keys[i]:
+                found[at] = True
+                break
+            at = (at + 1) & mask
+
+
+@njit(**JIT)
+def places(table, found, keys, out):
+    mask = table.shape[0] - 1
+    for i in range(keys.shape[0]):
+        at = _bucket(keys[i], mask)
+        while table[at] != keys[i]:
+            at = (at + 1) & mask
+        out[i] = found[at]

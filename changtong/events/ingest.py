@@ -1,0 +1,365 @@
+"""Bring files of scans into the log: each row once, whatever is killed, repeated or late."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from changtong.errors import InternalError
+from changtong.events.convert import Bad, Converter, Parsed, Rows
+from changtong.events.duplicates import Filter, Suspects
+from changtong.events.instants import days_of
+from changtong.events.keys import PLAIN_KEY
+from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, writing
+from changtong.events.mapping import Mapping
+from changtong.events.sources import CsvSource, ParquetSource, Source
+from changtong.events.times import zone_of
+
+Progress = Callable[[str, float, int], None]
+"""Called with the file's name, the share read and the rows so far."""
+
+OPEN_FILES = 48
+"""Most days written to at the same time; the one unused for longest is closed first."""
+
+ROW_BYTES = 90
+"""Bytes of a row in a CSV file, to guess how many there are."""
+
+EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Ingest:
+    """What files brought to a log.
+
+    Attributes
+    ----------
+    batches : tuple of Batch
+        One for each file that was new.
+    known : tuple of str
+        Files that are in the log already: nothing was read again.
+    """
+
+    batches: tuple[Batch, ...]
+    known: tuple[str, ...] = ()
+
+    def total(self, name: str) -> int:
+        """Return a count over all files: rows_read, rows_added, duplicates or quarantined."""
+        return sum(getattr(batch, name) for batch in self.batches)
+
+    def to_json(self) -> dict[str, object]:
+        """Return the figures as one object."""
+        reasons: Counter[str] = Counter()
+        for batch in self.batches:
+            reasons.update(batch.reasons)
+        names = ("rows_read", "rows_added", "duplicates", "quarantined")
+        return {
+            **{name: self.total(name) for name in names},
+            "reasons": dict(reasons),
+            "files": [batch.to_json() for batch in self.batches],
+            "known_files": list(self.known),
+        }
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.total('rows_read'):,} rows read: {self.total('rows_added'):,} added, "
+            f"{self.total('duplicates'):,} duplicates, {self.total('quarantined'):,} in quarantine"
+        ]
+        for code, n in sorted(self.to_json()["reasons"].items(), key=lambda pair: -pair[1])[:8]:  # type: ignore[attr-defined]
+            lines.append(f"  {code}: {n:,}")
+        if self.known:
+            lines.append(f"{len(self.known)} files are in the log already: {', '.join(self.known[:5])}")
+        return "\n".join(lines)
+
+
+def ingest(
+    files: Iterable[Path],
+    log: EventLog,
+    mapping: Mapping,
+    *,
+    key: bytes = PLAIN_KEY,
+    file_format: str = "csv",
+    progress: Progress | None = None,
+) -> Ingest:
+    """Bring files of scans into a log.
+
+    Each file is a batch of its own, committed at its end: a killed run leaves whole files in the
+    log or nothing of them. A file that is there already, byte for byte, is skipped; a row that
+    is there already is counted as a duplicate.
+
+    Parameters
+    ----------
+    files : iterable of Path
+    log : EventLog
+    mapping : Mapping
+        What the columns mean.
+    key : bytes
+        Secret of the pseudonyms, 16 bytes or more; ``PLAIN_KEY`` for a log without.
+    file_format : str
+        ``csv`` or ``parquet``.
+    progress : callable, optional
+
+    Returns
+    -------
+    Ingest
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read at all, or lacks a column of the mapping. Single rows that
+        cannot be understood go to the quarantine instead.
+    UsageError
+        Another process writes to the log.
+    """
+    if key is not PLAIN_KEY or log.keyed:
+        log.check_key(key)
+    batches, known = [], []
+    for path in files:
+        source: Source = (ParquetSource if file_format == "parquet" else CsvSource)(path, mapping)
+        with writing(log) as number:
+            log = open_log(log.path)
+            if _is_known(log, path):
+                known.append(path.name)
+                continue
+            batches.append(_Run(log, number, path, source, Converter(mapping, key[:16]), progress).run())
+    return Ingest(tuple(batches), tuple(known))
+
+
+def _is_known(log: EventLog, path: Path) -> bool:
+    size = path.stat().st_size if path.exists() else -1
+    same = {batch.digest for batch in log.batches if batch.size_bytes == size}
+    if not same:
+        return False
+    return ParquetSource(path, Mapping({})).digest() in same
+
+
+@dataclass
+class _Day:
+    """A day that is written to."""
+
+    name: str
+    writer: pq.ParquetWriter | None = None
+    files: list[str] = field(default_factory=list)
+
+
+class _Run:
+    """One file on its way into the log: read, parsed and written on three threads."""
+
+    def __init__(
+        self, log: EventLog, number: int, path: Path, source: Source, converter: Converter,
+        progress: Progress | None,
+    ) -> None:  # fmt: skip
+        self.log, self.number, self.path, self.source = log, number, path, source
+        self.converter, self.progress = converter, progress
+        self.days: dict[int, _Day] = {}
+        self.filter = Filter(max(1, path.stat().st_size // ROW_BYTES))
+        self.met: set[int] = set()
+        self.zone = zone_of(log.zone)
+        self.read = self.added = self.doubled = 0
+        self.reasons: Counter[str] = Counter()
+        self.first_ms: int | None = None
+        self.last_ms: int | None = None
+        self.aside: list[tuple[int, str]] = []
+        self.quarantine: pq.ParquetWriter | None = None
+
+    def run(self) -> Batch:
+        """Read the file to its end and commit it."""
+        with tempfile.TemporaryDirectory(prefix="changtong-") as folder:
+            self.suspects = Path(folder) / "suspects.parquet"
+            self.suspect_writer: pq.ParquetWriter | None = None
+            with ThreadPoolExecutor(1) as writing_thread:
+                pending: Future[None] | None = None
+                for parsed in self._ahead():
+                    rows, bad = self.converter.rows(parsed)
+                    self.read += len(parsed.chunk.rows) + len(parsed.chunk.bad)
+                    self._set_aside(bad)
+                    new, days = self._sift(rows)
+                    if pending is not None:
+                        pending.result()
+                    pending = writing_thread.submit(self._write, rows, new, days)
+                    if self.progress is not None:
+                        self.progress(self.path.name, parsed.chunk.done, self.read)
+                if pending is not None:
+                    pending.result()
+            self._settle_suspects()
+            self._close()
+        return self._commit()
+
+    def _ahead(self) -> Iterator[Parsed]:
+        """Read and parse one chunk ahead of the one at work."""
+        chunks = self.source.chunks()
+
+        def step() -> Parsed | None:
+            chunk = next(chunks, None)
+            return None if chunk is None else self.converter.parse(chunk)
+
+        with ThreadPoolExecutor(1) as reading:
+            coming = reading.submit(step)
+            while (parsed := coming.result()) is not None:
+                coming = reading.submit(step)
+                yield parsed
+
+    # -- each row once --------------------------------------------------------
+
+    def _sift(self, rows: Rows) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return the rows that are new for certain, in order of time, and the day of each."""
+        days = np.empty(len(rows.at_ms), np.int64)
+        days_of(rows.at_ms, *self.zone, days)
+        for day in np.unique(days).tolist():
+            if day not in self.met:
+                self._meet(day)
+        maybe = self.filter.add(rows.row_key)
+        if maybe.any():
+            self._keep_suspects(rows, np.flatnonzero(maybe), days)
+        new = np.flatnonzero(~maybe)
+        if len(new) and (np.diff(rows.at_ms[new]) < 0).any():
+            new = new[np.argsort(rows.at_ms[new], kind="stable")]
+        if len(new):
+            self._span(int(rows.at_ms[new[0]]), int(rows.at_ms[new[-1]]))
+        return new, days[new]
+
+    def _span(self, first_ms: int, last_ms: int) -> None:
+        self.first_ms = first_ms if self.first_ms is None else min(self.first_ms, first_ms)
+        self.last_ms = last_ms if self.last_ms is None else max(self.last_ms, last_ms)
+
+    def _meet(self, day: int) -> None:
+        """Take the keys of a day that has rows already."""
+        self.met.add(day)
+        at = EPOCH + timedelta(days=day)
+        for file in self.log.files(at, at):
+            for batch in pq.ParquetFile(file).iter_batches(2_000_000, columns=["row_key"]):
+                self.filter.add(batch.column(0).to_numpy())
+
+    def _keep_suspects(self, rows: Rows, take: NDArray[np.int64], days: NDArray[np.int64]) -> None:
+        table = rows.table(take, SCHEMA).append_column("day", pa.array(days[take]))
+        plain = table.cast(_PLAIN)
+        if self.suspect_writer is None:
+            self.suspect_writer = pq.ParquetWriter(self.suspects, _PLAIN, compression="zstd")
+        self.suspect_writer.write_table(plain)
+
+    def _settle_suspects(self) -> None:
+        """Compare what may be there already with the log and this file, day by day."""
+        if self.suspect_writer is None:
+            return
+        self.suspect_writer.close()
+        frame = pl.read_parquet(self.suspects)
+        for (day,), some in frame.partition_by("day", as_dict=True, maintain_order=True).items():
+            at = EPOCH + timedelta(days=int(day))
+            suspects = Suspects(some["row_key"].to_numpy())
+            mine = self._day(int(day))
+            if mine.writer is not None:
+                mine.writer.close()
+                mine.writer = None
+            for file in [*self.log.files(at, at), *(self.log.path / name for name in mine.files)]:
+                for batch in pq.ParquetFile(file).iter_batches(2_000_000, columns=["row_key"]):
+                    suspects.meet(batch.column(0).to_numpy())
+            new = suspects.new()
+            self.doubled += int((~new).sum())
+            if new.any():
+                table = some.filter(pl.Series(new)).drop("day").sort("at_ms").to_arrow().cast(SCHEMA)
+                self._append(int(day), table)
+                at_ms = table.column("at_ms").to_numpy()
+                self._span(int(at_ms[0]), int(at_ms[-1]))
+
+    # -- files -----------------------------------------------------------------
+
+    def _write(self, rows: Rows, new: NDArray[np.int64], days: NDArray[np.int64]) -> None:
+        if not len(new):
+            return
+        bounds = np.flatnonzero(np.diff(days)) + 1
+        for part in np.split(np.arange(len(new)), bounds):
+            self._append(int(days[part[0]]), rows.table(new[part], SCHEMA))
+
+    def _day(self, day: int) -> _Day:
+        if day not in self.days:
+            self.days[day] = _Day((EPOCH + timedelta(days=day)).isoformat())
+        return self.days[day]
+
+    def _append(self, day: int, table: pa.Table) -> None:
+        at = self._day(day)
+        self.days[day] = self.days.pop(day)  # the latest stands last
+        if at.writer is None:
+            busy = [other for other in self.days.values() if other.writer is not None]
+            if len(busy) >= OPEN_FILES and busy[0].writer is not None:
+                busy[0].writer.close()
+                busy[0].writer = None
+            name = f"events/day={at.name}/b{self.number:06d}-{len(at.files)}.parquet"
+            path = self.log.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            at.writer = pq.ParquetWriter(path, SCHEMA, compression="zstd", compression_level=1,
+                                         use_dictionary=_WORDS, column_encoding=_ENCODING)  # fmt: skip
+            at.files.append(name)
+        at.writer.write_table(table, row_group_size=1_000_000)
+        self.added += table.num_rows
+
+    def _set_aside(self, bad: list[Bad]) -> None:
+        """Keep where a bad row stood and why; not what it says: that may be personal."""
+        if not bad:
+            return
+        self.reasons.update(row.code for row in bad)
+        table = pa.table(
+            {
+                "file": pa.array([self.path.name] * len(bad), pa.string()),
+                "row": pa.array([row.row for row in bad], pa.int64()),
+                "column": pa.array([row.column for row in bad], pa.string()),
+                "code": pa.array([row.code for row in bad], pa.string()),
+                "shape": pa.array([row.shape for row in bad], pa.string()),
+            }
+        )
+        if self.quarantine is None:
+            path = self.log.path / "quarantine" / f"b{self.number:06d}.parquet"
+            path.parent.mkdir(exist_ok=True)
+            self.quarantine = pq.ParquetWriter(path, table.schema, compression="zstd")
+        self.quarantine.write_table(table)
+
+    def _close(self) -> None:
+        for day in self.days.values():
+            if day.writer is not None:
+                day.writer.close()
+                day.writer = None
+        if self.quarantine is not None:
+            self.quarantine.close()
+
+    def _commit(self) -> Batch:
+        bad = sum(self.reasons.values())
+        if self.read != self.added + self.doubled + bad:
+            raise InternalError(
+                f"{self.path.name}: {self.read} rows read, but {self.added} added, "
+                f"{self.doubled} duplicates and {bad} bad."
+            )
+        batch = Batch(
+            number=self.number,
+            source=self.path.name,
+            size_bytes=self.path.stat().st_size,
+            digest=self.source.digest(),
+            rows_read=self.read,
+            rows_added=self.added,
+            duplicates=self.doubled,
+            quarantined=bad,
+            reasons=dict(self.reasons),
+            files={day.name: day.files for day in self.days.values() if day.files},
+            first_ms=self.first_ms,
+            last_ms=self.last_ms,
+        )
+        write_json(self.log.path / "batches" / f"b{self.number:06d}.json", batch.to_json())
+        return batch
+
+
+_PLAIN = pa.schema(
+    [
+        *(pa.field(f.name, pa.large_string() if pa.types.is_dictionary(f.type) else f.type) for f in SCHEMA),
+        pa.field("day", pa.int64()),
+    ]
+)
+_WORDS = ["code", "site_id", "next_site_id", "service_class"]
+_ENCODING = {"at_ms": "DELTA_BINARY_PACKED", "recorded_ms": "DELTA_BINARY_PACKED"}
