@@ -25,8 +25,9 @@ from changtong.network.model import Network, build_network
 from changtong.network.reference import busiest_hub, reference_network
 from changtong.outages import Outage, apply_outages, close_sites
 from changtong.routes import pairs_of, routes_in_force
-from changtong.simulation.simulate import TIME_OF_DAY, SimulationSettings, simulate
+from changtong.simulation.simulate import SimulationSettings, simulate
 from changtong.simulation.timetable import GOLDEN, Clockwork, Epoch, make_delays, time_of_day
+from changtong.structure import TIME_OF_DAY
 
 START = datetime(2026, 7, 20, tzinfo=UTC)
 DAYS = 4

@@ -1,4 +1,4 @@
-"""Arrays every analysis takes of a network: capacities, classes, pairs by class, who passes pieces on."""
+"""What every analysis takes of a network: capacities, classes, pairs by class, who passes pieces on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from changtong.errors import InputError, Problem
 from changtong.network.model import Network
 
 Floats = NDArray[np.float64]
+
+TIME_OF_DAY = (
+    0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.6, 1.5, 3.5, 5.5, 6.5, 6.5, 5.0, 5.5, 7.0, 8.0, 9.0, 10.0, 9.5, 8.0, 6.0,
+    4.0, 2.1, 1.0,
+)  # fmt: skip
+"""Share of a day's pieces accepted in each hour, in percent: assumed, most in the afternoon."""
 
 
 def column(frame: pl.DataFrame, name: str, default: float) -> Floats:

@@ -15,8 +15,8 @@ from changtong.report.plan_view import site_names
 from changtong.report.texts import Both, joined, named, percent, rough, same, sentences, text, whole
 from changtong.simulation.replications import Replications
 from changtong.simulation.result import Simulation
-from changtong.simulation.simulate import TIME_OF_DAY
 from changtong.simulation.timetable import hours_of
+from changtong.structure import TIME_OF_DAY
 
 Row = dict[str, Any]
 MOST_SITES = 100

@@ -21,15 +21,9 @@ from changtong.simulation.machine import Machine, build
 from changtong.simulation.result import Simulation, read_result
 from changtong.simulation.state import ENTERED
 from changtong.simulation.timetable import Clockwork, Epoch, RouteChange, make_epochs
-from changtong.structure import class_table
+from changtong.structure import TIME_OF_DAY, class_table
 
 Progress = Callable[[int, int], None]
-
-TIME_OF_DAY = (
-    0.2, 0.1, 0.1, 0.1, 0.1, 0.2, 0.6, 1.5, 3.5, 5.5, 6.5, 6.5, 5.0, 5.5, 7.0, 8.0, 9.0, 10.0, 9.5, 8.0, 6.0,
-    4.0, 2.1, 1.0,
-)  # fmt: skip
-"""Share of a day's pieces accepted in each hour, in percent: assumed, most in the afternoon."""
 
 EXACT = 1e-6
 """Share of all pieces by which entered may differ from delivered and present: rounding."""
