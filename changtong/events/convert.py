@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from changtong.events.fields import gather
 from changtong.events.hashing import hash_fields, row_keys, wrong_s10
-from changtong.events.instants import EMPTY, READ, read_times
+from changtong.events.clocks import EMPTY, READ, read_times
 from changtong.events.keys import key_words
 from changtong.events.mapping import IDS, Mapping
 from changtong.events.sources import Chunk, Text, text_of
@@ -265,6 +265,9 @@ class Converter:
         return _array(text, good), keys
 
     def _attributes(self, chunk: Chunk) -> tuple[pa.Array | None, NDArray[np.int64] | None]:
+        if "attributes" in chunk.columns:  # JSON text already
+            text = chunk.columns["attributes"]
+            return _array(text, np.ones(len(chunk.rows), np.bool_)), self._hash(text)[0]
         if not self.mapping.attributes:
             return None, None
         every = np.ones(len(chunk.rows), np.bool_)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem
-from changtong.events.instants import (
+from changtong.events.clocks import (
     EMPTY,
     EPOCH_MS,
     EPOCH_S,
