@@ -9,9 +9,9 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from changtong.events.clocks import EMPTY, READ, read_times
 from changtong.events.fields import gather
 from changtong.events.hashing import hash_fields, row_keys, wrong_s10
-from changtong.events.clocks import EMPTY, READ, read_times
 from changtong.events.keys import key_words
 from changtong.events.mapping import IDS, Mapping
 from changtong.events.sources import Chunk, Text, text_of

@@ -18,7 +18,8 @@ from changtong.events.sources import Chunk, text_of
 ROWS = 200_000
 
 COLUMNS = {
-    "event_id": "event_id", "item_id": "item_id", "receptacle_id": "receptacle_id", "vehicle_id": "vehicle_id",
+    "event_id": "event_id", "item_id": "item_id", "receptacle_id": "receptacle_id",
+    "vehicle_id": "vehicle_id",
     "code": "code", "site_id": "site_id", "next_site_id": "next_site_id", "at": "at_ms",
     "recorded_at": "recorded_ms", "service_class": "service_class", "attributes": "attributes",
 }  # fmt: skip

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from changtong.errors import InternalError
+from changtong.events.clocks import days_of
 from changtong.events.convert import Bad, Converter, Parsed, Rows
 from changtong.events.duplicates import Filter, Suspects
-from changtong.events.clocks import days_of
 from changtong.events.keys import PLAIN_KEY
 from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, writing
 from changtong.events.mapping import Mapping

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem
 from changtong.events.hashing import hash_fields
+
+_FORM = re.compile("p[a-z2-7]{13}")
 
 PLAIN_KEY = bytes(16)
 """Key of a log whose ids are not pseudonyms: known to all, so that it hides nothing."""
@@ -59,6 +62,17 @@ def pseudonym(key: int) -> str:
 def pseudonyms(keys: NDArray[np.int64]) -> list[str | None]:
     """Return many pseudonyms as text; None for 0."""
     return [pseudonym(int(k)) if k else None for k in keys]
+
+
+def is_pseudonym(text: str) -> bool:
+    """Return whether a text has the form of a pseudonym.
+
+    Examples
+    --------
+    >>> is_pseudonym("paaaaaaaaaaaac"), is_pseudonym("SF100000003295")
+    (True, False)
+    """
+    return _FORM.fullmatch(text) is not None
 
 
 def from_pseudonym(text: str) -> int:

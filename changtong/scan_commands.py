@@ -1,0 +1,181 @@
+"""Commands that ask the scan log: indicators of a day, and what shared a place with what."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from changtong.command_options import AsJson
+from changtong.console import StageProgress, print_result
+from changtong.errors import UsageError
+from changtong.events_command import KeyFile, find_key
+
+if TYPE_CHECKING:
+    from changtong.events.log import EventLog
+
+BEFORE_DAYS = 10
+"""Days before the window that are read for a trace: what lay at the site then may have come that long ago."""
+
+
+class EngineName(StrEnum):
+    """Where the SQL of the scan log runs."""
+
+    duckdb = "duckdb"
+    spark = "spark"
+
+
+LogFolder = Annotated[Path, typer.Argument(metavar="LOG/", help="A scan log.")]
+ResultFolder = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write the tables, too.")
+]
+
+
+def indicators(
+    log: LogFolder,
+    day: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, in the log's zone.")],
+    output: ResultFolder = None,
+    look_back: Annotated[
+        int, typer.Option("--look-back", metavar="DAYS", help="An item unseen for longer counts as lost.")
+    ] = 30,
+    engine: Annotated[
+        EngineName, typer.Option("--engine", help="Where the queries run.")
+    ] = EngineName.duckdb,
+    as_json: AsJson = False,
+) -> None:
+    """Show the indicators of a day beside the day before and the year before."""
+    import json
+
+    from changtong.events.engine import open_duckdb, open_spark
+    from changtong.events.indicators import indicators as compute
+    from changtong.events.log import open_log
+
+    opened = open_log(log)
+    at = _day(day)
+    files = [
+        *opened.files(at - timedelta(days=look_back + 1), at),
+        *opened.files(at - timedelta(days=366 + look_back), at - timedelta(days=365)),
+    ]
+    progress = StageProgress("Indicators")
+    try:
+        source = (open_duckdb if engine is EngineName.duckdb else open_spark)(
+            sorted(set(files)), opened.sites
+        )
+        found = compute(source, at, zone=opened.zone, look_back_days=look_back)
+    finally:
+        progress.close()
+    if output is not None:
+        found.save(output)
+    print_result(json.loads(found.to_json()), str(found), as_json=as_json)
+
+
+def trace(
+    log: LogFolder,
+    site: Annotated[str | None, typer.Option("--site", help="Begin with what was at this site.")] = None,
+    item: Annotated[
+        str | None, typer.Option("--item", help="Begin with this item: its id or pseudonym.")
+    ] = None,
+    receptacle: Annotated[
+        str | None, typer.Option("--receptacle", help="Begin with this bag or cage.")
+    ] = None,
+    vehicle: Annotated[str | None, typer.Option("--vehicle", help="Begin with this vehicle.")] = None,
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="Begin of the window, in the log's zone.")
+    ] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="TIME", help="End of the window.")] = None,
+    backward: Annotated[
+        bool, typer.Option("--backward", help="What may have reached the source, instead of what it reached.")
+    ] = False,
+    steps: Annotated[int, typer.Option("--steps", help="Most meetings on the way.")] = 2,
+    through: Annotated[
+        str, typer.Option("--through", help="Where things meet: site, receptacle, vehicle, with commas.")
+    ] = "site,receptacle,vehicle",
+    linger_h: Annotated[
+        float, typer.Option("--linger-h", help="Hours a place stays exposed after an exposed item left.")
+    ] = 0.0,
+    output: ResultFolder = None,
+    key: KeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find everything that shared a site, a bag or a vehicle with the source, in order of time."""
+    import json
+
+    from changtong.events.columns import load_columns
+    from changtong.events.contacts import index_contacts
+    from changtong.events.log import open_log
+    from changtong.events.trace import Source
+    from changtong.events.trace import trace as compute
+
+    opened = open_log(log)
+    given = {"site": site, "item": item, "receptacle": receptacle, "vehicle": vehicle}
+    named = [(kind, value) for kind, value in given.items() if value is not None]
+    if len(named) != 1:
+        raise UsageError("Give one of --site, --item, --receptacle, --vehicle.")
+    kind, value = named[0]
+    source = Source(
+        kind,
+        value if kind == "site" else _key(opened, value, key),
+        None if from_ is None else _instant(opened, from_),
+        None if to is None else _instant(opened, to),
+    )
+    first, last = None, None
+    if not backward and from_ is not None:
+        first = _day(from_[:10]) - timedelta(days=BEFORE_DAYS)
+    if backward and to is not None:
+        last = _day(to[:10])
+    progress = StageProgress("Opening the log")
+    try:
+        index = index_contacts(load_columns(opened.files(first, last)), zone=opened.zone)
+    finally:
+        progress.close()
+    found = compute(
+        index, source, backward=backward, steps=steps, linger_h=linger_h,
+        through=[part.strip() for part in through.split(",") if part.strip()],
+    )  # fmt: skip
+    if output is not None:
+        found.save(output)
+    print_result(json.loads(found.to_json()), str(found), as_json=as_json)
+
+
+def _key(log: EventLog, text: str, key: Path | None) -> int:
+    """Return the key of an id: of a pseudonym as it stands, of an id under the log's key."""
+    from changtong.events.keys import PLAIN_KEY, from_pseudonym, is_pseudonym, key_of
+
+    if is_pseudonym(text):
+        return from_pseudonym(text)
+    secret = find_key(log, key) if log.keyed else PLAIN_KEY
+    return key_of(secret[:16], text)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no date; expected YYYY-MM-DD.") from error
+
+
+def _instant(log: EventLog, text: str) -> int:
+    """Return an instant as UTC milliseconds; without an offset it is in the log's zone."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time; expected YYYY-MM-DDTHH:MM.") from error
+    if at.tzinfo is None:
+        zone = ZoneInfo(log.zone)
+        one, other = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
+        if one.utcoffset() != other.utcoffset():
+            raise UsageError(
+                f"{text!r} is twice in {log.zone}, or never: give it with its offset.", "ambiguous-time"
+            )
+        at = one
+    return round(at.timestamp() * 1000)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command(short_help="Indicators of a day from the scan log.")(indicators)
+    app.command(short_help="What shared a place with a site, item, bag or vehicle.")(trace)
