@@ -1,0 +1,1 @@
+"""The scan log: what was seen where and when."""
