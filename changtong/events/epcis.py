@@ -13,9 +13,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from changtong.errors import InputError, Problem
+from changtong.errors import InputError, Problem, UsageError
+from changtong.events.codes import known_codes
 from changtong.events.epcis_event import EpcisRules, EventReader, Row
-from changtong.events.epcis_terms import EVENT_TYPES, OWN, OWN_PREFIX, is_clean
+from changtong.events.epcis_terms import OWN, OWN_PREFIX, is_clean
 from changtong.events.foreign_rows import ForeignRows, ProblemList, frame_of
 
 EXPECTED = "an EPCISDocument, an EPCISQueryDocument, an event or a list of events (EPCIS 2.0, JSON-LD)"
@@ -41,6 +42,8 @@ def read_epcis(source: str | Path | bytes, rules: EpcisRules | None = None) -> F
     ------
     InputError
         The document is not JSON or not EPCIS. Faults of single events are in ``problems``.
+    UsageError
+        A business step is given a code that does not exist.
 
     Examples
     --------
@@ -52,11 +55,15 @@ def read_epcis(source: str | Path | bytes, rules: EpcisRules | None = None) -> F
     ['depart']
     """
     content, name = (source, "document") if isinstance(source, bytes) else _content(Path(source))
+    rules = rules or EpcisRules()
+    unknown = sorted(set(rules.business_steps.values()) - known_codes())
+    if unknown:
+        raise UsageError(f"{unknown[0]!r} is no code of the scan log: {', '.join(sorted(known_codes()))}.")
     text = _decoded(content, name)
-    document = _parsed(text, name)
+    document, any_twice = _parsed(text, name)
     events, outer = _events(document, name)
     problems = ProblemList()
-    reader = EventReader(rules or EpcisRules(), problems, set())
+    reader = EventReader(rules, problems, set())
     may_have_surrogates = _SURROGATE.search(text) is not None
     rows: list[Row] = []
     for number, event in enumerate(events, 1):
@@ -65,6 +72,8 @@ def read_epcis(source: str | Path | bytes, rules: EpcisRules | None = None) -> F
             continue
         prefixes = outer | _prefixes(event) if isinstance(event, dict) and "@context" in event else outer
         try:
+            if any_twice and _is_twice_named(event):
+                problems.add(number, None, "twice-named")
             rows += reader.rows_of(number, event, prefixes)
         except RecursionError:  # nested deeper than any event that means something
             problems.add(number, None, "bad-event")
@@ -88,14 +97,21 @@ def _decoded(content: bytes, name: str) -> str:
         raise InputError([Problem("bad-encoding", message, name, expected="UTF-8")]) from error
 
 
-def _parsed(text: str, name: str) -> Any:
-    """Return the JSON of a document; names that stand twice and numbers without end are faults."""
+class _TwiceNamed(dict[str, Any]):
+    """A JSON object in which a name stands twice."""
+
+
+def _parsed(text: str, name: str) -> tuple[Any, bool]:
+    """Return the JSON of a document, and whether a name stands twice in any object of it."""
+    any_twice = False
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal any_twice
         found = dict(pairs)
-        if len(found) != len(pairs):
-            raise ValueError("a name stands twice in an object")
-        return found
+        if len(found) == len(pairs):
+            return found
+        any_twice = True
+        return _TwiceNamed(found)
 
     def finite(digits: str) -> float:
         number = float(digits)
@@ -107,12 +123,8 @@ def _parsed(text: str, name: str) -> Any:
         raise ValueError(f"{word} is no number")
 
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=once,
-            parse_float=finite,
-            parse_constant=no_number,
-        )
+        parsed = json.loads(text, object_pairs_hook=once, parse_float=finite, parse_constant=no_number)
+        return parsed, any_twice
     except RecursionError:
         reason = "the JSON is nested too deep"
     except ValueError as error:  # msg: no part of the document is quoted
@@ -134,13 +146,13 @@ def _events(document: Any, name: str) -> tuple[list[Any], dict[str, str]]:
     kind = document.get("type", document.get("@type")) if isinstance(document, dict) else None
     events: Any = None
     if kind == "EPCISDocument":
-        body = document.get("epcisBody")
-        if isinstance(body, dict):
-            events = [body["event"]] if "event" in body else body.get("eventList")
+        events = _inside(document, "epcisBody", "eventList")
+        events = _inside(document, "epcisBody", "event") if events is None else events
     elif kind == "EPCISQueryDocument":
         events = _inside(document, "epcisBody", "queryResults", "resultsBody", "eventList")
-    elif kind in EVENT_TYPES:
+    elif kind is not None and "eventTime" in document:
         events = [document]
+    events = [events] if isinstance(events, dict) else events
     if not isinstance(events, list):
         message = "the document holds no list of events."
         raise InputError([Problem("not-epcis", message, name, expected=EXPECTED)])
@@ -148,9 +160,16 @@ def _events(document: Any, name: str) -> tuple[list[Any], dict[str, str]]:
 
 
 def _inside(value: Any, *names: str) -> Any:
+    """Return what lies under names inside each other; an object with a name twice leads nowhere."""
     for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
+        value = value.get(name) if isinstance(value, dict) and not isinstance(value, _TwiceNamed) else None
     return value
+
+
+def _is_twice_named(value: Any) -> bool:
+    if isinstance(value, dict):
+        return isinstance(value, _TwiceNamed) or any(map(_is_twice_named, value.values()))
+    return isinstance(value, list) and any(map(_is_twice_named, value))
 
 
 def _prefixes(holder: Mapping[str, Any]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from changtong.events.codes import bare_business_step, code_of_business_step, known_codes, scan_code
@@ -47,6 +48,8 @@ class EpcisRules:
         Identifiers that are receptacles or vehicles wherever they stand. Parents of an aggregation
         are receptacles anyhow. Without word from the user only returnable assets (GRAI) are:
         an SSCC stands on parcels as well as on cages.
+    business_steps : mapping
+        Business steps of the user's own, in full -> code of the log.
     extensions : frozenset of str
         Extension fields to keep, in full; all others are left out (they may be personal).
     is_site_required : bool
@@ -55,6 +58,7 @@ class EpcisRules:
 
     receptacles: re.Pattern[str] = RETURNABLE_ASSET
     vehicles: re.Pattern[str] | None = None
+    business_steps: Mapping[str, str] = field(default_factory=dict)
     extensions: frozenset[str] = frozenset()
     is_site_required: bool = True
 
@@ -86,9 +90,9 @@ class EventReader:
             self.problems.add(number, "type", "bad-event")
             return []
         own = {
-            name.removeprefix(OWN): value
-            for name, value in ((expand(name, prefixes), value) for name, value in event.items())
-            if name.startswith(OWN)
+            full.removeprefix(OWN): value
+            for name, value in event.items()
+            if ":" in name and (full := expand(name, prefixes)).startswith(OWN)
         }
         at_ms = self._at_ms(number, given)
         event_id = self._id(number, given.get("eventID"), "event_id")
@@ -157,7 +161,7 @@ class EventReader:
             code = (
                 (named if isinstance(named, str) and named in known_codes() else None)
                 if named is not None
-                else step_code(expand(step, prefixes) if isinstance(step, str) else "")
+                else self._step_code(expand(step, prefixes) if isinstance(step, str) else "")
             )
             if code is None:
                 self.problems.add(number, "code", "unknown-code")
@@ -173,6 +177,9 @@ class EventReader:
         elif code == "depart" and bare_term(str(event.get("disposition"))) == "returned":
             return "return"
         return code
+
+    def _step_code(self, step: str) -> str | None:
+        return self.rules.business_steps.get(step) or step_code(step)
 
     def _place(self, number: int, event: Mapping[str, Any], name: str) -> str | None:
         place = event.get(name)
@@ -193,12 +200,9 @@ class EventReader:
         if kind == "TransformationEvent":
             roles = {"inputEPCList": "input", "outputEPCList": "output"}
         for name, role in roles.items():
-            listed = event.get(name, [])
-            if not isinstance(listed, list):
-                self.problems.add(number, "item_id", "bad-id")
-                found.any_bad = True
-                continue
-            for text in dict.fromkeys(value if isinstance(value, str) else "" for value in listed):
+            for text in dict.fromkeys(
+                one if isinstance(one, str) else "" for one in _listed(event.get(name))
+            ):
                 epc = self._id(number, text, "item_id")
                 if epc is None:
                     found.any_bad = True
@@ -235,10 +239,7 @@ class EventReader:
 
     def _destinations(self, number: int, event: Mapping[str, Any]) -> tuple[str | None, list[Any]]:
         """Return the next site (the one destination that is a location) and all other destinations."""
-        listed = event.get("destinationList", [])
-        if not isinstance(listed, list):
-            self.problems.add(number, "next_site_id", "bad-value")
-            return None, []
+        listed = _listed(event.get("destinationList"))
         places = [
             one for one in listed if isinstance(one, dict) and bare_term(str(one.get("type"))) == "location"
         ]
@@ -259,7 +260,7 @@ class EventReader:
     ) -> dict[str, Any]:
         """Return what has no column of its own, by the names EPCIS gives it."""
         kept = {
-            name: self._standard(event[name], prefixes)
+            name: self._standard(_listed(event[name]) if name.endswith("List") else event[name], prefixes)
             for name in KEPT_FIELDS
             if event.get(name) not in (None, [], {})
         }
@@ -330,6 +331,7 @@ class EventReader:
         return kept
 
 
+@lru_cache(maxsize=1024)
 def step_code(step: str) -> str | None:
     """Return the canonical code of a business step, one of GS1's or of our own."""
     return own_step_code(step) or code_of_business_step(step)
@@ -344,6 +346,11 @@ def usual_step(code: str) -> str | None:
 def usual_action(event_type: str, code: str) -> str:
     """Return the action an event of this code has where nothing else is said."""
     return {"pack": "ADD", "unpack": "DELETE"}.get(code, "OBSERVE") if event_type in CONTAINING else "OBSERVE"
+
+
+def _listed(value: Any) -> list[Any]:
+    """Return a list: JSON-LD may write a list of one as the one."""
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _offset(event: Mapping[str, Any]) -> str | None:

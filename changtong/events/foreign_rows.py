@@ -52,6 +52,7 @@ REASONS: Mapping[str, str] = {
     "s9-form": "The receptacle identifier has not the form of S9 (29 characters).",
     "several-destinations": "More than one destination is named; none is taken as the next site.",
     "site-from-receptacle": "No office is given; the receptacle's office of origin is taken.",
+    "twice-named": "A field stands twice in the event; the last is taken.",
     "two-receptacles": "The item is in another receptacle at the same time.",
     "unknown-code": "The event code or business step is not known.",
 }
@@ -121,8 +122,10 @@ class ProblemList:
 
     def add_rows(self, rows: Iterable[int], column: str | None, code: str) -> None:
         """Add the same problem for several rows."""
-        for row in rows:
-            self.add(row, column, code)
+        numbers = list(rows)
+        self.numbers += numbers
+        self.columns += [column] * len(numbers)
+        self.codes += [code] * len(numbers)
 
     def frame(self) -> pl.DataFrame:
         """Return the problems by row."""
