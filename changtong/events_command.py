@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,6 +24,9 @@ class ScanFormat(StrEnum):
 
     csv = "csv"
     parquet = "parquet"
+    epcis = "epcis"
+    ips = "ips"
+    emsevt = "emsevt"
 
 
 Log = Annotated[Path, typer.Option("--log", metavar="LOG/", help="The scan log; made where there is none.")]
@@ -115,11 +119,14 @@ def find_key(log: EventLog, key: Path | None) -> bytes:
 
 
 def _mapping(file: Path, scan_format: ScanFormat, path: Path | None, time_zone: str | None) -> Mapping:
+    from changtong.events.foreign_source import FOREIGN
     from changtong.events.mapping import default_mapping, read_mapping
     from changtong.events.sources import CsvSource, parquet_columns
 
     if path is not None:
         return read_mapping(path, time_zone)
+    if scan_format not in (ScanFormat.csv, ScanFormat.parquet):
+        return replace(FOREIGN, time_zone=time_zone)
     bare = default_mapping([], time_zone)
     header = CsvSource(file, bare).header() if scan_format is ScanFormat.csv else parquet_columns(file)
     return default_mapping(header, time_zone)

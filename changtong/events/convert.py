@@ -115,11 +115,10 @@ class Converter:
 
     def __init__(self, mapping: Mapping, key: bytes) -> None:
         self.mapping = mapping
-        self._words = {name: Words() for name in WORD_FIELDS if name in mapping.columns}
+        self._words = {name: Words(mapping.keep_damaged) for name in WORD_FIELDS if name in mapping.columns}
         self._meanings: dict[str, list[int]] = {name: [] for name in self._words}
         self.vocabularies: dict[str, list[str]] = {name: [] for name in WORD_FIELDS}
         self._numbers: dict[str, dict[str, int]] = {name: {} for name in WORD_FIELDS}
-        self._codes = mapping.words()
         self._key = key_words(key)
         self._form = time_form(mapping.time_format)
         self._recorded_form = time_form(mapping.recorded_format or mapping.time_format)
@@ -209,6 +208,8 @@ class Converter:
             none = words["site_id"] == -1 if "site_id" in words else np.ones(len(good), np.bool_)
             self._reject(chunk, good, bad, none, "site_id", "no-site")
         alone = np.ones(len(good), np.bool_)
+        if not self.mapping.id_needed and "site_id" in words:
+            alone = words["site_id"] == -1
         for keys in parsed.keys.values():
             alone &= keys == 0
         self._reject(chunk, good, bad, alone, "item_id", "no-id")
@@ -248,7 +249,7 @@ class Converter:
         for text in self._words[name].texts()[len(meanings) :]:
             word = text
             if name == "code" and text is not None:
-                word = self._codes.get(text)
+                word = self.mapping.code_of(text)
             elif name == "service_class" and text is not None:
                 word = self.mapping.service_classes.get(text, text)
             meanings.append(-2 if word is None else self._number(name, word))

@@ -29,6 +29,8 @@ FOREIGN = Mapping(
     time_format="epoch_ms",
     check_s10=False,
     site_needed=False,
+    keep_damaged=True,
+    id_needed=False,
 )
 """How the rows of these readers are taken on: they were checked, and their times are UTC."""
 

@@ -16,10 +16,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from changtong.errors import InternalError
+from changtong.errors import InternalError, UsageError
 from changtong.events.clocks import days_of
 from changtong.events.convert import Bad, Converter, Parsed, Rows
 from changtong.events.duplicates import Filter, Suspects
+from changtong.events.emsevt import read_emsevt
+from changtong.events.epcis import read_epcis
+from changtong.events.foreign_source import FOREIGN, ForeignSource
+from changtong.events.ips import read_ips
 from changtong.events.keys import PLAIN_KEY
 from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, writing
 from changtong.events.mapping import Mapping
@@ -77,6 +81,13 @@ class Ingest:
         ]
         for code, n in sorted(self.to_json()["reasons"].items(), key=lambda pair: -pair[1])[:8]:  # type: ignore[attr-defined]
             lines.append(f"  {code}: {n:,}")
+        notes: Counter[str] = Counter()
+        for batch in self.batches:
+            notes.update(batch.notes)
+        if notes:
+            lines.append(
+                "kept, and noticed: " + ", ".join(f"{code} {n:,}" for code, n in notes.most_common(6))
+            )
         if self.known:
             lines.append(f"{len(self.known)} files are in the log already: {', '.join(self.known[:5])}")
         return "\n".join(lines)
@@ -106,7 +117,8 @@ def ingest(
     key : bytes
         Secret of the pseudonyms, 16 bytes or more; ``PLAIN_KEY`` for a log without.
     file_format : str
-        ``csv`` or ``parquet``.
+        ``csv``, ``parquet``, ``epcis``, ``ips`` or ``emsevt``. Of the mapping, the last three need the
+        time zone only.
     progress : callable, optional
 
     Returns
@@ -125,14 +137,30 @@ def ingest(
         log.check_key(key)
     batches, known = [], []
     for path in files:
-        source: Source = (ParquetSource if file_format == "parquet" else CsvSource)(path, mapping)
+        source = _source(path, mapping, file_format)
+        taken = FOREIGN if isinstance(source, ForeignSource) else mapping
         with writing(log) as number:
             log = open_log(log.path)
             if _is_known(log, path):
                 known.append(path.name)
                 continue
-            batches.append(_Run(log, number, path, source, Converter(mapping, key[:16]), progress).run())
+            batches.append(_Run(log, number, path, source, Converter(taken, key[:16]), progress).run())
     return Ingest(tuple(batches), tuple(known))
+
+
+def _source(path: Path, mapping: Mapping, file_format: str) -> Source:
+    if file_format == "csv":
+        return CsvSource(path, mapping)
+    if file_format == "parquet":
+        return ParquetSource(path, mapping)
+    zone = mapping.time_zone
+    if file_format == "epcis":
+        return ForeignSource(path, read_epcis)
+    if zone is None:
+        raise UsageError(f"{file_format.upper()} files carry no time zone: name one.", "no-time-zone")
+    if file_format == "ips":
+        return ForeignSource(path, lambda file: read_ips(file, zone))
+    return ForeignSource(path, lambda file: read_emsevt(file, zone))
 
 
 def _is_known(log: EventLog, path: Path) -> bool:
@@ -347,6 +375,7 @@ class _Run:
             duplicates=self.doubled,
             quarantined=bad,
             reasons=dict(self.reasons),
+            notes=dict(getattr(self.source, "notes", {})),
             files={day.name: day.files for day in self.days.values() if day.files},
             first_ms=self.first_ms,
             last_ms=self.last_ms,

@@ -57,6 +57,8 @@ class Batch:
         SHA-256 of the file.
     rows_read, rows_added, duplicates, quarantined : int
         The first is the sum of the others.
+    reasons, notes : dict
+        Rows in quarantine by code; what was noticed of rows that were kept.
     files : dict
         Files by day, relative to the log.
     first_ms, last_ms : int or None
@@ -72,6 +74,7 @@ class Batch:
     duplicates: int
     quarantined: int
     reasons: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, int] = field(default_factory=dict)
     files: dict[str, list[str]] = field(default_factory=dict)
     first_ms: int | None = None
     last_ms: int | None = None

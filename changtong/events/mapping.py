@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from changtong.errors import InputError, Problem
-from changtong.events.codes import CODES, domestic_words
+from changtong.events.codes import code_of_word, known_codes
 from changtong.events.times import time_form, zone_of
 
 FIELDS = (
@@ -23,7 +23,8 @@ NEEDED = ("code", "at")
 IDS = ("item_id", "receptacle_id", "vehicle_id")
 _KEYS = {
     "format", "encoding", "separator", "time_zone", "time_format", "recorded_format", "earliest", "latest",
-    "check_s10", "site_needed", "columns", "attributes", "codes", "service_classes", "defaults",
+    "check_s10", "site_needed", "keep_damaged", "columns", "attributes", "codes", "service_classes",
+    "defaults",
 }  # fmt: skip
 
 
@@ -55,6 +56,11 @@ class Mapping:
         Whether items that look like S10 numbers must have their check digit.
     site_needed : bool
         Whether a row without a site goes to the quarantine.
+    keep_damaged : bool
+        Whether sites and classes are kept in whose names letters were lost before.
+    id_needed : bool
+        Whether a row without an item, a receptacle or a vehicle goes to the quarantine even where it
+        names a site.
     """
 
     columns: dict[str, str]
@@ -71,10 +77,12 @@ class Mapping:
     latest: datetime | None = None
     check_s10: bool = True
     site_needed: bool = True
+    keep_damaged: bool = False
+    id_needed: bool = True
 
-    def words(self) -> dict[str, str]:
-        """Return every word known for a code, with the code."""
-        return {**{code: code for code in CODES}, **domestic_words(), **self.codes}
+    def code_of(self, word: str) -> str | None:
+        """Return the code of a word: the file's own, else a canonical or domestic one; None where unknown."""
+        return self.codes.get(word) or code_of_word(word)
 
     @property
     def last_instant(self) -> datetime:
@@ -137,8 +145,10 @@ def parse_mapping(raw: dict[str, Any], file: str = "mapping", time_zone: str | N
     if not any(name in tables["columns"] for name in IDS):
         wrong("item_id", "[columns] names no column of an item, a receptacle or a vehicle.")
     for word, code in tables["codes"].items():
-        if code not in CODES:
-            wrong("codes", f"{word!r} stands for {code!r}, which is no code.", ", ".join(CODES))
+        if code not in known_codes():
+            wrong(
+                "codes", f"{word!r} stands for {code!r}, which is no code.", ", ".join(sorted(known_codes()))
+            )
     for name in tables["defaults"].keys() - {"service_class", "site_id"}:
         wrong(name, f"{name!r} has no default.", "service_class or site_id")
     texts: dict[str, Any] = {}
@@ -156,7 +166,7 @@ def parse_mapping(raw: dict[str, Any], file: str = "mapping", time_zone: str | N
                 wrong(name, f"{name} must be a date or a time.")
                 continue
             texts[name] = value if value.tzinfo else value.replace(tzinfo=UTC)
-    for name in ("check_s10", "site_needed"):
+    for name in ("check_s10", "site_needed", "keep_damaged"):
         if name in raw and not isinstance(raw[name], bool):
             wrong(name, f"{name} must be true or false.")
         elif name in raw:

@@ -8,14 +8,24 @@ from numpy.typing import NDArray
 from changtong.events.fields import is_clean
 from changtong.events.wordtable import fill, number
 
+LOST = "\ufffd".encode()
+"""The mark of letters that were lost."""
+
 MOST_WORDS = 2_000_000
 """Different words a column may have: with more it is no column of codes or sites."""
 
 
 class Words:
-    """The words of one column, in the order in which they came."""
+    """The words of one column, in the order in which they came.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    keep_damaged : bool
+        Whether a word is kept in which letters were lost before the file came here.
+    """
+
+    def __init__(self, keep_damaged: bool = False) -> None:
+        self._keep_damaged = keep_damaged
         self._table = np.full(1024, -1, np.int32)
         self.hashes = np.zeros(512, np.uint64)
         """Unkeyed hash of each word: the same in every run."""
@@ -51,8 +61,13 @@ class Words:
         """Return every word; None for one that is no sound text (see ``is_clean``)."""
         for k in range(len(self._texts), int(self._count[0])):
             begin, end = int(self._begins[k]), int(self._begins[k + 1])
-            sound = is_clean(self._arena, begin, end - begin)
-            self._texts.append(self._arena[begin:end].tobytes().decode() if sound else None)
+            raw = self._arena[begin:end]
+            if self._keep_damaged:
+                rest = np.frombuffer(raw.tobytes().replace(LOST, b"?"), np.uint8)
+                sound = is_clean(rest, 0, len(rest))
+            else:
+                sound = is_clean(raw, 0, len(raw))
+            self._texts.append(raw.tobytes().decode() if sound else None)
         return self._texts
 
     def shape(self, k: int) -> str:
