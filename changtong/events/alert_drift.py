@@ -50,7 +50,7 @@ def least_score(weeks: int, alpha: float) -> int:
 
 
 def weekly_medians(days: Floats) -> Floats:
-    """Return the medians of the last eight weeks, (rows, 8); NaN for weeks with fewer than four known days."""
+    """Return the medians of the last eight weeks, (rows, 8); NaN where fewer than four days are known."""
     weeks = days[:, -7 * WEEKS :].reshape(len(days), WEEKS, 7)
     middle, count = row_medians(weeks.reshape(-1, 7))
     return np.where(count >= LEAST_DAYS_A_WEEK, middle, np.nan).reshape(len(days), WEEKS)

@@ -98,7 +98,7 @@ def advance(
     ----------
     open_alerts : sequence of Alert
     signals : iterable of Signal
-        At most one for a rule and subject; an open alert without one stays as it is.
+        At most one for a rule and subject; an open alert without one stays as it is until it is settled.
     at_ms : int
         Beginning of the period.
     thresholds : Thresholds
@@ -109,10 +109,11 @@ def advance(
         Open alerts, and those that ended in this period.
     """
     told = {(signal.rule, signal.subject): signal for signal in signals}
-    still, ended = [], []
+    still: list[Alert] = []
+    ended: list[Alert] = []
     for alert in open_alerts:
         signal = told.pop((alert.rule, alert.subject), None)
-        after = alert if signal is None else _go_on(alert, signal, at_ms, thresholds)
+        after = _go_on(alert, signal, at_ms, thresholds)
         (still if after.is_open else ended).append(after)
     for signal in told.values():
         if signal.tier > 0:
@@ -140,11 +141,14 @@ def _begin(signal: Signal, at_ms: int) -> Alert:
     )
 
 
-def _go_on(alert: Alert, signal: Signal, at_ms: int, thresholds: Thresholds) -> Alert:
-    """Return the alert after one more period that is known."""
+def _go_on(alert: Alert, signal: Signal | None, at_ms: int, thresholds: Thresholds) -> Alert:
+    """Return the alert after one more period."""
     rule = alert.rule
-    if at_ms - alert.began_ms >= thresholds.of(rule, "settle_after") * DAY_MS and not signal.calm:
+    old = at_ms - alert.began_ms >= thresholds.of(rule, "settle_after") * DAY_MS
+    if old and (signal is None or not signal.calm):
         return replace(alert, state="settled", restored_ms=None, calm_periods=0, calm_from_ms=None)
+    if signal is None:
+        return alert
     if signal.tier == 0:
         if not signal.calm:
             return replace(alert, bad_periods=0, calm_periods=0, calm_from_ms=None)
@@ -160,7 +164,12 @@ def _go_on(alert: Alert, signal: Signal, at_ms: int, thresholds: Thresholds) -> 
     if confirmed is None and bad >= thresholds.of(rule, "confirm_after"):
         confirmed = at_ms
     tier = max(alert.tier, signal.tier)
-    if tier == 2 and signal.tier == 2 and confirmed is not None and bad >= thresholds.of(rule, "severe_after"):
+    if (
+        tier == 2
+        and signal.tier == 2
+        and confirmed is not None
+        and bad >= thresholds.of(rule, "severe_after")
+    ):
         tier = 3
     warned = at_ms if alert.warned_ms is None and tier >= 2 else alert.warned_ms
     state = "confirmed" if confirmed is not None else "potential"

@@ -38,9 +38,10 @@ class Alerts:
     ----------
     frame : polars.DataFrame
         ``alert_id``, ``rule``, ``tier`` (attention, warning, severe: the worst so far), ``state`` (potential,
-        confirmed, restored, settled), ``site_id`` or ``from_site_id`` and ``to_site_id`` (all null: the whole network),
-        the instants ``began``, ``found``, ``warned`` (at warning or above), ``confirmed``, ``restored`` (the beginning of
-        the day or hour whose data showed it, in the zone of the days), ``value`` and ``expected``,
+        confirmed, restored, settled), ``site_id`` or ``from_site_id`` and ``to_site_id`` (all null: the whole
+        network), the instants ``began``, ``found``, ``warned`` (at warning or above), ``confirmed``,
+        ``restored`` (the beginning of the day or hour whose data showed it, in the zone of the days),
+        ``value`` and ``expected``,
         ``covered_by`` (the alert of the site that explains a leg's), ``evidence_zh``, ``evidence_en``. The
         worst and newest first.
     state : WatchState
@@ -63,7 +64,9 @@ class Alerts:
     @property
     def open(self) -> pl.DataFrame:
         """Those that are potential or confirmed, without those that a site's alert covers."""
-        return self.frame.filter(pl.col("state").is_in(["potential", "confirmed"]) & pl.col("covered_by").is_null())
+        return self.frame.filter(
+            pl.col("state").is_in(["potential", "confirmed"]) & pl.col("covered_by").is_null()
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return counts and what a reader must know, as plain values."""
@@ -81,7 +84,7 @@ class Alerts:
     def __str__(self) -> str:
         shown = self.open.head(SHOWN_ALERTS)
         lines = [f"{self.frame.height} alerts, {self.open.height} open, over {self.periods} days or hours"]
-        lines += [f"  {row['tier']:<9} {row['state']:<9} {row['evidence_en']}" for row in shown.to_dicts()]
+        lines += [f"  {row['state']:<9} {row['evidence_en']}" for row in shown.to_dicts()]
         if self.open.height > SHOWN_ALERTS:
             lines.append(f"  … and {self.open.height - SHOWN_ALERTS} more")
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes)])
@@ -89,7 +92,10 @@ class Alerts:
     def to_json(self) -> str:
         """Return summary and alerts as one JSON object; instants as ISO 8601."""
         rows = [
-            {key: value.isoformat() if key in INSTANTS and value is not None else value for key, value in row.items()}
+            {
+                key: value.isoformat() if key in INSTANTS and value is not None else value
+                for key, value in row.items()
+            }
             for row in self.frame.to_dicts()
         ]
         return json.dumps(self.summary() | {"rows": rows}, ensure_ascii=False)
@@ -134,9 +140,9 @@ def merge_alerts(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
 
 def alerts_frame(alerts: Sequence[Alert], zone: str) -> pl.DataFrame:
     """Return alerts as a frame."""
-    instant = pl.Int64()
-    schema = {name: pl.String() for name in COLUMNS}
-    schema |= {name: instant for name in INSTANTS} | {"value": pl.Float64(), "expected": pl.Float64()}  # type: ignore[misc]
+    schema: dict[str, pl.DataType] = {name: pl.String() for name in COLUMNS}
+    schema |= {name: pl.Int64() for name in INSTANTS}
+    schema |= {"value": pl.Float64(), "expected": pl.Float64()}
     rows = []
     for alert in alerts:
         one, ends = len(alert.subject) == 1, len(alert.subject) == 2
@@ -149,7 +155,7 @@ def alerts_frame(alerts: Sequence[Alert], zone: str) -> pl.DataFrame:
                 alert.began_ms, alert.found_ms, alert.warned_ms, alert.confirmed_ms, alert.restored_ms,
                 alert.value, alert.expected, alert.covered_by,
                 f"【{TIERS_ZH[alert.tier - 1]}·{RULE_NAMES[alert.rule].zh}】{alert.words.zh}",
-                alert.words.en,
+                f"{TIERS[alert.tier - 1].capitalize()}, {RULE_NAMES[alert.rule].en}: {alert.words.en}",
             )
         )  # fmt: skip
     frame = pl.DataFrame(rows, schema=schema, orient="row")

@@ -119,7 +119,9 @@ class WatchState:
             ("thresholds", self.thresholds, digest),
         ):
             if mine != theirs:
-                message = f"The state was made with another {what} ({mine}, not {theirs}): begin without a state."
+                message = (
+                    f"The state was made with another {what} ({mine}, not {theirs}): begin without a state."
+                )
                 raise UsageError(message, "other-watch")
 
     def to_json(self) -> str:
@@ -209,9 +211,7 @@ def with_step(
     state: WatchState, at_ms: int, windows: Mapping[str, Window], open_alerts: tuple[Alert, ...]
 ) -> WatchState:
     """Return the state after one more period."""
-    return replace(
-        state, last_ms=at_ms, windows=MappingProxyType(dict(windows)), open_alerts=open_alerts
-    )
+    return replace(state, last_ms=at_ms, windows=MappingProxyType(dict(windows)), open_alerts=open_alerts)
 
 
 def _alert(row: dict[str, Any]) -> Alert:

@@ -40,7 +40,9 @@ def share_words(value: float, expected: float) -> str:
     return f"{share:.1f} %" if share < 9.95 else f"{share:.0f} %"
 
 
-def silent(site: str, when: str, value: float, expected: float, level: float, factor: float, unit: str) -> Words:
+def silent(
+    site: str, when: str, value: float, expected: float, level: float, factor: float, unit: str
+) -> Words:
     """A site far below its own normal."""
     zh_unit, en_unit = {"pieces": ("件", "pieces"), "scans": ("次扫描", "scans")}[unit]
     share = share_words(value, expected)
@@ -48,13 +50,16 @@ def silent(site: str, when: str, value: float, expected: float, level: float, fa
         f"{site} {when} 仅 {value:,.0f} {zh_unit}，为正常值 {expected:,.0f} 的 {share}"
         f"（本场地近 28 天同星期水平 {level:,.0f}，其他场地当日为其水平的 {factor:.2f} 倍）。",
         f"{site} had {value:,.0f} {en_unit} on {when}, {share} of the {expected:,.0f} that are normal "
-        f"(own level of this weekday over 28 days {level:,.0f}; the other sites were at {factor:.2f} of theirs).",
+        f"(own level of this weekday over 28 days {level:,.0f}; the other sites were at {factor:.2f} of "
+        "theirs).",
     )
 
 
 def network(when: str, factor: float, marked: bool) -> Words:
     """The whole network low."""
-    zh_mark, en_mark = ("该日为节假日或促销日。", " The day is a holiday or promotion.") if marked else ("", "")
+    zh_mark, en_mark = (
+        ("该日为节假日或促销日。", " The day is a holiday or promotion.") if marked else ("", "")
+    )
     return Words(
         f"{when} 多数场地业务量仅为各自水平的 {factor:.2f} 倍：全网下降，并非个别场地停摆。{zh_mark}",
         f"On {when} sites were at {factor:.2f} of their own levels in the median: the whole network, "
@@ -62,7 +67,9 @@ def network(when: str, factor: float, marked: bool) -> Words:
     )
 
 
-def leg(ends: tuple[str, ...], when: str, value: float, expected: float, out: float, out_expected: float) -> Words:
+def leg(
+    ends: tuple[str, ...], when: str, value: float, expected: float, out: float, out_expected: float
+) -> Words:
     """A leg far below its own normal, and whether its origin sends the pieces another way."""
     a, b = ends
     if not out_expected > 0:
@@ -72,7 +79,8 @@ def leg(ends: tuple[str, ...], when: str, value: float, expected: float, out: fl
         )
     kept = share_words(out, out_expected)
     return Words(
-        f"{a} 至 {b} {when} 仅 {value:,.0f} 件，正常约 {expected:,.0f} 件；{a} 当日全部发出量为正常的 {kept}。",
+        f"{a} 至 {b} {when} 仅 {value:,.0f} 件，正常约 {expected:,.0f} 件；"
+        f"{a} 当日全部发出量为正常的 {kept}。",
         f"{a} to {b} carried {value:,.0f} pieces on {when} instead of about {expected:,.0f}; "
         f"{a} sent {kept} of all it normally sends.",
     )
@@ -100,15 +108,19 @@ def feed(when: str, silent_sites: int, sites: int) -> Words:
 def high(what: str, site: str, when: str, value: float, normal: float, distance: float, more: float) -> Words:
     """A measure above its own normal: ``backlog``, ``dwell`` or ``late``."""
     if what == "backlog":
+        known = more == more  # NaN where what the site handles in a day is not known
+        zh_work = f"，高出部分相当于 {more:.1f} 天的处理量" if known else ""
+        en_work = f", {more:.1f} days of work above it" if known else ""
         return Words(
-            f"{site} {when} 积压 {value:,.0f} 件，正常约 {normal:,.0f} 件，连续上升，相当于 {more:.1f} 天的处理量"
+            f"{site} {when} 积压 {value:,.0f} 件，正常约 {normal:,.0f} 件，连续上升{zh_work}"
             f"（偏离 {distance:.1f} 个稳健标准差）。",
-            f"{site} had a backlog of {value:,.0f} at {when}, about {normal:,.0f} being normal; it rises, and is "
-            f"{more:.1f} days of work ({distance:.1f} robust deviations).",
+            f"{site} had a rising backlog of {value:,.0f} at {when}, about {normal:,.0f} being normal"
+            f"{en_work} ({distance:.1f} robust deviations).",
         )
     if what == "dwell":
         return Words(
-            f"{site} {when} 停留时间中位数 {value:.1f} 小时，正常约 {normal:.1f} 小时（偏离 {distance:.1f} 个稳健标准差）。",
+            f"{site} {when} 停留时间中位数 {value:.1f} 小时，正常约 {normal:.1f} 小时"
+            f"（偏离 {distance:.1f} 个稳健标准差）。",
             f"{site} had a median dwell of {value:.1f} h at {when}, about {normal:.1f} h being normal "
             f"({distance:.1f} robust deviations).",
         )

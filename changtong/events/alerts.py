@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import polars as pl
 
 from changtong.errors import UsageError
-from changtong.events.alert_life import Subject
+from changtong.events.alert_life import Alert, Subject
 from changtong.events.alert_result import Alerts, alerts_frame
 from changtong.events.alert_state import WatchState
 from changtong.events.alert_thresholds import Thresholds, read_thresholds
+from changtong.events.series_reading import read_series
+from changtong.events.series_watch import HOUR_MS, MEASURES, new_series_windows, step_days, step_hours
 from changtong.events.volume_watch import new_windows, step_volumes
 from changtong.forecast.calendar import Calendar
 from changtong.network.leg_volumes import read_volumes
@@ -80,7 +82,7 @@ def watch_volumes(
     wanted = frame.filter(pl.col("date").is_between(first, last))
     days = _by_day(wanted)
     marks, notes = _marks(first, last)
-    ended = []
+    ended: list[Alert] = []
     periods = unknown = 0
     day = first
     while day <= last:
@@ -94,6 +96,139 @@ def watch_volumes(
         notes.append(f"{unknown} days without any row: unknown, no site is called silent for them")
     found = alerts_frame([*ended, *state.open_alerts], zone)
     return Alerts(found, state, tuple(notes), periods, unknown, frame.height - wanted.height)
+
+
+def watch(
+    series: pl.DataFrame,
+    state: WatchState | None = None,
+    now: datetime | None = None,
+    *,
+    hours: int = 24,
+    zone: str = DEFAULT_ZONE,
+    thresholds: Thresholds | None = None,
+) -> Alerts:
+    """Watch series by site from the scan log: silence, backlog, dwell, lateness, drifts.
+
+    Each period is judged by those up to it alone; fed one by one with the state before, the alerts are the
+    same as fed at once.
+
+    Parameters
+    ----------
+    series : polars.DataFrame
+        site_id, begin_ms, scans and, where known, handled_pieces, backlog_pieces, dwell_median_h,
+        late_share (:mod:`changtong.events.series_reading`).
+    state : WatchState, optional
+        From the watch before; its periods are not read again.
+    now : datetime, optional
+        With a time zone. Periods that have ended by then count, with or without rows; by default those
+        up to the last row.
+    hours : int
+        Length of a period: 24 (local days) or 1.
+    zone : str
+        Time zone of the days.
+    thresholds : Thresholds, optional
+
+    Returns
+    -------
+    Alerts
+
+    Raises
+    ------
+    InputError
+        The series cannot be read.
+    UsageError
+        Another length, a ``now`` without a time zone, a state of another watch.
+
+    Examples
+    --------
+    >>> day = datetime(2022, 3, 1, tzinfo=ZoneInfo("Asia/Shanghai"))
+    >>> begins = [int((day + timedelta(days=k)).timestamp() * 1000) for k in range(20)]
+    >>> rows = {"site_id": ["A"] * 20, "begin_ms": begins, "scans": [5000.0] * 19 + [12.0]}
+    >>> watch(pl.DataFrame(rows)).frame.select("rule", "tier", "state").row(0)
+    ('site-silent', 'warning', 'potential')
+    """
+    if hours not in (1, 24):
+        raise UsageError(f"A period has 1 or 24 hours, not {hours}.", "bad-period")
+    if now is not None and now.tzinfo is None:
+        raise UsageError("now needs a time zone.", "naive-time")
+    kind = "days" if hours == 24 else "hours"
+    thresholds = thresholds or read_thresholds()
+    clock = _zone(zone)
+    frame = read_series(series, hours, zone)
+    if state is None:
+        state = WatchState(kind, zone, thresholds.digest, windows=new_series_windows(hours))
+    state.check(kind, zone, thresholds.digest)
+    begins = _begins(frame, state.last_ms, now, hours, clock)
+    wanted = frame.filter(pl.col("begin_ms").is_in(begins))
+    rows = _by_period(wanted)
+    first, last = (_date(begins[k], clock) for k in (0, -1)) if begins else (date.max, date.min)
+    marks, notes = _marks(first, last)
+    rest = _rest_days(first - timedelta(days=29), last) if begins and hours == 1 else frozenset()
+    ended: list[Alert] = []
+    for at_ms in begins:
+        values = rows.get(at_ms, {})
+        if hours == 24:
+            marked = marks.get(_date(at_ms, clock), False)
+            state, over = step_days(state, at_ms, values, marked, thresholds)
+        else:
+            state, over = step_hours(state, at_ms, values, rest, thresholds)
+        ended += over
+    unknown = sum(at_ms not in rows for at_ms in begins)
+    if unknown:
+        notes.append(f"{unknown} days or hours without any row")
+    found = alerts_frame([*ended, *state.open_alerts], zone)
+    return Alerts(found, state, tuple(notes), len(begins), unknown, frame.height - wanted.height)
+
+
+def _begins(
+    frame: pl.DataFrame, last_ms: int | None, now: datetime | None, hours: int, clock: ZoneInfo
+) -> list[int]:
+    """Return the beginnings of the periods to take, in order and without gaps."""
+    if frame.height == 0 and (last_ms is None or now is None):  # nothing says from when, or until when
+        return []
+    seen = frame["begin_ms"].to_list()
+    at_ms = _next(last_ms, hours, clock) if last_ms is not None else seen[0]
+    end = _next(seen[-1], hours, clock) if now is None else int(now.timestamp() * 1000)
+    begins = []
+    while (after := _next(at_ms, hours, clock)) <= end:
+        begins.append(at_ms)
+        at_ms = after
+    return begins
+
+
+def _next(at_ms: int, hours: int, clock: ZoneInfo) -> int:
+    if hours == 1:
+        return at_ms + HOUR_MS
+    return day_ms(_date(at_ms, clock) + timedelta(days=1), clock)
+
+
+def _date(at_ms: int, clock: ZoneInfo) -> date:
+    return datetime.fromtimestamp(at_ms / 1000, clock).date()
+
+
+def _by_period(frame: pl.DataFrame) -> dict[int, dict[str, tuple[float, ...]]]:
+    periods: dict[int, dict[str, tuple[float, ...]]] = {}
+    columns = frame.select("begin_ms", "site_id", pl.col(MEASURES).fill_null(float("nan")))
+    for at_ms, site, *values in columns.iter_rows():
+        periods.setdefault(at_ms, {})[site] = tuple(values)
+    return periods
+
+
+def _rest_days(first: date, last: date) -> frozenset[date]:
+    """Return weekends and holidays without make-up days; weekends alone where holidays are not known."""
+    days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
+    try:
+        marks = Calendar(first, last).marks(days)
+    except ImportError:
+        marks = [None] * len(days)
+    rest = set()
+    for day, mark in zip(days, marks, strict=True):
+        holiday = mark is not None and (
+            mark.event in ("rest-long", "rest-short") or (mark.event == "spring" and -1 <= mark.offset <= 5)
+        )
+        if holiday or (day.weekday() >= 5 and (mark is None or mark.event != "make-up")):
+            rest.add(day)
+    return frozenset(rest)
 
 
 def day_ms(day: date, clock: ZoneInfo) -> int:
@@ -126,4 +261,6 @@ def _marks(first: date, last: date) -> tuple[dict[date, bool], list[str]]:
     days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
     marks = calendar.marks(days)
     # a make-up day is a working day, and the days around a promotion are no reason to move little
-    return {day: mark is not None and mark.event != "make-up" for day, mark in zip(days, marks, strict=True)}, []
+    return {
+        day: mark is not None and mark.event != "make-up" for day, mark in zip(days, marks, strict=True)
+    }, []

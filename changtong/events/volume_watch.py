@@ -201,8 +201,8 @@ def drift_of_volumes(
         return []
     is_open = {alert.subject for alert in state.open_alerts if alert.rule == "drift-scans"}
     weeks = weekly_medians(sites.arrays["freed"])
-    large, _ = row_medians(weeks[:, : WEEKS // 2])
-    large = np.nan_to_num(large) >= thresholds.of("drift", "least_expected")
+    size, _ = row_medians(weeks[:, : WEEKS // 2])
+    large = np.nan_to_num(size) >= thresholds.of("drift", "least_expected")
     return drift_signals("drift-scans", sites, weeks, large, is_open, when, thresholds)
 
 
@@ -282,7 +282,12 @@ def leg_signals(
         tier = int(bool(bad[k]))
         short = out_expected - out  # NaN where the origin is too new: then no warning
         lost = out < thresholds.of(rule, "origin_share") * out_expected
-        if tier and is_open.get(key, False) and lost and expected[k] - seen[k] >= thresholds.of(rule, "own_part") * short:
+        if (
+            tier
+            and is_open.get(key, False)
+            and lost
+            and expected[k] - seen[k] >= thresholds.of(rule, "own_part") * short
+        ):
             tier = 3 if expected[k] >= thresholds.of(rule, "severe_expected") else 2
         calm = bool(seen[k] >= thresholds.of(rule, "calm_share") * expected[k])
         words = alert_words.leg(key, when, seen[k], expected[k], out, out_expected)
