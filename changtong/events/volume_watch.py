@@ -82,12 +82,7 @@ def step_volumes(
     if not day:
         unknown = {"sites": _unknown(sites), "legs": _unknown(legs)}
         return with_step(state, at_ms, unknown, state.open_alerts), ()
-    moved: dict[Subject, float] = {}
-    sent: dict[str, float] = {}
-    for (a, b), pieces in day.items():
-        moved[(a,)] = moved.get((a,), 0.0) + pieces
-        moved[(b,)] = moved.get((b,), 0.0) + pieces
-        sent[a] = sent.get(a, 0.0) + pieces
+    moved, sent = _by_site(day)
     sites = sites.widen([key for key, pieces in moved.items() if pieces > 0])
     legs = legs.widen([key for key, pieces in day.items() if pieces > 0])
     when = alert_words.day_words(at_ms, state.zone)
@@ -98,33 +93,43 @@ def step_volumes(
     if signals[0].tier < 2:
         signals += silent_signals(sites, facts, before, marked, when, "pieces", thresholds)
     signals += drift_of_volumes(state, sites, at_ms, when, thresholds)
-    open_alerts, ended = advance(state.open_alerts, signals, at_ms, thresholds)
-
-    shut = {a.subject[0]: a.alert_id for a in open_alerts if a.rule == "site-silent" and a.tier >= 2}
-    usually_sent = levels(sites.arrays["sent"]) * facts.factors
-    origins = {
-        key[0]: (sent.get(key[0], 0.0), float(usual))
-        for key, usual in zip(sites.keys, usually_sent, strict=True)
-    }
+    of_legs = tuple(a for a in state.open_alerts if a.rule == "leg-collapse")
+    others = tuple(a for a in state.open_alerts if a.rule != "leg-collapse")
+    others, ended = advance(others, signals, at_ms, thresholds)
+    shut = {a.subject[0]: a.alert_id for a in others if a.rule == "site-silent" and a.tier >= 2}
+    origins = _origins(sites, facts, sent)
     judged = thresholds.of("leg-collapse", "judged_days") * DAY_MS
-    open_legs = {
-        key[1]: at_ms - alert.found_ms < judged for key, alert in before.items() if key[0] == "leg-collapse"
-    }
-    more, leg_levels = leg_signals(
-        legs, day, origins, facts.network_factor, open_legs, shut, when, thresholds
-    )
-    others = tuple(a for a in open_alerts if a.rule != "leg-collapse")
-    leg_alerts, leg_ended = advance(
-        tuple(a for a in open_alerts if a.rule == "leg-collapse"), more, at_ms, thresholds
-    )
-    open_alerts = tuple(covered(alert, shut) for alert in others + leg_alerts)
-    ended = tuple(covered(alert, shut) for alert in ended + leg_ended)
-
+    young = {alert.subject: at_ms - alert.found_ms < judged for alert in of_legs}
+    more, leg_levels = leg_signals(legs, day, origins, facts.network_factor, young, shut, when, thresholds)
+    if signals[0].tier >= 2:
+        more = []  # the whole network is low: no leg of its own
+    of_legs, legs_ended = advance(of_legs, more, at_ms, thresholds)
+    open_alerts = (*others, *(covered(alert, shut) for alert in of_legs))
+    ended = (*ended, *(covered(alert, shut) for alert in legs_ended))
     windows = {
         "sites": remember_sites(sites, facts, open_alerts, ended, sent),
         "legs": _remember_legs(legs, day, facts.network_factor, leg_levels, open_alerts, ended, shut),
     }
     return with_step(state, at_ms, windows, open_alerts), ended
+
+
+def _by_site(day: Mapping[Subject, float]) -> tuple[dict[Subject, float], dict[str, float]]:
+    """Return what each site moved, in and out, and what it sent."""
+    moved: dict[Subject, float] = {}
+    sent: dict[str, float] = {}
+    for (a, b), pieces in day.items():
+        moved[(a,)] = moved.get((a,), 0.0) + pieces
+        moved[(b,)] = moved.get((b,), 0.0) + pieces
+        sent[a] = sent.get(a, 0.0) + pieces
+    return moved, sent
+
+
+def _origins(sites: Window, facts: SiteDay, sent: Mapping[str, float]) -> dict[str, tuple[float, float]]:
+    """Return what each site sends and should send."""
+    usual = levels(sites.arrays["sent"]) * facts.factors
+    return {
+        key[0]: (sent.get(key[0], 0.0), float(normal)) for key, normal in zip(sites.keys, usual, strict=True)
+    }
 
 
 def weigh_sites(sites: Window, moved: Mapping[Subject, float], least_level: float) -> SiteDay:
