@@ -87,17 +87,24 @@ def network_factors(seen: Floats, level: Floats, use: Bools) -> tuple[Floats, fl
     return factors, float(middle)
 
 
-def robust_distance(value: Floats, past: Floats, least_deviation: Floats | float) -> tuple[Floats, Floats]:
-    """Return how many robust deviations each value lies above the median of its row, and that median.
+def robust_distance(
+    value: Floats, same: Floats, wide: Floats, least_deviation: float
+) -> tuple[Floats, Floats]:
+    """Return how many robust deviations each value lies above its normal, and that normal.
+
+    Few values of the same weekday or hour give a fair median and a poor spread, hence the larger of both.
 
     Parameters
     ----------
     value : array, (rows,)
-    past : array, (rows, values)
-    least_deviation : float or array
+    same, wide : array, (rows, values)
+        Past values of the same weekday or hour, whose median is normal, and of all weekdays.
+    least_deviation : float
         Deviations below it count as this much.
     """
-    middle, _ = row_medians(past)
-    spread, _ = row_medians(np.abs(past - middle[:, None]))
-    scale = np.maximum(MAD_SCALE * spread, least_deviation)
+    middle, _ = row_medians(same)
+    near, _ = row_medians(np.abs(same - middle[:, None]))
+    overall, _ = row_medians(wide)
+    far, _ = row_medians(np.abs(wide - overall[:, None]))
+    scale = np.maximum(MAD_SCALE * np.fmax(near, far), least_deviation)
     return (value - middle) / scale, middle

@@ -88,7 +88,10 @@ def step_days(
     if signals[1].tier < 2:
         signals += silent_signals(sites, facts, before, marked, when, "scans", thresholds)
     handled, _ = row_medians(sites.arrays["handled_pieces"][:, -LEVEL_DAYS:])
-    past = {name: _same_weekday(sites.arrays[name]) for name in RULES.values()}
+    past = {
+        name: (_same_weekday(sites.arrays[name]), sites.arrays[name][:, -LEVEL_DAYS:])
+        for name in RULES.values()
+    }
     signals += _measure_signals(sites, now, past, handled, before, when, thresholds)
     signals += _drifts(state, sites, at_ms, sites.arrays["freed"], before, when, thresholds)
     open_alerts, ended = advance(state.open_alerts, signals, at_ms, thresholds)
@@ -126,7 +129,7 @@ def step_hours(
     when = alert_words.hour_words(at_ms + HOUR_MS, state.zone)
     before = {(alert.rule, alert.subject): alert for alert in state.open_alerts}
     slots = _same_hours(local.date(), rest_days)
-    usual = _usual(hours.arrays["scans"][:, slots])
+    usual, _ = row_medians(_enough(hours.arrays["scans"][:, slots]))
     now = _now(hours, rows)
     active = np.nan_to_num(usual) >= 1.0
     silent = int(np.count_nonzero(active & (now["scans"] == 0.0)))
@@ -144,7 +147,10 @@ def step_hours(
         owed = np.where(now["scans"] == 0.0, owed, 0.0)
         signals = [late, *drifts, *_pauses(hours, run_h, owed, before, at_ms, when, thresholds)]
         handled = np.nansum(hours.arrays["handled_pieces"][:, -168:], axis=1) / 7.0
-        past = {name: hours.arrays[name][:, slots] for name in RULES.values()}
+        past = {
+            name: (_enough(hours.arrays[name][:, slots]), hours.arrays[name][:, ::24])
+            for name in RULES.values()
+        }
         signals += _measure_signals(hours, now, past, handled, before, when, thresholds)
         open_alerts, ended = advance(state.open_alerts, signals, at_ms, thresholds)
         hours = _forget_settled(hours, ended)
@@ -210,7 +216,7 @@ def _pauses(
 def _measure_signals(
     sites: Window,
     now: Mapping[str, Floats],
-    past: Mapping[str, Floats],
+    past: Mapping[str, tuple[Floats, Floats]],
     handled_a_day: Floats,
     before: Mapping[tuple[str, Subject], Alert],
     when: str,
@@ -221,21 +227,23 @@ def _measure_signals(
     for rule, name in RULES.items():
         value = now[name]
         least = 1.0 if name == "backlog_pieces" else thresholds.of(rule, "least_deviation")
-        distance, normal = robust_distance(value, past[name], least)
+        distance, normal = robust_distance(value, *past[name], least)
         far = thresholds.of(rule, "distance")
         rises = _rises(sites.arrays[name], value, int(thresholds.of("backlog-rising", "rising_periods")))
         for k in np.flatnonzero(~np.isnan(distance)):
             key = sites.keys[k]
-            opened = (rule, key) in before
+            opened = before.get((rule, key))
             if distance[k] < far and not opened:
                 continue
             tier, more = 0, 0.0
             if distance[k] >= far:
                 tier, more = _size(rule, value[k], normal[k], handled_a_day[k], thresholds)
-            if name == "backlog_pieces" and not (opened or rises[k]):
+            if name == "backlog_pieces" and opened is None and not rises[k]:
                 tier = 0
             if tier == 0 and not opened:
                 continue
+            if opened is None or opened.bad_periods == 0:
+                tier = min(tier, 1)  # one value of many may be chance: attention until the next says the same
             words = alert_words.high(name.split("_")[0], key[0], when, value[k], normal[k], distance[k], more)
             calm = bool(distance[k] < far / 2.0)
             found.append(Signal(rule, key, tier, calm, float(value[k]), float(normal[k]), words))
@@ -315,9 +323,10 @@ def _same_hours(day: date, rest_days: Collection[date]) -> list[int]:
     return [-24 * k for k in range(1, LEVEL_DAYS + 1) if (day - timedelta(days=k) in rest_days) == kind]
 
 
-def _usual(past: Floats) -> Floats:
-    middle, count = row_medians(past)
-    return np.where(count >= LEAST_SAME_HOUR, middle, np.nan)
+def _enough(past: Floats) -> Floats:
+    """Return the values of rows that have enough of them to tell what is usual."""
+    few = np.count_nonzero(~np.isnan(past), axis=1) < LEAST_SAME_HOUR
+    return np.where(few[:, None], np.nan, past)
 
 
 def _unlearned(sites: Window, now: Mapping[str, Floats], open_alerts: Collection[Alert]) -> dict[str, Floats]:

@@ -173,8 +173,10 @@ def silent_signals(
     with np.errstate(invalid="ignore", divide="ignore"):
         share = facts.seen / facts.expected
         watched = facts.level >= thresholds.of(rule, "watched_expected")
-        often_low = (freed < low * facts.level[:, None]).sum(axis=1) > OWN_LOW_DAYS
-        often_silent = (freed < silent * facts.level[:, None]).sum(axis=1) > OWN_LOW_DAYS
+        # days before a site first came near its level were its beginning, not its habit
+        grown = np.maximum.accumulate(freed >= 0.5 * facts.level[:, None], axis=1)
+        often_low = (grown & (freed < low * facts.level[:, None])).sum(axis=1) > OWN_LOW_DAYS
+        often_silent = (grown & (freed < silent * facts.level[:, None])).sum(axis=1) > OWN_LOW_DAYS
     found = []
     for k, key in enumerate(sites.keys):
         alert = before.get((rule, key))
