@@ -14,6 +14,7 @@ WINDOW_DAYS = 56
 LEVEL_DAYS = 28
 LEAST_DAYS = 14
 LEAST_SAME_WEEKDAY = 3
+LEAST_WEEKS_REST = 2
 PRIOR_WEEKS = 3.0
 """Weight of "weekdays do not matter" against the weeks seen."""
 
@@ -52,7 +53,7 @@ def levels(freed: Floats) -> Floats:
         ratio = np.minimum(same / level, 2.0)
         factor = (weeks * ratio + PRIOR_WEEKS) / (weeks + PRIOR_WEEKS)
     factor = np.where((weeks >= LEAST_SAME_WEEKDAY) & np.isfinite(factor), factor, 1.0)
-    rests = (weeks >= LEAST_SAME_WEEKDAY) & (same == 0.0)
+    rests = (weeks >= LEAST_WEEKS_REST) & (same == 0.0)
     return np.where(rests & ~np.isnan(level), 0.0, level * factor)
 
 

@@ -90,9 +90,9 @@ def hours(site: str, when: str, run_h: int, missed: float, longest: float) -> Wo
     """A site without scans for hours in which it should scan."""
     return Words(
         f"{site} 截至 {when} 已连续 {run_h} 小时无扫描，按其同时段水平应有约 {missed:,.0f} 次；"
-        f"近四周最长一次停顿缺 {longest:,.0f} 次。",
+        f"近四周平常停顿至多缺 {longest:,.0f} 次。",
         f"{site} has had no scan for {run_h} hours up to {when}; about {missed:,.0f} are normal in these "
-        f"hours. The longest pause of the last four weeks missed {longest:,.0f}.",
+        f"hours. Usual pauses of the last four weeks missed up to {longest:,.0f}.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -218,7 +219,7 @@ def _rest_days(first: date, last: date) -> frozenset[date]:
     """Return weekends and holidays without make-up days; weekends alone where holidays are not known."""
     days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
     try:
-        marks = Calendar(first, last).marks(days)
+        marks = _calendar(first.year, last.year).marks(days)
     except ImportError:
         marks = [None] * len(days)
     rest = set()
@@ -250,12 +251,18 @@ def _zone(name: str) -> ZoneInfo:
         raise UsageError(f'No time zone "{name}".', "unknown-zone") from error
 
 
+@cache
+def _calendar(first_year: int, last_year: int) -> Calendar:
+    """Return marks of whole years; a watch that is fed day by day needs the same ones again and again."""
+    return Calendar(date(first_year, 1, 1), date(last_year, 12, 31))
+
+
 def _marks(first: date, last: date) -> tuple[dict[date, bool], list[str]]:
     """Return which days are marked, and what a reader must know of them."""
     if last < first:
         return {}, []
     try:
-        calendar = Calendar(first, last)
+        calendar = _calendar(first.year, last.year)
     except ImportError:
         return {}, [NO_HOLIDAYS]
     days = [first + timedelta(days=k) for k in range((last - first).days + 1)]

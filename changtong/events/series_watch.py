@@ -98,7 +98,7 @@ def step_days(
     sites = _forget_settled(sites, ended)
     sites = sites.push(_unlearned(sites, now, open_alerts))
     return with_step(
-        state, at_ms, {"sites": remember_sites(sites, facts, open_alerts, ended)}, open_alerts
+        state, at_ms, {"sites": remember_sites(sites, facts, at_ms, open_alerts, ended)}, open_alerts
     ), ended
 
 
@@ -154,11 +154,10 @@ def step_hours(
         signals += _measure_signals(hours, now, past, handled, before, when, thresholds)
         open_alerts, ended = advance(state.open_alerts, signals, at_ms, thresholds)
         hours = _forget_settled(hours, ended)
-        quiet = {a.subject for a in open_alerts if a.rule == "hour-silent" and a.tier >= 2}
-        out = np.array([key in quiet for key in hours.keys], bool)
         columns = _unlearned(hours, now, open_alerts) | {"run_h": run_h, "owed": owed}
-        columns["scans"] = np.where(out, np.nan, columns["scans"])
-        columns["missed"] = np.where(out, np.nan, owed)
+        # a silence of more than a day is no pause to learn from
+        columns["scans"] = np.where(run_h > 24, np.nan, columns["scans"])
+        columns["missed"] = np.where(run_h > 24, np.nan, owed)
         hours = hours.push(columns)
     if datetime.fromtimestamp((at_ms + HOUR_MS) / 1000, clock).date() != local.date():
         sites = sites.push(_day_of(hours))
@@ -202,15 +201,22 @@ def _pauses(
         paused = run >= thresholds.of(rule, "least_hours") and owed[k] >= thresholds.of(rule, names[0])
         if not (opened or paused):
             continue
-        earlier = hours.arrays["missed"][k, : WINDOW_HOURS - max(0, run - 1)]
-        longest = float(np.nanmax(earlier, initial=0.0))
+        longest = _usual_pause(hours.arrays["missed"][k, : WINDOW_HOURS - max(0, run - 1)])
         tier = 0
         if paused and (opened or owed[k] > thresholds.of(rule, "own_factor") * longest):
-            tier = sum(owed[k] >= thresholds.of(rule, name) for name in names)
+            tier = int(sum(owed[k] >= thresholds.of(rule, name) for name in names))
         words = alert_words.hours(key[0], when, run, float(owed[k]), longest)
         began = at_ms - max(0, run - 1) * HOUR_MS
-        found.append(Signal(rule, key, int(tier), run == 0, 0.0, float(owed[k]), words, began))
+        found.append(Signal(rule, key, tier, run == 0, 0.0, float(owed[k]), words, began))
     return found
+
+
+def _usual_pause(missed: Floats) -> float:
+    """Return the scans missed in the second worst day before: the worst may have been an outage."""
+    days = np.zeros(LEVEL_DAYS * 24)
+    if len(missed):
+        days[-len(missed) :] = np.nan_to_num(missed)
+    return float(np.sort(days.reshape(LEVEL_DAYS, 24).max(axis=1))[-2])
 
 
 def _measure_signals(
@@ -261,11 +267,11 @@ def _size(
         if not handled > 0.0:
             return 1, float("nan")  # how much work it is is not known
         more = (value - normal) / handled
-        return sum(more >= thresholds.of(rule, f"{name}_days") for name in names), float(more)
+        return int(sum(more >= thresholds.of(rule, f"{name}_days") for name in names)), float(more)
     more = value - normal
     if rule == "dwell-high":
         more = more / max(normal, thresholds.of(rule, "least_deviation"))
-    return sum(more >= thresholds.of(rule, f"{name}_rise") for name in names), float(more)
+    return int(sum(more >= thresholds.of(rule, f"{name}_rise") for name in names)), float(more)
 
 
 def _rises(past: Floats, value: Floats, periods: int) -> Bools:

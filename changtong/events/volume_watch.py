@@ -23,6 +23,7 @@ from changtong.events.alert_thresholds import Thresholds
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 OWN_LOW_DAYS = 2
 """A site as low as this on more days of its window is so now and then: attention at most."""
@@ -107,7 +108,7 @@ def step_volumes(
     open_alerts = (*others, *(covered(alert, shut) for alert in of_legs))
     ended = (*ended, *(covered(alert, shut) for alert in legs_ended))
     windows = {
-        "sites": remember_sites(sites, facts, open_alerts, ended, sent),
+        "sites": remember_sites(sites, facts, at_ms, open_alerts, ended, sent),
         "legs": _remember_legs(legs, day, facts.network_factor, leg_levels, open_alerts, ended, shut),
     }
     return with_step(state, at_ms, windows, open_alerts), ended
@@ -152,7 +153,7 @@ def network_signal(factor: float, marked: bool, when: str, thresholds: Threshold
         tier = 3
     elif not marked:
         names = ("attention_share", "warning_share")
-        tier = sum(factor < thresholds.of(rule, name) for name in names)
+        tier = int(sum(factor < thresholds.of(rule, name) for name in names))
     calm = factor >= thresholds.of(rule, "calm_share")
     return Signal(rule, (), tier, calm, factor, 1.0, alert_words.network(when, factor, marked))
 
@@ -239,7 +240,7 @@ def drift_signals(
         tier = 0
         if way * score[k] >= least:
             names = ("attention_change", "warning_change", "severe_change")
-            tier = sum(way * share >= thresholds.of("drift", name) for name in names)
+            tier = int(sum(way * share >= thresholds.of("drift", name) for name in names))
             # one test of many may be chance: attention until the next week says the same
             tier = tier if key in is_open else min(tier, 1)
         if tier == 0 and key not in is_open:
@@ -313,23 +314,41 @@ def covered(alert: Alert, shut: Mapping[str, str]) -> Alert:
 def remember_sites(
     sites: Window,
     facts: SiteDay,
+    at_ms: int,
     open_alerts: Sequence[Alert],
     ended: Sequence[Alert],
     sent: Mapping[str, float] | None = None,
 ) -> Window:
-    """Return the window with this day; days of a silent site say nothing of its level."""
-    silent = {a.subject for a in open_alerts if a.rule == "site-silent" and a.tier >= 2}
+    """Return the window with this day; days of a silent site say nothing of its level.
+
+    A single silent day stays in it: where it comes again every week, it is the site's habit. Once the
+    silence is confirmed, all its days are left out.
+    """
+    silent = {a.subject: a for a in open_alerts if a.rule == "site-silent" and a.tier >= 2}
     settled = {a.subject for a in ended if a.rule == "site-silent" and a.state == "settled"}
-    out = np.array([key in silent for key in sites.keys], bool)
+    held = np.array([key in silent for key in sites.keys], bool)
     anew = np.array([key in settled for key in sites.keys], bool)
+    lasting = np.zeros(len(sites.keys), np.int64)
+    for k, key in enumerate(sites.keys):
+        if key in silent and silent[key].confirmed_ms is not None:
+            lasting[k] = round((at_ms - silent[key].began_ms) / DAY_MS) + 1
     columns = {
-        "freed": np.where(out, np.nan, facts.seen / facts.factors),
-        "held": np.where(out, facts.level, np.nan),
+        "freed": facts.seen / facts.factors,
+        "held": np.where(held, facts.level, np.nan),
     }
     if sent is not None:
-        went = np.array([sent.get(key[0], 0.0) for key in sites.keys])
-        columns["sent"] = np.where(out, np.nan, went / facts.factors)
-    return _forget(sites.push(columns), anew, out)
+        columns["sent"] = np.array([sent.get(key[0], 0.0) for key in sites.keys]) / facts.factors
+    after = sites.push(columns)
+    arrays = dict(after.arrays)
+    for name in columns.keys() - {"held"}:
+        arrays[name] = _without(arrays[name], lasting)
+    return _forget(Window(after.keys, freeze(arrays)), anew, held)
+
+
+def _without(values: Floats, last: Ints) -> Floats:
+    """Return the values with so many of the last ones of each row left out."""
+    back = np.arange(values.shape[1], 0, -1)
+    return np.where(back[None, :] <= last[:, None], np.nan, values)
 
 
 def _remember_legs(
