@@ -193,18 +193,23 @@ def _pauses(
 ) -> list[Signal]:
     """Return sites without a scan for hours in which they should have many, by their own hours and pauses."""
     rule = "hour-silent"
-    names = ("attention_missed", "warning_missed", "severe_missed")
+    names = ("attention", "warning", "severe")
+    least = [thresholds.of(rule, f"{name}_missed") for name in names]
+    parts = [thresholds.of(rule, f"{name}_day_share") for name in names]
+    a_day = np.nansum(hours.arrays["scans"][:, -168:], axis=1) / 7.0
     found = []
     for k, key in enumerate(hours.keys):
         opened = (rule, key) in before
         run = int(run_h[k])
-        paused = run >= thresholds.of(rule, "least_hours") and owed[k] >= thresholds.of(rule, names[0])
+        paused = run >= thresholds.of(rule, "least_hours") and owed[k] >= max(least[0], parts[0] * a_day[k])
         if not (opened or paused):
             continue
         longest = _usual_pause(hours.arrays["missed"][k, : WINDOW_HOURS - max(0, run - 1)])
         tier = 0
         if paused and (opened or owed[k] > thresholds.of(rule, "own_factor") * longest):
-            tier = int(sum(owed[k] >= thresholds.of(rule, name) for name in names))
+            tier = sum(
+                bool(owed[k] >= max(scans, part * a_day[k])) for scans, part in zip(least, parts, strict=True)
+            )
         words = alert_words.hours(key[0], when, run, float(owed[k]), longest)
         began = at_ms - max(0, run - 1) * HOUR_MS
         found.append(Signal(rule, key, tier, run == 0, 0.0, float(owed[k]), words, began))
