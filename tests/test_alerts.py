@@ -472,11 +472,11 @@ def test_series_day_by_day_and_hour_by_hour_are_the_same_as_at_once() -> None:
         return {"dwell_median_h": 30.0} if site == "S03" and day >= 40 else {}
 
     def by_hour(day: int, hour: int, site: str) -> dict[str, float] | None:
-        if day == 22 and hour == 12:
+        if day == 9 and hour == 12:
             return None
-        return {"scans": 0.0} if site == "S02" and day == 23 and 8 <= hour < 14 else {}
+        return {"scans": 0.0} if site == "S02" and day == 10 and 8 <= hour < 14 else {}
 
-    for frame, hours in ((series(60, by_day), 24), (hourly(25, by_hour), 1)):
+    for frame, hours in ((series(50, by_day), 24), (hourly(11, by_hour), 1)):
         at_once = watch(frame, hours=hours)
         assert at_once.frame.height >= 2
         state, whole = None, None
