@@ -140,8 +140,8 @@ def indicators(
         as_of=datetime.fromtimestamp(cut_ms / 1000, clock),
         look_back_days=look_back_days,
         engine=engine.name,
-        values=_beside(here.values, before, old, VALUE_COLUMNS).pipe(_with_quality),
-        flows=_beside(here.flows, before, old, FLOW_COLUMNS),
+        values=_beside(here, before, old, VALUE_COLUMNS).pipe(_with_quality),
+        flows=_beside(here, before, old, FLOW_COLUMNS),
         closed_sites=here.closed_sites,
         notes=tuple(notes),
         runtime_s=time.perf_counter() - begun,
@@ -250,14 +250,14 @@ def _with_zeros(values: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([values, pl.DataFrame(rows, schema=VALUE_COLUMNS, orient="row")]) if rows else values
 
 
-def _beside(here: pl.DataFrame, before: _Found, old: _Found | None, columns: dict[str, Any]) -> pl.DataFrame:
+def _beside(here: _Found, before: _Found, old: _Found | None, columns: dict[str, Any]) -> pl.DataFrame:
     """Put the values of the other days beside those of the day.
 
     A count without a row is 0 on a day that has scans; a share or time without a row is not known.
     """
     keys = [name for name in columns if name not in ("value", "pieces")]
-    frame = here
     is_flow = columns is FLOW_COLUMNS
+    frame = here.flows if is_flow else here.values
     for name, other in (("day_before", before), ("year_before", old)):
         if other is None or not other.has_scans:
             frame = frame.with_columns(pl.lit(None, pl.Float64).alias(name))
@@ -266,7 +266,7 @@ def _beside(here: pl.DataFrame, before: _Found, old: _Found | None, columns: dic
         frame = frame.join(rows, on=keys, how="full", coalesce=True, nulls_equal=True)
         counted = pl.lit(True) if is_flow else pl.col("indicator").is_in(COUNTS)
         frame = frame.with_columns(pl.when(counted).then(pl.col(name).fill_null(0.0)).otherwise(pl.col(name)))
-    if here.height:
+    if here.has_scans:
         # rows that only another day has: a count is 0 here
         counted = pl.lit(True) if is_flow else pl.col("indicator").is_in(COUNTS)
         frame = frame.with_columns(
