@@ -1,0 +1,74 @@
+"""DuckDB and Spark run the same SQL files: every row of every indicator is the same on both."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+from scan_cases import SITES, epoch_ms, make_log, tiny_log, write_log
+
+from changtong.errors import UsageError
+from changtong.events.engine import open_duckdb, open_spark, spark_session
+from changtong.events.indicators import indicators
+
+NEEDS_SPARK = pytest.mark.skipif(
+    find_spec("pyspark") is None or shutil.which("java") is None,
+    reason="needs Java 17 or later and the extra changtong[spark]",
+)
+PROMISES = pl.DataFrame({"service_class": ["express", "ordinary"], "promise_h": [24.0, 60.0]})
+CODES = ("accept", "register", "inspect", "screen", "arrive", "sort", "hold", "pack", "depart", "out_for_delivery",
+         "attempt", "return", "deliver", "cancel", "note")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    made = spark_session("local[2]")
+    yield made
+    made.stop()
+
+
+def random_log(seed: int) -> pl.DataFrame:
+    """Return scans without sense or order, many at equal times, some without item, site or class."""
+    draw = random.Random(seed)
+    rows: list[tuple[int, int, str, str | None, str | None]] = []
+    for number in range(1500):
+        at = epoch_ms("05-06T00:00") + draw.randrange(-5 * 24 * 4, 25 * 4) * 900_000
+        site = draw.choice(["A1", "A2", "B1", "B2", "C2", "Q7", None])
+        rows.append((draw.randrange(0, 150), at, draw.choice(CODES), site, f"e{number}"))
+    rows += [(7, epoch_ms("05-06T09:00"), "void", "A1", f"e{draw.randrange(1500)}") for _ in range(20)]
+    return make_log(rows)
+
+
+@pytest.mark.slow
+@NEEDS_SPARK
+@pytest.mark.parametrize("log", ["tiny", "random", "empty"])
+def test_both_engines_return_the_same_rows(session: Any, log: str, tmp_path: Path) -> None:
+    frame = {"tiny": tiny_log(), "random": random_log(1), "empty": tiny_log()[:0]}[log]
+    files = write_log(frame, tmp_path)
+    options: dict[str, Any] = {"promises": PROMISES, "look_back_days": 10}
+    ours = indicators(open_duckdb(files, SITES), "2022-05-06", **options)
+    theirs = indicators(open_spark(files, SITES, session=session), "2022-05-06", **options)
+    assert theirs.engine == "spark"
+    assert log == "empty" or ours.values.height > 300
+    assert_frame_equal(theirs.values, ours.values, check_exact=True)
+    assert_frame_equal(theirs.flows, ours.flows, check_exact=True)
+    assert_frame_equal(theirs.closed_sites, ours.closed_sites, check_exact=True)
+    assert theirs.notes == ours.notes
+    assert [t.name for t in session.catalog.listTables()] == ["events", "sites"]
+
+
+def test_without_pyspark_the_error_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise ImportError(name)
+
+    monkeypatch.setattr("changtong.events.engine.import_module", missing)
+    with pytest.raises(UsageError, match=r"Java 17 or later and the extra changtong\[spark\]") as caught:
+        spark_session("local[1]")
+    assert caught.value.code == "no-spark"
