@@ -19,6 +19,7 @@ from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.remedies_command import register as register_remedies
+from changtong.scan_commands import register as register_scans
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 
@@ -113,21 +114,60 @@ def reference(
     )
 
 
-@app.command(short_help="A network from leg-day volumes.")
+@app.command(short_help="A network from leg-day volumes or scans.")
 def learn(
-    volumes: Annotated[Path, typer.Argument(metavar="VOLUMES", help="date, from_site, to_site, pieces.")],
     output: Out,
+    volumes: Annotated[
+        Path | None, typer.Argument(metavar="[VOLUMES]", help="date, from_site, to_site, pieces.")
+    ] = None,
+    events: Annotated[
+        Path | None, typer.Option("--events", metavar="LOG/", help="Learn from the scans of a log instead.")
+    ] = None,
+    days: Annotated[int, typer.Option("--days", metavar="N", help="Days of scans that count.")] = 7,
     until: Annotated[
         str | None, typer.Option("--until", metavar="DATE", help="Days before this one.")
     ] = None,
     capacity: Annotated[str, typer.Option("--capacity", help="max, or a quantile such as 0.95.")] = "max",
     as_json: AsJson = False,
 ) -> None:
-    """Learn a network from leg-day volumes; says what such data cannot tell."""
+    """Learn a network from leg-day volumes or scans; says what such data cannot tell."""
     from changtong.network.io import write_network
+
+    if (volumes is None) == (events is None):
+        raise UsageError("Give leg volumes, or --events LOG/: one of the two.")
+    check_output(output, "network")
+    if volumes is None:
+        network, limits = _learn_events(events, until, days)
+    else:
+        network, limits = _learn_volumes(volumes, until, capacity)
+    write_network(network, output)
+    facts = _size(network) | {"folder": str(output), "cannot_tell": limits}
+    lines = "".join(f"\n  not in the data: {note}" for note in limits)
+    text = f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}{lines}"
+    print_result(facts, text, as_json=as_json)
+
+
+def _learn_events(log: Path | None, until: str | None, days: int) -> tuple[Network, list[str]]:
+    """Learn from a scan log; return what the scans do not tell, too."""
+    from datetime import date
+
+    from changtong.events.learn_scans import LIMITS, learn_from_scans
+    from changtong.events.log import open_log
+
+    if log is None:
+        raise UsageError("Give --events LOG/.")
+    try:
+        last = None if until is None else date.fromisoformat(until)
+    except ValueError as error:
+        raise UsageError(f"--until {until!r} is no date; expected YYYY-MM-DD.") from error
+    network = learn_from_scans(open_log(log), until=last, days=days, name=log.name)
+    return network, [note for _, _, kind, note in LIMITS if kind == "assumed"]
+
+
+def _learn_volumes(volumes: Path, until: str | None, capacity: str) -> tuple[Network, list[str]]:
+    """Learn from leg volumes; return what these do not tell, too."""
     from changtong.network.learn import LIMITS, learn_network
 
-    check_output(output, "network")
     most: float | str = "max"
     if capacity != "max":
         try:
@@ -137,15 +177,12 @@ def learn(
         if not 0.0 <= most <= 1.0:
             raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile, 0 to 1.")
     network = learn_network(volumes, until=until, capacity=most, name=volumes.name)
-    write_network(network, output)
-    facts = _size(network) | {"folder": str(output), "cannot_tell": [note for _, _, note in LIMITS]}
-    lines = "".join(f"\n  not in the data: {note}" for _, _, note in LIMITS)
-    text = f"{network.name}: {facts['sites']:,} sites, {facts['legs']:,} legs → {output}{lines}"
-    print_result(facts, text, as_json=as_json)
+    return network, [note for _, _, note in LIMITS]
 
 
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
 register_events(app)
+register_scans(app)
 
 
 @app.command(short_help="Every problem of a network folder, in one report.")

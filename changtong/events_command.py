@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,6 +51,14 @@ def ingest(
     days_of: Annotated[
         str, typer.Option("--days-of", metavar="ZONE", help="Zone of the days of a new log.")
     ] = "Asia/Shanghai",
+    sites: Annotated[
+        Path | None,
+        typer.Option(
+            "--sites",
+            metavar="FILE",
+            help="The sites: NET/, CSV or Parquet (site_id, name, kind, region, operator).",
+        ),
+    ] = None,
     key: KeyFile = None,
     plain_ids: Annotated[
         bool, typer.Option("--plain-ids", help="A new log without secret pseudonyms: ids can be guessed.")
@@ -59,12 +68,16 @@ def ingest(
     """Bring files of scans into the log; each row once, bad rows into its quarantine."""
     from changtong.events.ingest import ingest as bring
     from changtong.events.keys import PLAIN_KEY
+    from changtong.events.site_register import give_sites, read_sites
 
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"There is no file {', '.join(missing[:5])}.", "missing-file")
     known = _mapping(files[0], scan_format, mapping, time_zone)
+    register_of_sites = None if sites is None else read_sites(sites)
     opened, secret = _open(log, days_of, key, plain=plain_ids)
+    if register_of_sites is not None:
+        give_sites(opened, register_of_sites)
     progress = StageProgress("Ingesting")
     try:
         found = bring(
@@ -132,6 +145,54 @@ def _mapping(file: Path, scan_format: ScanFormat, path: Path | None, time_zone: 
     return default_mapping(header, time_zone)
 
 
+def scans(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write; without scans so far.")
+    ],
+    net: Annotated[
+        Path | None,
+        typer.Argument(metavar="[NET/]", help="A network folder; without it the built-in cities."),
+    ] = None,
+    events: Annotated[int, typer.Option("--events", metavar="N", help="Rows, about.")] = 1_000_000,
+    days: Annotated[int, typer.Option("--days", metavar="N", help="Days on which items are accepted.")] = 7,
+    first_day: Annotated[str, typer.Option("--first-day", metavar="DATE", help="The first.")] = "2026-07-20",
+    outages: Annotated[
+        Path | None,
+        typer.Option("--outages", metavar="FILE", help="What is shut or slowed (docs/outages.md)."),
+    ] = None,
+    damaged: Annotated[
+        float,
+        typer.Option("--damaged", metavar="SHARE", help="Rows doubled, late, out of order, missing: each."),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", help="The same seed, the same log.")] = 0,
+    scan_format: Annotated[ScanFormat, typer.Option("--format", help="csv or parquet.")] = ScanFormat.csv,
+    as_json: AsJson = False,
+) -> None:
+    """Write a scan log of a network, to try things out: made up, and labelled as such."""
+    import json
+
+    from changtong.events.generate import generate_scans
+    from changtong.events.generate_settings import Damage, ScanSettings
+    from changtong.network.io import read_network
+    from changtong.network.reference import reference_network
+    from changtong.outage_files import read_outages
+
+    network = reference_network(level="city") if net is None else read_network(net)
+    shut = () if outages is None else read_outages(outages, network)
+    try:
+        begin = date.fromisoformat(first_day)
+    except ValueError as error:
+        raise UsageError(f"--first-day {first_day!r} is no date; expected YYYY-MM-DD.") from error
+    damage = Damage(duplicates=damaged, late=damaged, disordered=damaged, gaps=damaged)
+    settings = ScanSettings(
+        events=events, days=days, first_day=begin, seed=seed, format=scan_format.value, damage=damage
+    )
+    say(f"Writing about {events:,} scans …")
+    made = generate_scans(network, output, settings=settings, outages=shut)
+    print_result(json.loads(made.to_json()), f"{made}\n  → {output}", as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of the scan log."""
+    app.command(short_help="A made-up scan log of a network.")(scans)
     app.command(short_help="Scans from files into the scan log.")(ingest)

@@ -267,8 +267,8 @@ class Converter:
 
     def _attributes(self, chunk: Chunk) -> tuple[pa.Array | None, NDArray[np.int64] | None]:
         if "attributes" in chunk.columns:  # JSON text already
-            text = chunk.columns["attributes"]
-            return _array(text, np.ones(len(chunk.rows), np.bool_)), self._hash(text)[0]
+            given = chunk.columns["attributes"]
+            return _array(given, np.ones(len(chunk.rows), np.bool_)), self._hash(given)[0]
         if not self.mapping.attributes:
             return None, None
         every = np.ones(len(chunk.rows), np.bool_)

@@ -24,9 +24,7 @@ EVENT_COLUMNS: dict[str, Any] = {
 }  # fmt: skip
 """Columns of the view ``events``: one row for each event and item."""
 
-SITE_COLUMNS: dict[str, Any] = {
-    name: pl.String for name in ("site_id", "name", "kind", "region", "operator")
-}
+SITE_COLUMNS: dict[str, Any] = dict.fromkeys(("site_id", "name", "kind", "region", "operator"), pl.String)
 """Columns of the view ``sites``."""
 
 MEMORY_GIB = 4.0

@@ -54,6 +54,7 @@ FROM (
   FROM read_parquet($files)
   WHERE item IS NOT NULL AND site_id IS NOT NULL AND code NOT IN ('void', 'note', 'cancel')
     AND at_ms >= $first_ms AND at_ms < $last_ms
+    AND (site_id IN (SELECT site_id FROM known) OR NOT EXISTS (SELECT 1 FROM known))
   WINDOW w AS (PARTITION BY item ORDER BY at_ms, row_key)
 )
 WHERE next_site IS DISTINCT FROM site_id
@@ -100,7 +101,8 @@ def learn_from_scans(
     Returns
     -------
     Network
-        With legs, hours, volumes, demand by class, the sort plan in force, and provenance.
+        With legs, hours, volumes, demand by class, the sort plan in force, and provenance. Where the
+        log has a register of its sites, only those count: others are misread.
 
     Raises
     ------
