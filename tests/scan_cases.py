@@ -22,6 +22,7 @@ SITES = pl.DataFrame(
     }
 )
 
+EMPTY = ("recorded_ms", "next_site_id", "vehicle", "attributes")
 CLASSES = {3: "express", 7: "express"}
 
 ROWS = """
@@ -66,7 +67,7 @@ ROWS = """
 3 05-07T09:00 arrive A2
 4 05-07T00:00 depart A1
 """
-"""One line for each scan of 2022: item (0: a bag alone), time, code, site and, where it matters, the event's id."""
+"""One line for each scan of 2022: item (0: a bag alone), time, code, site and, where it matters, its id."""
 
 
 def epoch_ms(text: str, year: int = 2022) -> int:
@@ -79,16 +80,15 @@ def make_log(rows: list[tuple[int, int, str, str | None, str | None]]) -> pl.Dat
     return pl.DataFrame(
         [
             {
-                "at_ms": at_ms, "code": code, "site_id": site, "item": item or None,
-                "receptacle": None if item else 77, "service_class": CLASSES.get(item, "ordinary") if item else None,
-                "event_id": event, "row_key": number,
+                "at_ms": at_ms, "code": code, "site_id": site, "item": item or None, "event_id": event,
+                "service_class": CLASSES.get(item, "ordinary") if item else None, "row_key": number,
+                "receptacle": None if item else 77,
             }
             for number, (item, at_ms, code, site, event) in enumerate(rows)
         ],
         schema_overrides=EVENT_COLUMNS,
     ).select(
-        (pl.col(name) if name in ("at_ms", "code", "site_id", "item", "receptacle", "service_class", "event_id", "row_key")
-         else pl.lit(None)).cast(dtype).alias(name)
+        (pl.lit(None) if name in EMPTY else pl.col(name)).cast(dtype).alias(name)
         for name, dtype in EVENT_COLUMNS.items()
     )  # fmt: skip
 

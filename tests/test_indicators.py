@@ -39,16 +39,19 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Indicators:
 
 BY_HAND = {
     # items 3, 4 and 9; that of item 6 is declared wrong
-    ("accepted_pieces", "all", ""): 3, ("accepted_pieces", "site", "A1"): 2, ("accepted_pieces", "region", "west"): 1,
+    ("accepted_pieces", "all", ""): 3, ("accepted_pieces", "site", "A1"): 2,
+    ("accepted_pieces", "region", "west"): 1,
     ("accepted_pieces", "service_class", "express"): 1, ("accepted_pieces", "operator", "Y"): 1,
     # item 1; item 8 went back to its sender
     ("delivered_pieces", "all", ""): 1, ("delivered_pieces", "site", "B1"): 1,
     # items 2, 3, 4, 7
-    ("in_transit_pieces", "all", ""): 4, ("on_road_pieces", "all", ""): 1, ("with_courier_pieces", "site", "B1"): 1,
+    ("in_transit_pieces", "all", ""): 4, ("on_road_pieces", "all", ""): 1,
+    ("with_courier_pieces", "site", "B1"): 1,
     # 87, 15, 3.5 and 39 h since acceptance
     ("in_transit_age_p50_h", "all", ""): 15, ("in_transit_age_p90_h", "all", ""): 87,
     # item 2 for 84 h, item 4 for 3.5 h
-    ("backlog_pieces", "all", ""): 2, ("backlog_pieces", "site", "A2"): 1, ("backlog_over_24h_pieces", "all", ""): 1,
+    ("backlog_pieces", "all", ""): 2, ("backlog_pieces", "site", "A2"): 1,
+    ("backlog_over_24h_pieces", "all", ""): 1,
     ("backlog_over_72h_pieces", "site", "A2"): 1, ("backlog_over_72h_pieces", "site", "A1"): 0,
     ("backlog_age_p50_h", "all", ""): 3.5, ("backlog_age_p90_h", "all", ""): 84,
     # item 9 for 1 h, 7 for 2, 3 for 6, 1 for 18, 8 for 25
@@ -67,17 +70,21 @@ BY_HAND = {
     # B1 and B2 scanned on too few days to be usual
     ("never_seen_sites", "all", ""): 1,
     # of items 3, 4, 9; of item 1
-    ("registered_share", "all", ""): 1 / 3, ("inspected_share", "all", ""): 2 / 3, ("screened_share", "all", ""): 0,
+    ("registered_share", "all", ""): 1 / 3, ("inspected_share", "all", ""): 2 / 3,
+    ("screened_share", "all", ""): 0,
     ("inspected_share", "site", "A1"): 1, ("screened_share_of_delivered", "all", ""): 1,
     # the bag at 23:00, item 4 at 20:30
-    ("data_age_h", "all", ""): 1, ("data_age_h", "site", "A1"): 3.5, ("data_age_h", "service_class", "express"): 9,
+    ("data_age_h", "all", ""): 1, ("data_age_h", "site", "A1"): 3.5,
+    ("data_age_h", "service_class", "express"): 9,
     # item 1 has no gap; of A1 and C2 one scans as usual
     ("whole_chain_share", "all", ""): 1, ("scanning_share", "all", ""): 0.5, ("confidence", "all", ""): 0.5,
     ("confidence", "site", "A1"): 1,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("key", "value"), BY_HAND.items(), ids=["-".join(filter(None, key)) for key in BY_HAND])
+@pytest.mark.parametrize(
+    ("key", "value"), BY_HAND.items(), ids=["-".join(filter(None, key)) for key in BY_HAND]
+)
 def test_values_are_those_counted_by_hand(found: Indicators, key: tuple[str, str, str], value: float) -> None:
     indicator, dimension, member = key
     assert found.value(indicator, dimension, member) == pytest.approx(value, abs=1e-12)
@@ -100,12 +107,19 @@ def test_flows_and_closed_sites_are_those_counted_by_hand(found: Indicators) -> 
         ("moved_pieces", "west", "west"): (0.0, 1.0, None),
     }
     (closed,) = found.closed_sites.to_dicts()
-    assert (closed["site_id"], closed["name"], closed["silent_h"], closed["usual_scans"]) == ("C2", "丙二", 60.0, 1.0)
+    assert (closed["site_id"], closed["name"], closed["silent_h"], closed["usual_scans"]) == (
+        "C2",
+        "丙二",
+        60.0,
+        1.0,
+    )
     assert closed["last_scan_ms"] == epoch_ms("05-04T12:00")
 
 
 def test_a_gap_in_the_chain_lowers_confidence() -> None:
-    log = tiny_log().filter(~((pl.col("item") == 1) & (pl.col("code") == "arrive") & (pl.col("site_id") == "B2")))
+    log = tiny_log().filter(
+        ~((pl.col("item") == 1) & (pl.col("code") == "arrive") & (pl.col("site_id") == "B2"))
+    )
     found = indicators(engine_on(log), "2022-05-06")
     assert found.value("whole_chain_share") == 0.0
     assert found.value("confidence") == 0.0
@@ -113,7 +127,9 @@ def test_a_gap_in_the_chain_lowers_confidence() -> None:
 
 
 def test_in_transit_is_the_sum_of_its_parts(found: Indicators) -> None:
-    total = {name: found.value(f"{name}_pieces") for name in ("in_transit", "on_road", "with_courier", "backlog")}
+    total = {
+        name: found.value(f"{name}_pieces") for name in ("in_transit", "on_road", "with_courier", "backlog")
+    }
     assert total["in_transit"] == total["on_road"] + total["with_courier"] + total["backlog"]
 
 
@@ -168,7 +184,10 @@ def test_a_day_without_scans_in_a_log_with_others_is_not_a_day_of_zero() -> None
 
 
 def test_nulls_are_counted_under_an_empty_member() -> None:
-    rows = [(1, epoch_ms("05-06T08:00"), "accept", None, None), (2, epoch_ms("05-06T08:00"), "accept", "Q7", None)]
+    rows = [
+        (1, epoch_ms("05-06T08:00"), "accept", None, None),
+        (2, epoch_ms("05-06T08:00"), "accept", "Q7", None),
+    ]
     log = make_log(rows).with_columns(pl.lit(None).cast(pl.String).alias("service_class"))
     found = indicators(engine_on(log), "2022-05-06")
     assert found.by("site", "accepted_pieces").select("member", "value").rows() == [("", 1.0), ("Q7", 1.0)]
@@ -199,16 +218,22 @@ def test_a_weekday_off_is_no_closure() -> None:
     shut = indicators(engine_on(make_log(always + scans(list(range(1, 21))))), "2022-05-29")
     assert shut.closed_sites["site_id"].to_list() == ["B1"]
     long = indicators(engine_on(make_log(always + scans(list(range(10, 21))))), "2022-05-29")
-    assert long.closed_sites["silent_h"].to_list() == [252.0]  # it stays closed, however long, within the look-back
+    assert long.closed_sites["silent_h"].to_list() == [
+        252.0
+    ]  # it stays closed, however long, within the look-back
 
 
 def test_the_rows_of_the_connection_stay_as_they_were() -> None:
     connection = duckdb.connect()
-    connection.execute("CREATE TABLE sites AS SELECT 'A1' AS site_id, '' AS name, '' AS kind, '' AS region, '' AS operator")
+    connection.execute(
+        "CREATE TABLE sites AS SELECT 'A1' AS site_id, '' AS name, '' AS kind, '' AS region, '' AS operator"
+    )
     connection.from_arrow(tiny_log().to_arrow()).create_view("events")
     before = connection.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall()
     indicators(connection, "2022-05-06")
-    assert connection.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall() == before
+    assert (
+        connection.execute("SELECT table_name FROM information_schema.tables ORDER BY 1").fetchall() == before
+    )
     connection.execute("CREATE TABLE stays AS SELECT 1 AS mine")
     with pytest.raises(UsageError, match="'stays'"):
         indicators(connection, "2022-05-06")
@@ -230,7 +255,9 @@ def test_wrong_calls_are_told() -> None:
     with pytest.raises(UsageError, match="promises twice"):
         indicators(engine, "2022-05-06", promises=pl.concat([PROMISES[:1]] * 2))
     with pytest.raises(UsageError, match="longer than look_back_days"):
-        indicators(engine, "2022-05-06", look_back_days=2, promises=PROMISES.with_columns(promise_h=pl.lit(72.0)))
+        indicators(
+            engine, "2022-05-06", look_back_days=2, promises=PROMISES.with_columns(promise_h=pl.lit(72.0))
+        )
     with pytest.raises(UsageError, match="no DuckDB connection"):
         engine_of("events.parquet")
 
@@ -249,7 +276,10 @@ def test_a_result_is_saved_whole_and_replaced(found: Indicators, tmp_path: Path)
     folder = found.save(tmp_path / "day")
     found.save(folder)
     assert_frame_equal(pl.read_parquet(folder / "values.parquet"), found.values)
-    assert json.loads((folder / "indicators.json").read_text("utf-8"))["totals"]["accepted_pieces"]["value"] == 3.0
+    assert (
+        json.loads((folder / "indicators.json").read_text("utf-8"))["totals"]["accepted_pieces"]["value"]
+        == 3.0
+    )
     assert pl.read_csv(folder / "flows.csv").height == found.flows.height
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("", "utf-8")
@@ -279,10 +309,25 @@ def test_every_indicator_is_told_of(found: Indicators) -> None:
 
 BEGIN = epoch_ms("05-06T00:00")
 MINUTE = 60_000
-CODES = ("accept", "inspect", "arrive", "sort", "depart", "out_for_delivery", "attempt", "return", "deliver", "cancel", "note")
+CODES = (
+    "accept",
+    "inspect",
+    "arrive",
+    "sort",
+    "depart",
+    "out_for_delivery",
+    "attempt",
+    "return",
+    "deliver",
+    "cancel",
+    "note",
+)
 ORDER = {code: number for number, code in enumerate(CODES)}
 scan = st.tuples(
-    st.integers(1, 4), st.integers(-36 * 4, 24 * 4 + 8), st.sampled_from(CODES), st.sampled_from(["A1", "A2", "B1"])
+    st.integers(1, 4),
+    st.integers(-36 * 4, 24 * 4 + 8),
+    st.sampled_from(CODES),
+    st.sampled_from(["A1", "A2", "B1"]),
 )
 
 
@@ -292,7 +337,9 @@ def brute_force(rows: list[tuple[int, int, str, str, None]]) -> dict[str, object
     accepted, delivered, transit, waiting, dwells = 0, 0, 0, defaultdict(int), []
     for item in {row[0] for row in rows}:
         mine = sorted(
-            (at, ORDER[code], site) for who, at, code, site, _ in rows if who == item and at < end and code != "note"
+            (at, ORDER[code], site)
+            for who, at, code, site, _ in rows
+            if who == item and at < end and code != "note"
         )
         if not mine:
             continue

@@ -107,8 +107,8 @@ class DuckDBEngine:
             ).fetchone()
             if taken is not None and taken[0]:
                 raise UsageError(
-                    f"The connection has a table or view of its own named {name!r}, which the indicators need. "
-                    "Use a connection with the views events and sites only.",
+                    f"The connection has a table or view of its own named {name!r}, which the indicators "
+                    "need. Use a connection with the views events and sites only.",
                     code="name-taken",
                 )
             self.made.append((kind, name))
@@ -276,7 +276,8 @@ def spark_session(master: str | None = None) -> Any:
     except (ImportError, RuntimeError, OSError) as error:
         # pyspark's own error for a missing Java is a RuntimeError
         raise UsageError(
-            "Spark cannot be started: it needs Java 17 or later and the extra changtong[spark].", code="no-spark"
+            "Spark cannot be started: it needs Java 17 or later and the extra changtong[spark].",
+            code="no-spark",
         ) from error
 
 
@@ -304,7 +305,8 @@ def _site_frame(sites: pl.DataFrame | None) -> pl.DataFrame:
     if "site_id" not in given.columns:
         raise InputError([Problem("missing-column", "The sites have no site_id.", column="site_id")])
     return given.select(
-        (pl.col(name) if name in given.columns else pl.lit(None)).cast(pl.String).alias(name) for name in SITE_COLUMNS
+        (pl.col(name) if name in given.columns else pl.lit(None)).cast(pl.String).alias(name)
+        for name in SITE_COLUMNS
     )
 
 

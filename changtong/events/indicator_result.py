@@ -63,7 +63,8 @@ class Indicators:
         ``indicator``, ``dimension`` (all, site, region, operator, service_class, kind), ``member`` (of the
         dimension; empty for all and where it is not known), ``hour`` (of the day from 0; null: the whole
         day), ``value``, ``pieces`` (how many items or sites it rests on), ``day_before``, ``year_before``
-        (null where not known), ``data_age_h``, ``confidence``. The unit is the ending of the indicator's name.
+        (null where not known), ``data_age_h``, ``confidence``. The unit is the ending of
+        the indicator's name.
     flows : polars.DataFrame
         ``indicator``, ``from_region``, ``to_region``, ``value``, ``day_before``, ``year_before``.
     closed_sites : polars.DataFrame
@@ -99,7 +100,9 @@ class Indicators:
     def hours(self, indicator: str) -> pl.DataFrame:
         """Return one indicator of all items by hour of the day."""
         here = (pl.col("dimension") == "all") & (pl.col("indicator") == indicator)
-        return self.values.filter(here & pl.col("hour").is_not_null()).drop("indicator", "dimension", "member")
+        return self.values.filter(here & pl.col("hour").is_not_null()).drop(
+            "indicator", "dimension", "member"
+        )
 
     def value(self, indicator: str, dimension: str = "all", member: str = "") -> float | None:
         """Return one value of the whole day; None where it is not known."""

@@ -296,8 +296,8 @@ def _gaps(here: _Found, look_back_days: int, promises: pl.DataFrame) -> list[str
     notes = []
     if here.first_ms is not None and here.first_ms < look_back_days:
         notes.append(
-            f"The log reaches back {here.first_ms} of the {look_back_days} days that are looked at: what is in "
-            "transit from before is missing, and usual sites rest on fewer days."
+            f"The log reaches back {here.first_ms} of the {look_back_days} days that are looked at: what is "
+            "in transit from before is missing, and usual sites rest on fewer days."
         )
     if not here.has_regions:
         notes.append("The sites have no regions: no stage times, and one row of flows.")
@@ -309,7 +309,8 @@ def _gaps(here: _Found, look_back_days: int, promises: pl.DataFrame) -> list[str
 def _has_scans(engine: Engine, day: _Day) -> bool:
     """Tell whether the log has anything in a day."""
     rows = engine.query(
-        f"SELECT COUNT(*) AS n FROM events WHERE at_ms >= {day.begin_ms} AND at_ms < {day.end_ms} AND code <> 'void'"
+        "SELECT COUNT(*) AS n FROM events "
+        f"WHERE at_ms >= {day.begin_ms} AND at_ms < {day.end_ms} AND code <> 'void'"
     )
     return bool(rows["n"][0])
 
@@ -325,8 +326,8 @@ def _promises(promises: pl.DataFrame | None, look_back_days: int) -> pl.DataFram
     rows = promises.filter(pl.col("promise_h").is_not_null())
     if rows["service_class"].n_unique() != rows.height:
         raise UsageError("A class promises twice.")
-    longest = rows["promise_h"].cast(pl.Float64).max()
-    if longest is not None and float(longest) > look_back_days * 24:  # type: ignore[arg-type]
+    longest = max(rows["promise_h"].cast(pl.Float64), default=0.0)
+    if longest > look_back_days * 24:
         raise UsageError(f"A promise of {longest:g} h is longer than look_back_days ({look_back_days}).")
     return rows.select(
         pl.col("service_class").cast(pl.String),

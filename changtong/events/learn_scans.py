@@ -126,6 +126,8 @@ def learn_from_scans(
     begin = instant(first)
     offset = round(datetime(last.year, last.month, last.day, tzinfo=zone).utcoffset().total_seconds() * 1000)  # type: ignore[union-attr]
     with duckdb.connect() as found:
+        register = pl.DataFrame(schema={"site_id": pl.String}) if log.sites is None else log.sites
+        found.from_arrow(register.select("site_id").to_arrow()).create("known")
         span = {
             "first_ms": instant(first - timedelta(days=BEFORE_DAYS)),
             "last_ms": instant(last + timedelta(days=1)),
