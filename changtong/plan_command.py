@@ -19,66 +19,72 @@ if TYPE_CHECKING:
     from changtong.planning.result import Plan, PlanSettings
     from changtong.verification import Verified
 
+TRADE_OFF_CNY = (0.0, 0.1, 1.0, 10.0, 100.0)
+"""Stabilities of the sort plans that --trade-off compares, CNY a piece."""
+
+
+Close = Annotated[list[str] | None, typer.Option("--close", metavar="SITE", help="A site that is shut.")]
+Outages = Annotated[Path | None, typer.Option("--outages", metavar="FILE", help="TOML or CSV of outages.")]
+CapacityShare = Annotated[float, typer.Option("--capacity-share", help="What --close leaves, 0 to 1.")]
+At = Annotated[
+    str | None,
+    typer.Option("--at", metavar="TIME", help="Count only what is in force then: now, or with zone."),
+]
+Objectives = Annotated[str, typer.Option("--objectives", help="Order of the objectives.")]
+Stability = Annotated[
+    float,
+    typer.Option("--stability", min=0.0, help="CNY a piece for leaving today's sort plan: 0 least cost."),
+]
+TradeOff = Annotated[
+    bool,
+    typer.Option(
+        "--trade-off",
+        help="Further sort plans from least cost to fewest changes, as trade_off.csv; each takes as"
+        " long as the sort plan.",
+    ),
+]
+HourCny = Annotated[
+    float,
+    typer.Option(
+        "--hour-cny",
+        min=0.0,
+        help="On large networks, CNY an hour of a piece weighs where late stands before cost:"
+        " more buys speed for all, for more changed legs (0.05 is much).",
+    ),
+]
+LateCny = Annotated[
+    float | None,
+    typer.Option(
+        "--late-cny",
+        min=0.0,
+        help="On large networks, most a piece may cost more for being on time; by default, what the"
+        " gap asked for leaves is spent on it.",
+    ),
+]
+ProveUnserved = Annotated[
+    bool,
+    typer.Option("--prove-unserved", help="On large networks, spend time left on proving what must stay."),
+]
+Verify = Annotated[
+    bool,
+    typer.Option("--verify", help="Play the plan forward, and plan again where it does not hold."),
+]
+
 
 def plan(
     net: Folder,
     output: Out,
-    close: Annotated[
-        list[str] | None, typer.Option("--close", metavar="SITE", help="A site that is shut.")
-    ] = None,
-    outages: Annotated[
-        Path | None, typer.Option("--outages", metavar="FILE", help="TOML or CSV of outages.")
-    ] = None,
-    capacity_share: Annotated[
-        float, typer.Option("--capacity-share", help="What --close leaves, 0 to 1.")
-    ] = 0.0,
-    at: Annotated[
-        str | None,
-        typer.Option("--at", metavar="TIME", help="Count only what is in force then: now, or with zone."),
-    ] = None,
-    objectives: Annotated[
-        str, typer.Option("--objectives", help="Order of the objectives.")
-    ] = "unserved,late,cost,carbon,changed_legs,max_load",
-    stability: Annotated[
-        float,
-        typer.Option("--stability", min=0.0, help="CNY a piece for leaving today's sort plan: 0 least cost."),
-    ] = 0.05,
-    trade_off: Annotated[
-        bool,
-        typer.Option(
-            "--trade-off",
-            help="Further sort plans from least cost to fewest changes, as trade_off.csv; each takes as"
-            " long as the sort plan.",
-        ),
-    ] = False,
-    hour_cny: Annotated[
-        float,
-        typer.Option(
-            "--hour-cny",
-            min=0.0,
-            help="On large networks, CNY an hour of a piece weighs where late stands before cost:"
-            " more buys speed for all, for more changed legs (0.05 is much).",
-        ),
-    ] = 0.0005,
-    late_cny: Annotated[
-        float | None,
-        typer.Option(
-            "--late-cny",
-            min=0.0,
-            help="On large networks, most a piece may cost more for being on time; by default, what the"
-            " gap asked for leaves is spent on it.",
-        ),
-    ] = None,
-    prove_unserved: Annotated[
-        bool,
-        typer.Option(
-            "--prove-unserved", help="On large networks, spend time left on proving what must stay."
-        ),
-    ] = False,
-    verify: Annotated[
-        bool,
-        typer.Option("--verify", help="Play the plan forward, and plan again where it does not hold."),
-    ] = False,
+    close: Close = None,
+    outages: Outages = None,
+    capacity_share: CapacityShare = 0.0,
+    at: At = None,
+    objectives: Objectives = "unserved,late,cost,carbon,changed_legs,max_load",
+    stability: Stability = 0.05,
+    trade_off: TradeOff = False,
+    hour_cny: HourCny = 0.0005,
+    late_cny: LateCny = None,
+    prove_unserved: ProveUnserved = False,
+    verify: Verify = False,
     gap: Gap = 1e-3,
     seconds: Seconds = 30.0,
     language: PageLanguage = Language.zh,
@@ -95,42 +101,28 @@ def plan(
         raise UsageError("--capacity-share goes with --close; in a file it is the column capacity_share.")
     check_output(output, "plan")
     from changtong.network.io import read_network
-    from changtong.outage_files import read_outages
-    from changtong.outages import close_sites, closed_by_status, in_force
-    from changtong.plan_options import nothing_shut, slow_notes, time_notes
     from changtong.planning.result import PlanSettings
 
     network = read_network(net)
-    wrong: tuple[Outage, ...] = (
-        close_sites(network, close or (), capacity_share=capacity_share) if close else ()
+    wrong = _outages(network, close, capacity_share, outages)
+    counted = _counted(network, wrong, moment)
+    notes = _compile_and_note(network, wrong, counted, moment, verify=verify)
+    settings = PlanSettings(
+        gap_share=gap,
+        seconds=seconds,
+        hour_cny=hour_cny,
+        late_cny=late_cny,
+        stability_cny=stability,
+        trade_off_cny=TRADE_OFF_CNY if trade_off else (),
+        prove_unserved=prove_unserved,
     )
-    if outages is not None:
-        wrong += read_outages(outages, network)
-    counted = wrong if moment is None else in_force(wrong, moment)
-    if not counted and not closed_by_status(network):
-        raise InputError([nothing_shut(wrong, moment)])
-    compiled = prepare_kernels(say)
-    notes = time_notes(wrong, counted, moment) + slow_notes(network, counted)
-    for note in notes:
-        say(f"note: {note}")
-    compiled()
-    if verify:
-        prepare_kernels(say, "simulation")()
     result, verified = run_plan(
         network,
         counted,
         output,
         verify=verify,
         language=language,
-        settings=PlanSettings(
-            gap_share=gap,
-            seconds=seconds,
-            hour_cny=hour_cny,
-            late_cny=late_cny,
-            stability_cny=stability,
-            trade_off_cny=(0.0, 0.1, 1.0, 10.0, 100.0) if trade_off else (),
-            prove_unserved=prove_unserved,
-        ),
+        settings=settings,
         objectives=order,
         valid_from=moment,
     )
@@ -140,6 +132,49 @@ def plan(
         "notes": notes,
     }
     raise typer.Exit(finish_plan(result, output, as_json=as_json, more=more, verified=verified))
+
+
+def _outages(
+    network: Network, close: list[str] | None, capacity_share: float, outages: Path | None
+) -> tuple[Outage, ...]:
+    """Return the outages of ``--close`` and of the file."""
+    from changtong.outage_files import read_outages
+    from changtong.outages import close_sites
+
+    wrong: tuple[Outage, ...] = close_sites(network, close, capacity_share=capacity_share) if close else ()
+    return wrong if outages is None else wrong + read_outages(outages, network)
+
+
+def _counted(network: Network, wrong: tuple[Outage, ...], moment: datetime | None) -> tuple[Outage, ...]:
+    """Return the outages in force at the moment, all without one; one at least, or a site shut by status."""
+    from changtong.outages import closed_by_status, in_force
+    from changtong.plan_options import nothing_shut
+
+    counted = wrong if moment is None else in_force(wrong, moment)
+    if not counted and not closed_by_status(network):
+        raise InputError([nothing_shut(wrong, moment)])
+    return counted
+
+
+def _compile_and_note(
+    network: Network,
+    wrong: tuple[Outage, ...],
+    counted: tuple[Outage, ...],
+    moment: datetime | None,
+    *,
+    verify: bool,
+) -> list[str]:
+    """Compile what planning needs, and meanwhile say what is odd about the outages; return what was said."""
+    from changtong.plan_options import slow_notes, time_notes
+
+    compiled = prepare_kernels(say)
+    notes = time_notes(wrong, counted, moment) + slow_notes(network, counted)
+    for note in notes:
+        say(f"note: {note}")
+    compiled()
+    if verify:
+        prepare_kernels(say, "simulation")()
+    return notes
 
 
 def check_output(output: Path, kind: str) -> None:

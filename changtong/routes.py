@@ -5,6 +5,7 @@ A sort plan in numbers, free of any one method's layout: the plan in force, or o
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from changtong.network.model import Network
 from changtong.structure import class_table, column, pairs_by_class, pass_through
 
 Ints = NDArray[np.int32]
+Rows = NDArray[np.int64]
 
 NO_LEG = -1
 
 ROWS = 1_000_000
-"""Rows of a sort plan looked at together: bounds the memory."""
+"""Rows of a sort plan, or pairs, looked at together: bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -132,11 +134,7 @@ def routes_in_force(network: Network, pairs: Pairs | None = None) -> Routes:
     names = class_table(network)["service_class"].cast(pl.String).to_list() if apart else [None]
     legs = np.full((len(names), len(dest), n), NO_LEG, np.int32)
     for stream, name in enumerate(names):
-        rows = plan
-        if apart:
-            kind = pl.col("service_class").cast(pl.String)
-            rows = plan.filter(kind.is_null() | (kind == name)).sort(kind.is_not_null(), maintain_order=True)
-        _fill(network, rows, dest, legs[stream])
+        _fill(network, rows_of_class(plan, name) if apart else plan, dest, legs[stream])
     return whole_routes(legs, dest, n_classes)
 
 
@@ -146,26 +144,41 @@ def destinations(pairs: Pairs) -> Ints:
     return np.unique(ends).astype(np.int32)
 
 
-def _fill(network: Network, plan: pl.DataFrame, dest: Ints, legs: Ints) -> None:
-    """Write a sort plan's rows to ``legs`` (destinations, sites)."""
+def rows_of_class(plan: pl.DataFrame, service_class: str | None) -> pl.DataFrame:
+    """Return the rows of a sort plan that count for a class: those for all, then its own, which prevail."""
+    kind = pl.col("service_class").cast(pl.String)
+    rows = plan.filter(kind.is_null() | (kind == service_class).fill_null(False))
+    return rows.sort(kind.is_not_null(), maintain_order=True)
+
+
+def entries_of(network: Network, plan: pl.DataFrame) -> Iterator[tuple[Rows, Rows, Rows]]:
+    """Yield a sort plan's rows in numbers, a million at a time: site, destination, row of the next leg.
+
+    Of two modes between the same sites the cheaper is meant. The row is -1 where no leg joins them.
+    """
     n = network.sites.height
     tail = network.legs["from_site"].to_physical().to_numpy().astype(np.int64)
     head = network.legs["to_site"].to_physical().to_numpy().astype(np.int64)
-    cost = column(network.legs, "cost_cny_per_piece", 0.0)
-    order = np.lexsort((cost, tail * n + head))  # of two modes the cheaper
+    order = np.lexsort((column(network.legs, "cost_cny_per_piece", 0.0), tail * n + head))
     keys, first = np.unique((tail * n + head)[order], return_index=True)
-    number = np.full(n, -1, np.int64)
-    number[dest] = np.arange(len(dest))
+    keys, leg_of = np.append(keys, n * n), np.append(order[first], NO_LEG)
     for start in range(0, plan.height, ROWS):
         rows = plan.slice(start, ROWS)
         site, to, follow = (
             rows[name].to_physical().to_numpy().astype(np.int64)
             for name in ("site", "destination", "next_site")
         )
-        key = site * n + follow
-        at = np.minimum(np.searchsorted(keys, key), max(len(keys) - 1, 0))
-        hit = (keys[at] == key) & (number[to] >= 0) if len(keys) else np.zeros(len(key), bool)
-        legs[number[to[hit]], site[hit]] = order[first[at[hit]]]
+        at = np.searchsorted(keys, site * n + follow)
+        yield site, to, np.where(keys[at] == site * n + follow, leg_of[at], NO_LEG)
+
+
+def _fill(network: Network, plan: pl.DataFrame, dest: Ints, legs: Ints) -> None:
+    """Write a sort plan's rows to ``legs`` (destinations, sites)."""
+    number = np.full(network.sites.height, -1, np.int64)
+    number[dest] = np.arange(len(dest))
+    for site, to, leg in entries_of(network, plan):
+        hit = (leg != NO_LEG) & (number[to] >= 0)
+        legs[number[to[hit]], site[hit]] = leg[hit]
 
 
 def _cheapest(network: Network, pairs: Pairs, dest: Ints) -> Ints:

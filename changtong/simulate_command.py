@@ -6,18 +6,16 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from changtong.command_options import AsJson, Folder, Out
+from changtong.command_options import AsJson, Folder, Language, Out
 from changtong.console import StepProgress, print_result, say
 from changtong.errors import InputError, Problem, UsageError
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from changtong.network.model import Network
     from changtong.outages import Outage
     from changtong.simulation.replications import Replications
@@ -75,10 +73,18 @@ def simulate_network(
         typer.Option("--replications", min=0, help="Also play it N times with demand and capacities drawn."),
     ] = 0,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draws: same seed, same result.")] = 1,
+    language: Annotated[
+        Language | None,
+        typer.Option(
+            "--language",
+            help="Language the page opens in, and of the words printed; by default zh there, en here.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Play a network forward, hour by hour: backlogs, what is late, where it bursts, when it clears."""
     from changtong.network.io import check_replaceable, read_network
+    from changtong.simulation.backlog import load_backlog
     from changtong.simulation.result import RUN_FOLDER
 
     check_replaceable(output, **RUN_FOLDER)
@@ -89,24 +95,28 @@ def simulate_network(
     if lasts is not None and begins is not None:
         end = begins + timedelta(hours=lasts)
         wrong = tuple(one if one.end is not None else replace(one, end=end) for one in wrong)
-    waiting = None if backlog is None else _read_backlog(backlog)
+    if backlog is not None:
+        load_backlog(backlog)  # a file that cannot be read is told before anything is compiled
     compiled()
+    from changtong.report.simulation_words import simulation_words
     from changtong.simulation.simulate import SimulationSettings
 
     options: dict[str, Any] = {
         "routes": _changes(network, plan, takes_effect, lasts, hours),
         "settings": SimulationSettings(hours=hours, step_h=step, warm_up_h=warm_up, start=begins),
-        "backlog": waiting,
+        "backlog": backlog,
     }
-    result = _run(network, wrong, output, options)
-    facts, text = json.loads(result.to_json()), str(result)
+    opens: Literal["zh", "en"] = "en" if language is Language.en else "zh"
+    result = _run(network, wrong, output, opens, options)
+    facts, many = json.loads(result.to_json()), None
     if replications:
         many = _run_many(network, wrong, options, replications, seed)
-        _add_to_folder(result, many, output)
-        facts["replications"], text = many.summary(), f"{text}\n{many}"
+        _add_to_folder(result, many, output, opens)
+        facts["replications"] = many.summary()
     page = output / "report.html"
     facts |= {"folder": str(output), "report": str(page)}
-    print_result(facts, f"{text}\n  → {page}", as_json=as_json)
+    words = simulation_words(result, many, language="zh" if language is Language.zh else "en")
+    print_result(facts, f"{words}\n  → {page}", as_json=as_json)
     raise typer.Exit(0 if result.summary()["holds"] else 1)
 
 
@@ -126,12 +136,20 @@ def _changes(
     return tuple(changes)
 
 
-def _run(network: Network, wrong: tuple[Outage, ...], output: Path, options: dict[str, Any]) -> Simulation:
+def _run(
+    network: Network,
+    wrong: tuple[Outage, ...],
+    output: Path,
+    language: Literal["zh", "en"],
+    options: dict[str, Any],
+) -> Simulation:
     from changtong.studies import run_study
 
     bar = StepProgress("  simulating, steps")
     try:
-        study = run_study("simulate", network, wrong, folder=output, progress=bar, **options)
+        study = run_study(
+            "simulate", network, wrong, folder=output, language=language, progress=bar, **options
+        )
     finally:
         bar.close()
     result: Simulation = study.result
@@ -155,12 +173,12 @@ def _run_many(
     return many
 
 
-def _add_to_folder(run: Simulation, many: Replications, folder: Path) -> None:
+def _add_to_folder(run: Simulation, many: Replications, folder: Path, language: Literal["zh", "en"]) -> None:
     """Put the bands beside the run's frames, and into its page."""
     from changtong.report import write_simulation_report
 
     many.write(folder)
-    write_simulation_report(run, folder / "report.html", replications=many)
+    write_simulation_report(run, folder / "report.html", language=language, replications=many)
 
 
 def _outages(
@@ -225,23 +243,3 @@ def _start(text: str | None, wrong: tuple[Outage, ...], lasts: float | None) -> 
         first = min(time for time in times if time is not None)
         return first.replace(minute=0, second=0, microsecond=0)
     return datetime.fromisoformat(NOMINAL_START) if lasts is not None else None
-
-
-def _read_backlog(path: Path) -> pl.DataFrame:
-    """Read a backlog as any table is read, in whatever encoding and with whatever separator it has."""
-    import polars as pl
-
-    from changtong.network.csv_files import read_csv_file
-    from changtong.network.findings import Findings
-    from changtong.simulation.backlog import COLUMNS
-
-    findings = Findings()
-    try:
-        frame = read_csv_file(path, (*COLUMNS, "service_class"), {}, findings, {})
-    except OSError as error:
-        raise InputError([Problem("unreadable-file", f"{error}", file=path.name)]) from error
-    if findings.errors or frame is None:
-        raise InputError(findings.errors)
-    if "pieces" in frame.columns:
-        frame = frame.with_columns(pl.col("pieces").cast(pl.Float64, strict=False))
-    return frame

@@ -1,6 +1,7 @@
 """Learning from leg volumes: the inferred demand gives back the flow; areas are taken over."""
 
-from datetime import date
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from changtong.errors import InputError
+from changtong.errors import InputError, UsageError
 from changtong.network.learn import infer_demand, learn_network
 from changtong.network.leg_volumes import read_volumes
 from changtong.outages import close_sites
@@ -102,6 +103,67 @@ def test_all_wrong_cells_are_told_at_once() -> None:
         ("wrong-type", 1, "pieces"),
         ("wrong-type", 2, "date"),
     ]
+
+
+DAY = date(2021, 1, 1)
+
+
+def rows_of_dates(cells: list[object]) -> pl.DataFrame:
+    n = len(cells)
+    names = {"from_site": ["A"] * n, "to_site": ["B"] * n, "pieces": [1.0] * n}
+    return pl.DataFrame({"date": pl.Series(cells, dtype=pl.Object), **names})
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [DAY, datetime(2021, 1, 1, 23, 59), datetime(2021, 1, 1, tzinfo=UTC), " 2021-01-01 ", "2021-01-01T05:00",
+     np.datetime64("2021-01-01"), np.str_("2021-01-01")],
+)  # fmt: skip
+def test_dates_as_python_objects_are_read(cell: object) -> None:
+    assert read_volumes(rows_of_dates([cell, DAY]))["date"].to_list() == [DAY, DAY]
+
+
+@pytest.mark.parametrize(
+    "cell", [None, float("nan"), np.datetime64("NaT"), "soon", "", 20210101, [DAY], np.zeros(2), time(3)]
+)
+def test_objects_that_are_no_date_are_told_with_their_row(cell: object) -> None:
+    with pytest.raises(InputError) as caught:
+        read_volumes(rows_of_dates([DAY, cell, DAY]))
+    assert [(p.code, p.row, p.column) for p in caught.value.problems] == [("wrong-type", 2, "date")]
+
+
+class Frame:
+    """Columns by name, as frames of other libraries have them."""
+
+    def __init__(self, **columns: list[object]) -> None:
+        self.columns, self._of = list(columns), columns
+
+    def __getitem__(self, name: str) -> list[object]:
+        return self._of[name]
+
+
+def test_frames_of_other_libraries_are_read_by_their_columns() -> None:
+    cells: dict[str, list[object]] = {
+        "date": [DAY, "2021-01-02"],
+        "from_site": ["A", "nan"],
+        "to_site": ["B", "C"],
+        "pieces": [Decimal("2.5"), "7"],
+    }
+    read = read_volumes(Frame(**cells))
+    assert read.rows() == [(DAY, "A", "B", 2.5), (date(2021, 1, 2), "nan", "C", 7.0)]  # a name like any other
+    assert read_volumes(pl.DataFrame(volumes()).lazy()).equals(read_volumes(volumes()))
+    with pytest.raises(InputError, match="to_site"):
+        read_volumes(Frame(date=[DAY], from_site=["A"], pieces=[1]))
+    with pytest.raises(InputError) as caught:
+        read_volumes(Frame(**(cells | {"from_site": [float("nan"), "A"], "pieces": [True, DAY]})))
+    found = sorted((p.column, p.row) for p in caught.value.problems)
+    assert found == [("from_site", 1), ("pieces", 1), ("pieces", 2)]
+
+
+@pytest.mark.parametrize("nothing", [None, 7, {"date": [DAY]}])
+def test_what_is_no_frame_is_told(nothing: object) -> None:
+    with pytest.raises(UsageError, match="neither a frame nor a path"):
+        read_volumes(nothing)
 
 
 def test_missing_columns_are_named() -> None:

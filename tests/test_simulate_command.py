@@ -12,7 +12,10 @@ from changtong.cli import main
 from changtong.network.io import read_network
 from changtong.outages import close_sites
 from changtong.planning.plan import plan
+from changtong.report.simulation_words import simulation_words
+from changtong.report.texts import rough, whole
 from changtong.simulate_command import planned_outages
+from changtong.simulation.replications import simulate_replications
 from changtong.simulation.simulate import SimulationSettings, simulate
 from changtong.simulation.timetable import RouteChange
 from changtong.verification import plan_verified
@@ -102,6 +105,69 @@ def test_wrong_use_is_told_and_nothing_is_left(
     codes = [told["error"], *(one["code"] for one in told["problems"])]  # type: ignore[attr-defined]
     assert code in codes
     assert not (tmp_path / "run").exists()
+
+
+def test_a_backlog_without_numbers_is_told_with_the_text_seen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "left.csv"
+    path.write_text("site;destination;pieces\nH1;A;many\nH1;A;1,200\nH1;nowhere;\nH1;A;-3\nH1;A;inf\n")
+    words = ["simulate", str(TINY), "-o", str(tmp_path / "run"), "--backlog", str(path), "--json"]
+    assert main(words) == 2
+    problems = answer(capsys)["problems"]
+    seen = [[one[key] for key in ("code", "file", "row", "column")] for one in problems]  # type: ignore[index, union-attr]
+    assert seen == [
+        ["wrong-type", "left.csv", 1, "pieces"],
+        ["wrong-type", "left.csv", 2, "pieces"],
+        ["unknown-site", "left.csv", 3, "destination"],
+        ["missing-value", "left.csv", 3, "pieces"],
+        ["out-of-range", "left.csv", 4, "pieces"],
+        ["out-of-range", "left.csv", 5, "pieces"],
+    ]
+    assert "'many'" in problems[0]["message"]  # type: ignore[index]
+    assert "Write 1200" in problems[1]["hint"]  # type: ignore[index]
+    assert not any("None" in one["message"] for one in problems)  # type: ignore[union-attr]
+
+
+def test_a_backlog_file_waits_as_its_frame_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "left.csv"
+    path.write_text("site,destination,pieces\nH1,A, 250 \n")
+    words = ["simulate", str(TINY), "-o", str(tmp_path / "run"), "--backlog", str(path), "--hours", "24"]
+    main([*words, "--json"])
+    frame = pl.DataFrame({"site": ["H1"], "destination": ["A"], "pieces": [250]})
+    run = simulate(read_network(TINY), backlog=frame, settings=SimulationSettings(hours=24.0))
+    assert answer(capsys)["delivered_pieces"] == pytest.approx(run.summary()["delivered_pieces"], rel=1e-9)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_page_and_words_follow_the_language(
+    language: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["simulate", str(TINY), "--close", "H1", "-o", str(tmp_path / "run"), "--hours", "24"]
+    code = main([*words, "--replications", "2", "--language", language])
+    told = capsys.readouterr().out
+    assert ("推演 24 小时" in told, "2 次推演" in told) == (language == "zh",) * 2
+    assert ("pieces accepted" in told, "2 replications" in told) == (language == "en",) * 2
+    assert ("守不住" in told, "does not hold" in told) == (
+        language == "zh" and code == 1,
+        language == "en" and code == 1,
+    )
+    page = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert f'<html lang="{"zh-CN" if language == "zh" else "en"}"' in page
+
+
+def test_chinese_words_say_the_figures_of_the_run() -> None:
+    network = read_network(TINY)
+    settings = SimulationSettings(hours=48.0)
+    run = simulate(network, close_sites(network, ["H1"]), settings=settings)
+    many = simulate_replications(network, close_sites(network, ["H1"]), settings=settings, replications=2)
+    said, s = simulation_words(run, many, language="zh"), run.summary()
+    assert simulation_words(run, many) == f"{run}\n{many}"
+    worst = run.grown_sites(1).row(0, named=True)
+    for figure in (worst["peak_pieces"], *run.classes["delivered_pieces"], s["accepted_pieces"]):
+        assert whole(figure) in said or rough(figure).zh in said
+    assert f"{many.summary()['holds_share']:.0%}".removesuffix("%") in said
+    assert len(said.splitlines()) <= 24
 
 
 def test_times_of_outages_set_the_beginning(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,6 +19,7 @@ from changtong.outages import Outage, apply_outages, close_sites
 from changtong.planning.assemble import OBJECTIVES, Question, assemble
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
 from changtong.planning.sortplan import SortPlan, make_sort_plan, prepare, trade_off
+from changtong.routes import entries_of, routes_in_force, rows_of_class
 
 PENALTY = 100.0
 Leg = tuple[str, str, float, float]  # from, to, CNY a piece, pieces a day
@@ -122,6 +123,59 @@ def test_plan_in_force_is_kept_when_nothing_is_shut() -> None:
     for stability in (0.01, 10.0):  # the way by c is dearer, but it is in force
         assert sort_plan(network, stability_cny=stability).changes.height == 0
     assert rows(sort_plan(network)) == {("a", "d", None, "b")}  # least cost
+
+
+def test_of_two_modes_the_plan_in_force_means_the_cheaper_as_a_simulation_does() -> None:
+    legs = pl.DataFrame(
+        {
+            "from_site": ["a", "a", "b"],
+            "to_site": ["b", "b", "d"],
+            "mode": ["air", "road", "road"],  # the dearer stands first
+            "cost_cny_per_piece": [9.0, 1.0, 1.0],
+        }
+    )
+    force = pl.DataFrame({"site": ["a", "b"], "destination": ["d"] * 2, "next_site": ["b", "d"]})
+    sites = pl.DataFrame({"site_id": list("abd"), "transit": [True] * 3})
+    demand = pl.DataFrame({"from_site": ["a", "b"], "to_site": ["d", "d"], "pieces_per_day": [10.0, 1.0]})
+    network = build_network({"sites": sites, "legs": legs, "demand": demand, "sort_plan": force}, "two modes")
+    for stability in (0.0, 10.0):
+        plan = sort_plan(network, stability_cny=stability)
+        assert plan.changes.height == 0
+        assert plan.objective_cny == pytest.approx(21.0)
+    assert routes_in_force(network).next_leg[0, 0].tolist() == [1, 2, -1]
+
+
+def test_rows_of_a_class_prevail_over_those_of_all() -> None:
+    force = pl.DataFrame(
+        {
+            "site": ["a", "a", "a"],
+            "destination": ["d"] * 3,
+            "service_class": ["ordinary", None, "daily_life"],
+            "next_site": ["c", "b", "d"],
+        }
+    )
+    legs: list[Leg] = [
+        ("a", "b", 1, 50),
+        ("b", "d", 1, 50),
+        ("a", "c", 1, 50),
+        ("c", "d", 1, 50),
+        ("a", "d", 9, 50),
+    ]
+    network = network_of(legs, {("a", "d"): 10.0}, sort_plan=force, service_classes=TWO_CLASSES.head(2))
+    assert routes_in_force(network).next_leg[:, 0, 0].tolist() == [4, 2]
+    question, solver, result = solve(network)
+    work = prepare(network, question, solver, result)
+    assert work.before[0, work.lay.core_site.tolist().index(0)] == 2  # the lowest class's row
+    rows = rows_of_class(force, "ordinary")
+    assert rows["next_site"].to_list() == ["b", "c"]
+
+
+def test_an_entry_that_no_leg_serves_has_no_leg() -> None:
+    force = pl.DataFrame({"site": ["a", "b"], "destination": ["d"] * 2, "next_site": ["d", "d"]})
+    network = network_of([("a", "b", 1, 5), ("b", "d", 1, 5)], {("a", "d"): 1.0}, sort_plan=force)
+    assert network.sort_plan is not None
+    ((site, to, leg),) = entries_of(network, network.sort_plan)
+    assert (site.tolist(), to.tolist(), leg.tolist()) == ([0, 1], [2, 2], [-1, 1])
 
 
 def test_no_demand_no_entries() -> None:

@@ -62,6 +62,61 @@ def test_bounds_enclose_the_optimum(drawn: tuple[FlowProblem, Case]) -> None:
         assert found.cut_off <= left + 1e-3
 
 
+def leg_case(*legs: int) -> Case:
+    return Case("leg", "leg", "leg", (), legs)
+
+
+@given(small_problems())
+@settings(max_examples=40, deadline=None, derandomize=True)
+def test_ways_round_a_leg_are_a_plan_for_its_closure(problem: FlowProblem) -> None:
+    today = today_of(problem)
+    before = lp_oracle.ask(problem).weighed_objective
+    for leg in np.argsort(-today.result.leg_flow)[:4].tolist():
+        found, after = today.without_pass(leg_case(leg)), shut(problem, leg_case(leg))
+        optimum = lp_oracle.ask(after).weighed_objective
+        carried = today.unserved + float(today.result.leg_flow[leg])
+        assert least_left(after) <= found.unserved_most + 1e-3
+        assert found.unserved_most <= carried + 1e-3
+        assert optimum - before <= found.loss_most + 1e-5 * max(1.0, optimum)
+
+
+def two_hops(room: float, *, transit: bool = True, limits: object = ()) -> FlowProblem:
+    """0 → 3 straight, or round by 1 (dearer, room for 4) or by 2; 10 pieces a day."""
+    ends = [(0, 3), (0, 1), (1, 3), (0, 2), (2, 3)]
+    return FlowProblem(
+        n_sites=4,
+        leg_tail=np.array([a for a, _ in ends], np.int32),
+        leg_head=np.array([b for _, b in ends], np.int32),
+        leg_cost=np.array([1.0, 4.0, 4.0, 1.5, 1.5]),
+        leg_capacity=np.array([20.0, 4.0, 50.0, 50.0, room]),
+        site_capacity=np.full(4, np.inf),
+        transit=np.array([True, True, transit, True]),
+        pair_from=np.array([0], np.int32),
+        pair_to=np.array([3], np.int32),
+        pair_pieces=np.array([[10.0]]),
+        class_penalty=np.array([100.0]),
+        limits=limits,  # type: ignore[arg-type]
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "left", "cost"),
+    [
+        (two_hops(20.0), 0.0, 30.0),  # all by 2, 3 CNY a piece
+        (two_hops(5.0), 1.0, 5 * 3.0 + 4 * 8.0 + 100.0),  # 5 by 2, 4 by 1, 1 left behind
+        (two_hops(5.0, transit=False), 6.0, 4 * 8.0 + 600.0),
+        (two_hops(5.0, limits=((np.array([3], np.int32), 2.0),)), 6.0, 4 * 8.0 + 600.0),
+    ],
+)
+def test_ways_round_a_leg_by_hand(problem: FlowProblem, left: float, cost: float) -> None:
+    today = today_of(problem)
+    found = today.without_pass(leg_case(0))
+    assert found.unserved_most == pytest.approx(left, abs=1e-6)
+    assert found.loss_most == pytest.approx(cost - today.lower, abs=1e-6)
+    both = today.without_pass(leg_case(0, 3))  # two legs shut: nothing is said of ways round
+    assert both.unserved_most == pytest.approx(10.0)
+
+
 @given(small_problems())
 @settings(max_examples=40, deadline=None, derandomize=True)
 def test_a_leaf_s_sums_say_what_a_pass_says(problem: FlowProblem) -> None:

@@ -79,40 +79,13 @@ def learn_network(
         With today's flow, capacities, inferred demand, and inferred stand-ins (``areas``).
         ``provenance`` says what such data cannot tell.
     """
-    frame = read_volumes(volumes)
-    if until is not None:
-        frame = frame.filter(pl.col("date") < _date(until))
-    if since is not None:
-        frame = frame.filter(pl.col("date") >= _date(since))
-    if frame.height == 0:
-        raise InputError([Problem("empty-table", "No volume in these days.", "volumes", column="date")])
+    frame = _days(read_volumes(volumes), since, until)
     ids = sorted(set(frame["from_site"]) | set(frame["to_site"]), key=_natural)
     last: date = frame["date"].max()  # type: ignore[assignment]
-    recent = frame.filter(pl.col("date") > last - timedelta(days=CURRENT_DAYS))
     most = pl.col("pieces").max() if capacity == "max" else pl.col("pieces").quantile(float(capacity))
-    legs = (
-        frame.group_by("from_site", "to_site")
-        .agg(most.alias("capacity"))
-        .join(
-            recent.group_by("from_site", "to_site").agg(
-                (pl.col("pieces").sum() / CURRENT_DAYS).alias("flow")
-            ),
-            on=["from_site", "to_site"],
-            how="left",
-        )
-        .with_columns(pl.col("flow").fill_null(0.0))
-        .with_columns(pl.max_horizontal("capacity", "flow").alias("capacity"))
-        .sort("from_site", "to_site")
-    )
-    row = {site: k for k, site in enumerate(ids)}
-    flow = np.zeros((len(ids), len(ids)))
-    tail = np.array([row[s] for s in legs["from_site"]])
-    head = np.array([row[s] for s in legs["to_site"]])
-    flow[tail, head] = legs["flow"].to_numpy()
-    handled = _handled(frame, ids, most)
-    handled = np.maximum(handled, np.maximum(flow.sum(axis=0), flow.sum(axis=1)))
-    demand = infer_demand(flow)
-    start, end = np.nonzero(demand > LEAST_PIECES)
+    legs = _legs(frame, last, most)
+    flow = _flow(legs, ids)
+    handled = np.maximum(_handled(frame, ids, most), np.maximum(flow.sum(axis=0), flow.sum(axis=1)))
     tables = {
         "sites": pl.DataFrame(
             {"site_id": ids, "kind": ["sorting"] * len(ids), "sort_pieces_per_h": handled / HOURS_PER_DAY}
@@ -123,22 +96,70 @@ def learn_network(
             pl.col("capacity").alias("capacity_pieces_per_day"),
             pl.col("flow").alias("flow_pieces_per_day"),
         ),
-        "demand": pl.DataFrame(
-            {
-                "from_site": [ids[k] for k in start],
-                "to_site": [ids[k] for k in end],
-                "pieces_per_day": demand[start, end],
-            }
-        ),
+        "demand": _demand_frame(ids, infer_demand(flow)),
         "areas": infer_stand_ins(ids, flow, handled),
-        "provenance": pl.DataFrame(
-            [(t, c, "derived" if t == "demand" else "assumed", f"leg volumes up to {last}", note)
-             for t, c, note in LIMITS],
-            schema=["table", "column", "kind", "source", "note"],
-            orient="row",
-        ),
-    }  # fmt: skip
+        "provenance": _provenance(last),
+    }
     return build_network(tables, name=name)
+
+
+def _days(frame: pl.DataFrame, since: date | str | None, until: date | str | None) -> pl.DataFrame:
+    """Return the volumes of the days that count; one at least."""
+    if until is not None:
+        frame = frame.filter(pl.col("date") < _date(until))
+    if since is not None:
+        frame = frame.filter(pl.col("date") >= _date(since))
+    if frame.height == 0:
+        raise InputError([Problem("empty-table", "No volume in these days.", "volumes", column="date")])
+    return frame
+
+
+def _legs(frame: pl.DataFrame, last: date, most: pl.Expr) -> pl.DataFrame:
+    """Return the legs with their capacity and their mean flow of the last days, pieces a day."""
+    recent = frame.filter(pl.col("date") > last - timedelta(days=CURRENT_DAYS))
+    flow = recent.group_by("from_site", "to_site").agg((pl.col("pieces").sum() / CURRENT_DAYS).alias("flow"))
+    return (
+        frame.group_by("from_site", "to_site")
+        .agg(most.alias("capacity"))
+        .join(flow, on=["from_site", "to_site"], how="left")
+        .with_columns(pl.col("flow").fill_null(0.0))
+        .with_columns(pl.max_horizontal("capacity", "flow").alias("capacity"))
+        .sort("from_site", "to_site")
+    )
+
+
+def _flow(legs: pl.DataFrame, ids: list[str]) -> Floats:
+    """Return the flow of the legs from site to site."""
+    row = {site: k for k, site in enumerate(ids)}
+    flow = np.zeros((len(ids), len(ids)))
+    tail = np.array([row[s] for s in legs["from_site"]])
+    head = np.array([row[s] for s in legs["to_site"]])
+    flow[tail, head] = legs["flow"].to_numpy()
+    return flow
+
+
+def _demand_frame(ids: list[str], demand: Floats) -> pl.DataFrame:
+    """Return the inferred pairs as a table; what is rounding is left out."""
+    start, end = np.nonzero(demand > LEAST_PIECES)
+    return pl.DataFrame(
+        {
+            "from_site": [ids[k] for k in start],
+            "to_site": [ids[k] for k in end],
+            "pieces_per_day": demand[start, end],
+        }
+    )
+
+
+def _provenance(last: date) -> pl.DataFrame:
+    """Return where each inferred column comes from."""
+    return pl.DataFrame(
+        [
+            (table, column, "derived" if table == "demand" else "assumed", f"leg volumes up to {last}", note)
+            for table, column, note in LIMITS
+        ],
+        schema=["table", "column", "kind", "source", "note"],
+        orient="row",
+    )
 
 
 def _date(value: date | str) -> date:

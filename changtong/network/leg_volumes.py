@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from changtong.errors import InputError, Problem
+from changtong.errors import InputError, Problem, UsageError
 
 COLUMNS = ("date", "from_site", "to_site", "pieces")
+NOTHING = ("None", "nan", "NaN", "NaT", "<NA>")
+"""How Python objects that stand for an empty cell print."""
+
 LISTED_ROWS = 100
 """Rows listed of one kind of problem in one column."""
 
 
-def read_volumes(volumes: pl.DataFrame | str | Path, *, unique: bool = False) -> pl.DataFrame:
+def read_volumes(volumes: Any, *, unique: bool = False) -> pl.DataFrame:
     """Read leg-day volumes: date, from_site, to_site, pieces (CSV, also .gz, or Parquet).
 
     Parameters
     ----------
     volumes : frame or path
+        A polars frame, or any frame whose columns are read by name, like a pandas one. Dates are
+        dates, instants (their day counts) or text, of any column type.
     unique : bool
         A leg may stand once a day only.
 
@@ -32,6 +38,16 @@ def read_volumes(volumes: pl.DataFrame | str | Path, *, unique: bool = False) ->
     InputError
         Missing columns, dates or numbers that cannot be read, negative pieces, and with
         ``unique`` a leg that stands twice on a day: all at once.
+    UsageError
+        ``volumes`` is neither a frame nor a path.
+
+    Examples
+    --------
+    >>> from datetime import date
+    >>> day = pl.Series([date(2021, 1, 1)], dtype=pl.Object)
+    >>> rows = pl.DataFrame({"date": day, "from_site": ["A"], "to_site": ["B"], "pieces": [3]})
+    >>> read_volumes(rows).row(0)
+    (datetime.date(2021, 1, 1), 'A', 'B', 3.0)
     """
     name, frame = _loaded(volumes)
     missing = [column for column in COLUMNS if column not in frame.columns]
@@ -42,15 +58,16 @@ def read_volumes(volumes: pl.DataFrame | str | Path, *, unique: bool = False) ->
                 for c in missing
             ]
         )
-    sites = pl.col("from_site", "to_site").cast(pl.String).str.strip_chars()
-    typed = frame.select(
-        pl.col("date")
-        .cast(pl.String)
-        .str.strip_chars()
-        .str.slice(0, 10)
-        .str.to_date("%Y-%m-%d", strict=False),
-        pl.when(sites != "").then(sites).name.keep(),
-        pl.col("pieces").cast(pl.Float64, strict=False),
+    day, start, end = (_as_text(frame[column]) for column in COLUMNS[:3])
+    pieces = frame["pieces"]
+    number = pieces if pieces.dtype.is_numeric() else _as_text(pieces)
+    typed = pl.DataFrame(
+        [
+            day.str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False),
+            start,
+            end,
+            number.cast(pl.Float64, strict=False),
+        ]
     )
     problems = _problems(name, frame, typed)
     if unique:
@@ -68,9 +85,13 @@ def read_volumes(volumes: pl.DataFrame | str | Path, *, unique: bool = False) ->
     return typed.filter(pl.col("from_site") != pl.col("to_site"))
 
 
-def _loaded(volumes: pl.DataFrame | str | Path) -> tuple[str, pl.DataFrame]:
+def _loaded(volumes: Any) -> tuple[str, pl.DataFrame]:
     if isinstance(volumes, pl.DataFrame):
         return "volumes", volumes
+    if isinstance(volumes, pl.LazyFrame):
+        return "volumes", volumes.collect()
+    if not isinstance(volumes, str | Path):
+        return "volumes", _from_any_frame(volumes)
     path = Path(volumes)
     try:
         if path.suffix == ".parquet":
@@ -80,6 +101,33 @@ def _loaded(volumes: pl.DataFrame | str | Path) -> tuple[str, pl.DataFrame]:
         raise InputError([Problem("empty-file", "The file holds nothing.", path.name)]) from error
     except (OSError, pl.exceptions.PolarsError) as error:
         raise InputError([Problem("unreadable-file", str(error), path.name)]) from error
+
+
+def _from_any_frame(volumes: Any) -> pl.DataFrame:
+    """Return the columns of a frame of another library, cell by cell as Python objects."""
+    try:
+        names = [column for column in COLUMNS if column in volumes.columns]
+        return pl.DataFrame([pl.Series(name, list(volumes[name]), dtype=pl.Object) for name in names])
+    except (AttributeError, TypeError, LookupError) as error:
+        kind = type(volumes).__name__
+        raise UsageError(f"volumes of type {kind} are neither a frame nor a path.", "wrong-type") from error
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """Return a column of any type as trimmed text; empty cells, NaN and NaT are null."""
+    try:
+        text = column.cast(pl.String)
+    except pl.exceptions.PolarsError:  # Python objects, or lists: polars has no text for them
+        told = [_said(cell) for cell in column.to_list()]
+        text = pl.Series(column.name, told, dtype=pl.String)
+    text = text.str.strip_chars()
+    return pl.select(pl.when(text != "").then(text).alias(column.name)).to_series()
+
+
+def _said(cell: object) -> str | None:
+    """Return a cell as text; None for what stands for nothing. The text "nan" is a name like any other."""
+    said = str(cell)
+    return None if said in NOTHING and not isinstance(cell, str) else said
 
 
 def _problems(name: str, frame: pl.DataFrame, typed: pl.DataFrame) -> list[Problem]:

@@ -14,6 +14,8 @@ from changtong.planning import intrees
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
 from changtong.planning.sortwork import STAY, Found, SortWork
+from changtong.routes import NO_LEG, ROWS, entries_of, rows_of_class
+from changtong.structure import class_table
 
 Floats = NDArray[np.float64]
 
@@ -165,38 +167,22 @@ LITTLE = 0.1
 CLOSE_ENOUGH = 0.005
 """Share above the flow's bound at which the search does not begin again."""
 
-ROWS = 1_000_000
-"""Rows or pairs looked at together: bounds the memory."""
-
 
 def _take_over(network: Network, work: SortWork, trees: NDArray[np.int32], choice: NDArray[np.uint8]) -> None:
-    """Write the network's own sort plan over the cheapest ways."""
+    """Write the network's own sort plan over the cheapest ways; classes apart count as the lowest does."""
     plan = network.sort_plan
     assert plan is not None
-    if "service_class" in plan.columns:  # classes apart: the common rows, then the lowest class's
-        lowest = network.service_classes.sort("rank")["service_class"].cast(pl.String).to_list()[-1:]
-        name = pl.col("service_class").cast(pl.String)
-        plan = plan.filter(name.is_null() | name.is_in(lowest)).sort(name.is_not_null(), maintain_order=True)
+    if "service_class" in plan.columns:
+        plan = rows_of_class(plan, str(class_table(network)["service_class"][-1]))
     lay, n = work.lay, work.problem.n_sites
-    key = work.problem.leg_tail.astype(np.int64) * n + work.problem.leg_head
-    if not len(key):
-        return
-    order = np.argsort(key, kind="stable")
-    ordered = key[order]
     core, dest_of, origin = (_numbers(n, sites) for sites in (lay.core_site, lay.dest_site, lay.origin_site))
     wanted = np.full((len(lay.origin_site), len(lay.dest_site)), -1, np.int32)
-    for first in range(0, plan.height, ROWS):
-        rows = plan.slice(first, ROWS)
-        site, to, follow = (
-            rows[column].to_physical().to_numpy().astype(np.int64)
-            for column in ("site", "destination", "next_site")
-        )
-        at = np.minimum(np.searchsorted(ordered, site * n + follow), len(key) - 1)
-        leg = np.where(ordered[at] == site * n + follow, order[at], -1)
+    for site, to, leg in entries_of(network, plan):
         dest = dest_of[to]
-        inner = (core[site] >= 0) & (dest >= 0) & (leg >= 0)
+        known = (dest >= 0) & (leg != NO_LEG)
+        inner = known & (core[site] >= 0)
         trees[dest[inner], core[site[inner]]] = leg[inner]
-        leaf = (core[site] < 0) & (dest >= 0) & (leg >= 0) & (origin[site] >= 0)
+        leaf = known & (core[site] < 0) & (origin[site] >= 0)
         wanted[origin[site[leaf]], dest[leaf]] = leg[leaf]
     for first in range(0, len(choice), ROWS):
         span = slice(first, first + ROWS)

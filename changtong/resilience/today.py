@@ -22,6 +22,7 @@ from changtong.planning.inorder import Clock, solve_in_order
 from changtong.planning.large import price_unserved
 from changtong.resilience import passes
 from changtong.resilience.cases import Case
+from changtong.resilience.detours import Detours
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -110,6 +111,7 @@ class Today:
         self.total = float(problem.totals().sum(dtype=np.float64))
         self.mean_penalty = self._dearest_mix()
         self.costs = inner_cost(problem, result)
+        self.detours = Detours(problem, result.leg_flow, np.asarray(self.site_load, np.float64))
         self.is_core = np.zeros(n, bool)
         self.is_core[self.solver.lay.core_site] = True
         self._prepare()
@@ -216,8 +218,9 @@ class Today:
 
     def _bounds(self, case: Case, lower: float, cut_off: float) -> Bounds:
         dropped = float(self.site_load[list(case.sites)].sum() + self.result.leg_flow[list(case.legs)].sum())
-        most = max(cut_off, min(self.total, self.unserved + dropped))
-        upper = self.costs + self.mean_penalty * most
+        around, dearer = self._around(case)
+        most = max(cut_off, min(self.total, self.unserved + dropped - around))
+        upper = self.costs + dearer + self.mean_penalty * most
         return Bounds(
             cut_off=cut_off,
             unserved_least=cut_off,
@@ -225,6 +228,17 @@ class Today:
             loss_least=max(0.0, lower - self.objective),
             loss_most=max(0.0, upper - self.lower),
         )
+
+    def _around(self, case: Case) -> tuple[float, float]:
+        """Return what of one leg's pieces finds room on ways round it, and what more that costs."""
+        problem, legs = self.problem, list(case.legs)
+        ends = {(int(problem.leg_tail[leg]), int(problem.leg_head[leg])) for leg in legs}
+        if case.sites or len(ends) != 1:
+            return 0.0, 0.0
+        ((tail, head),) = ends
+        flow = self.result.leg_flow[legs]
+        around, cost = self.detours.around(tail, head, float(flow.sum()))
+        return around, cost - float(flow @ problem.leg_cost[legs])
 
 
 def inner_cost(problem: FlowProblem, result: FlowResult) -> float:

@@ -127,7 +127,7 @@ def simulate_replications(
     spread: Spread | None = None,
     replications: int = 20,
     seed: int = 1,
-    backlog: pl.DataFrame | None = None,
+    backlog: pl.DataFrame | str | Path | None = None,
     progress: Progress | None = None,
     name: str | None = None,
 ) -> Replications:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -96,7 +97,7 @@ def simulate(
     *,
     routes: Sequence[RouteChange] = (),
     settings: SimulationSettings | None = None,
-    backlog: pl.DataFrame | None = None,
+    backlog: pl.DataFrame | str | Path | None = None,
     progress: Progress | None = None,
     name: str | None = None,
 ) -> Simulation:
@@ -117,7 +118,7 @@ def simulate(
         Sort plans that take effect at an hour: ``RouteChange(2.0, plan.routes())``. Before the
         first, the plan in force counts (:func:`changtong.routes.routes_in_force`).
     settings : SimulationSettings, optional
-    backlog : polars.DataFrame, optional
+    backlog : polars.DataFrame or path, optional
         Pieces that wait at the beginning, to be sorted: site, destination, service_class
         (optional), pieces. They come on top of what the warm-up leaves.
     progress : callable, optional
@@ -166,7 +167,7 @@ def prepare(
     outages: Sequence[Outage],
     routes: Sequence[RouteChange],
     settings: SimulationSettings,
-    backlog: pl.DataFrame | None,
+    backlog: pl.DataFrame | str | Path | None,
 ) -> Game:
     """Check what :func:`simulate` is given, and set it up."""
     pairs = pairs_of(network)
