@@ -36,7 +36,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation", "stress test"}
+    whose : {"planner", "simulation", "stress test", "scan logs"}
         A stress test needs the planner's as well: wait for those first.
 
     Returns
@@ -198,10 +198,24 @@ def _compile_stress_test() -> None:
     stress_test(_four_sites(), executor=InProcess(), settings=StressSettings(method="large"))
 
 
+def _compile_scan_logs() -> None:
+    """Write the scans of four sites, as CSV and as Parquet."""
+    import tempfile
+
+    from changtong.events.generate import generate_scans
+    from changtong.events.generate_settings import Damage, ScanSettings
+
+    for kind in ("csv", "parquet"):
+        settings = ScanSettings(events=500, format=kind, damage=Damage(late=0.5), damage_table=True)
+        with tempfile.TemporaryDirectory() as folder:
+            generate_scans(_four_sites(), folder, settings=settings)
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
     "stress test": {"stress-test": _compile_stress_test},
+    "scan logs": {"scan-logs": _compile_scan_logs},
 }
 
 

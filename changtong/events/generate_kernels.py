@@ -253,14 +253,17 @@ def _extra(slowed, site, t):
 
 @njit(**FLAT)
 def _next_trip(sc, leg, ready):
-    """Return number and second of the first trip for what is ready, and whether outages cost one.
+    """Return number and second of the first trip for what is ready, and of one an outage cost it, or -1.
 
     No trip leaves or makes for a closed site, nor takes a closed leg; of a slowed leg a share runs.
+    What waits at a closed site itself has lost no trip: nobody looks.
     """
     trips = sc.leg_trips[leg]
     if trips <= 0.0:
-        return np.int64(-1), np.int64(FAR_S), True
-    missed = False
+        return np.int64(-1), np.int64(FAR_S), ready + 60
+    missed = np.int64(-1)
+    tail = sc.leg_tail[leg]
+    slowed = sc.slowed
     t = ready + CUT_OFF_S
     j = np.int64(np.ceil(t / DAY_S * trips - sc.leg_phase[leg]))
     while True:
@@ -268,25 +271,28 @@ def _next_trip(sc, leg, ready):
         if at >= sc.end_s:
             return np.int64(-1), np.int64(FAR_S), missed
         later = np.int64(-1)
-        for site in (sc.leg_tail[leg], sc.leg_head[leg]):
-            for i in range(sc.slowed.ptr[site], sc.slowed.ptr[site + 1]):
-                if sc.slowed.share[i] <= 0.0 and sc.slowed.from_s[i] <= at < sc.slowed.to_s[i] + OPENING_S:
-                    later = max(later, sc.slowed.to_s[i] + OPENING_S)
-        skip = False
+        lost = False
+        at_home = False
+        for site in (tail, sc.leg_head[leg]):
+            for i in range(slowed.ptr[site], slowed.ptr[site + 1]):
+                if slowed.share[i] <= 0.0 and slowed.from_s[i] <= at < slowed.to_s[i] + OPENING_S:
+                    later = max(later, slowed.to_s[i] + OPENING_S)
+                    lost = lost or site != tail
+                    at_home = at_home or site == tail
         for i in range(sc.leg_ptr[leg], sc.leg_ptr[leg + 1]):
             if sc.leg_from_s[i] <= at < sc.leg_to_s[i]:
                 if sc.leg_share[i] <= 0.0:
                     later = max(later, sc.leg_to_s[i])
-                elif sc.leg_share[i] < 1.0:
-                    skip = draw(hash3(sc.seed, leg, j, 9), 1) >= sc.leg_share[i]
-        if later >= 0:
-            missed = True
-            j = max(j + 1, np.int64(np.ceil(later / DAY_S * trips - sc.leg_phase[leg])))
-        elif skip:
-            missed = True
-            j += 1
-        else:
+                    lost = True
+                elif draw(hash3(sc.seed, leg, j, 9), 1) >= sc.leg_share[i]:
+                    lost = True
+        if later < 0 and not lost:
             return j, at, missed
+        if lost and not at_home and missed < 0:
+            missed = at
+        j += 1
+        if later >= 0:
+            j = max(j, np.int64(np.ceil(later / DAY_S * trips - sc.leg_phase[leg])))
 
 
 @njit(**FLAT)
@@ -414,9 +420,8 @@ def _begin(sc, out, n, h, t, site, cls, item):
 def _handle(sc, out, n, h, k, t, site, cls, item, hours_s):
     """Note a site's sorting of what joins its line at ``t``; return rows and when it is done."""
     line = max(t, _at_head(sc, site, t))
-    spent = hours_s[site] * (0.5 + draw(h, 100 + k)) * sc.slowness[line // 3600 % 24] + _extra(
-        sc.slowed, site, line
-    )
+    spent = hours_s[site] * (0.5 + draw(h, 100 + k)) * sc.slowness[line // 3600 % 24]
+    line += np.int64(_extra(sc.slowed, site, line))
     sorted_s = max(t + 1, _when_open(sc.slowed, site, line + 30 + np.int64(0.3 * spent), 0.01, 900))
     if sc.scans[site] >> SORT & 1:
         n = _note(sc.noting, out, n, h, k, sorted_s, SORT, cls, -1 - site, 0, 0, item)
@@ -436,21 +441,8 @@ def _ride(sc, out, n, h, k, t, leg, trip, at, missed, dest, cls, item):
     of_bag = hash3(sc.seed, leg, trip, 16 + bag)
     of_trip = hash3(sc.seed, leg, trip, 0)
     load = at - 60 - below(of_bag, 540)
-    if missed and load - t > 7_200:
-        n = _note(
-            sc.noting,
-            out,
-            n,
-            h,
-            k,
-            _when_open(sc.slowed, tail, t + 60, 0.01, 300),
-            HOLD,
-            cls,
-            leg,
-            0,
-            0,
-            item,
-        )
+    if missed >= 0 and load - missed > 7_200:
+        n = _note(sc.noting, out, n, h, k, missed, HOLD, cls, leg, 0, 0, item)
         t = load - 300 - below(mix(h + _U(k)), 120)
         n = _note(sc.noting, out, n, h, k + 1, t, RELEASE, cls, leg, 0, 0, item)
     pack = t + 1 + np.int64(draw(h, 200 + k) * (load - t - 1))
@@ -523,9 +515,8 @@ def _walk(sc, out, n, item):
             return _note(sc.noting, out, n, h, k, t, HOLD, cls, -1 - site, 0, 0, item)
         trip, at, missed = _next_trip(sc, leg, t)
         if trip < 0:
-            if missed and t < sc.end_s:  # held until the log ends
-                held = _when_open(sc.slowed, site, t + 60, 0.01, 300)
-                n = _note(sc.noting, out, n, h, k, held, HOLD, cls, leg, 0, 0, item)
+            if missed >= 0:  # held until the log ends
+                n = _note(sc.noting, out, n, h, k, missed, HOLD, cls, leg, 0, 0, item)
             return n
         n, t = _ride(sc, out, n, h, k, t, leg, trip, at, missed, dest, cls, item)
         k += 8

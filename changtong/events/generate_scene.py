@@ -216,7 +216,7 @@ def _exchange(network: Network) -> NDArray[np.bool_]:
     if "kind" not in network.sites.columns:
         return np.zeros(network.sites.height, bool)
     found = (network.sites["kind"].cast(pl.String) == "exchange").fill_null(False)
-    return np.asarray(found.to_numpy(), bool)
+    return np.array(found.to_numpy(), bool)
 
 
 def _trips(network: Network, per_day: Floats, scale: float) -> Floats:
