@@ -40,14 +40,8 @@ SCAN_WORDS = {
     "accept": "揽收", "inspect": "验视", "screen": "安检", "register": "实名登记", "receive": "收件",
     "sort": "分拣", "pack": "装袋", "unpack": "拆袋", "load": "装车", "depart": "发车", "arrive": "到车",
     "unload": "卸车", "out_for_delivery": "派件", "attempt": "投递不成功", "deliver": "签收",
-<<<<<<< HEAD
-    "return": "退回", "hold": "封控滞留", "release": "解除滞留",
-    "customs_in": "送海关", "customs_out": "海关放行",
-    "cancel": "撤单",
-=======
     "return": "退回", "hold": "封控滞留", "release": "解除滞留", "customs_in": "送海关",
     "customs_out": "海关放行", "cancel": "撤单",
->>>>>>> scanlogs
 }  # fmt: skip
 """Word of each scan in a log with a Chinese header; with an English one the code itself."""
 
