@@ -47,7 +47,10 @@ def levels(freed: Floats) -> Floats:
         Values over the network's factor, up to yesterday.
     """
     level, days = row_medians(freed[:, -LEVEL_DAYS:])
-    level = np.where(days >= LEAST_DAYS, level, np.nan)
+    # after an outage the last four weeks may hold too few days that tell: then all eight do
+    wider, all_days = row_medians(freed)
+    wider = np.where(all_days >= LEAST_DAYS, wider, np.nan)
+    level = np.where(days >= LEAST_DAYS, level, wider)
     same, weeks = row_medians(freed[:, -7::-7])
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.minimum(same / level, 2.0)

@@ -170,10 +170,13 @@ def silent_signals(
     """Return a signal for every site below its own normal, and for those with an open alert."""
     rule = "site-silent"
     low, silent = thresholds.of(rule, "attention_share"), thresholds.of(rule, "warning_share")
+    twice = thresholds.of(rule, "twice_share")
     least, freed = thresholds.of(rule, "least_expected"), sites.arrays["freed"]
     with np.errstate(invalid="ignore", divide="ignore"):
         share = facts.seen / facts.expected
         watched = facts.level >= thresholds.of(rule, "watched_expected")
+        # a day that is not quite silent, after another such day
+        again = (share < twice) & (freed[:, -1] < twice * facts.level)
         # days before a site first came near its level were its beginning, not its habit
         grown = np.maximum.accumulate(freed >= 0.5 * facts.level[:, None], axis=1)
         often_low = (grown & (freed < low * facts.level[:, None])).sum(axis=1) > OWN_LOW_DAYS
@@ -182,7 +185,7 @@ def silent_signals(
     for k, key in enumerate(sites.keys):
         alert = before.get((rule, key))
         tier = 0
-        if watched[k] and share[k] < silent:
+        if watched[k] and (share[k] < silent or again[k]):
             tier = 1 if facts.level[k] < least or often_silent[k] else 2
             large = facts.level[k] >= thresholds.of(rule, "severe_expected")
             if tier == 2 and large and alert is not None and alert.warned_ms is not None:
