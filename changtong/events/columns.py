@@ -143,7 +143,8 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> 
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, read_dictionary=["code", "site_id"])
+        texts = [name for name in ("code", "site_id") if name in pq.read_schema(path).names]
+        return pq.ParquetFile(path, read_dictionary=texts)
     except (OSError, pa.ArrowException) as error:
         problem = Problem("unreadable-file", "The file cannot be read as Parquet.", file=str(path))
         raise InputError([problem]) from error

@@ -27,6 +27,9 @@ __all__ = ["KINDS", "OPEN", "STATES", "ContactIndex", "index_contacts"]
 
 MOST_STAYS = 2**31 - 1
 
+WORTH_TWO_CORES = 100_000
+"""Stays from which a work is shared between cores."""
+
 
 @dataclass(frozen=True)
 class ContactIndex:
@@ -213,7 +216,7 @@ def _numbered_places(stays: Stays) -> tuple[Ints, Longs, Longs]:
 def shares_of(weights: NDArray[np.integer], shares: int) -> list[tuple[int, int]]:
     """Cut a row of things into runs of about the same weight: first and last + 1 of each."""
     total = np.cumsum(weights)
-    if not len(total) or total[-1] < 100_000 or shares < 2:
+    if not len(total) or total[-1] < WORTH_TWO_CORES or shares < 2:
         return [(0, len(total))]
     cuts = [0, *np.searchsorted(total, total[-1] * np.arange(1, shares) / shares).tolist(), len(total)]
     return list(pairwise(cuts))
