@@ -1,8 +1,9 @@
 """Stays, contact index, traces, dwell and backlog on a synthetic scan log: seconds and memory.
 
 ``python benchmarks/tracing.py --events 10000000`` makes a log in memory: items with about ten scans over
-two weeks, from one of 2,000 offices over one of 80 hubs, in bags of about 20 and on vehicles of about
-500, then measures each part. Kernels are compiled on a small log before the first clock starts.
+two weeks, from one of 2,000 offices over one of 80 hubs, in bags (an office, a group of hubs, a day) and
+on vehicles (25 offices, two hours; then a hub, 25 offices, a day), then measures each part: seconds by the
+clock, and by the processor where other work shares the machine. Kernels are compiled on a small log first.
 """
 
 from __future__ import annotations
@@ -39,10 +40,14 @@ def make_log(events: int, seed: int = 1) -> ScanColumns:
     items = events // len(WAY)
     key = rng.integers(1, 2**62, items)
     begin = START_MS + rng.integers(0, DAYS * DAY_MS, items)
-    origin, hub, dest = rng.integers(0, OFFICES, items), rng.integers(0, HUBS, items), rng.integers(0, OFFICES, items)
-    hour = begin // (2 * H_MS)
-    bag = _key_of(origin * 1000 + hub, hour)
-    cars = _key_of(origin, hour + (1 << 20)), _key_of(hub * 3000 + dest, hour + (1 << 30))
+    origin, hub, dest = (
+        rng.integers(0, OFFICES, items),
+        rng.integers(0, HUBS, items),
+        rng.integers(0, OFFICES, items),
+    )
+    day, slot = begin // DAY_MS, begin // (2 * H_MS)
+    bag = _key_of(origin * 1000 + hub // 10, day)
+    cars = _key_of(origin // 25, slot + (1 << 20)), _key_of(hub * 3000 + dest // 25, day + (1 << 30))
     columns: dict[str, list[Any]] = {name: [] for name in ("at", "item", "bag", "car", "site", "code")}
     lost = rng.random(items) < 0.02
     zero = np.zeros(items, np.int64)
@@ -73,7 +78,9 @@ def make_log(events: int, seed: int = 1) -> ScanColumns:
 def _key_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return a key that two numbers together always have."""
     with np.errstate(over="ignore"):
-        x = (a.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ (b.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F))
+        x = (a.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)) ^ (
+            b.astype(np.uint64) * np.uint64(0xC2B2AE3D27D4EB4F)
+        )
         x ^= x >> np.uint64(31)
         x *= np.uint64(0xD6E8FEB86659FD93)
     return (x >> np.uint64(1)).astype(np.int64) | 1
@@ -84,13 +91,15 @@ def measure(events: int, runs: int) -> dict[str, Any]:
     out: dict[str, Any] = {"events": events, "threads": 2}
 
     def clock(name: str, work: Callable[[], Any]) -> Any:
-        seconds, made = [], None
+        seconds, processor, made = [], [], None
         for _ in range(runs):
-            begin = time.perf_counter()
+            begin, cpu = time.perf_counter(), time.process_time()
             made = work()
+            processor.append(time.process_time() - cpu)
             seconds.append(time.perf_counter() - begin)
         out[name] = round(float(np.median(seconds)), 3)
-        print(f"{name:<44}{out[name]:>10.3f}", flush=True)
+        out[f"{name}_processor"] = round(float(np.median(processor)), 3)
+        print(f"{name:<44}{out[name]:>10.3f}{out[name + '_processor']:>10.3f}", flush=True)
         return made
 
     log = make_log(events)
@@ -101,7 +110,6 @@ def measure(events: int, runs: int) -> dict[str, Any]:
     stays = clock("stays_s", lambda: stays_of(log))
     index = clock("index_from_stays_s", lambda: index_contacts(stays))
     out |= {"items": index.items, "stays": index.stays, "index_mib": index.nbytes >> 20}
-    del stays
     hub, office = log.site_ids[OFFICES + 3], log.site_ids[7]
     for day in (2, DAYS // 2):
         window = START_MS + day * DAY_MS, START_MS + (day + 1) * DAY_MS
@@ -118,10 +126,14 @@ def measure(events: int, runs: int) -> dict[str, Any]:
                 ),
             )
             through = ("receptacle", "vehicle")
-            made = clock(f"{what}_day_{day}_bags_vehicles_s", lambda s=source: trace(index, s, through=through))
+            made = clock(
+                f"{what}_day_{day}_bags_vehicles_s", lambda s=source, t=through: trace(index, s, through=t)
+            )
             out[f"{what}_day_{day}_bags_vehicles_items"] = made.items.height
     item = Source("item", int(index.table.item_key[index.items // 2]))
-    made = clock("item_through_bags_and_vehicles_s", lambda: trace(index, item, through=("receptacle", "vehicle")))
+    made = clock(
+        "item_through_bags_and_vehicles_s", lambda: trace(index, item, through=("receptacle", "vehicle"))
+    )
     out["item_items"] = made.items.height
     out["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return out

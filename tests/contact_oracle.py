@@ -34,9 +34,13 @@ def reference_stays(scans):
     stays, last = set(), {}
     for item, rows in own.items():
         in_bags = container_stays(rows, "receptacle", bags)
-        rows = rows + [b for b in bags for _, bag, f, t in in_bags if bag == b.receptacle and within(b.at, f, t)]
+        rows = rows + [
+            b for b in bags for _, bag, f, t in in_bags if bag == b.receptacle and within(b.at, f, t)
+        ]
         on_trucks = container_stays(rows, "vehicle", trucks)
-        rows = rows + [v for v in trucks for _, car, f, t in on_trucks if car == v.vehicle and within(v.at, f, t)]
+        rows = rows + [
+            v for v in trucks for _, car, f, t in on_trucks if car == v.vehicle and within(v.at, f, t)
+        ]
         at_sites, last[item] = site_stays(rows)
         stays |= {(item, *stay) for stay in [*in_bags, *on_trucks, *at_sites]}
     return stays, last
@@ -180,7 +184,7 @@ def held(stays, kind, place, first, last, end):
 
 
 def reference_backward(stays, source, steps, *, end, linger, through):
-    """Return the latest useful exposure of every item and its fewest meetings, by trying every instant forward.
+    """Return the latest useful exposure of every item and its fewest meetings: every instant is tried.
 
     ``source`` is ("item", key, by when) or (kind, place, first, last).
     """
@@ -208,8 +212,8 @@ def reaches(stays, exposed, source, end):
     kind, place, first, last = source
     for item, k, p, f, t in stays:
         to = end if t is OPEN else t
-        if (k, p) == (kind, place) and item in exposed and f <= last and to >= first:
-            # exposed while there, at the latest at the end of the window
-            if max(exposed[item], f) <= min(to, last):
-                return True
+        there = (k, p) == (kind, place) and f <= last and to >= first
+        # exposed while there, at the latest at the end of the window
+        if there and item in exposed and max(exposed[item], f) <= min(to, last):
+            return True
     return False

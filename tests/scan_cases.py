@@ -30,7 +30,13 @@ def stays_as_set(stays: Stays) -> set[tuple[object, ...]]:
     """Return stays as the references give them."""
     frame = stays.frame()
     return {
-        (r["item"], r["kind"], r["site_id"] if r["kind"] == "site" else r["container"], r["from_ms"], r["to_ms"])
+        (
+            r["item"],
+            r["kind"],
+            r["site_id"] if r["kind"] == "site" else r["container"],
+            r["from_ms"],
+            r["to_ms"],
+        )
         for r in frame.to_dicts()
     }
 

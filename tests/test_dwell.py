@@ -71,7 +71,7 @@ def compare(columns: ScanColumns, bin_ms: int, threads: int = 2) -> None:
     assert backlog.frame().sort("site_id", "begin_ms").rows() == expected
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(scan_lists(most=25), st.integers(1, 4))
 def test_both_equal_a_window_query(scans: list[Scan], bin_ms: int) -> None:
     compare(columns_of(scans), bin_ms)
@@ -94,7 +94,9 @@ def random_columns(rows: int, seed: int, *, in_order: bool) -> ScanColumns:
 
 @pytest.mark.parametrize("in_order", [True, False])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_many_rows_in_passes_and_tables(monkeypatch: pytest.MonkeyPatch, in_order: bool, threads: int) -> None:
+def test_many_rows_in_passes_and_tables(
+    monkeypatch: pytest.MonkeyPatch, in_order: bool, threads: int
+) -> None:
     monkeypatch.setattr(dwell, "ROWS_OF_A_TABLE", 500)
     monkeypatch.setattr(dwell, "ROWS_AT_ONCE", 4_000)
     monkeypatch.setattr(dwell, "WORTH_TWO_CORES", 1)

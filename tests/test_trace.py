@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,11 @@ DAY = (
     Scan(50, "deliver", 3, site="C"),
     Scan(60, "receive", 9, site="C"),
 )
-"""Items 1 and 2 share site A, 1 and 3 bag 6 (which links A and B), 8 shares the vehicle; 9 comes to C later."""
+"""Items 1 and 2 share site A, 1 and 3 bag 6 (which links A and B), 8 the vehicle; 9 comes to C."""
+
+LONG = pytest.mark.skipif(
+    "CHANGTONG_LONG_TESTS" not in os.environ, reason="minutes: set CHANGTONG_LONG_TESTS=1"
+)
 
 
 def rows(made: Trace, *columns: str) -> list[tuple[object, ...]]:
@@ -81,7 +86,9 @@ def test_a_place_stays_exposed_as_long_as_asked() -> None:
     assert trace(index, Source("item", 2), linger_h=1.5, backward=True).items.height == 2
 
 
-def check(index: ContactIndex, stays: Stays, source: Source, seeds: dict[int, int], **options: object) -> Trace:
+def check(
+    index: ContactIndex, stays: Stays, source: Source, seeds: dict[int, int], **options: object
+) -> Trace:
     """Compare a forward trace with the reference: exposures, steps, every tie."""
     made = trace(index, source, **options)  # type: ignore[arg-type]
     exposed, step, ties = reference_spread(
@@ -116,11 +123,25 @@ OPTIONS = {
 }
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(stay_sets(), st.data(), OPTIONS["steps"], OPTIONS["linger_ms"], OPTIONS["through"])
 def test_forward_equals_the_reference(
     stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
 ) -> None:
+    forward(stays, data, steps, linger_ms, through)
+
+
+@pytest.mark.slow
+@LONG
+@settings(max_examples=3000, deadline=None)
+@given(stay_sets(), st.data(), OPTIONS["steps"], OPTIONS["linger_ms"], OPTIONS["through"])
+def test_forward_equals_the_reference_in_thousands_of_cases(
+    stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
+) -> None:
+    forward(stays, data, steps, linger_ms, through)
+
+
+def forward(stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]) -> None:
     index = index_contacts(stays)
     options = {"steps": steps, "linger_h": linger_ms / 3_600_000, "through": through}
     x = data.draw(st.integers(0, len(stays.item_key) - 1))
@@ -140,11 +161,25 @@ def some_places(stays: Stays, data: st.DataObject) -> list[tuple[str, str | int,
     return [(kind, place, held(everything, kind, place, first, last, stays.end_ms), first, last)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(stay_sets(), st.data(), st.integers(0, 2), OPTIONS["linger_ms"], OPTIONS["through"])
 def test_backward_equals_trying_every_instant_forward(
     stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
 ) -> None:
+    back(stays, data, steps, linger_ms, through)
+
+
+@pytest.mark.slow
+@LONG
+@settings(max_examples=2000, deadline=None)
+@given(stay_sets(), st.data(), st.integers(0, 2), OPTIONS["linger_ms"], OPTIONS["through"])
+def test_backward_equals_trying_every_instant_forward_in_thousands_of_cases(
+    stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
+) -> None:
+    back(stays, data, steps, linger_ms, through)
+
+
+def back(stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]) -> None:
     index = index_contacts(stays)
     everything = stays_as_set(stays)
     options = {"steps": steps, "linger_h": linger_ms / 3_600_000, "through": through, "backward": True}
@@ -154,13 +189,15 @@ def test_backward_equals_trying_every_instant_forward(
     for kind, place, _, first, last in some_places(stays, data):
         sources.append((Source(kind, place, first, last), (kind, place, first, last)))
     for source, plain in sources:
-        best = reference_backward(everything, plain, steps, end=stays.end_ms, linger=linger_ms, through=through)
+        best = reference_backward(
+            everything, plain, steps, end=stays.end_ms, linger=linger_ms, through=through
+        )
         made = trace(index, source, **options)  # type: ignore[arg-type]
         found = {x: (at, step) for x, at, step in rows(made, "item", "exposed_ms", "step")}
         assert found == best
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(scan_lists(most=25, latest=12), st.data())
 def test_from_scans_to_trace_equals_both_references(scans: list[Scan], data: st.DataObject) -> None:
     index = index_contacts(columns_of(scans))
@@ -172,7 +209,9 @@ def test_from_scans_to_trace_equals_both_references(scans: list[Scan], data: st.
     made = trace(index, Source(kind, place))  # type: ignore[arg-type]
     exposed, _, _ = reference_spread(everything, held(everything, kind, place, -1, end, end), 2, end=end)
     assert dict(rows(made, "item", "exposed_ms")) == exposed
-    seen = {x: (site, at, state) for x, site, at, state in rows(made, "item", "last_site_id", "last_ms", "state")}
+    seen = {
+        x: (site, at, state) for x, site, at, state in rows(made, "item", "last_site_id", "last_ms", "state")
+    }
     assert seen == {x: last[x] for x in exposed}
     assert made.receiving["items"].sum() == made.items.height
     under_way = sum(last[x][2] == "under way" for x in exposed)
@@ -212,7 +251,9 @@ def crowd(items: int, seed: int) -> Stays:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_crowds_equal_the_reference_on_one_core_and_on_two(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_crowds_equal_the_reference_on_one_core_and_on_two(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stays = crowd(150, seed)
     seeds = held(stays_as_set(stays), "site", "A", 40, 45, 500)
     source = Source("site", "A", 40, 45)
@@ -271,7 +312,9 @@ def test_the_result_is_told_saved_and_lists_who_must_look(tmp_path: Path) -> Non
     assert made.receiving.rows()[0][:3] == ("C", 3, 2)
     folder = made.save(tmp_path / "trace")
     names = {path.name for path in folder.iterdir()}
-    assert names == {"trace.json"} | {f"{n}.csv" for n in ("items", "ties", "receiving", "sites", "receptacles", "vehicles")}
+    assert names == {"trace.json"} | {
+        f"{n}.csv" for n in ("items", "ties", "receiving", "sites", "receptacles", "vehicles")
+    }
     made.save(folder)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "mine.txt").write_text("keep")

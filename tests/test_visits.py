@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,10 @@ from changtong.errors import InputError
 from changtong.events import item_order
 from changtong.events.columns import CODES, load_columns
 from changtong.events.visits import STATES, stays_of
+
+LONG = pytest.mark.skipif(
+    "CHANGTONG_LONG_TESTS" not in os.environ, reason="minutes: set CHANGTONG_LONG_TESTS=1"
+)
 
 
 def stays(*scans: Scan) -> set[tuple[object, ...]]:
@@ -40,7 +45,9 @@ def test_what_departed_is_gone_and_a_scan_at_the_same_site_is_a_new_stay() -> No
 
 def test_delivered_is_an_end_and_a_return_is_none() -> None:
     assert stays(Scan(1, "accept", 3, site="A"), Scan(2, "deliver", 3, site="A")) == {(3, "site", "A", 1, 2)}
-    assert stays(Scan(1, "accept", 3, site="A"), Scan(2, "return", 3, site="A")) == {(3, "site", "A", 1, None)}
+    assert stays(Scan(1, "accept", 3, site="A"), Scan(2, "return", 3, site="A")) == {
+        (3, "site", "A", 1, None)
+    }
 
 
 def test_a_bag_is_left_with_the_first_scan_that_names_none_but_not_by_its_transport() -> None:
@@ -77,9 +84,21 @@ def test_one_instant_is_a_set() -> None:
     assert stays(*rows) == stays(*rows[::-1], *rows) == expected
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(scan_lists())
 def test_stays_equal_the_reference(scans: list[Scan]) -> None:
+    equal_reference(scans)
+
+
+@pytest.mark.slow
+@LONG
+@settings(max_examples=5000, deadline=None)
+@given(scan_lists(most=18))
+def test_stays_equal_the_reference_in_thousands_of_cases(scans: list[Scan]) -> None:
+    equal_reference(scans)
+
+
+def equal_reference(scans: list[Scan]) -> None:
     made = stays_of(columns_of(scans))
     expected, last = reference_stays(scans)
     assert stays_as_set(made) == expected
@@ -136,9 +155,13 @@ def log_frame(scans: list[Scan], event_ids: list[str | None] | None = None) -> p
             "row_key": list(range(len(scans))),
         },
         schema_overrides={
-            "site_id": pl.String, "item": pl.Int64, "receptacle": pl.Int64, "vehicle": pl.Int64, "event_id": pl.String
+            "site_id": pl.String,
+            "item": pl.Int64,
+            "receptacle": pl.Int64,
+            "vehicle": pl.Int64,
+            "event_id": pl.String,
         },
-    )  # fmt: skip
+    )
 
 
 def test_columns_are_read_from_many_files_without_what_is_void(tmp_path: Path) -> None:

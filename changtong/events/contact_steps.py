@@ -352,9 +352,13 @@ def settle(best, exposed, step, layer):
 
 
 @njit(**JIT)
-def exposed_places(table, open_stay, exposed, backward, begin, end, stays, still):
+def exposed_places(table, open_stay, places, exposed, backward, begin, end, stays, still):
     """Fill when each place held exposed items: first and last instant, how many stays, whether one lasts."""
-    for p in range(begin.shape[0]):
+    for k in range(places.shape[0]):
+        p = places[k]
+        earliest, latest = np.int64(NEVER), np.int64(-NEVER)
+        count = 0
+        lasts = False
         for j in range(table.ptr[p], table.ptr[p + 1]):
             at = exposed[table.item[j]]
             if at == NEVER:
@@ -367,8 +371,35 @@ def exposed_places(table, open_stay, exposed, backward, begin, end, stays, still
                 first = max(first, at)
             if first > last:
                 continue
-            begin[p] = min(begin[p], first)
-            end[p] = max(end[p], last)
-            stays[p] += 1
-            if open_stay[j] and last == table.end[j]:
-                still[p] = True
+            earliest = min(earliest, first)
+            if last > latest:
+                latest = last
+            count += 1
+            lasts = lasts or (open_stay[j] and last == table.end[j])
+        begin[p] = earliest
+        end[p] = latest
+        stays[p] = count
+        still[p] = lasts
+
+
+@njit(**JIT)
+def in_order_found(at, items, item_key):
+    """Return the order of found items by exposure (as reversed in a backward trace), then by key."""
+    n = at.shape[0]
+    order = np.arange(n)
+    spare = np.empty(n, np.int64)
+    count = np.zeros(1 << DIGIT, np.int64)
+    key = np.empty(n, np.int64)
+    for k in range(n):
+        key[k] = item_key[items[k]]
+    order_by(at, order, 0, n, spare, count)
+    # equal exposures are few at a time: order each run of them by key
+    k = 0
+    while k < n:
+        j = k + 1
+        while j < n and at[order[j]] == at[order[k]]:
+            j += 1
+        if j > k + 1:
+            order_by(key, order, k, j, spare, count)
+        k = j
+    return order

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +19,7 @@ from changtong.events.contact_steps import (
     number_keys,
     order_places,
     spread_over_runs,
+    touched_places,
 )
 from changtong.events.visit_steps import OPEN, RECEPTACLE, SITE, VEHICLE
 from changtong.events.visits import KINDS, STATES, Stays, stays_of
@@ -78,8 +79,8 @@ class ContactIndex:
     @property
     def nbytes(self) -> int:
         """Memory of the arrays."""
-        own = [self.place_key, self.last_site, self.last_ms, self.state, self.still, *self.table]
-        return sum(array.nbytes for array in own)
+        own = (self.place_key, self.last_site, self.last_ms, self.state, self.still)
+        return sum(array.nbytes for array in own) + sum(np.asarray(array).nbytes for array in self.table)
 
     def item_number(self, key: int) -> int:
         """Return the number of an item's key.
@@ -133,8 +134,8 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
     Examples
     --------
     >>> import numpy as np
-    >>> zero = np.zeros(2, np.int64)
-    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, np.zeros(2, np.int32), np.zeros(2, np.int8), ("A",))
+    >>> zero, site, code = np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros(2, np.int8)
+    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, site, code, ("A",))
     >>> index_contacts(log).stays
     1
     """
@@ -211,6 +212,19 @@ def _numbered_places(stays: Stays) -> tuple[Ints, Longs, Longs]:
         keys.append(met[ascending])
         begins.append(begins[-1] + count)
     return place, np.concatenate(keys), np.array(begins, np.int64)
+
+
+def places_of(index: ContactIndex, items: Ints, kinds: Sequence[str] = KINDS) -> Ints:
+    """Return the places of some kinds where any of the items was; all of the kinds if that is quicker."""
+    numbers = sorted({KINDS.index(kind) for kind in kinds})
+    low, high = index.kind_ptr[numbers], index.kind_ptr[[k + 1 for k in numbers]]
+    touched = np.zeros(len(index.place_key), np.bool_)
+    if len(items) > index.items // 10:
+        for first, after in zip(low, high, strict=True):
+            touched[first:after] = True
+    else:
+        touched_places(index.table, items, low, high, touched)
+    return np.flatnonzero(touched).astype(np.int32)
 
 
 def shares_of(weights: NDArray[np.integer], shares: int) -> list[tuple[int, int]]:

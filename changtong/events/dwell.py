@@ -10,7 +10,8 @@ that scan says that they left (``depart``, ``out_for_delivery``) or that their w
 Rows may come in any order, those in order of time are fastest; rows of one item at the same time count in
 the order given.
 ``note`` and ``void`` rows and rows without an item say nothing; a scan without a site counts for the item's
-time but at no site, and takes the item out of no backlog. A row given twice is a scan of its own, with dwell 0.
+time but at no site, and takes the item out of no backlog. A row given twice is a scan of its own, with
+dwell 0.
 """
 
 from __future__ import annotations
@@ -118,8 +119,8 @@ def dwell_by_site(
     Examples
     --------
     >>> import numpy as np
-    >>> zero = np.zeros(2, np.int64)
-    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, np.zeros(2, np.int32), np.zeros(2, np.int8), ("A",))
+    >>> zero, site, code = np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros(2, np.int8)
+    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, site, code, ("A",))
     >>> dwell_by_site(log, quantiles=[0.5]).rows()
     [('A', 1, 4, 4.0, 4, 4)]
     """
@@ -139,7 +140,7 @@ def dwell_by_site(
         return *sums, dwell[known], rows.marks[known]
 
     done = _by_item(columns, STAYS_PUT, work, threads)
-    count = np.sum([part[0] for part in done], axis=0, dtype=np.int64)
+    count: Longs = np.sum([part[0] for part in done], axis=0, dtype=np.int64)
     total = np.sum([part[1] for part in done], axis=0, dtype=np.int64)
     most = np.max([part[2] for part in done], axis=0)
     frame = pl.DataFrame(
@@ -197,8 +198,8 @@ def backlog_by_site(
     Examples
     --------
     >>> import numpy as np
-    >>> zero = np.zeros(2, np.int64)
-    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, np.array([0, 1], np.int32), np.zeros(2, np.int8), ("A", "B"))
+    >>> zero, site, code = np.zeros(2, np.int64), np.array([0, 1], np.int32), np.zeros(2, np.int8)
+    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, site, code, ("A", "B"))
     >>> backlog_by_site(log, bin_ms=3).waiting.tolist()
     [[1, 1, 0], [0, 0, 1]]
     """
@@ -212,7 +213,9 @@ def backlog_by_site(
     bins = max(0, (last - begin) // bin_ms + 1)
     sites = len(columns.site_ids)
     if bins * sites > MOST_CELLS:
-        raise UsageError(f"{bins:,} bins of {sites:,} sites are too many: take longer bins or fewer days.", "bad-bins")
+        raise UsageError(
+            f"{bins:,} bins of {sites:,} sites are too many: take longer bins or fewer days.", "bad-bins"
+        )
 
     waiting = np.zeros((sites, bins), np.int32)
     lock = Lock()
@@ -254,7 +257,9 @@ def _by_item(
 
         def one(tables_from: int, tables_to: int) -> T:
             ptr = np.concatenate([[0], np.cumsum(count[tables_from:tables_to])])
-            rows = _Rows(np.empty(ptr[-1], np.int64), np.empty(ptr[-1], np.int64), np.empty(ptr[-1], np.int32), ptr)
+            rows = _Rows(
+                np.empty(ptr[-1], np.int64), np.empty(ptr[-1], np.int64), np.empty(ptr[-1], np.int32), ptr
+            )
             scatter_rows(
                 item, columns.at_ms, columns.site, code, LEFT_OUT, gone, tables,
                 tables_from, tables_to, ptr[:-1].copy(), rows.keys, rows.times, rows.marks,

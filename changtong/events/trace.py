@@ -24,12 +24,12 @@ from changtong.events.columns import Ints, Longs
 from changtong.events.contact_steps import (
     NEVER,
     Best,
+    in_order_found,
     merge_best,
     settle,
     spread,
-    touched_places,
 )
-from changtong.events.contacts import ContactIndex, on_cores, shares_of
+from changtong.events.contacts import ContactIndex, on_cores, places_of, shares_of
 from changtong.events.trace_result import Spread, Trace, make_trace
 from changtong.events.visit_steps import KINDS
 
@@ -99,8 +99,8 @@ def trace(
     --------
     >>> from changtong.events.contacts import index_contacts
     >>> from changtong.events.visits import ScanColumns
-    >>> at, zero = np.array([0, 9, 5]), np.zeros(3, np.int64)
-    >>> log = ScanColumns(at, np.array([1, 1, 2]), zero, zero, zero.astype(np.int32), zero.astype(np.int8), ("A",))
+    >>> zero, site, code = np.zeros(3, np.int64), np.zeros(3, np.int32), np.zeros(3, np.int8)
+    >>> log = ScanColumns(np.array([0, 9, 5]), np.array([1, 1, 2]), zero, zero, site, code, ("A",))
     >>> trace(index_contacts(log), Source("item", 1)).items["exposed_ms"].to_list()
     [0, 5]
     """
@@ -126,12 +126,15 @@ def trace(
         through=tuple(through),
         linger_h=linger_h,
         began=begin,
+        threads=threads,
     )
 
 
 def _check(source: Source, backward: bool, steps: int, through: Sequence[str], linger_h: float) -> None:
     if source.kind not in ("item", *KINDS):
-        raise UsageError(f"A trace cannot begin with {source.kind!r}: site, item, receptacle or vehicle.", "bad-source")
+        raise UsageError(
+            f"A trace cannot begin with {source.kind!r}: site, item, receptacle or vehicle.", "bad-source"
+        )
     if source.kind != "site" and not isinstance(source.key, int | np.integer):
         raise UsageError(f"The key of a source of kind {source.kind} must be a whole number.", "bad-source")
     if source.from_ms is not None and source.to_ms is not None and source.from_ms > source.to_ms:
@@ -164,6 +167,7 @@ def spread_exposure(
     _seed(index, source, backward, exposed)
     news = np.flatnonzero(exposed != NEVER).astype(np.int32)
     step[news] = 0
+    news = news[in_order_found(exposed[news], news, index.table.item_key)]
     nothing = np.full(len(news), -1, np.int32)
     layers = [(news, exposed[news], nothing, nothing, np.zeros(len(news), np.int64))]
     changed = np.zeros(index.items, np.bool_)
@@ -172,13 +176,15 @@ def spread_exposure(
         if not len(news):
             break
         changed[news] = True
-        places = _places(index, news, through)
+        places = places_of(index, news, through)
         shares = shares_of(np.diff(index.table.ptr)[places], threads)
         while len(bests) < len(shares):
             bests.append(_blank(index.items))
         works = [(k, *share) for k, share in enumerate(shares)]
 
-        def work(low: int, high: int, places: Ints = places, works: list[tuple[int, int, int]] = works) -> None:
+        def work(
+            low: int, high: int, places: Ints = places, works: list[tuple[int, int, int]] = works
+        ) -> None:
             k = next(k for k, *share in works if share == [low, high])
             spread(index.table, places[low:high], exposed, changed, linger_ms, backward, bests[k])
 
@@ -189,27 +195,17 @@ def spread_exposure(
         changed[news] = False
         settle(best, exposed, step, layer)
         news = np.flatnonzero(best.at != NEVER).astype(np.int32)
-        layers.append((news, best.at[news], best.by[news], best.place[news], best.contact[news]))
+        order = news[in_order_found(best.at[news], news, index.table.item_key)]
+        layers.append((order, best.at[order], best.by[order], best.place[order], best.contact[order]))
         for used in bests[: len(shares)]:
             used.at[:] = NEVER
     return Spread(exposed=exposed, step=step, layers=layers)
 
 
 def _blank(items: int) -> Best:
-    return Best(np.full(items, NEVER), np.empty(items, np.int64), np.empty(items, np.int32), np.empty(items, np.int32))
-
-
-def _places(index: ContactIndex, items: Ints, through: Sequence[str]) -> Ints:
-    """Return the places of the wanted kinds where any of the items was, or all of them if that is quicker."""
-    kinds = sorted({KINDS.index(kind) for kind in through})
-    low, high = index.kind_ptr[kinds], index.kind_ptr[[k + 1 for k in kinds]]
-    touched = np.zeros(len(index.place_key), np.bool_)
-    if len(items) > index.items // 10:
-        for first, after in zip(low, high, strict=True):
-            touched[first:after] = True
-    else:
-        touched_places(index.table, items, low, high, touched)
-    return np.flatnonzero(touched).astype(np.int32)
+    return Best(
+        np.full(items, NEVER), np.empty(items, np.int64), np.empty(items, np.int32), np.empty(items, np.int32)
+    )
 
 
 def _seed(index: ContactIndex, source: Source, backward: bool, exposed: NDArray[np.int64]) -> None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from changtong.events.columns import Ints, Longs
 from changtong.events.contact_steps import NEVER, exposed_places
-from changtong.events.contacts import ContactIndex
+from changtong.events.contacts import ContactIndex, on_cores, places_of, shares_of
 from changtong.events.visit_steps import KINDS, STATES, UNDER_WAY
 from changtong.network.io import write_whole_folder
 
@@ -143,18 +143,18 @@ class Trace:
         named = f" {self.key}" if self.source == "site" else ""
         by_step = ", ".join(f"step {step}: {count:,}" for step, count in s["items_by_step"].items())
         lines = [
-            f"Trace {way} from {self.source}{named}{window}: {self.steps} steps through {', '.join(self.through)}"
-            + f" in {self.runtime_s:.2f} s",
+            f"Trace {way} from {self.source}{named}{window}: {self.steps} steps through "
+            + f"{', '.join(self.through)} in {self.runtime_s:.2f} s",
             f"  items {s['items']:,} ({by_step or 'none'}); not yet delivered {s['not_delivered']:,}",
-            f"  they were at {s['sites']:,} sites, in {s['receptacles']:,} receptacles, on {s['vehicles']:,} vehicles",
+            f"  they were at {s['sites']:,} sites, in {s['receptacles']:,} receptacles, "
+            + f"on {s['vehicles']:,} vehicles",
             "  seen last at           items  not delivered   last seen",
         ]
         shown = self.receiving.head(SHOWN_SITES)
         for row in shown.to_dicts():
             site = row["site_id"] or "(no site known)"
-            lines.append(
-                f"    {site:<16}{row['items']:>10,}{row['not_delivered']:>15,}   {self._shown(row['last_seen_ms'])}"
-            )
+            counts = f"{row['items']:>10,}{row['not_delivered']:>15,}"
+            lines.append(f"    {site:<16}{counts}   {self._shown(row['last_seen_ms'])}")
         if self.receiving.height > shown.height:
             lines.append(f"    … and {self.receiving.height - shown.height:,} more sites")
         return "\n".join(lines)
@@ -163,7 +163,11 @@ class Trace:
         """Return an instant in the log's zone, as a person reads it."""
         if at_ms is None:
             return "…"
-        return datetime.fromtimestamp(at_ms / 1000, UTC).astimezone(ZoneInfo(self.zone)).strftime("%Y-%m-%d %H:%M")
+        return (
+            datetime.fromtimestamp(at_ms / 1000, UTC)
+            .astimezone(ZoneInfo(self.zone))
+            .strftime("%Y-%m-%d %H:%M")
+        )
 
     def save(self, folder: str | Path) -> Path:
         """Write the tables and ``trace.json`` to a folder, whole or not at all.
@@ -200,11 +204,12 @@ def make_trace(
     through: tuple[str, ...],
     linger_h: float,
     began: float,
+    threads: int,
 ) -> Trace:
     """Return exposures as a result; ``began`` is when the work did, by the process's clock."""
     ties = _ties(index, found, backward)
     items = _items(index, found, backward)
-    sites, receptacles, vehicles = _places(index, found, backward)
+    sites, receptacles, vehicles = _places(index, found, backward, threads)
     return Trace(
         source=source,
         key=key,
@@ -236,14 +241,16 @@ def _items(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
     own = []
     for number, (x, at, by, place, contact) in enumerate(found.layers):
         last = found.step[x] == number
-        own.append(_tie_columns(index, number, (x[last], at[last], by[last], place[last], contact[last]), backward))
+        own.append(
+            _tie_columns(index, number, (x[last], at[last], by[last], place[last], contact[last]), backward)
+        )
     frame = pl.concat(own)
     x = np.concatenate([layer[0][found.step[layer[0]] == k] for k, layer in enumerate(found.layers)])
     return frame.with_columns(
         _named(index.last_site[x], index.site_ids).alias("last_site_id"),
         pl.Series("last_ms", index.last_ms[x]),
         _named(index.state[x], STATES).alias("state"),
-    ).sort("step", "exposed_ms", "item", descending=[False, backward, False])
+    )
 
 
 def _ties(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
@@ -251,7 +258,7 @@ def _ties(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
     if not frames:
         empty = np.zeros(0, np.int64)
         frames = [_tie_columns(index, 1, (empty, empty, empty, empty, empty), backward)]  # type: ignore[arg-type]
-    return pl.concat(frames).sort("step", "exposed_ms", "item", descending=[False, backward, False])
+    return pl.concat(frames)
 
 
 def _tie_columns(
@@ -276,7 +283,9 @@ def _tie_columns(
     return frame.with_columns(
         pl.when(pl.col("via").is_not_null()).then("tied_to").alias("tied_to"),
         pl.when(pl.col("via").is_not_null()).then("overlap_s").alias("overlap_s"),
-        pl.when(pl.col("via").is_not_null() & pl.col("site_id").is_null()).then("container").alias("container"),
+        pl.when(pl.col("via").is_not_null() & pl.col("site_id").is_null())
+        .then("container")
+        .alias("container"),
     )
 
 
@@ -293,12 +302,20 @@ def _receiving(items: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _places(index: ContactIndex, found: Spread, backward: bool) -> list[pl.DataFrame]:
+def _places(index: ContactIndex, found: Spread, backward: bool, threads: int) -> list[pl.DataFrame]:
     """Return the places where found items were while exposed, by kind."""
     count = len(index.place_key)
     begin, end, stays = np.full(count, NEVER), np.full(count, -NEVER), np.zeros(count, np.int64)
     still = np.zeros(count, np.bool_)
-    exposed_places(index.table, index.still, found.exposed, backward, begin, end, stays, still)
+    items = np.concatenate([layer[0] for layer in found.layers])
+    places = places_of(index, items.astype(np.int32))
+
+    def work(low: int, high: int) -> None:
+        exposed_places(
+            index.table, index.still, places[low:high], found.exposed, backward, begin, end, stays, still
+        )
+
+    on_cores(work, shares_of(np.diff(index.table.ptr)[places], threads))
     frames = []
     for k, kind in enumerate(KINDS):
         p = int(index.kind_ptr[k]) + np.flatnonzero(stays[index.kind_ptr[k] : index.kind_ptr[k + 1]])

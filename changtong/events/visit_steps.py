@@ -171,9 +171,7 @@ def _containers(t, key, code, n, meaning, ends, keeps, alone, kind, out, stays):
             if not named:
                 over = none or until == now
             else:
-                over = (
-                    other or emptied or final or _ended_now(t, key, code, i, j, meaning, ends, alone, cur)
-                )
+                over = other or emptied or final or _ended_now(t, key, code, i, j, meaning, ends, alone, cur)
             if over:
                 stays = _emit(out, stays, kind, cur, begin, now)
                 cur = np.int64(0)
@@ -271,6 +269,9 @@ def _sites(t, site, code, n, meaning, out, stays):
                 last = now
                 departed = departed or bits & DEPART != 0
                 leaving = bits & (DEPART | LOAD) != 0
+        if j == i + 1 and (site[i] < 0 or site[i] == was):
+            i = j
+            continue
         for phase in range(2):
             above = -1
             while True:
@@ -331,6 +332,9 @@ def walk(at, site, code, receptacle, vehicle, order, ptr, items, meaning, recept
             c = np.empty(size, np.int8)
             w = np.empty(size, np.int64)
             v = np.empty(size, np.int64)
+        held = False
+        if stays + 3 * m + 8 > out.kind.shape[0]:
+            out = _room(out, stays + 3 * m + 8)
         for k in range(ptr[x], ptr[x + 1]):
             row = order[k]
             t[n] = at[row]
@@ -338,10 +342,14 @@ def walk(at, site, code, receptacle, vehicle, order, ptr, items, meaning, recept
             c[n] = code[row]
             w[n] = receptacle[row]
             v[n] = vehicle[row]
+            held = held or w[n] != 0 or v[n] != 0
             n += 1
         for kind in (RECEPTACLE, VEHICLE):
+            if not held:
+                break
             begun = stays
-            out = _room(out, stays + n + 2)
+            if stays + n + 2 > out.kind.shape[0]:
+                out = _room(out, stays + n + 2)
             alone = receptacles if kind == RECEPTACLE else vehicles
             if kind == RECEPTACLE:
                 stays = _containers(
@@ -379,11 +387,21 @@ def walk(at, site, code, receptacle, vehicle, order, ptr, items, meaning, recept
             s[:n] = s[rows]
             c[:n] = c[rows]
             v[:n] = v[rows]
-        out = _room(out, stays + n + 2)
+        if stays + n + 2 > out.kind.shape[0]:
+            out = _room(out, stays + n + 2)
         stays, last_site[x], states[x] = _sites(t, s, c, n, meaning, out, stays)
         last_ms[x] = t[n - 1]
         first_stay[x + 1] = stays
-    return first_stay, out.kind[:stays], out.place[:stays], out.begin[:stays], out.end[:stays], last_site, last_ms, states
+    return (
+        first_stay,
+        out.kind[:stays],
+        out.place[:stays],
+        out.begin[:stays],
+        out.end[:stays],
+        last_site,
+        last_ms,
+        states,
+    )
 
 
 @njit(**JIT)

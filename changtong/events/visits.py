@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -129,8 +129,8 @@ def stays_of(columns: ScanColumns, *, threads: int = 2) -> Stays:
     Examples
     --------
     >>> import numpy as np
-    >>> zero = np.zeros(2, np.int64)
-    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, np.zeros(2, np.int32), np.zeros(2, np.int8), ("A",))
+    >>> zero, site, code = np.zeros(2, np.int64), np.zeros(2, np.int32), np.zeros(2, np.int8)
+    >>> log = ScanColumns(np.array([5, 9]), zero + 7, zero, zero, site, code, ("A",))
     >>> stays = stays_of(log)
     >>> stays.from_ms.tolist(), bool(stays.to_ms[0] == OPEN)
     ([5], True)
@@ -140,7 +140,9 @@ def stays_of(columns: ScanColumns, *, threads: int = 2) -> Stays:
     parts = parts_for(len(columns))
 
     def work(part: int) -> _Part:
-        rows = np.empty(len(columns) // parts + (len(columns) if parts == 1 else len(columns) // (8 * parts)), np.int64)
+        rows = np.empty(
+            len(columns) // parts + (len(columns) if parts == 1 else len(columns) // (8 * parts)), np.int64
+        )
         n = rows_of_part(columns.item, columns.code, LEFT_OUT, part, parts, rows)
         if n > len(rows):  # a part with more than its share: an item with very many scans
             rows = np.empty(n, np.int64)
@@ -177,7 +179,7 @@ def stays_of(columns: ScanColumns, *, threads: int = 2) -> Stays:
     )
 
 
-def _joined(parts: list[_Part], name: str) -> NDArray[np.generic]:  # type: ignore[type-var]
+def _joined(parts: list[_Part], name: str) -> Any:
     return np.concatenate([getattr(part, name) for part in parts])
 
 
