@@ -36,7 +36,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation", "stress test", "scan logs"}
+    whose : {"planner", "simulation", "stress test", "scan log"}
         A stress test needs the planner's as well: wait for those first.
 
     Returns
@@ -81,7 +81,7 @@ def _python_path() -> list[str]:
 
 
 def compile_kernels() -> None:
-    """Compile what plans, simulations and stress tests run, and note that it is done."""
+    """Compile what plans, simulations, stress tests and the scan log run, and note that it is done."""
     for whose, parts in {"planner": PARTS, **OTHER_PARTS}.items():
         stamp = _stamp(whose)
         for compile_part in parts.values():
@@ -198,7 +198,7 @@ def _compile_stress_test() -> None:
     stress_test(_four_sites(), executor=InProcess(), settings=StressSettings(method="large"))
 
 
-def _compile_scan_logs() -> None:
+def _compile_made_up_scans() -> None:
     """Write the scans of four sites, as CSV and as Parquet."""
     import tempfile
 
@@ -211,11 +211,27 @@ def _compile_scan_logs() -> None:
             generate_scans(_four_sites(), folder, settings=settings)
 
 
+def _compile_traces() -> None:
+    """Trace three scans, and measure their dwell and backlog."""
+    import numpy as np
+
+    from changtong.events.columns import ScanColumns
+    from changtong.events.contacts import index_contacts
+    from changtong.events.dwell import backlog_by_site, dwell_by_site
+    from changtong.events.trace import Source, trace
+
+    zero, site, code = np.zeros(3, np.int64), np.zeros(3, np.int32), np.zeros(3, np.int8)
+    log = ScanColumns(np.array([0, 9, 5]), np.array([1, 1, 2]), zero, zero, site, code, ("A",))
+    trace(index_contacts(log), Source("item", 1))
+    dwell_by_site(log)
+    backlog_by_site(log)
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
     "stress test": {"stress-test": _compile_stress_test},
-    "scan logs": {"scan-logs": _compile_scan_logs},
+    "scan log": {"made-up-scans": _compile_made_up_scans, "traces": _compile_traces},
 }
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-SOURCES = ("flows/*.py", "planning/*.py", "simulation/*.py", "resilience/*.py", "events/*.py", "routes.py")
+SOURCES = ("events/*.py", "flows/*.py", "planning/*.py", "simulation/*.py", "resilience/*.py", "routes.py")
 """Where kernels are."""
 
 

@@ -1,0 +1,191 @@
+"""Columns of the scan log as arrays: only those a kernel asks for, file by file.
+
+Nothing is kept of a file but the numbers: sites and codes become small integers, and rows that a
+``void`` row declares wrong are left out, whatever file they are in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from changtong.errors import InputError, Problem
+
+CODES = (
+    "accept", "inspect", "screen", "register", "receive", "sort", "pack", "unpack", "load", "depart",
+    "arrive", "unload", "out_for_delivery", "attempt", "deliver", "return", "hold", "release",
+    "customs_in", "customs_out", "cancel", "note", "void",
+)  # fmt: skip
+"""Canonical codes of the log; a code's number is its place here."""
+
+CODE_NUMBER = {code: number for number, code in enumerate(CODES)}
+
+Longs = NDArray[np.int64]
+Ints = NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class ScanColumns:
+    """Events as arrays, one row each, in the order of the files.
+
+    Attributes
+    ----------
+    at_ms : array of int64
+        When, UTC epoch milliseconds.
+    item, receptacle, vehicle : array of int64
+        Keys; 0 where the event names none.
+    site : array of int32
+        Place in ``site_ids``, -1 where the event names none.
+    code : array of int8
+        Place in :data:`CODES`.
+    site_ids : tuple of str
+        Ascending.
+    voided : int
+        Rows left out because a ``void`` row names them.
+    """
+
+    at_ms: Longs
+    item: Longs
+    receptacle: Longs
+    vehicle: Longs
+    site: Ints
+    code: NDArray[np.int8]
+    site_ids: tuple[str, ...] = ()
+    voided: int = field(default=0)
+
+    def __len__(self) -> int:
+        return len(self.at_ms)
+
+
+KEYS = ("item", "receptacle", "vehicle")
+
+
+def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> ScanColumns:
+    """Read the columns of the log's Parquet files that stays, dwell and backlog need.
+
+    Parameters
+    ----------
+    files : iterable of path
+        As ``EventLog.files()`` gives them.
+    keys : sequence of {"item", "receptacle", "vehicle"}
+        Keys wanted; the others come back as an array of one 0 spread over all rows, which
+        takes no memory.
+
+    Raises
+    ------
+    InputError
+        ``unreadable-file``, ``missing-column``, ``unknown-code``.
+
+    Examples
+    --------
+    >>> columns = load_columns([])
+    >>> len(columns)
+    0
+    """
+    paths = [Path(file) for file in files]
+    opened = [_open(path) for path in paths]
+    wanted = ["at_ms", "code", "site_id", *keys]
+    problems = [
+        Problem("missing-column", f"The file has no column {name!r}.", file=str(path), column=name)
+        for path, file in zip(paths, opened, strict=True)
+        for name in wanted
+        if name not in file.schema_arrow.names
+    ]
+    if problems:
+        raise InputError(problems)
+    rows = sum(file.metadata.num_rows for file in opened)
+    out: dict[str, Any] = {"at_ms": np.empty(rows, np.int64), "code": np.empty(rows, np.int8)}
+    out |= {"site_id": np.empty(rows, np.int32)} | {name: np.empty(rows, np.int64) for name in keys}
+    site_number: dict[str | None, int] = {}
+    void = _voided_ids(opened)
+    at = voided = 0
+    for path, file in zip(paths, opened, strict=True):
+        for group in range(file.metadata.num_row_groups):
+            table = file.read_row_group(group, columns=[*wanted, *(["event_id"] if len(void) else [])])
+            if len(void):
+                keep = pc.invert(pc.fill_null(pc.is_in(table["event_id"], value_set=void), False))
+                keep = pc.or_(keep, pc.equal(table["code"], "void"))
+                before = table.num_rows
+                table = table.filter(keep)
+                voided += before - table.num_rows
+            end = at + table.num_rows
+            out["at_ms"][at:end] = table["at_ms"].to_numpy()
+            for name in keys:
+                out[name][at:end] = pc.fill_null(table[name], 0).to_numpy()
+            out["code"][at:end] = _numbers(table["code"], CODE_NUMBER, path)
+            out["site_id"][at:end] = _numbers(table["site_id"], site_number, None)
+            at = end
+    out = {name: values[:at] for name, values in out.items()}
+    none = np.broadcast_to(np.zeros(1, np.int64), at)
+    ids = sorted(site for site in site_number if site is not None)
+    rank = {site: number for number, site in enumerate(ids)}
+    in_order = np.array([rank.get(site, -1) for site in site_number], np.int32)  # type: ignore[arg-type]
+    site = in_order[out["site_id"]] if at else np.zeros(0, np.int32)
+    return ScanColumns(
+        at_ms=out["at_ms"],
+        item=out.get("item", none),
+        receptacle=out.get("receptacle", none),
+        vehicle=out.get("vehicle", none),
+        site=site,
+        code=out["code"],
+        site_ids=tuple(ids),
+        voided=voided,
+    )
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        texts = [name for name in ("code", "site_id") if name in pq.read_schema(path).names]
+        return pq.ParquetFile(path, read_dictionary=texts)
+    except (OSError, pa.ArrowException) as error:
+        problem = Problem("unreadable-file", "The file cannot be read as Parquet.", file=str(path))
+        raise InputError([problem]) from error
+
+
+def _voided_ids(files: list[pq.ParquetFile]) -> pa.Array:
+    """Return the ids of events declared wrong; most logs have none, and nothing more is read."""
+    found = []
+    for file in files:
+        if "event_id" not in file.schema_arrow.names:
+            continue
+        for group in range(file.metadata.num_row_groups):
+            code = file.read_row_group(group, columns=["code"])["code"].unify_dictionaries()
+            if code.num_chunks and "void" in code.chunk(0).dictionary.to_pylist():
+                table = file.read_row_group(group, columns=["code", "event_id"])
+                found.append(table.filter(pc.equal(table["code"], "void"))["event_id"].drop_null())
+    chunks = [chunk for column in found for chunk in column.chunks]
+    return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
+
+
+def _numbers(column: Any, number: dict[Any, int], path: Path | None) -> Ints:
+    """Return a dictionary column as numbers; texts not seen before get the next one.
+
+    ``path`` is given where no text may be new.
+    """
+    parts = []
+    for chunk in column.chunks:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        used = pc.unique(encoded.indices.drop_null()).to_pylist()
+        seen = {texts[k] for k in used} | ({None} if encoded.null_count else set())
+        if path is not None and seen - number.keys():
+            raise InputError(
+                [
+                    Problem("unknown-code", f"{text!r} is no code of the log.", file=str(path), column="code")
+                    for text in sorted(map(str, seen - number.keys()))
+                ]
+            )
+        for text in seen:
+            number.setdefault(text, len(number))
+        table = np.array([number.get(text, -1) for text in [*texts, None]], np.int32)
+        indices = pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)
+        parts.append(table[indices])
+    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
