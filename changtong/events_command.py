@@ -14,6 +14,7 @@ import typer
 from changtong.command_options import AsJson
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
+from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
     from changtong.events.log import EventLog
@@ -70,6 +71,7 @@ def ingest(
     from changtong.events.keys import PLAIN_KEY
     from changtong.events.site_register import give_sites, read_sites
 
+    prepare_kernels(say, "scan log")()
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"There is no file {', '.join(missing[:5])}.", "missing-file")
@@ -187,6 +189,7 @@ def scans(
     settings = ScanSettings(
         events=events, days=days, first_day=begin, seed=seed, format=scan_format.value, damage=damage
     )
+    prepare_kernels(say, "made-up scans")()
     say(f"Writing about {events:,} scans …")
     made = generate_scans(network, output, settings=settings, outages=shut)
     print_result(json.loads(made.to_json()), f"{made}\n  → {output}", as_json=as_json)

@@ -36,7 +36,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation", "stress test", "scan log"}
+    whose : {"planner", "simulation", "stress test", "scan log", "made-up scans"}
         A stress test needs the planner's as well: wait for those first.
 
     Returns
@@ -198,6 +198,24 @@ def _compile_stress_test() -> None:
     stress_test(_four_sites(), executor=InProcess(), settings=StressSettings(method="large"))
 
 
+def _compile_ingest() -> None:
+    """Take in two scans, one of them twice."""
+    import tempfile
+
+    from changtong.events.ingest import ingest
+    from changtong.events.log import create_log
+    from changtong.events.mapping import default_mapping
+
+    header = "item_id,receptacle_id,code,site_id,at,recorded_at"
+    rows = [f"RR123456785CN,B1,accept,A,2022-04-0{day}T00:00:00Z,2022-04-03T00:00:00Z" for day in (1, 2, 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scans.csv"
+        file.write_text("\n".join([header, *rows]), "utf-8")
+        mapping = default_mapping(header.split(","), None)
+        for name in ("one", "two"):
+            ingest([file], create_log(Path(folder) / name), mapping)
+
+
 def _compile_made_up_scans() -> None:
     """Write the scans of four sites, as CSV and as Parquet."""
     import tempfile
@@ -231,7 +249,8 @@ PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _com
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
     "stress test": {"stress-test": _compile_stress_test},
-    "scan log": {"made-up-scans": _compile_made_up_scans, "traces": _compile_traces},
+    "scan log": {"ingest": _compile_ingest, "traces": _compile_traces},
+    "made-up scans": {"made-up-scans": _compile_made_up_scans},
 }
 
 

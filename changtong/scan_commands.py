@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from changtong.command_options import AsJson
-from changtong.console import StageProgress, print_result
+from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
+from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
     from changtong.events.log import EventLog
@@ -110,6 +111,7 @@ def trace(
     from changtong.events.trace import Source
     from changtong.events.trace import trace as compute
 
+    prepare_kernels(say, "scan log")()
     opened = open_log(log)
     given = {"site": site, "item": item, "receptacle": receptacle, "vehicle": vehicle}
     named = [(kind, value) for kind, value in given.items() if value is not None]
