@@ -27,7 +27,8 @@ EVENT_COLUMNS: dict[str, Any] = {
 SITE_COLUMNS: dict[str, Any] = dict.fromkeys(("site_id", "name", "kind", "region", "operator"), pl.String)
 """Columns of the view ``sites``."""
 
-MEMORY_GIB = 4.0
+MEMORY_GIB = 3.25
+"""For DuckDB itself: what Python and the results take comes on top, and all should stay below 4 GiB."""
 THREADS = 2
 
 

@@ -59,6 +59,7 @@ def indicators(
     as_of: datetime | None = None,
     look_back_days: int = LOOK_BACK_DAYS,
     promises: pl.DataFrame | None = None,
+    day_before: bool = True,
     year_before: bool = True,
 ) -> Indicators:
     """Return all indicators of a day, beside those of the day before and of a year before.
@@ -78,8 +79,8 @@ def indicators(
         An item whose last scan is older counts as lost, not as in transit. 1 to 365.
     promises : polars.DataFrame, optional
         ``service_class`` and ``promise_h``; rows without hours promise nothing.
-    year_before : bool
-        Whether to look for the same date of the year before.
+    day_before, year_before : bool
+        Whether to look for the day before and the same date of the year before.
 
     Returns
     -------
@@ -115,7 +116,7 @@ def indicators(
     notes: list[str] = []
     try:
         engine.frame("promises", promised)
-        found = _window(engine, (latest, earlier), look_back_days)
+        found = _window(engine, (latest, earlier) if day_before else (latest,), look_back_days)
         old = None
         old_date = _a_year_before(day)
         if year_before:
@@ -126,10 +127,10 @@ def indicators(
         engine.forget()
     if cut_ms < end_ms:
         notes.append("The day is not over: the days compared with are cut at the same time of day.")
-    here, before = found
+    here, before = found[0], found[1] if day_before else None
     if not here.has_scans:
         notes.insert(0, f"The log has no scan on {day}.")
-    if not before.has_scans:
+    if before is not None and not before.has_scans:
         notes.append(f"The log has no scan on the day before, {day - _DAY}: nothing to compare with.")
     if year_before and old is None:
         notes.append(f"The log has no scan a year before, on {old_date}: nothing to compare with.")
@@ -250,7 +251,7 @@ def _with_zeros(values: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([values, pl.DataFrame(rows, schema=VALUE_COLUMNS, orient="row")]) if rows else values
 
 
-def _beside(here: _Found, before: _Found, old: _Found | None, columns: dict[str, Any]) -> pl.DataFrame:
+def _beside(here: _Found, before: _Found | None, old: _Found | None, columns: dict[str, Any]) -> pl.DataFrame:
     """Put the values of the other days beside those of the day.
 
     A count without a row is 0 on a day that has scans; a share or time without a row is not known.

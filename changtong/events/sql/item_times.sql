@@ -17,4 +17,4 @@ SELECT
   MIN(CASE WHEN scans.code_no = 21 THEN scans.place_time END) AS cancel
 FROM scans
 CROSS JOIN asked
-GROUP BY scans.item, asked.cut_ms, asked.base_ms
+GROUP BY scans.item
