@@ -8,6 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from changtong.events.generate import generate_scans
+    from changtong.events.ingest import ingest
+    from changtong.events.learn_scans import learn_from_scans
+    from changtong.events.log import create_log, open_log
+    from changtong.events.mapping import read_mapping
     from changtong.forecast.result import Forecast
     from changtong.forecast.volumes_ahead import forecast_volumes
     from changtong.network.checks import check_network
@@ -48,12 +53,18 @@ _HOMES = {
     "build_network": "changtong.network.model",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "create_log": "changtong.events.log",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
+    "generate_scans": "changtong.events.generate",
     "in_force": "changtong.outages",
+    "ingest": "changtong.events.ingest",
+    "learn_from_scans": "changtong.events.learn_scans",
     "learn_network": "changtong.network.learn",
     "make_cases": "changtong.resilience.cases",
+    "open_log": "changtong.events.log",
     "plan": "changtong.planning.plan",
     "plan_verified": "changtong.verification",
+    "read_mapping": "changtong.events.mapping",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "reference_network": "changtong.network.reference",
@@ -81,12 +92,18 @@ __all__ = [
     "build_network",
     "check_network",
     "close_sites",
+    "create_log",
     "forecast_volumes",
+    "generate_scans",
     "in_force",
+    "ingest",
+    "learn_from_scans",
     "learn_network",
     "make_cases",
+    "open_log",
     "plan",
     "plan_verified",
+    "read_mapping",
     "read_network",
     "read_outages",
     "reference_network",
