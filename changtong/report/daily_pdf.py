@@ -9,7 +9,8 @@ from importlib import import_module
 from typing import Any
 
 from changtong.errors import UsageError
-from changtong.report.daily_view import DailyView, Table
+from changtong.report.daily_parts import Table
+from changtong.report.daily_view import DailyView
 from changtong.report.page import read_file
 from changtong.report.texts import Both, Language, text
 
