@@ -15,6 +15,7 @@ MOST_FILES = 5
 
 
 def quality_section(found: Indicators, batches: Sequence[Batch] | None) -> Section:
+    """Say how good the data are, and what of the files was set aside."""
     tables = [compared(found, "daily-quality", QUALITY, text("daily.quality_note"))]
     lines = [say_note(note) for note in found.notes]
     if batches is None:

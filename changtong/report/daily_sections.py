@@ -32,6 +32,7 @@ def open_alerts(alerts: Alerts, found: Indicators) -> pl.DataFrame:
 
 
 def alert_section(alerts: Alerts | None, rows: pl.DataFrame | None, found: Indicators) -> Section:
+    """Say what is open, worst and newest first; where none were given, that is said."""
     heading = text("daily.alerts")
     if alerts is None or rows is None:
         return Section("alerts", heading, (text("daily.alerts_absent"),))
@@ -61,12 +62,8 @@ def alert_section(alerts: Alerts | None, rows: pl.DataFrame | None, found: Indic
         )
         for row in rows.head(MOST_ALERTS).iter_rows(named=True)
     )
-    table = Table(
-        "daily-alerts",
-        columns(("daily.state", "daily.began", "daily.evidence"), ()),
-        shown,
-        note=say_shown(len(shown), rows.height),
-    )
+    words = ("daily.state", "daily.began", "daily.evidence")
+    table = Table("daily-alerts", columns(words, ()), shown, note=say_shown(len(shown), rows.height))
     return Section("alerts", heading, tuple(lines), (table,))
 
 

@@ -88,7 +88,8 @@ def _closed_by(found: Indicators, dimension: str) -> Table | None:
         for row in frame.head(TOP).iter_rows(named=True)
     )
     numbers = (
-        "daily.usual_sites", "daily.closed_sites", "daily.closed_share", "daily.day_before", "daily.year_before",
+        "daily.usual_sites", "daily.closed_sites", "daily.closed_share", "daily.day_before",
+        "daily.year_before",
     )  # fmt: skip
     note = say_shown(len(rows), frame.height)
     return Table(f"daily-closed-{dimension}", columns([named_key], numbers), rows, text(title), note)
@@ -119,9 +120,8 @@ def backlog_section(found: Indicators, names: dict[str, str]) -> Section:
     numbers = (
         "daily.backlog", "daily.day_before", "daily.change_day", "daily.over_24h", "daily.over_72h",
     )  # fmt: skip
-    table = Table(
-        "daily-backlogs", columns(["daily.site"], numbers), rows, note=say_shown(len(rows), frame.height)
-    )
+    note = say_shown(len(rows), frame.height)
+    table = Table("daily-backlogs", columns(["daily.site"], numbers), rows, note=note)
     return Section("backlogs", heading, tables=(table,))
 
 
