@@ -287,7 +287,11 @@ def test_hostile_names_are_text_in_docx(nasty: Indicators, tmp_path: Path) -> No
     cells = [cell for table in rows_of_docx(path) for row in table for cell in row]
     for site in ("A1", "A2", "C2"):
         assert f"{foreign(NASTY[site])} {site}" in cells
-    xml = docx.Document(str(path)).element.xml
+    made = docx.Document(str(path))
+    for table in made.tables:
+        order = [one.tag.rpartition("}")[2] for one in table._tbl.tblPr]
+        assert order.index("tblBorders") < order.index("tblLayout")  # as the schema asks
+    xml = made.element.xml
     assert "instrText" not in xml
     assert "fldSimple" not in xml  # that of the page number is in the footer
     assert "w:hyperlink" not in xml

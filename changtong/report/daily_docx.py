@@ -8,12 +8,16 @@ from importlib import import_module
 from typing import Any
 
 from changtong.errors import UsageError
-from changtong.report.daily_parts import Table
+from changtong.report.daily_parts import Table, widths
 from changtong.report.daily_view import DailyView
 from changtong.report.texts import Language, text
 
 WESTERN, CHINESE = "Arial", "Microsoft YaHei"
 GREY, BLUE = "505050", "005F94"
+MARGIN_MM = 16
+TEXT_WIDTH_MM = 210 - 2 * MARGIN_MM
+MOST_ROOM = 48
+"""Signs for which a column gets room at most; what is longer is broken into lines."""
 
 
 def load_docx() -> Any:
@@ -82,7 +86,7 @@ class _Page:
         self.made = docx.Document()
         for section in self.made.sections:
             section.page_width, section.page_height = self.shared.Mm(210), self.shared.Mm(297)
-            section.left_margin = section.right_margin = self.shared.Mm(16)
+            section.left_margin = section.right_margin = self.shared.Mm(MARGIN_MM)
             section.top_margin = section.bottom_margin = self.shared.Mm(15)
         for style in ("Normal", "Heading 1", "Heading 2"):
             self._style(style)
@@ -134,14 +138,19 @@ class _Page:
     def table(self, table: Table) -> None:
         """Write a table whose head comes again on a new page, and whose rows stay whole."""
         made = self.made.add_table(rows=1 + len(table.rows), cols=len(table.columns))
-        made.autofit = True
+        made.autofit = False
         self._lines(made)
+        room = [min(max(signs, 7), MOST_ROOM) for signs in widths(table, self.language)]
+        for column, signs in zip(made.columns, room, strict=True):
+            column.width = self.shared.Mm(TEXT_WIDTH_MM * signs / sum(room))
+        of_cell = [column.width for column in made.columns]
         words = [[column.name for column in table.columns], *(list(row) for row in table.rows)]
         for number, (row, cells) in enumerate(zip(made.rows, words, strict=True)):
             kept = row._tr.get_or_add_trPr()
             for tag in ("w:cantSplit", *(["w:tblHeader"] if number == 0 else [])):
                 kept.append(self.oxml.OxmlElement(tag))
-            for cell, said, column in zip(row.cells, cells, table.columns, strict=True):
+            for cell, said, column, wide in zip(row.cells, cells, table.columns, of_cell, strict=True):
+                cell.width = wide
                 paragraph = cell.paragraphs[0]
                 paragraph.paragraph_format.space_after = self.shared.Pt(0)
                 if column.number:
@@ -156,7 +165,10 @@ class _Page:
             for name, value in (("val", "single"), ("sz", "4"), ("space", "0"), ("color", "BFBFBF")):
                 line.set(self.name(f"w:{name}"), value)
             borders.append(line)
-        table._tbl.tblPr.append(borders)
+        facts = table._tbl.tblPr
+        # the order of these elements is fixed: borders stand before the layout
+        after = next(one for one in facts if one.tag in (self.name("w:tblLayout"), self.name("w:tblLook")))
+        after.addprevious(borders)
 
     def number_pages(self, words: str) -> None:
         """Write the foot of the pages: what it is, and the number of the page."""
@@ -164,6 +176,9 @@ class _Page:
         self._run(foot, f"{words}  ·  ", 7.5, False, GREY)
         field = self.oxml.OxmlElement("w:fldSimple")
         field.set(self.name("w:instr"), "PAGE")
+        shown = foot.add_run("1")
+        shown.font.size = self.shared.Pt(7.5)
+        field.append(shown._r)
         foot._p.append(field)
 
     def to_bytes(self) -> bytes:

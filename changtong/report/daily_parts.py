@@ -8,7 +8,7 @@ from typing import Any
 
 from changtong.events.indicator_result import Indicators
 from changtong.report.daily_words import amount, change
-from changtong.report.texts import Both, named, text, whole
+from changtong.report.texts import Both, Language, named, text, whole
 
 TOP = 10
 COMPARED = (
@@ -72,6 +72,21 @@ def columns(words: Sequence[str], numbers: Sequence[str]) -> tuple[Column, ...]:
     """Return columns by the keys of their names: first those of words, then those of numbers."""
     made = [Column(text(key), number=False) for key in words]
     return (*made, *(Column(text(key)) for key in numbers))
+
+
+def widths(table: Table, language: Language) -> list[int]:
+    """Return the signs in the longest cell of each column; a Chinese sign takes the room of two."""
+    cells = [[one.name for one in table.columns], *table.rows]
+    said = [[cell.said_in(language) for cell in row] for row in cells]
+    return [
+        max(sum(1 + (sign > "\u2e7f") for sign in cell) for cell in one) for one in zip(*said, strict=True)
+    ]
+
+
+def widest_words(table: Table, language: Language) -> int:
+    """Return the column of words that needs most room."""
+    room = widths(table, language)
+    return max((k for k, one in enumerate(table.columns) if not one.number), key=lambda k: room[k])
 
 
 def say_shown(shown: int, total: int) -> Both | None:

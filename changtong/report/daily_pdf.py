@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from changtong.errors import UsageError
-from changtong.report.daily_parts import Table
+from changtong.report.daily_parts import Table, widest_words
 from changtong.report.daily_view import DailyView
 from changtong.report.page import read_file
 from changtong.report.texts import Both, Language, text
@@ -117,6 +117,7 @@ def pdf_data(view: DailyView, about: str, *, language: Language, mark: str) -> d
             "note": say(one.note),
             "columns": [{"name": say(column.name), "number": column.number} for column in one.columns],
             "rows": [[say(cell) for cell in row] for row in one.rows],
+            "widest": widest_words(one, language),
         }
 
     return {

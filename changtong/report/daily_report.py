@@ -37,6 +37,9 @@ STACKED = (
 )  # fmt: skip
 """Tables whose rows take two lines on a phone."""
 
+HALVES = ("daily-closed-kind", "daily-closed-region")
+"""Tables that stand side by side on paper."""
+
 
 def write_daily_report(
     found: Indicators,
@@ -175,6 +178,7 @@ def _page(view: DailyView, about: tuple[tuple[Both, Both], ...], language: Langu
         "about": about,
         "mark": MARK,
         "stacked": STACKED,
+        "halves": HALVES,
         "chart": draw_hours(view.accepted, view.delivered),
         "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
     }
