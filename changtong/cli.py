@@ -19,6 +19,7 @@ from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.remedies_command import register as register_remedies
+from changtong.report_command import register as register_report
 from changtong.scan_commands import register as register_scans
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
@@ -183,6 +184,7 @@ def _learn_volumes(volumes: Path, until: str | None, capacity: str) -> tuple[Net
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
 register_events(app)
 register_scans(app)
+register_report(app)
 
 
 @app.command(short_help="Every problem of a network folder, in one report.")

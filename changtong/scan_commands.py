@@ -17,6 +17,7 @@ from changtong.events_command import KeyFile, find_key
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
+    from changtong.events.indicator_result import Indicators
     from changtong.events.log import EventLog
 
 BEFORE_DAYS = 10
@@ -51,27 +52,37 @@ def indicators(
     """Show the indicators of a day beside the day before and the year before."""
     import json
 
-    from changtong.events.engine import open_duckdb, open_spark
-    from changtong.events.indicators import indicators as compute
     from changtong.events.log import open_log
 
-    opened = open_log(log)
-    at = _day(day)
-    files = [
-        *opened.files(at - timedelta(days=look_back + 1), at),
-        *opened.files(at - timedelta(days=366 + look_back), at - timedelta(days=365)),
-    ]
-    progress = StageProgress("Indicators")
-    try:
-        source = (open_duckdb if engine is EngineName.duckdb else open_spark)(
-            sorted(set(files)), opened.sites
-        )
-        found = compute(source, at, zone=opened.zone, look_back_days=look_back)
-    finally:
-        progress.close()
+    found = indicators_of(open_log(log), parse_day(day), look_back, engine)
     if output is not None:
         found.save(output)
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
+
+
+def indicators_of(log: EventLog, day: date, look_back_days: int, engine: EngineName) -> Indicators:
+    """Compute the indicators of a day from the files of a log that it needs.
+
+    Parameters
+    ----------
+    log : EventLog
+    day : date
+    look_back_days : int
+    engine : EngineName
+    """
+    from changtong.events.engine import open_duckdb, open_spark
+    from changtong.events.indicators import indicators as compute
+
+    files = [
+        *log.files(day - timedelta(days=look_back_days + 1), day),
+        *log.files(day - timedelta(days=366 + look_back_days), day - timedelta(days=365)),
+    ]
+    progress = StageProgress("Indicators")
+    try:
+        source = (open_duckdb if engine is EngineName.duckdb else open_spark)(sorted(set(files)), log.sites)
+        return compute(source, day, zone=log.zone, look_back_days=look_back_days)
+    finally:
+        progress.close()
 
 
 def trace(
@@ -126,9 +137,9 @@ def trace(
     )
     first, last = None, None
     if not backward and from_ is not None:
-        first = _day(from_[:10]) - timedelta(days=BEFORE_DAYS)
+        first = parse_day(from_[:10]) - timedelta(days=BEFORE_DAYS)
     if backward and to is not None:
-        last = _day(to[:10])
+        last = parse_day(to[:10])
     progress = StageProgress("Opening the log")
     try:
         index = index_contacts(load_columns(opened.files(first, last)), zone=opened.zone)
@@ -153,7 +164,8 @@ def _key(log: EventLog, text: str, key: Path | None) -> int:
     return key_of(secret[:16], text)
 
 
-def _day(text: str) -> date:
+def parse_day(text: str) -> date:
+    """Read a date; one that is none is told."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:

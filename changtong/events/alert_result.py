@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from changtong.errors import UsageError
+from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.events.alert_life import TIERS, TIERS_ZH, Alert
-from changtong.events.alert_state import WatchState
+from changtong.events.alert_state import WatchState, read_state
 from changtong.events.alert_words import RULE_NAMES
 from changtong.network.io import write_whole_folder
 
@@ -21,6 +22,10 @@ COLUMNS = (
     "alert_id", "rule", "tier", "state", "site_id", "from_site_id", "to_site_id", *INSTANTS,
     "value", "expected", "covered_by", "evidence_zh", "evidence_en",
 )  # fmt: skip
+_SCHEMA: dict[str, pl.DataType] = {
+    name: pl.Int64() if name in INSTANTS else pl.Float64() if name in ("value", "expected") else pl.String()
+    for name in COLUMNS
+}
 SHOWN_ALERTS = 12
 OWN_FILES = {"alerts.csv", "alerts.json", "state.json"}
 ALERTS_FOLDER: dict[str, Any] = {
@@ -119,6 +124,42 @@ class Alerts:
         return write_whole_folder(Path(folder), fill, own_files=OWN_FILES, **ALERTS_FOLDER)
 
 
+def read_alerts(folder: str | Path) -> Alerts:
+    """Read alerts that were saved in a folder.
+
+    Raises
+    ------
+    NotFoundError
+        The folder has no alerts.json.
+    InputError
+        ``unreadable-file``, or the state is damaged.
+    """
+    folder = Path(folder)
+    if not (folder / "alerts.json").is_file():
+        raise NotFoundError(f"{folder} holds no alerts: it has no alerts.json.")
+    state = read_state(folder / "state.json")
+    try:
+        body = json.loads((folder / "alerts.json").read_text("utf-8"))
+        rows = [[_read(name, row[name]) for name in COLUMNS] for row in body["rows"]]
+        frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+        frame = frame.with_columns(_in_zone(name, state.zone) for name in INSTANTS)
+        counts = (int(body[name]) for name in ("periods", "unknown_periods", "skipped_rows"))
+        return Alerts(frame, state, tuple(map(str, body["notes"])), *counts)
+    except (OSError, ValueError, KeyError, TypeError, pl.exceptions.PolarsError) as error:
+        problem = Problem(
+            "unreadable-file", "These are no alerts.", file=str(folder / "alerts.json"),
+            expected="what Alerts.save() writes",
+        )  # fmt: skip
+        raise InputError([problem]) from error
+
+
+def _read(name: str, value: Any) -> Any:
+    """Return a value as it stood in the frame; instants as epoch milliseconds."""
+    if name in INSTANTS and value is not None:
+        return round(datetime.fromisoformat(value).timestamp() * 1000)
+    return value
+
+
 def merge_alerts(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
     """Return alerts of two feeds one after the other: the later word on each.
 
@@ -140,9 +181,6 @@ def merge_alerts(earlier: pl.DataFrame, later: pl.DataFrame) -> pl.DataFrame:
 
 def alerts_frame(alerts: Sequence[Alert], zone: str) -> pl.DataFrame:
     """Return alerts as a frame."""
-    schema: dict[str, pl.DataType] = {name: pl.String() for name in COLUMNS}
-    schema |= {name: pl.Int64() for name in INSTANTS}
-    schema |= {"value": pl.Float64(), "expected": pl.Float64()}
     rows = []
     for alert in alerts:
         one, ends = len(alert.subject) == 1, len(alert.subject) == 2
@@ -158,13 +196,12 @@ def alerts_frame(alerts: Sequence[Alert], zone: str) -> pl.DataFrame:
                 f"{TIERS[alert.tier - 1].capitalize()}, {RULE_NAMES[alert.rule].en}: {alert.words.en}",
             )
         )  # fmt: skip
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return _ordered(
-        frame.with_columns(
-            pl.from_epoch(pl.col(name), "ms").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
-            for name in INSTANTS
-        )
-    )
+    frame = pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+    return _ordered(frame.with_columns(_in_zone(name, zone) for name in INSTANTS))
+
+
+def _in_zone(name: str, zone: str) -> pl.Expr:
+    return pl.from_epoch(pl.col(name), "ms").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
 
 
 def _ordered(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,5 +1,6 @@
-"""What a person reads: pages of a plan, a simulation, a stress test, remedies, a forecast; order sheets."""
+"""What a person reads: pages of plans, simulations, stress tests, remedies, forecasts; orders; the day."""
 
+from changtong.report.daily_report import write_daily_report
 from changtong.report.forecast_report import write_forecast_report
 from changtong.report.orders_page import write_orders
 from changtong.report.plan_report import write_plan_report
@@ -8,6 +9,7 @@ from changtong.report.simulation_report import write_simulation_report
 from changtong.report.stress_report import write_stress_report
 
 __all__ = [
+    "write_daily_report",
     "write_forecast_report",
     "write_orders",
     "write_plan_report",

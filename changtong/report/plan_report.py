@@ -14,7 +14,10 @@ from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_view import PlanLike, plan_number, read_situation, site_names
 from changtong.report.texts import LANGUAGES, Both, Language, read_texts, same, sentences, text, whole
 
-NOT_OF_SCRIPTS = ("sheet", "run", "play", "forecast", "forecast_event", "forecast_name", "forecast_note")
+NOT_OF_SCRIPTS = (
+    "sheet", "run", "play", "forecast", "forecast_event", "forecast_name", "forecast_note", "daily",
+    "daily_name", "daily_state", "daily_note", "daily_class",
+)  # fmt: skip
 """Sections of the wording that the scripts of a plan do not need."""
 
 

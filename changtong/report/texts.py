@@ -17,7 +17,13 @@ from markupsafe import escape
 
 Language = Literal["zh", "en"]
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
-TEXT_FILES = ("texts.toml", "simulation_texts.toml", "stress_texts.toml", "forecast_texts.toml")
+TEXT_FILES = (
+    "texts.toml",
+    "simulation_texts.toml",
+    "stress_texts.toml",
+    "forecast_texts.toml",
+    "daily_texts.toml",
+)
 
 
 @dataclass(frozen=True, slots=True)
