@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from changtong.alerts_command import register as register_alerts
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
@@ -184,7 +185,11 @@ def _learn_volumes(volumes: Path, until: str | None, capacity: str) -> tuple[Net
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
 register_events(app)
 register_scans(app)
+<<<<<<< HEAD
 register_report(app)
+=======
+register_alerts(app)
+>>>>>>> logalerts
 
 
 @app.command(short_help="Every problem of a network folder, in one report.")

@@ -105,6 +105,16 @@ class Alerts:
         ]
         return json.dumps(self.summary() | {"rows": rows}, ensure_ascii=False)
 
+    def save_state(self, path: str | Path) -> Path:
+        """Write the state to go on with beside its place, then put it there.
+
+        Raises
+        ------
+        UsageError
+            It cannot be written.
+        """
+        return self.state.save(path)
+
     def save(self, folder: str | Path) -> Path:
         """Write alerts.csv, alerts.json and state.json into a folder, all or nothing.
 
@@ -119,7 +129,7 @@ class Alerts:
                 beside / "alerts.csv", include_bom=True
             )
             (beside / "alerts.json").write_text(self.to_json(), "utf-8")
-            self.state.save(beside / "state.json")
+            self.save_state(beside / "state.json")
 
         return write_whole_folder(Path(folder), fill, own_files=OWN_FILES, **ALERTS_FOLDER)
 

@@ -152,14 +152,24 @@ class WatchState:
         UsageError
             It cannot be written.
         """
-        path = Path(path)
-        beside = path.with_name(path.name + ".part")
-        try:
-            beside.write_text(self.to_json(), "utf-8")
-            beside.replace(path)
-        except OSError as error:
-            raise UsageError(f"{path.name} cannot be written: {error}", "cannot-write") from error
-        return path
+        return write_beside(Path(path), self.to_json())
+
+
+def write_beside(path: Path, text: str) -> Path:
+    """Write a file beside its place, then put it there.
+
+    Raises
+    ------
+    UsageError
+        It cannot be written.
+    """
+    beside = path.with_name(path.name + ".part")
+    try:
+        beside.write_text(text, "utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise UsageError(f"{path.name} cannot be written: {error}", "cannot-write") from error
+    return path
 
 
 def read_state(source: str | Path) -> WatchState:
