@@ -185,11 +185,8 @@ def _learn_volumes(volumes: Path, until: str | None, capacity: str) -> tuple[Net
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
 register_events(app)
 register_scans(app)
-<<<<<<< HEAD
 register_report(app)
-=======
 register_alerts(app)
->>>>>>> logalerts
 
 
 @app.command(short_help="Every problem of a network folder, in one report.")
