@@ -11,11 +11,11 @@ WITH changes AS (
   UNION ALL
   SELECT
     steps.site_no,
-    CASE WHEN steps.seen_next = 'lost' THEN steps.place_time + asked.lost_span ELSE steps.after END AS at_time,
+    CASE WHEN steps.seen_next = 0 THEN steps.place_time + asked.lost_span ELSE steps.after END AS at_time,
     -1 AS change
   FROM steps
   CROSS JOIN asked
-  WHERE steps.away = 0 AND steps.after_end = 0 AND steps.seen_next <> 'here'
+  WHERE steps.away = 0 AND steps.after_end = 0 AND steps.seen_next <> 1
 ),
 slotted AS (
   SELECT site_no, CAST(FLOOR(at_time / 241591910400000) AS BIGINT) AS slot_no, SUM(change) AS change

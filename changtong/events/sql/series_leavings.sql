@@ -3,13 +3,13 @@
 -- A leaving scan without any before it at the site is a stay of no length. Spans beyond lost_span are cut to it.
 -- is_late: beyond the promise since acceptance; null where the acceptance was not seen within twice that span.
 WITH leavings AS (
-  SELECT item, site_no, place_time AS left_at, place_time AS last_here, stay_from, accepted
+  SELECT site_no, place_time AS left_at, place_time AS last_here, stay_from, accepted
   FROM steps
   WHERE away = 1 AND (held = 1 OR (stays_on = 0 AND after_end = 0 AND code_no IN (16, 17)))
   UNION ALL
-  SELECT item, site_no, after AS left_at, place_time AS last_here, stay_from, accepted
+  SELECT site_no, after AS left_at, place_time AS last_here, stay_from, accepted
   FROM steps
-  WHERE away = 0 AND after_end = 0 AND seen_next = 'elsewhere'
+  WHERE away = 0 AND after_end = 0 AND seen_next = 2
 ),
 spans AS (
   SELECT

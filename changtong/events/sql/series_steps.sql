@@ -2,6 +2,7 @@
 -- Scans between others at the same site change nothing and are left out. All times are place_times (scans.sql),
 -- spans included: a difference of two of them is right to the millisecond before.
 -- stays_on: the scan before was at the same site, in time; held: and the piece was still there after it.
+-- seen_next: 0 not in time, 1 at the same site, 2 elsewhere.
 -- after_end: delivered or cancelled within the span before: strays, no presence. Ends are codes 20 and 21,
 -- away are 16, 17, 20 and 21 (codes.sql).
 WITH followed AS (
@@ -22,9 +23,7 @@ told AS (
     followed.item,
     followed.code_no,
     followed.place_time,
-    followed.before,
     followed.after,
-    followed.code_before,
     MOD(followed.place_time, 8388608) AS site_no,
     MOD(followed.before, 8388608) AS site_before,
     CASE WHEN followed.code_no IN (16, 17, 20, 21) THEN 1 ELSE 0 END AS away,
@@ -34,9 +33,9 @@ told AS (
       ELSE 0
     END AS in_time,
     CASE
-      WHEN followed.after IS NULL OR followed.after - followed.place_time > asked.lost_span THEN 'lost'
-      WHEN MOD(followed.after, 8388608) = MOD(followed.place_time, 8388608) THEN 'here'
-      ELSE 'elsewhere'
+      WHEN followed.after IS NULL OR followed.after - followed.place_time > asked.lost_span THEN 0
+      WHEN MOD(followed.after, 8388608) = MOD(followed.place_time, 8388608) THEN 1
+      ELSE 2
     END AS seen_next,
     CASE WHEN followed.place_time - followed.last_end <= asked.lost_span THEN 1 ELSE 0 END AS after_end,
     CASE WHEN followed.before - followed.last_end <= asked.lost_span THEN 1 ELSE 0 END AS after_end_before
@@ -56,10 +55,20 @@ held AS (
 edges AS (
   SELECT *
   FROM held
-  WHERE code_no = 1 OR away = 1 OR held = 0 OR stays_on = 0 OR seen_next <> 'here'
+  WHERE code_no = 1 OR away = 1 OR held = 0 OR stays_on = 0 OR seen_next <> 1
 )
 SELECT
-  edges.*,
+  site_no,
+  site_before,
+  code_no,
+  place_time,
+  after,
+  in_time,
+  stays_on,
+  held,
+  away,
+  after_end,
+  seen_next,
   MAX(CASE WHEN stays_on = 0 THEN place_time END) OVER (
     PARTITION BY item ORDER BY place_time ROWS UNBOUNDED PRECEDING
   ) AS stay_from,
