@@ -44,7 +44,7 @@ def read_sites(path: Path) -> pl.DataFrame:
     twice = sites.filter(pl.col("site_id").is_duplicated() | pl.col("site_id").is_null())
     if twice.height:
         message = f"{twice.height} rows have no site_id, or one that stands twice."
-        raise InputError([Problem("duplicate-column", message, file=str(path), column="site_id")])
+        raise InputError([Problem("duplicate-site", message, file=str(path), column="site_id")])
     return sites
 
 
