@@ -44,6 +44,12 @@ def alerts(
         int | None,
         typer.Option("--look-back", metavar="DAYS", help="A piece unseen for so long is lost: 14."),
     ] = None,
+    promise_h: Annotated[
+        float | None,
+        typer.Option(
+            "--promise-h", metavar="HOURS", help="A piece that leaves a site later than this is late: 72."
+        ),
+    ] = None,
     thresholds: Annotated[
         Path | None,
         typer.Option(
@@ -64,7 +70,12 @@ def alerts(
     if volumes is not None:
         unfit = [
             name
-            for name, given in (("--days", days), ("--hourly", hourly or None), ("--look-back", look_back))
+            for name, given in (
+                ("--days", days),
+                ("--hourly", hourly or None),
+                ("--look-back", look_back),
+                ("--promise-h", promise_h),
+            )  # fmt: skip
             if given is not None
         ]
         if unfit:
@@ -72,7 +83,7 @@ def alerts(
         found = _of_volumes(volumes, state, last, limits)
     else:
         assert log is not None
-        found = _of_log(log, state, last, days, 1 if hourly else 24, look_back, limits)
+        found = _of_log(log, state, last, days, 1 if hourly else 24, look_back, promise_h, limits)
     if output is not None:
         found.save(output)
     if state is not None:
@@ -95,10 +106,11 @@ def _of_log(
     days: int | None,
     hours: int,
     look_back_days: int | None,
+    promise_h: float | None,
     thresholds: Thresholds,
 ) -> Alerts:
     from changtong.events.log import open_log
-    from changtong.events.log_series import LOOK_BACK_DAYS
+    from changtong.events.log_series import LOOK_BACK_DAYS, PROMISE_H
     from changtong.events.log_state import read_log_state
     from changtong.events.log_watch import FIRST_DAYS, watch_log
 
@@ -108,6 +120,8 @@ def _of_log(
     before = read_log_state(state) if state is not None and state.exists() else None
     if look_back_days is None:
         look_back_days = LOOK_BACK_DAYS if before is None else before.look_back_days
+    if promise_h is None:
+        promise_h = PROMISE_H if before is None else before.promise_h
     progress = StageProgress("Reading the log")
     try:
         return watch_log(
@@ -117,6 +131,7 @@ def _of_log(
             days=FIRST_DAYS if days is None else days,
             hours=hours,
             look_back_days=look_back_days,
+            promise_h=promise_h,
             thresholds=thresholds,
         )
     finally:

@@ -6,6 +6,7 @@ import os
 import random
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from scan_cases import SITES, epoch_ms, make_log, tiny_log, write_log
 from changtong.errors import UsageError
 from changtong.events.engine import open_duckdb, open_spark, spark_session
 from changtong.events.indicators import indicators
+from changtong.events.log_series import series_on
 
 NEEDS_SPARK = pytest.mark.skipif(
     find_spec("pyspark") is None or shutil.which("java") is None,
@@ -83,6 +85,23 @@ def test_both_engines_return_the_same_rows(session: Any, log: str, tmp_path: Pat
     assert theirs.notes == ours.notes
     left = session.sql("SHOW VIEWS").toArrow().to_pydict()["viewName"]
     assert sorted(left) == ["events", "sites"]  # nothing of ours stays behind
+
+
+@pytest.mark.slow
+@NEEDS_SPARK
+@pytest.mark.parametrize("hours", [24, 1])
+def test_both_engines_return_the_same_series(session: Any, hours: int, tmp_path: Path) -> None:
+    files = write_log(pl.concat([tiny_log(), random_log(2)]), tmp_path)
+    span = date(2022, 5, 4), date(2022, 5, 6)
+    options: dict[str, Any] = {"hours": hours, "look_back_days": 2, "promise_h": 30.0, "least_pieces": 2}
+    ours = series_on(open_duckdb(files, SITES), *span, **options)
+    theirs = series_on(open_spark(files, SITES, session=session), *span, **options)
+    assert ours.series.height > 10
+    assert ours.volumes.height > 10
+    assert_frame_equal(theirs.series, ours.series, check_exact=True)
+    assert_frame_equal(theirs.volumes, ours.volumes, check_exact=True)
+    assert theirs.unlisted_sites == ours.unlisted_sites == 1
+    assert [row.tableName for row in session.sql("SHOW TABLES").collect()] == ["events", "sites"]
 
 
 def test_without_pyspark_the_error_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:

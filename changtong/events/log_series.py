@@ -7,9 +7,10 @@ that a day read alone and a day read among others are the same to the last digit
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -17,7 +18,7 @@ import numpy as np
 import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
-from changtong.events.engine import MEMORY_GIB, THREADS, Engine, open_duckdb
+from changtong.events.engine import MEMORY_GIB, THREADS, Engine, engine_of, open_duckdb
 from changtong.events.indicators import MOST_SITES, sql_text
 from changtong.events.log import EventLog
 
@@ -30,6 +31,9 @@ MOST_DAYS = 200
 
 PROMISE_H = 72.0
 """Hours from acceptance within which a piece should be delivered: the post regulator's 72-hour rate."""
+
+LEAST_PIECES = 100
+"""A median or share of fewer pieces in a day or hour says little: left unknown."""
 
 QUARTER_MS = 900_000
 HOUR_MS = 3_600_000
@@ -74,6 +78,7 @@ def series_of(
     hours: int = 24,
     look_back_days: int = LOOK_BACK_DAYS,
     promise_h: float = PROMISE_H,
+    least_pieces: int = LEAST_PIECES,
     memory_gib: float = MEMORY_GIB,
     threads: int = THREADS,
     spill_folder: Path | None = None,
@@ -92,6 +97,8 @@ def series_of(
         days before the first are read. 1 to 90.
     promise_h : float
         A piece that leaves a site later than this after its acceptance is late.
+    least_pieces : int
+        Of which a median or share is told.
     memory_gib, threads : float, int
         Limits of DuckDB.
     spill_folder : Path, optional
@@ -117,7 +124,7 @@ def series_of(
     0
     """
     begun = time.perf_counter()
-    _check(first_day, last_day, hours, look_back_days, promise_h)
+    _check(first_day, last_day, hours, look_back_days, promise_h, least_pieces)
     files = log.files(first_day - timedelta(days=2 * look_back_days + 1), last_day)
     known = log.sites
     if not files:
@@ -125,12 +132,10 @@ def series_of(
         return LogSeries(_nothing(SERIES_COLUMNS), _nothing(VOLUME_COLUMNS), nothing, 0.0)
     engine = open_duckdb(files, known, memory_gib=memory_gib, threads=threads, spill_folder=spill_folder)
     try:
-        clock = _clock(first_day, last_day, hours, look_back_days, log.zone)
-        _prepare(engine, clock, look_back_days, promise_h)
-        series = _series(engine, clock.periods)
-        days = pl.date_range(first_day, last_day, eager=True).alias("date")
-        volumes = _volumes(engine, days)
-        unlisted = None if known is None else _unlisted(engine)
+        made = series_on(
+            engine, first_day, last_day, zone=log.zone, hours=hours, look_back_days=look_back_days,
+            promise_h=promise_h, least_pieces=least_pieces,
+        )  # fmt: skip
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         message = f"A file of the log cannot be read: {error}"
         raise InputError([Problem("unreadable-file", message, str(log.path))]) from error
@@ -138,10 +143,62 @@ def series_of(
         raise UsageError(f"{memory_gib:g} GiB are not enough for {len(files)} files: {error}") from error
     finally:
         engine.connection.close()
+    unlisted = None if known is None else made.unlisted_sites
+    return replace(made, unlisted_sites=unlisted, runtime_s=time.perf_counter() - begun)
+
+
+def series_on(
+    source: Any,
+    first_day: date,
+    last_day: date,
+    *,
+    zone: str = "Asia/Shanghai",
+    hours: int = 24,
+    look_back_days: int = LOOK_BACK_DAYS,
+    promise_h: float = PROMISE_H,
+    least_pieces: int = LEAST_PIECES,
+) -> LogSeries:
+    """Return the same from a database that has the log: DuckDB, or Spark for a log in a shared store.
+
+    Parameters
+    ----------
+    source : duckdb.DuckDBPyConnection, pyspark.sql.SparkSession or Engine
+        Offers the views ``events`` and ``sites``, with twice the look-back before the first day.
+    first_day, last_day : date
+        In the zone of the log, both included.
+    zone : str
+        Of the log's days.
+    hours, look_back_days, promise_h, least_pieces : int, int, float, int
+        As in :func:`series_of`.
+
+    Returns
+    -------
+    LogSeries
+
+    Raises
+    ------
+    UsageError
+        An option that cannot be meant.
+    """
+    begun = time.perf_counter()
+    _check(first_day, last_day, hours, look_back_days, promise_h, least_pieces)
+    engine = engine_of(source)
+    clock = _clock(first_day, last_day, hours, look_back_days, zone)
+    try:
+        _prepare(engine, clock, look_back_days, promise_h, least_pieces)
+        series = _series(engine, clock.periods)
+        volumes = _volumes(engine, pl.date_range(first_day, last_day, eager=True))
+        unlisted = _unlisted(engine)
+    finally:
+        engine.forget()
     return LogSeries(series, volumes, unlisted, time.perf_counter() - begun)
 
 
-def _check(first_day: date, last_day: date, hours: int, look_back_days: int, promise_h: float) -> None:
+def _check(
+    first_day: date, last_day: date, hours: int, look_back_days: int, promise_h: float, least_pieces: int
+) -> None:
+    if least_pieces < 1:
+        raise UsageError(f"least_pieces {least_pieces}: must be 1 at least.")
     if last_day < first_day:
         raise UsageError(f"The last day, {last_day}, lies before the first, {first_day}.")
     if (last_day - first_day).days >= MOST_DAYS:
@@ -187,7 +244,7 @@ def _clock(first_day: date, last_day: date, hours: int, look_back_days: int, zon
     return _Clock(base_ms, edges[0], edges[-1], pl.DataFrame(periods), pl.DataFrame(slots))
 
 
-def _prepare(engine: Engine, clock: _Clock, look_back_days: int, promise_h: float) -> None:
+def _prepare(engine: Engine, clock: _Clock, look_back_days: int, promise_h: float, least_pieces: int) -> None:
     """Name what the queries read, and follow the pieces."""
     lost_ms = look_back_days * DAY_MS
     numbers = {
@@ -195,6 +252,7 @@ def _prepare(engine: Engine, clock: _Clock, look_back_days: int, promise_h: floa
         "begin_ms": clock.begin_ms,
         "lost_ms": lost_ms,
         "lost_span": lost_ms * PACKED,
+        "least_pieces": least_pieces,
         "promise_ms": round(promise_h * HOUR_MS),
     }
     cast = ", ".join(f"CAST({value} AS BIGINT) AS {name}" for name, value in numbers.items())

@@ -1,4 +1,5 @@
 -- By site and period: pieces that left, median hours they were there, share beyond the promise.
+-- A median or share of fewer than least_pieces says little and is left unknown.
 -- The median is the smallest whole minute at or below which half of them lie, as in dwell.sql.
 WITH counted AS (
   SELECT
@@ -19,10 +20,16 @@ running AS (
   FROM counted
 )
 SELECT
-  site_no,
-  period_no,
-  CAST(SUM(pieces) AS BIGINT) AS handled_pieces,
-  CAST(MIN(CASE WHEN reached * 2 >= total THEN minutes END) AS DOUBLE) / 60 AS dwell_median_h,
-  CASE WHEN SUM(judged) > 0 THEN CAST(SUM(late) AS DOUBLE) / SUM(judged) END AS late_share
+  running.site_no,
+  running.period_no,
+  CAST(SUM(running.pieces) AS BIGINT) AS handled_pieces,
+  CASE
+    WHEN SUM(running.pieces) >= asked.least_pieces
+      THEN CAST(MIN(CASE WHEN running.reached * 2 >= running.total THEN running.minutes END) AS DOUBLE) / 60
+  END AS dwell_median_h,
+  CASE
+    WHEN SUM(running.judged) >= asked.least_pieces THEN CAST(SUM(running.late) AS DOUBLE) / SUM(running.judged)
+  END AS late_share
 FROM running
-GROUP BY site_no, period_no
+CROSS JOIN asked
+GROUP BY running.site_no, running.period_no, asked.least_pieces
