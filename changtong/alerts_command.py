@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from changtong.command_options import AsJson
+from changtong.command_options import AsJson, parse_day
 from changtong.console import StageProgress, print_result
 from changtong.errors import UsageError
 
@@ -66,7 +66,7 @@ def alerts(
     if (log is None) == (volumes is None):
         raise UsageError("Give a scan log, or --volumes FILE: one of the two.")
     limits = read_thresholds(thresholds)
-    last = None if until is None else _day(until)
+    last = None if until is None else parse_day(until, "--until")
     if volumes is not None:
         unfit = [
             name
@@ -136,13 +136,6 @@ def _of_log(
         )
     finally:
         progress.close()
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"--until {text!r} is no date; expected YYYY-MM-DD.") from error
 
 
 def register(app: typer.Typer) -> None:

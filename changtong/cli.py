@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.alerts_command import register as register_alerts
-from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds
+from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.events_command import register as register_events
@@ -151,17 +151,12 @@ def learn(
 
 def _learn_events(log: Path | None, until: str | None, days: int) -> tuple[Network, list[str]]:
     """Learn from a scan log; return what the scans do not tell, too."""
-    from datetime import date
-
     from changtong.events.learn_scans import LIMITS, learn_from_scans
     from changtong.events.log import open_log
 
     if log is None:
         raise UsageError("Give --events LOG/.")
-    try:
-        last = None if until is None else date.fromisoformat(until)
-    except ValueError as error:
-        raise UsageError(f"--until {until!r} is no date; expected YYYY-MM-DD.") from error
+    last = None if until is None else parse_day(until, "--until")
     network = learn_from_scans(open_log(log), until=last, days=days, name=log.name)
     return network, [note for _, _, kind, note in LIMITS if kind == "assumed"]
 

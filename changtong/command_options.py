@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from changtong.errors import UsageError
 
 
 class Language(StrEnum):
@@ -29,3 +32,17 @@ Gap = Annotated[
 ]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit for the flow.")]
 PageLanguage = Annotated[Language, typer.Option("--language", help="Language pages open in.")]
+
+
+def parse_day(text: str, option: str = "") -> date:
+    """Read a date; one that is none is told, with the option it was given for.
+
+    Raises
+    ------
+    UsageError
+        The text is no date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{option} {text!r} is no date; expected YYYY-MM-DD.".lstrip()) from error

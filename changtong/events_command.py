@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
-from datetime import date
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from changtong.command_options import AsJson
+from changtong.command_options import AsJson, parse_day
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.kernels import prepare_kernels
@@ -181,10 +180,7 @@ def scans(
 
     network = reference_network(level="city") if net is None else read_network(net)
     shut = () if outages is None else read_outages(outages, network)
-    try:
-        begin = date.fromisoformat(first_day)
-    except ValueError as error:
-        raise UsageError(f"--first-day {first_day!r} is no date; expected YYYY-MM-DD.") from error
+    begin = parse_day(first_day, "--first-day")
     damage = Damage(duplicates=damaged, late=damaged, disordered=damaged, gaps=damaged)
     settings = ScanSettings(
         events=events, days=days, first_day=begin, seed=seed, format=scan_format.value, damage=damage

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage
+from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result
-from changtong.scan_commands import EngineName, LogFolder, indicators_of, parse_day
+from changtong.scan_commands import EngineName, LogFolder, indicators_of
 
 
 def report(

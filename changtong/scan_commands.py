@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from changtong.command_options import AsJson
+from changtong.command_options import AsJson, parse_day
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
@@ -162,14 +162,6 @@ def _key(log: EventLog, text: str, key: Path | None) -> int:
         return from_pseudonym(text)
     secret = find_key(log, key) if log.keyed else PLAIN_KEY
     return key_of(secret[:16], text)
-
-
-def parse_day(text: str) -> date:
-    """Read a date; one that is none is told."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no date; expected YYYY-MM-DD.") from error
 
 
 def _instant(log: EventLog, text: str) -> int:

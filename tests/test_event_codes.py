@@ -162,3 +162,12 @@ def test_every_problem_of_a_row_is_told_of() -> None:
         pytest.skip("the documents are not here: needs a checkout")
     headings = set(re.findall(r"^### (\S+)$", page.read_text("utf-8"), re.M))
     assert set(foreign_rows.REASONS) - headings == set()
+
+
+def test_the_codes_of_the_sql_are_those_that_move_something() -> None:
+    """``codes.sql`` runs on engines that do not read our table: it names the same codes."""
+    from changtong.events.codes import known_codes
+    from changtong.events.indicators import sql_text
+
+    named = set(re.findall(r"^    \('(\w+)'", sql_text("codes"), re.M))
+    assert named == known_codes() - {"note", "void"}

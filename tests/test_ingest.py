@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, NotFoundError, UsageError
@@ -299,6 +299,7 @@ def test_rows_add_up_whatever_is_in_them(
 @given(
     cut=st.integers(0, 3000), flips=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=5)
 )
+@example(cut=0, flips=[(1632, 128)])  # the name of a column is no UTF-8
 def test_damaged_parquet_is_refused_or_counted(
     tmp_path_factory: pytest.TempPathFactory, cut: int, flips: list[tuple[int, int]]
 ) -> None:

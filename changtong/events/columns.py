@@ -18,12 +18,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem
+from changtong.events.codes import scan_codes
 
-CODES = (
-    "accept", "inspect", "screen", "register", "receive", "sort", "pack", "unpack", "load", "depart",
-    "arrive", "unload", "out_for_delivery", "attempt", "deliver", "return", "hold", "release",
-    "customs_in", "customs_out", "cancel", "note", "void",
-)  # fmt: skip
+CODES = tuple(entry.code for entry in scan_codes())
 """Canonical codes of the log; a code's number is its place here."""
 
 CODE_NUMBER = {code: number for number, code in enumerate(CODES)}

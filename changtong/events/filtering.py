@@ -11,17 +11,22 @@ _U = np.uint64
 
 
 @njit(**JIT)
+def _place(key, blocks):
+    """Return the block of a key, and the bits of it, six a word."""
+    h = _U(key)
+    x = h * _U(0x9E3779B97F4A7C15)
+    x ^= x >> _U(32)
+    y = (h ^ (h >> _U(29))) * _U(0xBF58476D1CE4E5B9)
+    return np.int64(((x & _U(0xFFFFFFFF)) * blocks) >> _U(32)), y ^ (y >> _U(31))
+
+
+@njit(**JIT)
 def add(blocks, keys, seen):
     """Add keys; mark those the filter may have had before. Eight bits in one line of 64 bytes."""
     n = _U(blocks.shape[0])
     count = 0
     for i in range(keys.shape[0]):
-        h = _U(keys[i])
-        x = h * _U(0x9E3779B97F4A7C15)
-        x ^= x >> _U(32)
-        b = np.int64(((x & _U(0xFFFFFFFF)) * n) >> _U(32))
-        y = (h ^ (h >> _U(29))) * _U(0xBF58476D1CE4E5B9)
-        y ^= y >> _U(31)
+        b, y = _place(keys[i], n)
         old = True
         for w in range(8):
             bit = _U(1) << (y & _U(63))
@@ -38,12 +43,7 @@ def add(blocks, keys, seen):
 def look(blocks, keys, seen):
     n = _U(blocks.shape[0])
     for i in range(keys.shape[0]):
-        h = _U(keys[i])
-        x = h * _U(0x9E3779B97F4A7C15)
-        x ^= x >> _U(32)
-        b = np.int64(((x & _U(0xFFFFFFFF)) * n) >> _U(32))
-        y = (h ^ (h >> _U(29))) * _U(0xBF58476D1CE4E5B9)
-        y ^= y >> _U(31)
+        b, y = _place(keys[i], n)
         old = True
         for w in range(8):
             bit = _U(1) << (y & _U(63))

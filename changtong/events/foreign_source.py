@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import pyarrow as pa
 
 from changtong.events.foreign_rows import ForeignRows
 from changtong.events.mapping import Mapping
-from changtong.events.sources import Chunk, text_of
+from changtong.events.sources import Chunk, digest_of, text_of
 
 ROWS = 200_000
 
@@ -56,8 +55,7 @@ class ForeignSource:
 
     def digest(self) -> str:
         """Return the SHA-256 of the file."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(self.path)
 
     def chunks(self) -> Iterator[Chunk]:
         """Return the rows of the file; events that gave none are bad, for their first problem."""

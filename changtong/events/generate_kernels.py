@@ -14,13 +14,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from changtong.events.codes import scan_codes
 from changtong.flows.trees import FLAT
 
-CODES = (
-    "accept", "inspect", "screen", "register", "receive", "sort", "pack", "unpack", "load", "depart",
-    "arrive", "unload", "out_for_delivery", "attempt", "deliver", "return", "hold", "release", "customs_in",
-    "customs_out", "cancel",
-)  # fmt: skip
+CODES = tuple(entry.code for entry in scan_codes() if entry.code not in ("note", "void"))
 """Canonical codes a generated log may have; a row's code is its place here."""
 
 (ACCEPT, INSPECT, SCREEN, REGISTER, RECEIVE, SORT, PACK, UNPACK, LOAD, DEPART, ARRIVE, UNLOAD, OUT, ATTEMPT,

@@ -27,7 +27,7 @@ from changtong.events.ips import read_ips
 from changtong.events.keys import PLAIN_KEY
 from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, writing
 from changtong.events.mapping import Mapping
-from changtong.events.sources import CsvSource, ParquetSource, Source
+from changtong.events.sources import CsvSource, ParquetSource, Source, digest_of
 from changtong.events.times import zone_of
 
 Progress = Callable[[str, float, int], None]
@@ -168,7 +168,7 @@ def _is_known(log: EventLog, path: Path) -> bool:
     same = {batch.digest for batch in log.batches if batch.size_bytes == size}
     if not same:
         return False
-    return ParquetSource(path, Mapping({})).digest() in same
+    return digest_of(path) in same
 
 
 @dataclass

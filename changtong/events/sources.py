@@ -29,6 +29,9 @@ CHUNK = 32 << 20
 LINE = 48
 """Bytes of a line for which room is made; shorter lines make more rounds."""
 
+DAMAGE = (OSError, pa.ArrowException, UnicodeDecodeError, OverflowError)
+"""What reading a damaged Parquet file may raise."""
+
 PARQUET_ROWS = 400_000
 """Rows of a Parquet file looked at together."""
 
@@ -197,6 +200,12 @@ class CsvSource:
         return min(1.0, (inner or file).tell() / self._size)
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _opened(path: Path) -> BinaryIO:
     try:
         with path.open("rb") as file:
@@ -222,7 +231,7 @@ def parquet_columns(path: Path) -> list[str]:
     """Return the names of a Parquet file's columns."""
     try:
         return list(pq.read_schema(path).names)
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         problem = Problem("unreadable-file", "This is no whole Parquet file.", file=path.name)
         raise InputError([problem]) from error
 
@@ -235,18 +244,18 @@ class ParquetSource:
 
     def digest(self) -> str:
         """Return the SHA-256 of the file."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of(self.path)
 
     def chunks(self) -> Iterator[Chunk]:
         """Return the rows of the file."""
         try:
             file = pq.ParquetFile(self.path)
-        except (OSError, pa.ArrowException) as error:
+            header = list(file.schema_arrow.names)
+        except DAMAGE as error:
             problem = Problem("unreadable-file", "This is no whole Parquet file.", file=self.path.name)
             raise InputError([problem]) from error
         columns = columns_of(self.mapping)
-        places = _places(columns, list(file.schema_arrow.names), self.path.name)
+        places = _places(columns, header, self.path.name)
         names = sorted({columns[field] for field in places})
         row, total = 0, max(1, file.metadata.num_rows)
         try:
@@ -255,7 +264,7 @@ class ParquetSource:
                 row += batch.num_rows
                 texts = {name: _text(batch.column(name), name, self.path.name) for name in names}
                 yield Chunk({field: texts[columns[field]] for field in places}, numbers, [], row / total)
-        except (OSError, pa.ArrowException) as error:
+        except DAMAGE as error:
             problem = Problem(
                 "unreadable-file", f"Row {row + 1} and what follows cannot be read.", file=self.path.name
             )
