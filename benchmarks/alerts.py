@@ -30,11 +30,11 @@ import numpy as np
 import polars as pl
 
 from changtong.errors import ChangtongError
-from changtong.events.alert_levels import levels
-from changtong.events.alert_result import Alerts, merge_alerts
-from changtong.events.alert_state import WatchState
-from changtong.events.alert_thresholds import Thresholds, read_thresholds
-from changtong.events.alerts import watch_volumes
+from changtong.events.alerts.leg_watch import watch_volumes
+from changtong.events.alerts.levels import levels
+from changtong.events.alerts.result import Alerts, merge_alerts
+from changtong.events.alerts.state import WatchState
+from changtong.events.alerts.thresholds import Thresholds, read_thresholds
 from changtong.network.leg_volumes import read_volumes
 
 ON_TIME_DAYS = 1

@@ -22,8 +22,8 @@ from typing import Any
 
 import polars as pl
 
-from changtong.events.generate import generate_scans
-from changtong.events.generate_settings import Damage, ScanSettings
+from changtong.events.generator.generate import generate_scans
+from changtong.events.generator.settings import Damage, ScanSettings
 from changtong.network.reference import reference_network
 
 DAMAGE = Damage(0.005, 0.01, 0.01, 0.01, 0.001, 0.001, 0.01, 0.05)

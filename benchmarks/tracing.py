@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from changtong.events.columns import CODE_NUMBER, ScanColumns
-from changtong.events.contacts import index_contacts
-from changtong.events.dwell import backlog_by_site, dwell_by_site
-from changtong.events.trace import Source, spread_exposure, trace
-from changtong.events.visits import stays_of
+from changtong.events.tracing.contacts import index_contacts
+from changtong.events.tracing.dwell import backlog_by_site, dwell_by_site
+from changtong.events.tracing.trace import Source, spread_exposure, trace
+from changtong.events.tracing.visits import stays_of
 
 OFFICES, HUBS = 2_000, 80
 H_MS, DAY_MS = 3_600_000, 86_400_000

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from changtong.events.generate import generate_scans
+    from changtong.events.generator.generate import generate_scans
     from changtong.events.ingest import ingest
     from changtong.events.learn_scans import learn_from_scans
     from changtong.events.log import create_log, open_log
@@ -55,7 +55,7 @@ _HOMES = {
     "close_sites": "changtong.outages",
     "create_log": "changtong.events.log",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
-    "generate_scans": "changtong.events.generate",
+    "generate_scans": "changtong.events.generator.generate",
     "in_force": "changtong.outages",
     "ingest": "changtong.events.ingest",
     "learn_from_scans": "changtong.events.learn_scans",

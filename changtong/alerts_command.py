@@ -13,8 +13,8 @@ from changtong.console import StageProgress, print_result
 from changtong.errors import UsageError
 
 if TYPE_CHECKING:
-    from changtong.events.alert_result import Alerts
-    from changtong.events.alert_thresholds import Thresholds
+    from changtong.events.alerts.result import Alerts
+    from changtong.events.alerts.thresholds import Thresholds
 
 
 def alerts(
@@ -61,7 +61,7 @@ def alerts(
     """Say what is stuck, silent or drifting, day by day; go on tomorrow from the state of today."""
     import json
 
-    from changtong.events.alert_thresholds import read_thresholds
+    from changtong.events.alerts.thresholds import read_thresholds
 
     if (log is None) == (volumes is None):
         raise UsageError("Give a scan log, or --volumes FILE: one of the two.")
@@ -92,8 +92,8 @@ def alerts(
 
 
 def _of_volumes(volumes: Path, state: Path | None, until: date | None, thresholds: Thresholds) -> Alerts:
-    from changtong.events.alert_state import read_state
-    from changtong.events.alerts import watch_volumes
+    from changtong.events.alerts.leg_watch import watch_volumes
+    from changtong.events.alerts.state import read_state
 
     before = read_state(state) if state is not None and state.exists() else None
     return watch_volumes(volumes, before, until, thresholds=thresholds)
@@ -109,10 +109,10 @@ def _of_log(
     promise_h: float | None,
     thresholds: Thresholds,
 ) -> Alerts:
+    from changtong.events.alerts.log_series import LOOK_BACK_DAYS, PROMISE_H
+    from changtong.events.alerts.log_state import read_log_state
+    from changtong.events.alerts.log_watch import FIRST_DAYS, watch_log
     from changtong.events.log import open_log
-    from changtong.events.log_series import LOOK_BACK_DAYS, PROMISE_H
-    from changtong.events.log_state import read_log_state
-    from changtong.events.log_watch import FIRST_DAYS, watch_log
 
     opened = open_log(log)
     if until is None:

@@ -172,8 +172,8 @@ def scans(
     """Write a scan log of a network, to try things out: made up, and labelled as such."""
     import json
 
-    from changtong.events.generate import generate_scans
-    from changtong.events.generate_settings import Damage, ScanSettings
+    from changtong.events.generator.generate import generate_scans
+    from changtong.events.generator.settings import Damage, ScanSettings
     from changtong.network.io import read_network
     from changtong.network.reference import reference_network
     from changtong.outage_files import read_outages

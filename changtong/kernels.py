@@ -220,8 +220,8 @@ def _compile_made_up_scans() -> None:
     """Write the scans of four sites, as CSV and as Parquet."""
     import tempfile
 
-    from changtong.events.generate import generate_scans
-    from changtong.events.generate_settings import Damage, ScanSettings
+    from changtong.events.generator.generate import generate_scans
+    from changtong.events.generator.settings import Damage, ScanSettings
 
     for kind in ("csv", "parquet"):
         settings = ScanSettings(events=500, format=kind, damage=Damage(late=0.5), damage_table=True)
@@ -234,9 +234,9 @@ def _compile_traces() -> None:
     import numpy as np
 
     from changtong.events.columns import ScanColumns
-    from changtong.events.contacts import index_contacts
-    from changtong.events.dwell import backlog_by_site, dwell_by_site
-    from changtong.events.trace import Source, trace
+    from changtong.events.tracing.contacts import index_contacts
+    from changtong.events.tracing.dwell import backlog_by_site, dwell_by_site
+    from changtong.events.tracing.trace import Source, trace
 
     zero, site, code = np.zeros(3, np.int64), np.zeros(3, np.int32), np.zeros(3, np.int8)
     log = ScanColumns(np.array([0, 9, 5]), np.array([1, 1, 2]), zero, zero, site, code, ("A",))

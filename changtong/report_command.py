@@ -34,7 +34,7 @@ def report(
     """Write the daily report (运行和安全信息日报) of a scan log."""
     import json
 
-    from changtong.events.alert_result import read_alerts
+    from changtong.events.alerts.result import read_alerts
     from changtong.events.log import open_log
     from changtong.report.daily_report import check_report_file, write_daily_report
 

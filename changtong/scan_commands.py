@@ -117,10 +117,10 @@ def trace(
     import json
 
     from changtong.events.columns import load_columns
-    from changtong.events.contacts import index_contacts
     from changtong.events.log import open_log
-    from changtong.events.trace import Source
-    from changtong.events.trace import trace as compute
+    from changtong.events.tracing.contacts import index_contacts
+    from changtong.events.tracing.trace import Source
+    from changtong.events.tracing.trace import trace as compute
 
     prepare_kernels(say, "scan log")()
     opened = open_log(log)

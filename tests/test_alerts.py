@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
-from changtong.events import alerts as alerts_module
-from changtong.events.alert_result import Alerts, merge_alerts
-from changtong.events.alert_state import WatchState, read_state
-from changtong.events.alert_thresholds import read_thresholds
-from changtong.events.alerts import watch, watch_volumes
+from changtong.events.alerts import leg_watch as alerts_module
+from changtong.events.alerts.leg_watch import watch, watch_volumes
+from changtong.events.alerts.result import Alerts, merge_alerts
+from changtong.events.alerts.state import WatchState, read_state
+from changtong.events.alerts.thresholds import read_thresholds
 
 REAL = Path(__file__).parent.parent.parent / "shared" / "data" / "jd_network"
 

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
-from changtong.events.alert_drift import least_score, trends, weekly_medians
-from changtong.events.alert_levels import levels, network_factors, robust_distance, row_medians
-from changtong.events.alert_life import DAY_MS, Alert, Signal, Words, advance
-from changtong.events.alert_state import WatchState, Window, empty_window, freeze, read_state
-from changtong.events.alert_thresholds import Thresholds, read_thresholds
+from changtong.events.alerts.drift import least_score, trends, weekly_medians
+from changtong.events.alerts.levels import levels, network_factors, robust_distance, row_medians
+from changtong.events.alerts.life import DAY_MS, Alert, Signal, Words, advance
+from changtong.events.alerts.state import WatchState, Window, empty_window, freeze, read_state
+from changtong.events.alerts.thresholds import Thresholds, read_thresholds
 
 SHIPPED = read_thresholds()
 RULE = "site-silent"  # confirmed by 2, calm after 2, severe after 3, settled after 28 days
@@ -131,7 +131,7 @@ def test_every_wrong_threshold_is_told(tmp_path: Path) -> None:
 
 
 def test_every_shipped_threshold_says_where_it_comes_from() -> None:
-    text = Path("changtong/events/alert_thresholds.csv")
+    text = Path("changtong/events/alerts/thresholds.csv")
     if not text.exists():
         pytest.skip("needs a checkout")
     rows = [line.split(",") for line in text.read_text("utf-8").splitlines()[1:]]

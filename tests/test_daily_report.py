@@ -23,9 +23,9 @@ from scan_cases import SITES, ZONE, tiny_log, write_log
 
 from changtong.cli import main
 from changtong.errors import InputError, NotFoundError, UsageError
-from changtong.events.alert_life import Alert, Words
-from changtong.events.alert_result import Alerts, alerts_frame, read_alerts
-from changtong.events.alert_state import WatchState
+from changtong.events.alerts.life import Alert, Words
+from changtong.events.alerts.result import Alerts, alerts_frame, read_alerts
+from changtong.events.alerts.state import WatchState
 from changtong.events.engine import open_duckdb
 from changtong.events.indicator_result import Indicators
 from changtong.events.indicators import indicators

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from trace_cases import columns_of, scan_lists
 
 from changtong.errors import UsageError
-from changtong.events import dwell
 from changtong.events.columns import CODES, ScanColumns
-from changtong.events.dwell import backlog_by_site, dwell_by_site
+from changtong.events.tracing import dwell
+from changtong.events.tracing.dwell import backlog_by_site, dwell_by_site
 
 duckdb = pytest.importorskip("duckdb")
 

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
-from changtong.events.epcis import read_epcis
-from changtong.events.epcis_event import EpcisRules
-from changtong.events.foreign_rows import ROW_SCHEMA, ForeignRows
+from changtong.events.formats.epcis import read_epcis
+from changtong.events.formats.epcis_event import EpcisRules
+from changtong.events.formats.foreign_rows import ROW_SCHEMA, ForeignRows
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data" / "epcis"
 EXAMPLES = sorted(SHARED.glob("*.jsonld"))

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
 from changtong.events.codes import known_codes, scan_codes
-from changtong.events.epcis import read_epcis
-from changtong.events.epcis_event import EpcisRules
-from changtong.events.epcis_shapes import fits
-from changtong.events.epcis_terms import is_uri, vocabulary
-from changtong.events.epcis_write import epcis_events, write_epcis
-from changtong.events.foreign_rows import ROW_SCHEMA
-from changtong.events.instants import END_MS, FIRST_MS
+from changtong.events.formats.epcis import read_epcis
+from changtong.events.formats.epcis_event import EpcisRules
+from changtong.events.formats.epcis_shapes import fits
+from changtong.events.formats.epcis_terms import is_uri, vocabulary
+from changtong.events.formats.epcis_write import epcis_events, write_epcis
+from changtong.events.formats.foreign_rows import ROW_SCHEMA
+from changtong.events.formats.instants import END_MS, FIRST_MS
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data" / "epcis"
 SCHEMA = SHARED / "EPCIS-JSON-Schema.json"

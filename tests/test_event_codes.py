@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import NotFoundError
-from changtong.events import codes, foreign_rows, identifiers, instants
-from changtong.events.epcis_terms import is_uri, text_of, uri_of
+from changtong.events import codes
+from changtong.events.formats import foreign_rows, identifiers, instants
+from changtong.events.formats.epcis_terms import is_uri, text_of, uri_of
 
 HERE = Path(__file__).parent.parent
 SHARED = HERE.parent / "shared" / "data"

@@ -16,9 +16,10 @@ from polars.testing import assert_frame_equal
 from scan_cases import SITES, ZONE, epoch_ms, make_log, tiny_log, write_log
 
 from changtong.errors import InputError, UsageError
+from changtong.events.day_sources import sql_text
 from changtong.events.engine import DuckDBEngine, engine_of, open_duckdb
 from changtong.events.indicator_result import Indicators
-from changtong.events.indicators import VALUES, indicators, sql_text
+from changtong.events.indicators import VALUES, indicators
 
 HERE = Path(__file__).parent.parent
 PROMISES = pl.DataFrame({"service_class": ["express", "ordinary"], "promise_h": [24.0, None]})

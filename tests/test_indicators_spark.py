@@ -17,9 +17,9 @@ from polars.testing import assert_frame_equal
 from scan_cases import SITES, epoch_ms, make_log, tiny_log, write_log
 
 from changtong.errors import UsageError
+from changtong.events.alerts.log_series import series_on
 from changtong.events.engine import open_duckdb, open_spark, spark_session
 from changtong.events.indicators import indicators
-from changtong.events.log_series import series_on
 
 NEEDS_SPARK = pytest.mark.skipif(
     find_spec("pyspark") is None or shutil.which("java") is None,

@@ -21,13 +21,13 @@ from scan_cases import ZONE, epoch_ms, make_log, tiny_log
 
 from changtong.cli import main
 from changtong.errors import InputError, UsageError
-from changtong.events.alert_result import merge_alerts
+from changtong.events.alerts.log_series import LogSeries, series_of
+from changtong.events.alerts.log_state import LogState, read_log_state
+from changtong.events.alerts.log_watch import watch_log
+from changtong.events.alerts.result import merge_alerts
 from changtong.events.engine import open_duckdb
 from changtong.events.indicators import indicators, sql_text
 from changtong.events.log import EventLog, create_log, open_log
-from changtong.events.log_series import LogSeries, series_of
-from changtong.events.log_state import LogState, read_log_state
-from changtong.events.log_watch import watch_log
 
 DAY = date(2022, 5, 6)
 COLUMNS = ("site_id", "scans", "handled_pieces", "backlog_pieces", "dwell_median_h", "late_share")

@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
-from changtong.events.emsevt import read_emsevt
-from changtong.events.foreign_rows import ROW_SCHEMA, ForeignRows
-from changtong.events.ips import read_ips
+from changtong.events.formats.emsevt import read_emsevt
+from changtong.events.formats.foreign_rows import ROW_SCHEMA, ForeignRows
+from changtong.events.formats.ips import read_ips
 
 EXPORT = Path(__file__).parent.parent.parent / "shared" / "data" / "postal_scans" / "ips_export.txt"
 needs_export = pytest.mark.skipif(not EXPORT.is_file(), reason="the IPS export is not here")

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
-from changtong.events import generate
-from changtong.events.generate import DAMAGE, ScanLog, generate_scans
-from changtong.events.generate_files import COLUMNS, SCAN_WORDS, Pending
-from changtong.events.generate_kernels import CODES, ROW
-from changtong.events.generate_rows import UNREADABLE, s10_check
-from changtong.events.generate_scene import HEADROOM, _line
-from changtong.events.generate_settings import Damage, ScanSettings
+from changtong.events.generator import generate
+from changtong.events.generator.files import COLUMNS, SCAN_WORDS, Pending
+from changtong.events.generator.generate import DAMAGE, ScanLog, generate_scans
+from changtong.events.generator.kernels import CODES, ROW
+from changtong.events.generator.rows import UNREADABLE, s10_check
+from changtong.events.generator.scene import HEADROOM, _line
+from changtong.events.generator.settings import Damage, ScanSettings
 from changtong.network.model import Network, build_network
 from changtong.outages import Outage
 from changtong.routes import pairs_of, routes_in_force

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from trace_cases import columns_of, scan_lists, stay_sets, stays_as_set
 
 from changtong.errors import NotFoundError, UsageError
-from changtong.events import contacts
-from changtong.events.contacts import ContactIndex, index_contacts
-from changtong.events.trace import Source, Trace, trace
-from changtong.events.visits import KINDS, OPEN, Stays
+from changtong.events.tracing import contacts
+from changtong.events.tracing.contacts import ContactIndex, index_contacts
+from changtong.events.tracing.trace import Source, Trace, trace
+from changtong.events.tracing.visits import KINDS, OPEN, Stays
 
 DAY = (
     Scan(0, "receive", 1, site="A"),

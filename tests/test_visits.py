@@ -16,7 +16,7 @@ from trace_cases import columns_of, scan_lists, stays_as_set
 from changtong.errors import InputError
 from changtong.events import item_order
 from changtong.events.columns import CODES, load_columns
-from changtong.events.visits import STATES, stays_of
+from changtong.events.tracing.visits import STATES, stays_of
 
 LONG = pytest.mark.skipif(
     "CHANGTONG_LONG_TESTS" not in os.environ, reason="minutes: set CHANGTONG_LONG_TESTS=1"

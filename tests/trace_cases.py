@@ -7,7 +7,7 @@ from contact_oracle import Scan
 from hypothesis import strategies as st
 
 from changtong.events.columns import CODE_NUMBER, CODES, ScanColumns
-from changtong.events.visits import Stays
+from changtong.events.tracing.visits import Stays
 
 SITES = ("A", "B", "C")
 WHO = [-7, 0, 3, 8]

@@ -64,6 +64,9 @@ class ScanColumns:
 
 KEYS = ("item", "receptacle", "vehicle")
 
+TEXTS = ("code", "site_id", "service_class")
+"""Columns of few texts, read as numbers."""
+
 
 def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> ScanColumns:
     """Read the columns of the log's Parquet files that stays, dwell and backlog need.
@@ -88,16 +91,8 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> 
     0
     """
     paths = [Path(file) for file in files]
-    opened = [_open(path) for path in paths]
     wanted = ["at_ms", "code", "site_id", *keys]
-    problems = [
-        Problem("missing-column", f"The file has no column {name!r}.", file=str(path), column=name)
-        for path, file in zip(paths, opened, strict=True)
-        for name in wanted
-        if name not in file.schema_arrow.names
-    ]
-    if problems:
-        raise InputError(problems)
+    opened = open_scans(paths, wanted)
     rows = sum(file.metadata.num_rows for file in opened)
     out: dict[str, Any] = {"at_ms": np.empty(rows, np.int64), "code": np.empty(rows, np.int8)}
     out |= {"site_id": np.empty(rows, np.int32)} | {name: np.empty(rows, np.int64) for name in keys}
@@ -138,13 +133,45 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> 
     )
 
 
+def open_scans(paths: Sequence[Path], wanted: Sequence[str]) -> list[pq.ParquetFile]:
+    """Open files of the log.
+
+    Raises
+    ------
+    InputError
+        ``unreadable-file``, ``missing-column``: of all files at once.
+    """
+    opened = [_open(path) for path in paths]
+    problems = [
+        Problem("missing-column", f"The file has no column {name!r}.", file=str(path), column=name)
+        for path, file in zip(paths, opened, strict=True)
+        for name in wanted
+        if name not in file.schema_arrow.names
+    ]
+    if problems:
+        raise InputError(problems)
+    return opened
+
+
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        texts = [name for name in ("code", "site_id") if name in pq.read_schema(path).names]
+        texts = [name for name in TEXTS if name in pq.read_schema(path).names]
         return pq.ParquetFile(path, read_dictionary=texts)
     except (OSError, pa.ArrowException) as error:
         problem = Problem("unreadable-file", "The file cannot be read as Parquet.", file=str(path))
         raise InputError([problem]) from error
+
+
+def numbers_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+    """Return a column of few texts as numbers, and the text of each: None is the last."""
+    if not pa.types.is_dictionary(column.type):
+        column = column.dictionary_encode()
+    encoded = column.unify_dictionaries().combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0) if encoded.num_chunks else pa.array([], encoded.type)
+    texts = encoded.dictionary.to_pylist()
+    numbers = pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)
+    return numbers.astype(np.int32, copy=False), [*texts, None]
 
 
 def _voided_ids(files: list[pq.ParquetFile]) -> pa.Array:
@@ -167,22 +194,17 @@ def _numbers(column: Any, number: dict[Any, int], path: Path | None) -> Ints:
 
     ``path`` is given where no text may be new.
     """
-    parts = []
-    for chunk in column.chunks:
-        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.dictionary_encode()
-        texts = encoded.dictionary.to_pylist()
-        used = pc.unique(encoded.indices.drop_null()).to_pylist()
-        seen = {texts[k] for k in used} | ({None} if encoded.null_count else set())
-        if path is not None and seen - number.keys():
-            raise InputError(
-                [
-                    Problem("unknown-code", f"{text!r} is no code of the log.", file=str(path), column="code")
-                    for text in sorted(map(str, seen - number.keys()))
-                ]
-            )
-        for text in seen:
-            number.setdefault(text, len(number))
-        table = np.array([number.get(text, -1) for text in [*texts, None]], np.int32)
-        indices = pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)
-        parts.append(table[indices])
-    return np.concatenate(parts) if parts else np.zeros(0, np.int32)
+    numbers, texts = numbers_of(column)
+    used = np.unique(numbers)
+    seen = {texts[k] for k in used}
+    if path is not None and seen - number.keys():
+        raise InputError(
+            [
+                Problem("unknown-code", f"{text!r} is no code of the log.", file=str(path), column="code")
+                for text in sorted(map(str, seen - number.keys()))
+            ]
+        )
+    for text in seen:
+        number.setdefault(text, len(number))
+    table = np.array([number.get(text, -1) for text in texts], np.int32)
+    return table[numbers]

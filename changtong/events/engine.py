@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import duckdb
 import polars as pl
+import pyarrow as pa
 
 from changtong.errors import InputError, Problem, UsageError
 
@@ -29,6 +30,8 @@ SITE_COLUMNS: dict[str, Any] = dict.fromkeys(("site_id", "name", "kind", "region
 
 MEMORY_GIB = 3.25
 """For DuckDB itself: what Python and the results take comes on top, and all should stay below 4 GiB."""
+KERNEL_GIB = 2.75
+"""For scans in order by item; DuckDB has little to do meanwhile."""
 THREADS = 2
 
 
@@ -64,12 +67,28 @@ class DuckDBEngine:
     ----------
     connection : duckdb.DuckDBPyConnection
         Its limits stay as they are; ``open_duckdb`` makes one with limits.
+    files : sequence of Path
+        Those behind the view ``events``, where there is nothing else behind it.
+    memory_gib, threads : float, int
+        Limits of what reads the files beside DuckDB.
+    spill_folder : Path, optional
+        Where it puts what does not fit.
     """
 
     name = "duckdb"
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        files: Sequence[Path] = (),
+        *,
+        memory_gib: float = KERNEL_GIB,
+        threads: int = THREADS,
+        spill_folder: Path | None = None,
+    ) -> None:
         self.connection = connection
+        self.files = tuple(files)
+        self.memory_gib, self.threads, self.spill_folder = memory_gib, threads, spill_folder
         self.made: list[tuple[str, str]] = []
 
     def view(self, name: str, select: str) -> None:
@@ -89,6 +108,12 @@ class DuckDBEngine:
         finally:
             self.connection.unregister(given)
 
+    def arrow(self, name: str, rows: pa.Table) -> None:
+        """Give a name to a table without copying it."""
+        given = f"given_{name}"
+        self.connection.register(given, rows)
+        self._make("VIEW", name, f"SELECT * FROM {given}")
+
     def query(self, select: str) -> pl.DataFrame:
         """Return the rows of a query."""
         rows = pl.from_arrow(self.connection.sql(select).to_arrow_table())
@@ -100,6 +125,7 @@ class DuckDBEngine:
         while self.made:
             kind, name = self.made.pop()
             self.connection.execute(f"DROP {kind} IF EXISTS temp.{name}")
+            self.connection.unregister(f"given_{name}")
 
     def _make(self, kind: str, name: str, select: str) -> None:
         if (kind, name) not in self.made:
@@ -217,7 +243,8 @@ def open_duckdb(
         events.create_view("events")
     else:
         connection.from_arrow(pl.DataFrame(schema=EVENT_COLUMNS).to_arrow()).create("events")
-    return DuckDBEngine(connection)
+    kernel_gib = min(KERNEL_GIB, memory_gib)
+    return DuckDBEngine(connection, files, memory_gib=kernel_gib, threads=threads, spill_folder=spill_folder)
 
 
 def open_spark(

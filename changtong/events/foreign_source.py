@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from changtong.events.foreign_rows import ForeignRows
+from changtong.events.formats.foreign_rows import ForeignRows
 from changtong.events.mapping import Mapping
 from changtong.events.sources import Chunk, digest_of, text_of
 

@@ -9,22 +9,24 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from importlib.resources import files
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
 
 from changtong.errors import UsageError
+from changtong.events.day_sources import read_days, sql_text
 from changtong.events.engine import Engine, engine_of
 from changtong.events.indicator_result import CLOSED_COLUMNS, FLOW_COLUMNS, VALUE_COLUMNS, Indicators
+from changtong.events.item_days import DayLimits
+from changtong.events.item_scans import Window
 
 LOOK_BACK_DAYS = 30
 """Days before the day asked for in which an item's last scan must lie for it to count as in the network."""
 
 MOST_LOOK_BACK_DAYS = 365
-MOST_SITES = 4_000_000
-"""Sites whose numbers still fit beside time and code in the 63 bits of a scan."""
+DUE_MS = 259_200_000
+"""The 72 hours of ``sql/on_time.sql``."""
 
 VALUES = (
     "accepted", "delivered", "in_transit", "in_transit_age", "backlog", "backlog_age", "dwell", "stage_times",
@@ -113,16 +115,17 @@ def indicators(
         raise UsageError(f"as_of lies before {day} begins.")
     latest = _Day(begin_ms, cut_ms, 0)
     earlier = _earlier(day - _DAY, clock, latest, 1)
+    due_ms = max([DUE_MS, *promised["promise_ms"]])
     notes: list[str] = []
     try:
         engine.frame("promises", promised)
-        found = _window(engine, (latest, earlier) if day_before else (latest,), look_back_days)
+        found = _window(engine, (latest, earlier) if day_before else (latest,), look_back_days, due_ms)
         old = None
         old_date = _a_year_before(day)
         if year_before:
             old_day = _earlier(old_date, clock, latest, 0)
             if _has_scans(engine, old_day):
-                old = _window(engine, (old_day,), look_back_days)[0]
+                old = _window(engine, (old_day,), look_back_days, due_ms)[0]
     finally:
         engine.forget()
     if cut_ms < end_ms:
@@ -161,57 +164,39 @@ class _Found:
     has_regions: bool
 
 
-def sql_text(name: str) -> str:
-    """Return the SQL of one file of ``sql/``.
-
-    Examples
-    --------
-    >>> sql_text("accepted").splitlines()[0][:30]
-    '-- Accepted pieces (揽收量): items '
-    """
-    return (files("changtong.events") / "sql" / f"{name}.sql").read_text("utf-8")
-
-
-def _window(engine: Engine, days: tuple[_Day, ...], look_back_days: int) -> list[_Found]:
+def _window(engine: Engine, days: tuple[_Day, ...], look_back_days: int, due_ms: int) -> list[_Found]:
     """Read the scans that days next to each other need, once, and run all queries for each of them."""
     look_back_ms = look_back_days * 86_400_000
     base_ms = days[-1].begin_ms - look_back_ms
     latest = days[0]
+    limits = [
+        DayLimits(day.begin_ms, day.end_ms, days[-1].end_ms, day.number == 0,
+                  day.begin_ms - look_back_ms, day.begin_ms - due_ms)
+        for day in days
+    ]  # fmt: skip
 
-    def ask(day: _Day) -> None:
-        cut_ms = days[-1].end_ms
+    def ask(k: int) -> None:
         numbers = {
             "base_ms": base_ms,
-            "begin_ms": day.begin_ms,
-            "end_ms": day.end_ms,
-            "look_back_ms": day.begin_ms - look_back_ms,
-            "cut_ms": cut_ms,
+            **{name: value for name, value in limits[k]._asdict().items() if name != "is_latest"},
             "latest_end_ms": latest.end_ms,
-            "day_no": day.number,
+            "day_no": days[k].number,
             "look_back_days": look_back_days,
         }
         cast = ", ".join(f"CAST({value} AS BIGINT) AS {name}" for name, value in numbers.items())
         engine.view("asked", f"SELECT {cast}")
 
-    ask(latest)
+    ask(0)
     # literal limits, so that both engines skip files and row groups of other days
     engine.view("read_events", f"SELECT * FROM events WHERE at_ms >= {base_ms} AND at_ms < {latest.end_ms}")
     engine.table("voided", sql_text("voided"))
-    any_void = engine.query("SELECT COUNT(*) AS n FROM voided")["n"][0] > 0
-    engine.view("valid_events", sql_text("valid_events" if any_void else "valid_events_plain"))
     engine.table("codes", sql_text("codes"))
-    engine.table("site_numbers", sql_text("site_numbers"))
-    if engine.query("SELECT COUNT(*) AS n FROM site_numbers")["n"][0] > MOST_SITES:
-        raise UsageError(f"The log has more than {MOST_SITES:,} sites.")
-    engine.view("scans", sql_text("scans"))
-    engine.table("item_times", sql_text("item_times"))
-    engine.table("site_days", sql_text("site_days"))
+    window = Window(base_ms, latest.end_ms)
+    tables = read_days(engine, window, limits)
     found = []
-    for day in days:
-        ask(day)
-        engine.view("items", sql_text("items"))
-        engine.table("day_items", sql_text("day_items"))
-        engine.table("stays", sql_text("stays"))
+    for k in range(len(days)):
+        ask(k)
+        tables(k)
         engine.table("site_states", sql_text("site_states"))
         found.append(_run(engine))
     return found

@@ -20,10 +20,10 @@ from changtong.errors import InternalError, UsageError
 from changtong.events.clocks import days_of
 from changtong.events.convert import Bad, Converter, Parsed, Rows
 from changtong.events.duplicates import Filter, Suspects
-from changtong.events.emsevt import read_emsevt
-from changtong.events.epcis import read_epcis
 from changtong.events.foreign_source import FOREIGN, ForeignSource
-from changtong.events.ips import read_ips
+from changtong.events.formats.emsevt import read_emsevt
+from changtong.events.formats.epcis import read_epcis
+from changtong.events.formats.ips import read_ips
 from changtong.events.keys import PLAIN_KEY
 from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, writing
 from changtong.events.mapping import Mapping

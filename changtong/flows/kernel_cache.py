@@ -13,7 +13,15 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
-SOURCES = ("events/*.py", "flows/*.py", "planning/*.py", "simulation/*.py", "resilience/*.py", "routes.py")
+SOURCES = (
+    "events/*.py",
+    "events/*/*.py",
+    "flows/*.py",
+    "planning/*.py",
+    "simulation/*.py",
+    "resilience/*.py",
+    "routes.py",
+)
 """Where kernels are."""
 
 

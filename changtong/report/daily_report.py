@@ -15,7 +15,7 @@ from typing import Any
 import polars as pl
 
 from changtong.errors import UsageError
-from changtong.events.alert_result import Alerts
+from changtong.events.alerts.result import Alerts
 from changtong.events.indicator_result import Indicators
 from changtong.events.log import Batch
 from changtong.report.daily_chart import draw_hours

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from changtong.events.alert_result import Alerts
+from changtong.events.alerts.result import Alerts
 from changtong.events.indicator_result import Indicators
 from changtong.report.daily_parts import TOP, Section, Table, columns, say_shown
 from changtong.report.daily_words import amount, change, foreign, member, say_note, share

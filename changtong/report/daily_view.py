@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from changtong.events.alert_result import Alerts
+from changtong.events.alerts.result import Alerts
 from changtong.events.indicator_result import Indicators
 from changtong.events.log import Batch
 from changtong.report.daily_parts import Section, compared

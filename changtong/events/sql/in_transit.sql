@@ -10,7 +10,7 @@ WITH counted AS (
     CAST(SUM(CASE WHEN day_items.last_code_no = 17 THEN 1 ELSE 0 END) AS BIGINT) AS with_courier
   FROM day_items
   INNER JOIN site_numbers ON site_numbers.site_no = day_items.last_site_no
-  WHERE day_items.ended IS NULL
+  WHERE day_items.ended_ms IS NULL
   GROUP BY site_numbers.site_id, site_numbers.region, site_numbers.operator, day_items.service_class
 ),
 grouped AS (

@@ -11,7 +11,7 @@ WITH counted AS (
     CAST(COUNT(*) AS BIGINT) AS pieces
   FROM day_items
   CROSS JOIN asked
-  WHERE day_items.ended IS NULL
+  WHERE day_items.ended_ms IS NULL
   GROUP BY
     day_items.last_site_no,
     day_items.service_class,

@@ -14,7 +14,7 @@ WITH cases AS (
         THEN 1
       ELSE 0
     END AS in_time
-  FROM items
+  FROM due_items AS items
   CROSS JOIN asked
   CROSS JOIN (
     VALUES ('on_time_72h_share'), ('on_time_promise_share'), ('delivered_within_72h_share')

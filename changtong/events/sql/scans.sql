@@ -9,4 +9,4 @@ FROM valid_events
 CROSS JOIN asked
 INNER JOIN codes ON codes.code = valid_events.code
 INNER JOIN site_numbers ON site_numbers.site_id = COALESCE(valid_events.site_id, '')
-WHERE valid_events.item IS NOT NULL
+WHERE valid_events.item <> 0  -- nor null

@@ -1,0 +1,114 @@
+"""What a watch of the scan log remembers: of its series by site, and of its moves by leg."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from changtong.errors import InputError, Problem, UsageError
+from changtong.events.alerts.result import Alerts
+from changtong.events.alerts.state import WatchState, read_state, write_beside
+
+FORMAT = "changtong-log-watch-1"
+
+
+@dataclass(frozen=True)
+class LogState:
+    """What a watch of a scan log knows after its last day.
+
+    Attributes
+    ----------
+    series : WatchState
+        Of days or hours by site.
+    moves : WatchState
+        Of moves by leg and day.
+    look_back_days : int
+    promise_h : float
+        With which the series were made.
+    """
+
+    series: WatchState
+    moves: WatchState
+    look_back_days: int
+    promise_h: float
+
+    @property
+    def last_day(self) -> date | None:
+        """The last day fed; None before any."""
+        if self.series.last_ms is None:
+            return None
+        return datetime.fromtimestamp(self.series.last_ms / 1000, ZoneInfo(self.series.zone)).date()
+
+    def check(self, look_back_days: int, promise_h: float) -> None:
+        """Refuse to go on with series made in another way."""
+        for what, mine, theirs in (
+            ("look-back", self.look_back_days, look_back_days),
+            ("promise", self.promise_h, promise_h),
+        ):
+            if mine != theirs:
+                message = f"The state has another {what} ({mine:g}, not {theirs:g}): begin without a state."
+                raise UsageError(message, "other-watch")
+
+    def to_json(self) -> str:
+        """Return the state as one JSON text."""
+        body = {
+            "format": FORMAT,
+            "look_back_days": self.look_back_days,
+            "promise_h": self.promise_h,
+            "series": json.loads(self.series.to_json()),
+            "moves": json.loads(self.moves.to_json()),
+        }
+        return json.dumps(body, ensure_ascii=False, allow_nan=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the state beside its place, then put it there.
+
+        Raises
+        ------
+        UsageError
+            It cannot be written.
+        """
+        return write_beside(Path(path), self.to_json())
+
+
+@dataclass(frozen=True)
+class LogAlerts(Alerts):
+    """Alerts from a scan log. ``state`` is that of the series by site; ``log_state`` has both.
+
+    Alerts from moves have ids that begin with ``moved:``; one that says the same as an alert from scans has
+    it in ``covered_by``.
+    """
+
+    log_state: LogState | None = None
+
+    def save_state(self, path: str | Path) -> Path:
+        """Write both states."""
+        return self.state.save(path) if self.log_state is None else self.log_state.save(path)
+
+
+def read_log_state(path: str | Path) -> LogState:
+    """Read the state of a watch of a scan log.
+
+    Raises
+    ------
+    InputError
+        The file is none, is damaged, or is of another format.
+    """
+    path = Path(path)
+    try:
+        body: Any = json.loads(path.read_text("utf-8"))
+        if body["format"] != FORMAT:
+            raise ValueError(f"format {body['format']!r}")
+        series, moves = (read_state(json.dumps(body[name])) for name in ("series", "moves"))
+        if series.kind == "volumes" or moves.kind != "volumes":
+            raise ValueError(f"kinds {series.kind!r} and {moves.kind!r}")
+        return LogState(series, moves, int(body["look_back_days"]), float(body["promise_h"]))
+    except OSError as error:
+        raise InputError([Problem("unreadable-file", str(error), path.name)]) from error
+    except (ValueError, TypeError, KeyError) as error:
+        message = f"This is no state of a watch of a scan log, or it is damaged: {error}."
+        raise InputError([Problem("bad-watch-state", message, path.name, expected=FORMAT)]) from error

@@ -1,0 +1,95 @@
+"""Where the tables that the indicators read come from: queries of an engine, or kernels over the log's files.
+
+Both give the same rows: ``site_numbers``, ``site_days``, and for each day ``day_items``, ``due_items`` and
+``stays``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+
+import polars as pl
+
+from changtong.errors import UsageError
+from changtong.events.engine import DuckDBEngine, Engine
+from changtong.events.item_days import DayLimits, day_tables
+from changtong.events.item_scans import Window, read_item_scans
+
+MOST_SITES = 4_000_000
+"""Sites whose numbers still fit beside time and code in the 63 bits of a scan."""
+
+
+def sql_text(name: str) -> str:
+    """Return the SQL of one file of ``sql/``.
+
+    Examples
+    --------
+    >>> sql_text("accepted").splitlines()[0][:30]
+    '-- Accepted pieces (揽收量): items '
+    """
+    return (files("changtong.events") / "sql" / f"{name}.sql").read_text("utf-8")
+
+
+def read_days(engine: Engine, window: Window, days: Sequence[DayLimits]) -> Callable[[int], None]:
+    """Read the scans of days; return what makes the tables of the k-th, for which ``asked`` stands."""
+    if isinstance(engine, DuckDBEngine) and engine.files:
+        return by_kernel(engine, window, days)
+    return by_query(engine)
+
+
+def by_query(engine: Engine) -> Callable[[int], None]:
+    """Read the scans by queries; return what makes the tables of a day for which ``asked`` stands."""
+    name_scans(engine)
+    engine.table("item_times", sql_text("item_times"))
+    engine.table("site_days", sql_text("site_days"))
+
+    def tables(_: int) -> None:
+        engine.view("items", sql_text("items"))
+        engine.view("due_items", sql_text("due_items"))
+        engine.table("day_items", sql_text("day_items"))
+        engine.table("stays", sql_text("stays"))
+
+    return tables
+
+
+def name_scans(engine: Engine) -> None:
+    """Name the scans of ``read_events`` that nobody declared wrong, and number their sites."""
+    any_void = engine.query("SELECT COUNT(*) AS n FROM voided")["n"][0] > 0
+    engine.view("valid_events", sql_text("valid_events" if any_void else "valid_events_plain"))
+    engine.table("seen_sites", sql_text("seen_sites"))
+    engine.table("site_numbers", sql_text("site_numbers"))
+    _check_sites(engine)
+    engine.view("scans", sql_text("scans"))
+
+
+def by_kernel(engine: DuckDBEngine, window: Window, days: Sequence[DayLimits]) -> Callable[[int], None]:
+    """Read the scans of the log's files by kernels; return what names the tables of the k-th day."""
+    codes = engine.query("SELECT code, code_no, arriving, leaving, away FROM codes")
+    voided = engine.query("SELECT event_id FROM voided")["event_id"].to_list()
+    listed = engine.query("SELECT DISTINCT site_id FROM sites WHERE site_id IS NOT NULL")["site_id"].to_list()
+    numbers = dict(codes.select("code", "code_no").iter_rows())
+    scans = read_item_scans(
+        engine.files, window, numbers, listed, voided=voided, memory_gib=engine.memory_gib,
+        threads=engine.threads, spill_folder=engine.spill_folder,
+    )  # fmt: skip
+    rows = {"site_id": scans.site_ids, "site_no": range(1, len(scans.site_ids) + 1)}
+    engine.frame("seen_sites", pl.DataFrame(rows, schema={"site_id": pl.String, "site_no": pl.Int64}))
+    engine.table("site_numbers", sql_text("site_numbers"))
+    _check_sites(engine)
+    engine.frame("site_days", scans.site_days)
+
+    def tables(k: int) -> None:
+        items, stays = day_tables(scans, window.base_ms, days[k], codes, engine.threads)
+        if k == len(days) - 1:
+            scans.store.close()
+        engine.arrow("due_items", items)
+        engine.view("day_items", "SELECT * FROM due_items WHERE of_day = 1")
+        engine.arrow("stays", stays)
+
+    return tables
+
+
+def _check_sites(engine: Engine) -> None:
+    if engine.query("SELECT COUNT(*) AS n FROM site_numbers")["n"][0] > MOST_SITES:
+        raise UsageError(f"The log has more than {MOST_SITES:,} sites.")

@@ -1,0 +1,240 @@
+"""Contact tracing: what shared a site, a bag or a vehicle with something, onward or back.
+
+Two items meet when their stays at one place overlap, both ends included. An item exposed at time
+e exposes others only by what is left of its stays from e on; a stay that ended before e counts for
+nothing. With ``linger_h`` the place stays exposed that much longer after the exposed item left.
+Step 0 is what the source itself holds, step n what n meetings lead to. Each item has the earliest
+exposure that at most ``steps`` meetings give, and the fewest meetings that give this one.
+
+Backward is the same with time reversed: each item has the *latest* time at which it could
+have been exposed and yet reach the source by at most ``steps`` meetings.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.errors import UsageError
+from changtong.events.columns import Ints, Longs
+from changtong.events.tracing.contact_steps import (
+    NEVER,
+    Best,
+    in_order_found,
+    merge_best,
+    settle,
+    spread,
+)
+from changtong.events.tracing.contacts import ContactIndex, on_cores, places_of, shares_of
+from changtong.events.tracing.trace_result import Spread, Trace, make_trace
+from changtong.events.tracing.visit_steps import KINDS
+
+H_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a trace begins (or, backward, ends) with: one place or item, and a window of time.
+
+    Attributes
+    ----------
+    kind : {"site", "item", "receptacle", "vehicle"}
+    key : str or int
+        A site's id; the key of an item, receptacle or vehicle.
+    from_ms, to_ms : int, optional
+        Window, both ends included; without an end it goes on. Of an item: since when it is exposed
+        (forward, ``from_ms``) or by when it was (backward, ``to_ms``).
+
+    Examples
+    --------
+    >>> Source("site", "H4401", from_ms=0, to_ms=86_400_000).kind
+    'site'
+    """
+
+    kind: str
+    key: str | int
+    from_ms: int | None = None
+    to_ms: int | None = None
+
+
+def trace(
+    index: ContactIndex,
+    source: Source,
+    *,
+    backward: bool = False,
+    steps: int = 2,
+    through: Sequence[str] = KINDS,
+    linger_h: float = 0.0,
+    threads: int = 2,
+) -> Trace:
+    """Find every item that the source may have exposed, or that may have exposed it.
+
+    Parameters
+    ----------
+    index : ContactIndex
+    source : Source
+    backward : bool
+        Who could have exposed the source, instead of whom it could have exposed.
+    steps : int
+        Most meetings on the way.
+    through : sequence of {"site", "receptacle", "vehicle"}
+        Kinds of place where items meet. What the source itself holds is found in any case.
+    linger_h : float
+        Hours a place stays exposed after an exposed item left it.
+    threads : int
+        Cores to use; the result is the same.
+
+    Raises
+    ------
+    UsageError
+        ``bad-source``, ``bad-window``, ``bad-steps``, ``bad-linger``, ``unknown-kind``.
+    NotFoundError
+        The log knows no such site, item, receptacle or vehicle.
+
+    Examples
+    --------
+    >>> from changtong.events.tracing.contacts import index_contacts
+    >>> from changtong.events.tracing.visits import ScanColumns
+    >>> zero, site, code = np.zeros(3, np.int64), np.zeros(3, np.int32), np.zeros(3, np.int8)
+    >>> log = ScanColumns(np.array([0, 9, 5]), np.array([1, 1, 2]), zero, zero, site, code, ("A",))
+    >>> trace(index_contacts(log), Source("item", 1)).items["exposed_ms"].to_list()
+    [0, 5]
+    """
+    _check(source, backward, steps, through, linger_h)
+    begin = time.perf_counter()
+    found = spread_exposure(
+        index,
+        source,
+        backward=backward,
+        steps=steps,
+        through=through,
+        linger_ms=round(linger_h * H_MS),
+        threads=threads,
+    )
+    return make_trace(
+        index,
+        found,
+        source=source.kind,
+        key=source.key,
+        window=(source.from_ms, source.to_ms),
+        backward=backward,
+        steps=steps,
+        through=tuple(through),
+        linger_h=linger_h,
+        began=begin,
+        threads=threads,
+    )
+
+
+def _check(source: Source, backward: bool, steps: int, through: Sequence[str], linger_h: float) -> None:
+    if source.kind not in ("item", *KINDS):
+        raise UsageError(
+            f"A trace cannot begin with {source.kind!r}: site, item, receptacle or vehicle.", "bad-source"
+        )
+    if source.kind != "site" and not isinstance(source.key, int | np.integer):
+        raise UsageError(f"The key of a source of kind {source.kind} must be a whole number.", "bad-source")
+    if source.from_ms is not None and source.to_ms is not None and source.from_ms > source.to_ms:
+        raise UsageError("The window ends before it begins.", "bad-window")
+    if source.kind == "item" and (source.from_ms if backward else source.to_ms) is not None:
+        which = "to_ms, by when it was exposed" if backward else "from_ms, since when it is exposed"
+        raise UsageError(f"Of an item's window only one end can be meant: {which}.", "bad-window")
+    if steps < 0:
+        raise UsageError(f"{steps} steps cannot be taken: 0 or more.", "bad-steps")
+    if not linger_h >= 0.0 or linger_h > 24 * 366:
+        raise UsageError(f"A place cannot stay exposed for {linger_h} hours: 0 to 8784.", "bad-linger")
+    for kind in through:
+        if kind not in KINDS:
+            raise UsageError(f"Items do not meet at a {kind!r}: site, receptacle or vehicle.", "unknown-kind")
+
+
+def spread_exposure(
+    index: ContactIndex,
+    source: Source,
+    *,
+    backward: bool,
+    steps: int,
+    through: Sequence[str],
+    linger_ms: int,
+    threads: int = 2,
+) -> Spread:
+    """Return exposures and ties as arrays, times reversed (negative) if backward."""
+    exposed = np.full(index.items, NEVER)
+    step = np.full(index.items, -1, np.int16)
+    _seed(index, source, backward, exposed)
+    news = np.flatnonzero(exposed != NEVER).astype(np.int32)
+    step[news] = 0
+    news = news[in_order_found(exposed[news], news, index.table.item_key)]
+    nothing = np.full(len(news), -1, np.int32)
+    layers = [(news, exposed[news], nothing, nothing, np.zeros(len(news), np.int64))]
+    changed = np.zeros(index.items, np.bool_)
+    bests: list[Best] = []
+    for layer in range(1, steps + 1):
+        if not len(news):
+            break
+        changed[news] = True
+        places = places_of(index, news, through)
+        shares = shares_of(np.diff(index.table.ptr)[places], threads)
+        while len(bests) < len(shares):
+            bests.append(_blank(index.items))
+        works = [(k, *share) for k, share in enumerate(shares)]
+
+        def work(
+            low: int, high: int, places: Ints = places, works: list[tuple[int, int, int]] = works
+        ) -> None:
+            k = next(k for k, *share in works if share == [low, high])
+            spread(index.table, places[low:high], exposed, changed, linger_ms, backward, bests[k])
+
+        on_cores(work, shares)
+        best = bests[0]
+        for other in bests[1 : len(shares)]:
+            merge_best(best, other, index.table.item_key)
+        changed[news] = False
+        settle(best, exposed, step, layer)
+        news = np.flatnonzero(best.at != NEVER).astype(np.int32)
+        order = news[in_order_found(best.at[news], news, index.table.item_key)]
+        layers.append((order, best.at[order], best.by[order], best.place[order], best.contact[order]))
+        for used in bests[: len(shares)]:
+            used.at[:] = NEVER
+    return Spread(exposed=exposed, step=step, layers=layers)
+
+
+def _blank(items: int) -> Best:
+    return Best(
+        np.full(items, NEVER), np.empty(items, np.int64), np.empty(items, np.int32), np.empty(items, np.int32)
+    )
+
+
+def _seed(index: ContactIndex, source: Source, backward: bool, exposed: NDArray[np.int64]) -> None:
+    """Set the exposure of what the source itself holds."""
+    table = index.table
+    if source.kind == "item":
+        x = index.item_number(int(source.key))
+        at = source.to_ms if backward else source.from_ms
+        if at is None:  # from its very first, or until its very last moment
+            at = index.end_ms if backward else _first_moment(index, x)
+        exposed[x] = -at if backward else at
+        return
+    p = index.place_number(source.kind, source.key)
+    rows = slice(int(table.ptr[p]), int(table.ptr[p + 1]))
+    first = np.iinfo(np.int64).min + 1 if source.from_ms is None else source.from_ms
+    last = index.end_ms if source.to_ms is None else source.to_ms
+    begin, end = table.begin[rows], table.end[rows]
+    meets = (begin <= last) & (end >= first)
+    at_ms: Longs = -np.minimum(end[meets], last) if backward else np.maximum(begin[meets], first)
+    np.minimum.at(exposed, table.item[rows][meets], at_ms)
+
+
+def _first_moment(index: ContactIndex, x: int) -> int:
+    """Return when the first stay of an item begins."""
+    table = index.table
+    places = table.item_place[table.item_first[x] : table.item_after[x]]
+    first = index.last_ms[x]
+    for p in set(places.tolist()):
+        rows = slice(int(table.ptr[p]), int(table.ptr[p + 1]))
+        own = table.begin[rows][table.item[rows] == x]
+        first = min(first, own.min())
+    return int(first)
