@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from changtong.events.loads import load
 from changtong.flows.trees import JIT
 
 READ, EMPTY, UNREADABLE, TWICE, NEVER, NO_ZONE, OUTSIDE = range(7)
@@ -178,15 +179,45 @@ def to_utc(local_ms, begin_ms, offset_ms):
 
 
 @njit(**JIT)
+def _same_hour(buf, one, other):
+    """Return whether the first 13 bytes, ``2022-05-06 07``, are the same."""
+    return load(buf, np.int64(one)) == load(buf, np.int64(other)) and load(buf, np.int64(one + 5)) == load(
+        buf, np.int64(other + 5)
+    )
+
+
+@njit(**JIT)
+def _minutes_and_seconds(buf, at):
+    """Read ``:05:09`` as milliseconds, -1 where it is not that."""
+    if buf[at] != 58 or buf[at + 3] != 58:
+        return -1
+    value = 0
+    for k in (1, 2, 4, 5):
+        digit = np.int64(buf[at + k]) - 48
+        if digit < 0 or digit > 9 or (digit > 5 and (k == 1 or k == 4)):
+            return -1
+        value += digit * (600 if k == 1 else 60 if k == 2 else 10 if k == 4 else 1)
+    return value * 1000
+
+
+@njit(**JIT)
 def read_times(
     buf, starts, lengths, form, width, begin_ms, offset_ms, zone_known, earliest, latest, out, state
 ):
     """Read instants as UTC milliseconds into ``out``, and what each is into ``state``."""
     part = np.zeros(8, np.int64)
+    hour_at = np.int64(-1)  # a row whose date and hour were read: most rows after it say the same
+    hour_ms = np.int64(0)
     for i in range(starts.shape[0]):
         out[i] = 0
         s = starts[i]
         e = s + lengths[i]
+        if hour_at >= 0 and e - s == 19 and _same_hour(buf, s, hour_at):
+            in_hour = _minutes_and_seconds(buf, s + 13)
+            if in_hour >= 0:
+                out[i] = hour_ms + in_hour
+                state[i] = READ if earliest <= out[i] <= latest else OUTSIDE
+                continue
         if e == s:
             state[i] = EMPTY
             continue
@@ -223,10 +254,17 @@ def read_times(
                 state[i] = NO_ZONE
                 continue
             else:
+                local = t
                 t, found = to_utc(t, begin_ms, offset_ms)
                 if found != 1:
                     state[i] = TWICE if found == 2 else NEVER
                     continue
+                of_hour = local % 3_600_000
+                if form[0] == ISO and e - s == 19 and _minutes_and_seconds(buf, s + 13) == of_hour:
+                    first, one = to_utc(local - of_hour, begin_ms, offset_ms)
+                    last, other = to_utc(local - of_hour + 3_599_999, begin_ms, offset_ms)
+                    if one == 1 and other == 1 and last - first == 3_599_999:
+                        hour_at, hour_ms = np.int64(s), first
             out[i] = t
         state[i] = READ if earliest <= out[i] <= latest else OUTSIDE
 

@@ -18,6 +18,9 @@ from changtong.events.sources import Chunk, Text, text_of
 from changtong.events.times import TIME_REASONS, WIDTH, time_form, zone_of
 from changtong.events.words import Words, shape_of
 
+_NOTHING, _NO_WORD = np.zeros(1, np.int64), np.full(1, -1, np.int32)
+"""A column that no row of a file has."""
+
 WORD_FIELDS = ("code", "site_id", "next_site_id", "service_class")
 
 
@@ -59,6 +62,19 @@ class Rows:
     event_id: pa.Array
     attributes: pa.Array
     row_key: NDArray[np.int64]
+
+    def some(self, take: NDArray[np.int64]) -> Rows:
+        """Return the rows ``take`` alone."""
+        return Rows(
+            self.at_ms[take],
+            None if self.recorded is None else self.recorded.take(take),
+            {name: keys[take] for name, keys in self.keys.items()},
+            {name: numbers[take] for name, numbers in self.words.items()},
+            self.vocabularies,
+            None if self.event_id is None else self.event_id.take(take),
+            None if self.attributes is None else self.attributes.take(take),
+            self.row_key[take],
+        )
 
     def table(self, take: NDArray[np.int64], schema: pa.Schema) -> pa.Table:
         """Return the rows ``take`` as a table of the log."""
@@ -221,20 +237,11 @@ class Converter:
         row_key = self._row_keys(parsed, words, event_key, attribute_key)
         recorded = None
         if parsed.recorded_ms is not None and parsed.recorded is not None:
-            recorded = pa.array(parsed.recorded_ms[take], mask=~parsed.recorded[take])
-        return (
-            Rows(
-                parsed.at_ms[take],
-                recorded,
-                {name: keys[take] for name, keys in parsed.keys.items()},
-                {name: numbers[take] for name, numbers in words.items()},
-                self.vocabularies,
-                None if event_id is None else event_id.take(take),
-                None if attributes is None else attributes.take(take),
-                row_key[take],
-            ),
-            bad,
+            recorded = pa.array(parsed.recorded_ms, mask=~parsed.recorded)
+        rows = Rows(
+            parsed.at_ms, recorded, parsed.keys, words, self.vocabularies, event_id, attributes, row_key
         )
+        return (rows if len(take) == len(good) else rows.some(take)), bad
 
     def _number(self, name: str, word: str) -> int:
         """Return the number of a word of the log, a new one where it is new."""
@@ -292,18 +299,17 @@ class Converter:
         attribute_key: NDArray[np.int64] | None,
     ) -> NDArray[np.int64]:
         """Return the identity of each row: its event's id where it has one, else all it says."""
-        n = len(parsed.at_ms)
-        nothing = np.zeros(n, np.int64)
-        ids = [parsed.keys.get(name, nothing) for name in IDS]
-        said = [parsed.at_ms, nothing if attribute_key is None else attribute_key]
-        for name in WORD_FIELDS:
-            said.append(self._word_hashes(name)[words[name]] if name in words else nothing)
-        if event_key is not None:
-            named = event_key != 0
-            said = [np.where(named, 0, column) for column in said]
-        columns = np.stack([*ids, *said, nothing if event_key is None else event_key])
-        out = np.empty(n, np.int64)
-        row_keys(*self._key, columns, out)
+        out = np.empty(len(parsed.at_ms), np.int64)
+        row_keys(
+            *self._key,
+            tuple(parsed.keys.get(name, _NOTHING) for name in IDS),
+            parsed.at_ms,
+            _NOTHING if attribute_key is None else attribute_key,
+            tuple(words.get(name, _NO_WORD) for name in WORD_FIELDS),
+            tuple(self._word_hashes(name) for name in WORD_FIELDS),
+            _NOTHING if event_key is None else event_key,
+            out,
+        )
         return out
 
     def _word_hashes(self, name: str) -> NDArray[np.int64]:

@@ -7,12 +7,18 @@ keys in the log at the end: 2 bytes of memory a row, and no row is lost or kept 
 
 from __future__ import annotations
 
+import mmap as system
+from contextlib import suppress
+from mmap import mmap
+
 import numpy as np
 from numpy.typing import NDArray
 
 from changtong.events.filtering import add, find, look, places, put
 
 BITS_PER_KEY = 16
+
+MADV_HUGEPAGE: int | None = getattr(system, "MADV_HUGEPAGE", None)
 
 
 class Filter:
@@ -40,11 +46,20 @@ class Filter:
                 look(self._parts[-1], keys, seen)
                 maybe |= seen
             self._size = max(self._size, len(keys))
-            self._parts.append(np.zeros((max(1, self._size * BITS_PER_KEY // 512), 8), np.uint64))
+            self._parts.append(_room(max(1, self._size * BITS_PER_KEY // 512)))
             self._room = self._size
         add(self._parts[-1], keys, seen)
         self._room -= len(keys)
         return maybe | seen
+
+
+def _room(blocks: int) -> NDArray[np.uint64]:
+    """Return empty blocks, in large pages where the system has them: each key looks somewhere else."""
+    memory = mmap(-1, blocks * 64)
+    if hasattr(mmap, "madvise") and MADV_HUGEPAGE is not None:
+        with suppress(OSError):
+            memory.madvise(MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint64).reshape(blocks, 8)
 
 
 class Suspects:

@@ -11,7 +11,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from changtong.events.loads import ONES, byte_is, first_byte, is_plain, load
 from changtong.flows.trees import JIT
+
+_U = np.uint64
 
 GOOD, FEWER, MORE, NUL, QUOTE, OPEN = range(6)
 """What a line may be: whole; too few or too many fields; a NUL byte; text after a closing quote;
@@ -43,6 +46,7 @@ def split(buf, end, last, separator, n_fields, slot, starts, lengths, state, lin
     """
     n = 0
     at = 0
+    separators, newlines = ONES * _U(separator), ONES * _U(_NEWLINE)
     while at < end and n < state.shape[0]:
         begin = at
         first = line
@@ -92,6 +96,13 @@ def split(buf, end, last, separator, n_fields, slot, starts, lengths, state, lin
                         at += 1
             else:
                 while at < end:
+                    if at + 8 <= end:
+                        word = load(buf, np.int64(at))
+                        marks = byte_is(word, separators) | byte_is(word, newlines) | byte_is(word, _U(0))
+                        if marks == _U(0):
+                            at += 8
+                            continue
+                        at += first_byte(marks)
                     b = buf[at]
                     if b == separator or b == _NEWLINE:  # noqa: SIM109
                         break
@@ -153,6 +164,8 @@ def is_clean(buf, start, length):
         b = buf[start]
         if b == 61 or b == 43 or b == 64 or b == 45:  # = + @ -
             return False
+    if is_plain(buf, start, length):
+        return True
     i = start
     end = start + length
     while i < end:

@@ -8,6 +8,7 @@ from numba import njit
 from changtong.flows.trees import JIT
 
 _U = np.uint64
+_TOGETHER = 32
 
 
 @njit(**JIT)
@@ -22,21 +23,30 @@ def _place(key, blocks):
 
 @njit(**JIT)
 def add(blocks, keys, seen):
-    """Add keys; mark those the filter may have had before. Eight bits in one line of 64 bytes."""
+    """Add keys; mark those the filter may have had before. Eight bits in one line of 64 bytes.
+
+    What is returned means nothing: it keeps the compiler from leaving out the looks ahead, which bring many
+    lines near at once instead of one after another.
+    """
     n = _U(blocks.shape[0])
-    count = 0
-    for i in range(keys.shape[0]):
-        b, y = _place(keys[i], n)
-        old = True
-        for w in range(8):
-            bit = _U(1) << (y & _U(63))
-            y >>= _U(6)
-            if blocks[b, w] & bit == _U(0):
-                old = False
+    at = np.empty(_TOGETHER, np.int64)
+    bits = np.empty(_TOGETHER, np.uint64)
+    ahead = _U(0)
+    for first in range(0, keys.shape[0], _TOGETHER):
+        some = min(_TOGETHER, keys.shape[0] - first)
+        for i in range(some):
+            at[i], bits[i] = _place(keys[first + i], n)
+            ahead |= blocks[at[i], 0]
+        for i in range(some):
+            b, y = at[i], bits[i]
+            missing = _U(0)
+            for w in range(8):
+                bit = _U(1) << (y & _U(63))
+                y >>= _U(6)
+                missing |= bit & ~blocks[b, w]
                 blocks[b, w] |= bit
-        seen[i] = old
-        count += old
-    return count
+            seen[first + i] = missing == _U(0)
+    return ahead
 
 
 @njit(**JIT)

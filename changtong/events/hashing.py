@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from changtong.events.fields import is_clean
+from changtong.events.loads import load, load_few
 from changtong.flows.trees import JIT
 
 _U = np.uint64
@@ -45,15 +46,11 @@ def siphash(k0, k1, buf, start, length):
     v3 = k1 ^ _U(0x7465646279746573)
     whole = length // 8
     for w in range(whole):
-        m = _U(0)
-        for b in range(8):
-            m |= _U(buf[start + 8 * w + b]) << _U(8 * b)
+        m = load(buf, np.int64(start + 8 * w))
         v3 ^= m
         v0, v1, v2, v3 = _rounds(v0, v1, v2, v3, 2)
         v0 ^= m
-    m = _U(length & 255) << _U(56)
-    for b in range(length - 8 * whole):
-        m |= _U(buf[start + 8 * whole + b]) << _U(8 * b)
+    m = _U(length & 255) << _U(56) | load_few(buf, start + 8 * whole, length - 8 * whole)
     v3 ^= m
     v0, v1, v2, v3 = _rounds(v0, v1, v2, v3, 2)
     v0 ^= m
@@ -101,15 +98,34 @@ def hash_fields(k0, k1, buf, starts, lengths, out, bad):
 
 
 @njit(**JIT)
-def row_keys(k0, k1, columns, out):
-    """Fill the key of each row: SipHash of its columns (columns, rows), never 0."""
-    n = columns.shape[0]
-    words = np.empty(n, np.uint64)
-    for i in range(columns.shape[1]):
-        for k in range(n):
-            words[k] = _U(columns[k, i])
-        h = np.int64(siphash_words(k0, k1, words, n))
+def row_keys(k0, k1, ids, at_ms, attributes, words, hashes, event, out):
+    """Fill the key of each row, never 0: SipHash of its ids and all it says, or of its event's id.
+
+    ``ids``, ``words`` and ``hashes`` are tuples of columns; ``words`` are numbers into ``hashes``, from the
+    end where negative. A column of one row is that of all rows.
+    """
+    n = len(ids) + len(words) + 3
+    row = np.zeros(n, np.uint64)
+    for i in range(out.shape[0]):
+        for k in range(len(ids)):
+            row[k] = _U(_at(ids[k], i))
+        named = _at(event, i)
+        first = len(ids)
+        if named != 0:
+            row[first : n - 1] = _U(0)
+        else:
+            row[first] = _U(_at(at_ms, i))
+            row[first + 1] = _U(_at(attributes, i))
+            for k in range(len(words)):
+                row[first + 2 + k] = _U(hashes[k][_at(words[k], i)])
+        row[n - 1] = _U(named)
+        h = np.int64(siphash_words(k0, k1, row, n))
         out[i] = h if h != 0 else 1
+
+
+@njit(**JIT)
+def _at(column, i):
+    return column[i] if column.shape[0] > 1 else column[0]
 
 
 @njit(**JIT)

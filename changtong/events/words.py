@@ -27,8 +27,7 @@ class Words:
     def __init__(self, keep_damaged: bool = False) -> None:
         self._keep_damaged = keep_damaged
         self._table = np.full(1024, -1, np.int32)
-        self.hashes = np.zeros(512, np.uint64)
-        """Unkeyed hash of each word: the same in every run."""
+        self._names = np.zeros(512, np.uint64)
         self._begins = np.zeros(513, np.int64)
         self._arena = np.zeros(16_384, np.uint8)
         self._count = np.zeros(1, np.int64)
@@ -47,7 +46,7 @@ class Words:
                 lengths,
                 done,
                 self._table,
-                self.hashes,
+                self._names,
                 self._begins,
                 self._arena,
                 self._count,
@@ -81,9 +80,9 @@ class Words:
             raise OverflowError
         if 2 * (n + 1) > len(self._table) or n + 1 >= len(self._begins):
             self._table = np.full(2 * len(self._table), -1, np.int32)
-            self.hashes = np.concatenate([self.hashes, np.zeros(len(self.hashes), np.uint64)])
+            self._names = np.concatenate([self._names, np.zeros(len(self._names), np.uint64)])
             self._begins = np.concatenate([self._begins, np.zeros(len(self._begins) - 1, np.int64)])
-            fill(self._table, self.hashes, n)
+            fill(self._table, self._names, n)
         if int(self._begins[n]) + needed > len(self._arena):
             more = max(len(self._arena), needed)
             self._arena = np.concatenate([self._arena, np.zeros(more, np.uint8)])
