@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,10 +17,10 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scan_cases import SITES, epoch_ms, make_log, write_log
 
-from changtong.events import item_scans
+from changtong.events import day_sources, item_scans
 from changtong.events.engine import DuckDBEngine, open_duckdb
 from changtong.events.indicators import indicators
-from changtong.events.item_scans import Store
+from changtong.events.item_scans import ItemScans, Window
 
 CODES = (
     "accept", "register", "screen", "arrive", "sort", "pack", "depart", "out_for_delivery", "return",
@@ -27,9 +29,17 @@ CODES = (
 PROMISES = pl.DataFrame({"service_class": ["express", "ordinary"], "promise_h": [24.0, 100.0]})
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _small_logs_too() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(day_sources, "WORTH_KERNELS", 0)
+        yield
+
+
 def both_ways(files: list[Path], **options: Any) -> None:
     """Compare all rows of the indicators from kernels and from queries."""
     engine = open_duckdb(files, SITES)
+    assert day_sources.WORTH_KERNELS == 0
     by_kernel = indicators(engine, "2022-05-06", promises=PROMISES, **options)
     by_query = indicators(DuckDBEngine(engine.connection), "2022-05-06", promises=PROMISES, **options)
     assert_frame_equal(by_kernel.values, by_query.values, check_exact=True)
@@ -64,31 +74,37 @@ def test_kernels_and_queries_return_the_same_rows(
         both_ways(write_log(senseless_log(seed, rows, voids), Path(folder)), look_back_days=look_back_days)
 
 
-def test_parts_row_groups_and_spilled_arrays_change_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = senseless_log(4, 4000, 30)
-    (tmp_path / "log").mkdir()
-    file = tmp_path / "log" / "one.parquet"
-    log.write_parquet(file, row_group_size=500)
+def test_parts_row_groups_and_passes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "one.parquet"
+    senseless_log(4, 4000, 30).write_parquet(file, row_group_size=500)
     monkeypatch.setattr(item_scans, "ROWS_READ", 600)
     monkeypatch.setattr(item_scans, "ROWS_OF_A_PART", 300)
     engine = open_duckdb([file], SITES)
+    share = ItemScans.share_memory
     whole = indicators(engine, "2022-05-06", promises=PROMISES)
-    engine.memory_gib = 1e-5
-    spilled = indicators(engine, "2022-05-06", promises=PROMISES)
-    assert_frame_equal(whole.values, spilled.values, check_exact=True)
+    rows = item_scans.ROW_BYTES / 2**30 * pl.scan_parquet(file).select(pl.len()).collect().item()
+    monkeypatch.setattr(day_sources, "KERNEL_SHARE", rows / 2.0 / engine.memory_gib)
+    monkeypatch.setattr(ItemScans, "share_memory", lambda self, _: share(self, rows / 4.5))
+    in_passes = indicators(engine, "2022-05-06", promises=PROMISES)
+    assert_frame_equal(whole.values, in_passes.values, check_exact=True)
+    assert_frame_equal(whole.flows, in_passes.flows, check_exact=True)
     both_ways([file])
 
 
-def test_a_store_gives_back_what_it_was_given_in_memory_and_beyond(tmp_path: Path) -> None:
-    store = Store(100, tmp_path)
-    arrays = [np.arange(k, dtype=np.int64) for k in (0, 5, 12, 7)] + [np.arange(9, dtype=np.uint16)]
-    kept = [store.keep(array) for array in arrays]
-    assert [handle.values is None for handle in kept] == [False, False, True, False, True]
-    for handle, array in zip(kept, arrays, strict=True):
-        assert store.read(handle).tolist() == array.tolist()
-        assert store.read(handle, 1, 4).tolist() == array[1:4].tolist()
-    store.drop(kept[1])
-    assert store.keep(arrays[1]).values is not None  # there is room again
-    store.close()
+def test_every_pass_has_other_items_and_all_have_all(tmp_path: Path) -> None:
+    file = tmp_path / "one.parquet"
+    log = senseless_log(5, 3000, 0)
+    log.write_parquet(file)
+    codes = {code: number + 1 for number, code in enumerate(CODES[:-1])}
+    window = Window(int(log["at_ms"].min()), int(log["at_ms"].max()) + 1)  # type: ignore[arg-type]
+    scans = ItemScans([file], window, codes, [], memory_gib=3000 * item_scans.ROW_BYTES / 2.5 / 2**30)
+    assert scans.passes == 3
+    parts = [part for number in range(3) for part in scans.read(number)]
+    keys = np.concatenate([part.item_key for part in parts])
+    known = log.filter(pl.col("item").is_not_null(), pl.col("code") != "note")
+    assert len(keys) == len(set(keys.tolist()))
+    assert set(keys.tolist()) == set(known["item"].to_list())
+    assert sum(len(part.place) for part in parts) == known.height
+    for part in parts:
+        for a, b in pairwise(part.ptr.tolist()):
+            assert (np.diff(part.place[a:b]) >= 0).all()

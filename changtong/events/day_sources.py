@@ -10,11 +10,18 @@ from collections.abc import Callable, Sequence
 from importlib.resources import files
 
 import polars as pl
+import pyarrow as pa
 
 from changtong.errors import UsageError
 from changtong.events.engine import DuckDBEngine, Engine
 from changtong.events.item_days import DayLimits, day_tables
-from changtong.events.item_scans import Window, read_item_scans
+from changtong.events.item_scans import ItemScans, Part, Window
+
+WORTH_KERNELS = 5_000_000
+"""Scans of a log from which loading the kernels is worth it."""
+
+KERNEL_SHARE = 0.85
+"""Of the engine's memory, for scans that are brought to their items; DuckDB has little to do meanwhile."""
 
 MOST_SITES = 4_000_000
 """Sites whose numbers still fit beside time and code in the 63 bits of a scan."""
@@ -33,7 +40,11 @@ def sql_text(name: str) -> str:
 
 def read_days(engine: Engine, window: Window, days: Sequence[DayLimits]) -> Callable[[int], None]:
     """Read the scans of days; return what makes the tables of the k-th, for which ``asked`` stands."""
-    if isinstance(engine, DuckDBEngine) and engine.files:
+    if (
+        isinstance(engine, DuckDBEngine)
+        and engine.files
+        and engine.query("SELECT COUNT(*) AS n FROM events")["n"][0] >= WORTH_KERNELS
+    ):
         return by_kernel(engine, window, days)
     return by_query(engine)
 
@@ -64,15 +75,47 @@ def name_scans(engine: Engine) -> None:
 
 
 def by_kernel(engine: DuckDBEngine, window: Window, days: Sequence[DayLimits]) -> Callable[[int], None]:
-    """Read the scans of the log's files by kernels; return what names the tables of the k-th day."""
+    """Read the scans of the log's files by kernels; return what names the tables of the k-th day.
+
+    Where all items fit into memory at once, so do the tables of a day: nothing is copied. Else they go to
+    DuckDB, some items at a time, which puts on disk what does not fit.
+    """
     codes = engine.query("SELECT code, code_no, arriving, leaving, away FROM codes")
     voided = engine.query("SELECT event_id FROM voided")["event_id"].to_list()
     listed = engine.query("SELECT DISTINCT site_id FROM sites WHERE site_id IS NOT NULL")["site_id"].to_list()
     numbers = dict(codes.select("code", "code_no").iter_rows())
-    scans = read_item_scans(
-        engine.files, window, numbers, listed, voided=voided, memory_gib=engine.memory_gib,
-        threads=engine.threads, spill_folder=engine.spill_folder,
+    scans = ItemScans(
+        engine.files, window, numbers, listed, voided=voided, memory_gib=KERNEL_SHARE * engine.memory_gib,
+        threads=engine.threads,
     )  # fmt: skip
+    if scans.passes > 1:
+        scans.share_memory(0.5 * engine.memory_gib)
+
+    def made(parts: list[Part], k: int) -> tuple[pa.Table, pa.Table]:
+        return day_tables(parts, scans.classes, window.base_ms, days[k], codes, engine.threads)
+
+    if scans.passes == 1:
+        parts = scans.read(0)
+
+        def name_day(k: int) -> None:
+            items, stays = made(parts, k)
+            engine.arrow("due_items", items)
+            engine.arrow("stays", stays)
+
+    else:
+        engine.limit(0.5)
+        for number in range(scans.passes):
+            some = scans.read(number)
+            for k in range(len(days)):
+                for name, rows in zip(("items", "stays"), made(some, k), strict=True):
+                    engine.append(f"{name}_{k}", rows)
+            del some
+        engine.limit(1.0)
+
+        def name_day(k: int) -> None:
+            engine.view("due_items", f"SELECT * FROM items_{k}")
+            engine.view("stays", f"SELECT * FROM stays_{k}")
+
     rows = {"site_id": scans.site_ids, "site_no": range(1, len(scans.site_ids) + 1)}
     engine.frame("seen_sites", pl.DataFrame(rows, schema={"site_id": pl.String, "site_no": pl.Int64}))
     engine.table("site_numbers", sql_text("site_numbers"))
@@ -80,12 +123,8 @@ def by_kernel(engine: DuckDBEngine, window: Window, days: Sequence[DayLimits]) -
     engine.frame("site_days", scans.site_days)
 
     def tables(k: int) -> None:
-        items, stays = day_tables(scans, window.base_ms, days[k], codes, engine.threads)
-        if k == len(days) - 1:
-            scans.store.close()
-        engine.arrow("due_items", items)
+        name_day(k)
         engine.view("day_items", "SELECT * FROM due_items WHERE of_day = 1")
-        engine.arrow("stays", stays)
 
     return tables
 

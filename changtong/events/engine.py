@@ -30,8 +30,6 @@ SITE_COLUMNS: dict[str, Any] = dict.fromkeys(("site_id", "name", "kind", "region
 
 MEMORY_GIB = 3.25
 """For DuckDB itself: what Python and the results take comes on top, and all should stay below 4 GiB."""
-KERNEL_GIB = 2.75
-"""For scans in order by item; DuckDB has little to do meanwhile."""
 THREADS = 2
 
 
@@ -70,9 +68,7 @@ class DuckDBEngine:
     files : sequence of Path
         Those behind the view ``events``, where there is nothing else behind it.
     memory_gib, threads : float, int
-        Limits of what reads the files beside DuckDB.
-    spill_folder : Path, optional
-        Where it puts what does not fit.
+        The connection's limits, and those of kernels that read the files in its place.
     """
 
     name = "duckdb"
@@ -82,13 +78,12 @@ class DuckDBEngine:
         connection: duckdb.DuckDBPyConnection,
         files: Sequence[Path] = (),
         *,
-        memory_gib: float = KERNEL_GIB,
+        memory_gib: float = MEMORY_GIB,
         threads: int = THREADS,
-        spill_folder: Path | None = None,
     ) -> None:
         self.connection = connection
         self.files = tuple(files)
-        self.memory_gib, self.threads, self.spill_folder = memory_gib, threads, spill_folder
+        self.memory_gib, self.threads = memory_gib, threads
         self.made: list[tuple[str, str]] = []
 
     def view(self, name: str, select: str) -> None:
@@ -113,6 +108,22 @@ class DuckDBEngine:
         given = f"given_{name}"
         self.connection.register(given, rows)
         self._make("VIEW", name, f"SELECT * FROM {given}")
+
+    def limit(self, share: float) -> None:
+        """Leave DuckDB a share of its memory, from now on."""
+        self.connection.execute(f"SET memory_limit = '{int(share * self.memory_gib * 1024)}MiB'")
+
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Add rows to a table of that name, made where there is none."""
+        given = f"given_{name}"
+        self.connection.register(given, rows)
+        try:
+            if ("TABLE", name) in self.made:
+                self.connection.execute(f"INSERT INTO temp.{name} SELECT * FROM {given}")
+            else:
+                self._make("TABLE", name, f"SELECT * FROM {given}")
+        finally:
+            self.connection.unregister(given)
 
     def query(self, select: str) -> pl.DataFrame:
         """Return the rows of a query."""
@@ -243,8 +254,7 @@ def open_duckdb(
         events.create_view("events")
     else:
         connection.from_arrow(pl.DataFrame(schema=EVENT_COLUMNS).to_arrow()).create("events")
-    kernel_gib = min(KERNEL_GIB, memory_gib)
-    return DuckDBEngine(connection, files, memory_gib=kernel_gib, threads=threads, spill_folder=spill_folder)
+    return DuckDBEngine(connection, files, memory_gib=memory_gib, threads=threads)
 
 
 def open_spark(

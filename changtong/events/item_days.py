@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from changtong.events.item_scans import ItemScans, Part
+from changtong.events.item_scans import Part
 from changtong.events.item_steps import NULL, day_rows
 
 ITEM_TIMES = ("first_ms", "last_ms", "accepted_ms", "out_ms", "delivered_ms", "ended_ms", "giving_back_ms")
@@ -40,13 +40,21 @@ class DayLimits(NamedTuple):
 
 
 def day_tables(
-    scans: ItemScans, base_ms: int, day: DayLimits, codes: pl.DataFrame, threads: int = 2
+    parts: Sequence[Part],
+    classes: Sequence[str],
+    base_ms: int,
+    day: DayLimits,
+    codes: pl.DataFrame,
+    threads: int = 2,
 ) -> tuple[pa.Table, pa.Table]:
     """Return items and stays of a day.
 
     Parameters
     ----------
-    scans : ItemScans
+    parts : sequence of Part
+        All items, or some.
+    classes : sequence of str
+        By their number.
     base_ms : int
         That of the window the scans were read for.
     day : DayLimits
@@ -64,11 +72,9 @@ def day_tables(
     for row in codes.iter_rows(named=True):
         for values, name in zip(marks, ("away", "arriving", "leaving"), strict=True):
             values[row["code_no"]] = row[name]
-    classes = pa.array(scans.classes, pa.string())
+    texts = pa.array(classes, pa.string())
     with ThreadPoolExecutor(threads) as pool:
-        made = list(
-            pool.map(lambda k: _tables(scans.part(k), base_ms, day, marks, classes), range(len(scans.kept)))
-        )
+        made = list(pool.map(lambda part: _tables(part, base_ms, day, marks, texts), parts))
     return pa.concat_tables(items for items, _ in made), pa.concat_tables(stays for _, stays in made)
 
 

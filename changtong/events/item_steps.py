@@ -26,24 +26,27 @@ NULL = np.iinfo(np.int64).min
 
 @njit(**JIT)
 def part_rows(
-    at_ms, item, code, site, class_no, code_no, base_ms, end_ms, ptr, key, place, classes
+    at_ms, item, code, site, class_no, code_no, base_ms, end_ms, parts, low, ptr, key, place, classes
 ):  # fmt: skip
     """Copy the scans of items to their parts, ``ptr[p]`` … ``ptr[p + 1]``; return how many there are.
 
+    Of ``parts`` parts, those from ``low`` on for which ``ptr`` has room are taken, the rest is left.
     ``code_no`` turns the file's codes into those of ``sql/codes.sql``, 0 for what is no scan.
     """
     n = at_ms.shape[0]
-    parts = ptr.shape[0] - 1
     mask = np.uint64(parts - 1)
+    taken = ptr.shape[0] - 1
     part = np.empty(n, np.int16)
-    count = np.zeros(parts, np.int64)
+    count = np.zeros(taken, np.int64)
     for i in range(n):
         part[i] = -1
         if item[i] != 0 and code_no[code[i]] > 0 and base_ms <= at_ms[i] < end_ms:
-            part[i] = np.int16(mixed(item[i]) & mask)
-            count[part[i]] += 1
+            p = np.int64(mixed(item[i]) & mask) - low
+            if 0 <= p < taken:
+                part[i] = p
+                count[p] += 1
     ptr[0] = 0
-    for p in range(parts):
+    for p in range(taken):
         ptr[p + 1] = ptr[p] + count[p]
         count[p] = ptr[p]
     for i in range(n):
@@ -54,7 +57,7 @@ def part_rows(
             key[k] = item[i]
             place[k] = ((at_ms[i] - base_ms) * 32 + code_no[code[i]]) * SITES + site[i]
             classes[k] = class_no[i]
-    return ptr[parts]
+    return ptr[taken]
 
 
 @njit(**JIT)
