@@ -34,6 +34,9 @@ VALUES = (
 )  # fmt: skip
 """Files of ``sql/`` that return rows of values."""
 
+BY_MINUTE = ("in_transit_age", "backlog_age", "dwell", "stage_times")
+"""Those of which ``sql/quantiles.sql`` tells the quantiles."""
+
 COUNTS = (
     "accepted_pieces", "delivered_pieces", "in_transit_pieces", "on_road_pieces", "with_courier_pieces",
     "backlog_pieces", "backlog_over_24h_pieces", "backlog_over_72h_pieces",
@@ -209,7 +212,7 @@ def _run(engine: Engine) -> _Found:
         "CAST(MAX(days_back) - MIN(asked.day_no) AS BIGINT) AS days FROM site_days CROSS JOIN asked"
     ).row(0, named=True)
     regions = engine.query("SELECT COUNT(*) AS n FROM site_numbers WHERE region <> ''")["n"][0]
-    values = pl.concat([engine.query(sql_text(name)).select(_typed(VALUE_COLUMNS)) for name in VALUES])
+    values = pl.concat([_values(engine, name).select(_typed(VALUE_COLUMNS)) for name in VALUES])
     if told["here"]:
         values = _with_zeros(values)
     return _Found(
@@ -222,6 +225,14 @@ def _run(engine: Engine) -> _Found:
         first_ms=told["days"],
         has_regions=bool(regions),
     )
+
+
+def _values(engine: Engine, name: str) -> pl.DataFrame:
+    """Run one indicator's query; of hours it counts by minute, tell the quantiles."""
+    if name not in BY_MINUTE:
+        return engine.query(sql_text(name))
+    engine.view("counted", sql_text(name))
+    return engine.query(sql_text("quantiles"))
 
 
 def _typed(columns: dict[str, Any]) -> list[pl.Expr]:

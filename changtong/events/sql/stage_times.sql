@@ -4,127 +4,65 @@
 -- out_for_delivery; delivery: to the delivery. The first two count at the accepting site, the others at the
 -- delivering one. Items without one of these scans, or with them out of order, are left out of all five.
 -- Unit: h. Source: the parts that the post regulator's test of express times publishes (S68).
--- Quantile q: the smallest whole minute at or below which q of the pieces lie (times are cut to whole minutes).
-WITH counted AS (
+-- Counted by minute; quantiles.sql tells p50, p90, p95 and the mean.
+SELECT
+  stages.measure,
+  stages.site_no,
+  stages.service_class,
+  CAST(FLOOR(stages.stage_ms / 60000) AS BIGINT) AS minutes,
+  CAST(COUNT(*) AS BIGINT) AS pieces,
+  CAST(SUM(stages.stage_ms) AS BIGINT) AS sum_ms
+FROM (
   SELECT
-    stages.measure,
-    stages.site_no,
-    stages.service_class,
-    CAST(FLOOR(stages.stage_ms / 60000) AS BIGINT) AS minutes,
-    CAST(COUNT(*) AS BIGINT) AS pieces,
-    CAST(SUM(stages.stage_ms) AS BIGINT) AS sum_ms
+    measures.measure,
+    CASE
+      WHEN measures.measure IN ('origin_handling', 'transport') THEN way.accept_site_no
+      ELSE way.deliver_site_no
+    END AS site_no,
+    way.service_class,
+    CASE measures.measure
+      WHEN 'origin_handling' THEN way.left_ms - way.accepted_ms
+      WHEN 'transport' THEN way.reached_ms - way.left_ms
+      WHEN 'destination_handling' THEN way.out_ms - way.reached_ms
+      WHEN 'delivery' THEN way.delivered_ms - way.out_ms
+      ELSE way.delivered_ms - way.accepted_ms
+    END AS stage_ms
   FROM (
     SELECT
-      measures.measure,
-      CASE
-        WHEN measures.measure IN ('origin_handling', 'transport') THEN way.accept_site_no
-        ELSE way.deliver_site_no
-      END AS site_no,
-      way.service_class,
-      CASE measures.measure
-        WHEN 'origin_handling' THEN way.left_ms - way.accepted_ms
-        WHEN 'transport' THEN way.reached_ms - way.left_ms
-        WHEN 'destination_handling' THEN way.out_ms - way.reached_ms
-        WHEN 'delivery' THEN way.delivered_ms - way.out_ms
-        ELSE way.delivered_ms - way.accepted_ms
-      END AS stage_ms
-    FROM (
-      SELECT
-        day_items.item,
-        day_items.service_class,
-        day_items.accept_site_no,
-        day_items.deliver_site_no,
-        day_items.accepted_ms,
-        day_items.out_ms,
-        day_items.delivered_ms,
-        MAX(CASE WHEN place.region = origin.region THEN stays.last_ms END) AS left_ms,
-        MIN(CASE WHEN place.region = destination.region THEN stays.from_ms END) AS reached_ms
-      FROM day_items
-      CROSS JOIN asked
-      INNER JOIN site_numbers AS origin ON origin.site_no = day_items.accept_site_no
-      INNER JOIN site_numbers AS destination ON destination.site_no = day_items.deliver_site_no
-      INNER JOIN stays ON stays.item = day_items.item
-      INNER JOIN site_numbers AS place ON place.site_no = stays.site_no
-      WHERE
-        day_items.delivered_ms >= asked.begin_ms
-        AND day_items.delivered_ms = day_items.ended_ms
-        AND day_items.is_returned = 0
-        AND origin.region <> ''
-        AND destination.region <> ''
-        AND origin.region <> destination.region
-      GROUP BY
-        day_items.item, day_items.service_class, day_items.accept_site_no, day_items.deliver_site_no,
-        day_items.accepted_ms, day_items.out_ms, day_items.delivered_ms
-    ) AS way
-    CROSS JOIN (
-      VALUES ('origin_handling'), ('transport'), ('destination_handling'), ('delivery'), ('acceptance_to_delivery')
-    ) AS measures (measure)
+      day_items.item,
+      day_items.service_class,
+      day_items.accept_site_no,
+      day_items.deliver_site_no,
+      day_items.accepted_ms,
+      day_items.out_ms,
+      day_items.delivered_ms,
+      MAX(CASE WHEN place.region = origin.region THEN stays.last_ms END) AS left_ms,
+      MIN(CASE WHEN place.region = destination.region THEN stays.from_ms END) AS reached_ms
+    FROM day_items
+    CROSS JOIN asked
+    INNER JOIN site_numbers AS origin ON origin.site_no = day_items.accept_site_no
+    INNER JOIN site_numbers AS destination ON destination.site_no = day_items.deliver_site_no
+    INNER JOIN stays ON stays.item = day_items.item
+    INNER JOIN site_numbers AS place ON place.site_no = stays.site_no
     WHERE
-      way.accepted_ms <= way.left_ms
-      AND way.left_ms <= way.reached_ms
-      AND way.reached_ms <= way.out_ms
-      AND way.out_ms <= way.delivered_ms
-  ) AS stages
-  GROUP BY
-    stages.measure, stages.site_no, stages.service_class, CAST(FLOOR(stages.stage_ms / 60000) AS BIGINT)
-),
-grouped AS (
-  SELECT
-    counted.measure,
-    CASE
-      WHEN GROUPING(site_id) = 0 THEN 'site'
-      WHEN GROUPING(region) = 0 THEN 'region'
-      WHEN GROUPING(operator) = 0 THEN 'operator'
-      WHEN GROUPING(service_class) = 0 THEN 'service_class'
-      ELSE 'all'
-    END AS dimension,
-    COALESCE(site_id, region, operator, service_class, '') AS member,
-    counted.minutes,
-    SUM(counted.pieces) AS pieces,
-    SUM(counted.sum_ms) AS sum_ms
-  FROM counted
-  INNER JOIN site_numbers ON site_numbers.site_no = counted.site_no
-  GROUP BY GROUPING SETS (
-    (measure, minutes), (measure, minutes, site_id), (measure, minutes, region), (measure, minutes, operator),
-    (measure, minutes, service_class)
-  )
-  HAVING COUNT(*) > 0
-),
-running AS (
-  SELECT
-    measure,
-    dimension,
-    member,
-    minutes,
-    SUM(pieces) OVER (PARTITION BY measure, dimension, member ORDER BY minutes) AS reached,
-    SUM(pieces) OVER (PARTITION BY measure, dimension, member) AS total,
-    SUM(sum_ms) OVER (PARTITION BY measure, dimension, member) AS total_ms
-  FROM grouped
-),
-quantiles AS (
-  SELECT
-    measure,
-    dimension,
-    member,
-    MIN(CASE WHEN reached * 100 >= total * 50 THEN minutes END) AS p50_minutes,
-    MIN(CASE WHEN reached * 100 >= total * 90 THEN minutes END) AS p90_minutes,
-    MIN(CASE WHEN reached * 100 >= total * 95 THEN minutes END) AS p95_minutes,
-    CAST(MAX(total_ms) AS BIGINT) AS total_ms,
-    CAST(MAX(total) AS BIGINT) AS pieces
-  FROM running
-  GROUP BY measure, dimension, member
-)
-SELECT
-  CONCAT(quantiles.measure, parts.part) AS indicator,
-  quantiles.dimension,
-  quantiles.member,
-  CAST(NULL AS BIGINT) AS hour,
-  CASE parts.part
-    WHEN '_p50_h' THEN CAST(quantiles.p50_minutes AS DOUBLE) / 60
-    WHEN '_p90_h' THEN CAST(quantiles.p90_minutes AS DOUBLE) / 60
-    WHEN '_mean_h' THEN CAST(quantiles.total_ms AS DOUBLE) / quantiles.pieces / 3600000
-    ELSE CAST(quantiles.p95_minutes AS DOUBLE) / 60
-  END AS value,
-  quantiles.pieces
-FROM quantiles
-CROSS JOIN (VALUES ('_mean_h'), ('_p50_h'), ('_p90_h'), ('_p95_h')) AS parts (part)
+      day_items.delivered_ms >= asked.begin_ms
+      AND day_items.delivered_ms = day_items.ended_ms
+      AND day_items.is_returned = 0
+      AND origin.region <> ''
+      AND destination.region <> ''
+      AND origin.region <> destination.region
+    GROUP BY
+      day_items.item, day_items.service_class, day_items.accept_site_no, day_items.deliver_site_no,
+      day_items.accepted_ms, day_items.out_ms, day_items.delivered_ms
+  ) AS way
+  CROSS JOIN (
+    VALUES ('origin_handling'), ('transport'), ('destination_handling'), ('delivery'), ('acceptance_to_delivery')
+  ) AS measures (measure)
+  WHERE
+    way.accepted_ms <= way.left_ms
+    AND way.left_ms <= way.reached_ms
+    AND way.reached_ms <= way.out_ms
+    AND way.out_ms <= way.delivered_ms
+) AS stages
+GROUP BY
+  stages.measure, stages.site_no, stages.service_class, CAST(FLOOR(stages.stage_ms / 60000) AS BIGINT)
