@@ -199,11 +199,15 @@ def _compile_stress_test() -> None:
 
 
 def _compile_ingest() -> None:
-    """Take in two scans, one of them twice."""
+    """Take in two scans, one of them twice, and bring them to their item."""
     import tempfile
 
+    from changtong.events.day_sources import sql_text
+    from changtong.events.engine import open_duckdb
     from changtong.events.ingest import ingest
-    from changtong.events.log import create_log
+    from changtong.events.item_days import DayLimits, day_tables
+    from changtong.events.item_scans import ItemScans, Window
+    from changtong.events.log import create_log, open_log
     from changtong.events.mapping import default_mapping
 
     header = "item_id,receptacle_id,code,site_id,at,recorded_at"
@@ -214,6 +218,12 @@ def _compile_ingest() -> None:
         mapping = default_mapping(header.split(","), None)
         for name in ("one", "two"):
             ingest([file], create_log(Path(folder) / name), mapping)
+        codes = open_duckdb([]).query(sql_text("codes"))
+        window = Window(1_648_000_000_000, 1_649_000_000_000)
+        numbers = dict(codes.select("code", "code_no").iter_rows())
+        scans = ItemScans(open_log(Path(folder) / "two").files(), window, numbers, [])
+        day = DayLimits(*window, window.end_ms, True, window.base_ms, window.base_ms)
+        day_tables(scans.read(0), scans.classes, window.base_ms, day, codes)
 
 
 def _compile_made_up_scans() -> None:
