@@ -299,8 +299,11 @@ class Converter:
         for name in WORD_FIELDS:
             said.append(self._word_hashes(name)[words[name]] if name in words else nothing)
         if event_key is not None:
+            # a void row bears the id of the event it declares wrong, and is another row
             named = event_key != 0
-            said = [np.where(named, 0, column) for column in said]
+            void = np.array([word == "void" for word in self.vocabularies["code"]] + [False] * 2)
+            of_void = said[2] * void[words["code"]] if "code" in words else nothing
+            said = [np.where(named, of_void if k == 2 else 0, column) for k, column in enumerate(said)]
         columns = np.stack([*ids, *said, nothing if event_key is None else event_key])
         out = np.empty(n, np.int64)
         row_keys(*self._key, columns, out)
