@@ -199,12 +199,13 @@ def _compile_stress_test() -> None:
 
 
 def _compile_ingest() -> None:
-    """Take in two scans, one of them twice."""
+    """Take in two scans, one of them twice; keep their ids, and check them."""
     import tempfile
 
     from changtong.events.ingest import ingest
     from changtong.events.log import create_log
     from changtong.events.mapping import default_mapping
+    from changtong.events.vault.store import create_vault
 
     header = "item_id,receptacle_id,code,site_id,at,recorded_at"
     rows = [f"RR123456785CN,B1,accept,A,2022-04-0{day}T00:00:00Z,2022-04-03T00:00:00Z" for day in (1, 2, 1)]
@@ -212,8 +213,11 @@ def _compile_ingest() -> None:
         file = Path(folder) / "scans.csv"
         file.write_text("\n".join([header, *rows]), "utf-8")
         mapping = default_mapping(header.split(","), None)
-        for name in ("one", "two"):
-            ingest([file], create_log(Path(folder) / name), mapping)
+        ingest([file], create_log(Path(folder) / "one"), mapping)
+        key = bytes(range(32))
+        with create_vault(Path(folder) / "ids.vault", key) as vault:
+            ingest([file], create_log(Path(folder) / "two", key=key), mapping, key=key, vault=vault)
+            vault.check()
 
 
 def _compile_made_up_scans() -> None:
