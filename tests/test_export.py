@@ -118,7 +118,7 @@ def test_days_and_items(log: EventLog, tmp_path: Path) -> None:
     assert made.rows == 80
     assert set(read_back(list(made.files))) == rows_of(log, second, second)
     wanted = key_of(PLAIN_KEY, "W2-7")
-    made = changtong.export_epcis(log, tmp_path / "e.json", items=[wanted])
+    made = changtong.export_epcis(log, tmp_path / "e.json", items=[wanted])  # of the second day only
     assert {row[1] for row in read_back(list(made.files))} == set(pseudonyms([wanted]))  # type: ignore[arg-type]
     assert made.rows == 2
     with pytest.raises(NotFoundError):

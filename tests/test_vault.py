@@ -29,7 +29,7 @@ from changtong.events.ingest import Ingest, ingest
 from changtong.events.keys import PLAIN_KEY, key_of, pseudonym
 from changtong.events.log import EventLog, create_log, open_log
 from changtong.events.sources import text_of
-from changtong.events.vault import blocks, keep_ids, rights
+from changtong.events.vault import blocks, keep_ids, rights, store
 from changtong.events.vault.blocks import Ids, add_ids, find_ids
 from changtong.events.vault.keep_ids import KeptIds
 from changtong.events.vault.resolve import keys_of_pseudonyms, resolve, with_ids
@@ -377,6 +377,17 @@ def test_a_damaged_file_gives_an_error_or_the_right_id(
         told = str(error)
     assert "SECRET" not in told
     assert got in (["SECRET1"], [])
+
+
+def test_who_waits_too_long_is_told(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = vault.grant("desk", SOON)
+    monkeypatch.setattr(store, "WAIT_S", 0.05)
+    with closing(sqlite3.connect(vault.path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with open_vault(vault.path, KEY) as late, pytest.raises(UsageError) as caught:
+            resolve(late, [1], right, "why")
+    assert caught.value.code == "vault-busy"
+    assert vault.check_record().looks == 0
 
 
 def test_pseudonyms_as_text_and_numbers() -> None:

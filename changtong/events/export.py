@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.formats.epcis_write import EpcisDocument, epcis_events
@@ -24,7 +24,9 @@ MOST_EVENTS = 200_000
 """Events of one document: about 80 MB of text, which readers hold in memory as a whole."""
 
 SLICE_ROWS = 100_000
-"""Rows of the log, about, that are looked at together."""
+"""Rows of the log that are looked at together; more where one minute has more."""
+
+MINUTE_MS = 60_000
 
 Progress = Callable[[str, float], None]
 _KEYS = {"item": "item_id", "receptacle": "receptacle_id", "vehicle": "vehicle_id"}
@@ -183,18 +185,28 @@ def _slices(
     """Return the rows, slice after slice of each day, in order of time: few enough to be held."""
     days = [day for day in log.days if (first is None or day >= first) and (last is None or day <= last)]
     for number, day in enumerate(days):
-        files = log.files(day, day)
-        rows = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
-        scan = pl.scan_parquet(files, hive_partitioning=False)
-        low, high = scan.select(pl.col("at_ms").min(), pl.col("at_ms").max().alias("high")).collect().row(0)
-        parts = -(-rows // SLICE_ROWS)
-        bounds = [low + (high + 1 - low) * k // parts for k in range(parts)] + [high + 1]
-        for k in range(parts):
-            inside = pl.col("at_ms").is_between(bounds[k], bounds[k + 1], closed="left")
-            wanted = inside if items is None else inside & pl.col("item").is_in(list(items))
-            yield _with_ids(scan.filter(wanted).collect())
+        scan = pl.scan_parquet(log.files(day, day), hive_partitioning=False)
+        if items is not None:
+            scan = scan.filter(pl.col("item").is_in(list(items)))
+        bounds = _bounds(scan)
+        for k, (low, after) in enumerate(pairwise(bounds), 1):
+            yield _with_ids(scan.filter(pl.col("at_ms").is_between(low, after, closed="left")).collect())
             if progress is not None:
-                progress(str(day), (number + (k + 1) / parts) / len(days))
+                progress(str(day), (number + k / (len(bounds) - 1)) / len(days))
+
+
+def _bounds(scan: pl.LazyFrame) -> list[int]:
+    """Return instants with at most ``SLICE_ROWS`` rows, or one minute, between them; none without rows."""
+    minutes = scan.group_by(pl.col("at_ms").floordiv(MINUTE_MS).alias("minute")).len().sort("minute")
+    bounds: list[int] = []
+    held = last = 0
+    for minute, rows in minutes.collect(engine="streaming").iter_rows():
+        if not bounds or held + rows > SLICE_ROWS:
+            bounds.append(minute * MINUTE_MS)
+            held = 0
+        held += rows
+        last = (minute + 1) * MINUTE_MS
+    return [*bounds, last] if bounds else []
 
 
 def _with_ids(rows: pl.DataFrame) -> pl.DataFrame:
