@@ -218,7 +218,7 @@ class Converter:
         if event_id is not None:
             take = np.flatnonzero(good)
         attributes, attribute_key = self._attributes(chunk)
-        row_key = self._row_keys(parsed, words, event_key, attribute_key)
+        row_key = self._row_keys(parsed, words, self._of_voids(event_key, words), attribute_key)
         recorded = None
         if parsed.recorded_ms is not None and parsed.recorded is not None:
             recorded = pa.array(parsed.recorded_ms[take], mask=~parsed.recorded[take])
@@ -265,6 +265,15 @@ class Converter:
         self._reject(chunk, good, bad, wrong, "event_id", "bad-id")
         return _array(text, good), keys
 
+    def _of_voids(
+        self, event_key: NDArray[np.int64] | None, words: dict[str, NDArray[np.int32]]
+    ) -> NDArray[np.int64] | None:
+        """Return the keys of events, others for void rows: these bear the id of the event they declare wrong."""
+        if event_key is None or "void" not in self.vocabularies["code"] or "code" not in words:
+            return event_key
+        is_void = words["code"] == self.vocabularies["code"].index("void")
+        return np.where(is_void & (event_key != 0), ~event_key, event_key)
+
     def _attributes(self, chunk: Chunk) -> tuple[pa.Array | None, NDArray[np.int64] | None]:
         if "attributes" in chunk.columns:  # JSON text already
             given = chunk.columns["attributes"]
@@ -299,11 +308,8 @@ class Converter:
         for name in WORD_FIELDS:
             said.append(self._word_hashes(name)[words[name]] if name in words else nothing)
         if event_key is not None:
-            # a void row bears the id of the event it declares wrong, and is another row
             named = event_key != 0
-            void = np.array([word == "void" for word in self.vocabularies["code"]] + [False] * 2)
-            of_void = said[2] * void[words["code"]] if "code" in words else nothing
-            said = [np.where(named, of_void if k == 2 else 0, column) for k, column in enumerate(said)]
+            said = [np.where(named, 0, column) for column in said]
         columns = np.stack([*ids, *said, nothing if event_key is None else event_key])
         out = np.empty(n, np.int64)
         row_keys(*self._key, columns, out)
