@@ -268,7 +268,7 @@ class Converter:
     def _of_voids(
         self, event_key: NDArray[np.int64] | None, words: dict[str, NDArray[np.int32]]
     ) -> NDArray[np.int64] | None:
-        """Return the keys of events, others for void rows: these bear the id of the event they declare wrong."""
+        """Return the keys of events, others for void rows: these bear the id of what they declare wrong."""
         if event_key is None or "void" not in self.vocabularies["code"] or "code" not in words:
             return event_key
         is_void = words["code"] == self.vocabularies["code"].index("void")
