@@ -8,11 +8,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from changtong.events.export import export_epcis
     from changtong.events.generator.generate import generate_scans
     from changtong.events.ingest import ingest
     from changtong.events.learn_scans import learn_from_scans
     from changtong.events.log import create_log, open_log
     from changtong.events.mapping import read_mapping
+    from changtong.events.trace_log import trace
+    from changtong.events.vault.resolve import resolve
+    from changtong.events.vault.rights import read_right
+    from changtong.events.vault.store import create_vault, open_vault
     from changtong.forecast.result import Forecast
     from changtong.forecast.volumes_ahead import forecast_volumes
     from changtong.network.checks import check_network
@@ -54,6 +59,8 @@ _HOMES = {
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
     "create_log": "changtong.events.log",
+    "create_vault": "changtong.events.vault.store",
+    "export_epcis": "changtong.events.export",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
     "generate_scans": "changtong.events.generator.generate",
     "in_force": "changtong.outages",
@@ -62,16 +69,20 @@ _HOMES = {
     "learn_network": "changtong.network.learn",
     "make_cases": "changtong.resilience.cases",
     "open_log": "changtong.events.log",
+    "open_vault": "changtong.events.vault.store",
     "plan": "changtong.planning.plan",
     "plan_verified": "changtong.verification",
     "read_mapping": "changtong.events.mapping",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
+    "read_right": "changtong.events.vault.rights",
     "reference_network": "changtong.network.reference",
+    "resolve": "changtong.events.vault.resolve",
     "run_study": "changtong.studies",
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
     "stress_test": "changtong.resilience.stress",
+    "trace": "changtong.events.trace_log",
     "what_would_help": "changtong.resilience.remedies",
     "worst_sets": "changtong.resilience.combinations",
     "write_network": "changtong.network.io",
@@ -93,6 +104,8 @@ __all__ = [
     "check_network",
     "close_sites",
     "create_log",
+    "create_vault",
+    "export_epcis",
     "forecast_volumes",
     "generate_scans",
     "in_force",
@@ -101,16 +114,20 @@ __all__ = [
     "learn_network",
     "make_cases",
     "open_log",
+    "open_vault",
     "plan",
     "plan_verified",
     "read_mapping",
     "read_network",
     "read_outages",
+    "read_right",
     "reference_network",
+    "resolve",
     "run_study",
     "simulate",
     "simulate_replications",
     "stress_test",
+    "trace",
     "what_would_help",
     "worst_sets",
     "write_network",

@@ -16,6 +16,7 @@ from changtong.command_options import AsJson, Folder, Language, Out, PageLanguag
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.events_command import register as register_events
+from changtong.export_command import register as register_export
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
@@ -24,6 +25,7 @@ from changtong.report_command import register as register_report
 from changtong.scan_commands import register as register_scans
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
+from changtong.vault_command import register as register_vault
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -180,6 +182,8 @@ def _learn_volumes(volumes: Path, until: str | None, capacity: str) -> tuple[Net
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
 register_events(app)
 register_scans(app)
+register_vault(app)
+register_export(app)
 register_report(app)
 register_alerts(app)
 

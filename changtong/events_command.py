@@ -18,6 +18,7 @@ from changtong.kernels import prepare_kernels
 if TYPE_CHECKING:
     from changtong.events.log import EventLog
     from changtong.events.mapping import Mapping
+    from changtong.events.vault.store import Vault
 
 
 class ScanFormat(StrEnum):
@@ -60,6 +61,14 @@ def ingest(
         ),
     ] = None,
     key: KeyFile = None,
+    vault: Annotated[
+        Path | None,
+        typer.Option(
+            "--vault",
+            metavar="FILE",
+            help="Keep the ids here, encrypted; made where there is none (docs/vault.md).",
+        ),
+    ] = None,
     plain_ids: Annotated[
         bool, typer.Option("--plain-ids", help="A new log without secret pseudonyms: ids can be guessed.")
     ] = False,
@@ -74,19 +83,26 @@ def ingest(
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"There is no file {', '.join(missing[:5])}.", "missing-file")
+    if vault is not None and vault.resolve().is_relative_to(log.resolve()):
+        raise UsageError("The vault would lie within the log: keep it elsewhere, as the key.", "vault-in-log")
+    if vault is not None and plain_ids:
+        raise UsageError("A log without a secret key can have no vault.", "vault-needs-key")
     known = _mapping(files[0], scan_format, mapping, time_zone)
     register_of_sites = None if sites is None else read_sites(sites)
     opened, secret = _open(log, days_of, key, plain=plain_ids)
     if register_of_sites is not None:
         give_sites(opened, register_of_sites)
+    ids = None if vault is None else _vault(vault, secret or PLAIN_KEY)
     progress = StageProgress("Ingesting")
     try:
         found = bring(
-            files, opened, known, key=secret or PLAIN_KEY, file_format=scan_format.value,
+            files, opened, known, key=secret or PLAIN_KEY, file_format=scan_format.value, vault=ids,
             progress=lambda name, share, rows: progress(f"{name}, {rows:,} rows", share),
         )  # fmt: skip
     finally:
         progress.close()
+        if ids is not None:
+            ids.close()
     print_result(found.to_json() | {"log": str(log)}, f"{found}\n  → {log}", as_json=as_json)
     if found.batches and not found.total("rows_added") and found.total("quarantined"):
         raise typer.Exit(1)
@@ -113,6 +129,17 @@ def _open(path: Path, zone: str, key: Path | None, *, plain: bool) -> tuple[Even
         "Without it no id can be looked up: keep a copy."
     )
     return create_log(path, zone, key=secret), secret
+
+
+def _vault(path: Path, key: bytes) -> Vault:
+    """Open a vault, or make it."""
+    from changtong.events.vault.store import create_vault, open_vault
+
+    if path.exists():
+        return open_vault(path, key)
+    made = create_vault(path, key)
+    say(f"A vault for the ids was made: {path}. Only with the key and a right does it give them back.")
+    return made
 
 
 def find_key(log: EventLog, key: Path | None) -> bytes:

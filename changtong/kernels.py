@@ -255,11 +255,31 @@ def _compile_traces() -> None:
     backlog_by_site(log)
 
 
+def _compile_vault() -> None:
+    """Keep two ids of a file, and check them."""
+    import tempfile
+
+    from changtong.events.ingest import ingest
+    from changtong.events.log import create_log
+    from changtong.events.mapping import default_mapping
+    from changtong.events.vault.store import create_vault
+
+    header, key = "item_id,code,site_id,at", bytes(range(32))
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "scans.csv"
+        rows = [f"W{k},accept,A,2022-04-01T00:00:00Z" for k in range(2)]
+        file.write_text("\n".join([header, *rows]), "utf-8")
+        with create_vault(Path(folder) / "ids.vault", key) as vault:
+            log = create_log(Path(folder) / "LOG", key=key)
+            ingest([file], log, default_mapping(header.split(","), None), key=key, vault=vault)
+            vault.check()
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
     "stress test": {"stress-test": _compile_stress_test},
-    "scan log": {"ingest": _compile_ingest, "traces": _compile_traces},
+    "scan log": {"ingest": _compile_ingest, "traces": _compile_traces, "vault": _compile_vault},
     "made-up scans": {"made-up-scans": _compile_made_up_scans},
 }
 

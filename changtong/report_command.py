@@ -9,7 +9,7 @@ import typer
 
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result
-from changtong.scan_commands import EngineName, LogFolder, indicators_of
+from changtong.scan_commands import EngineName, LogFolder, Promises, PromisesOf, indicators_of, promises_of
 
 
 def report(
@@ -29,6 +29,8 @@ def report(
     engine: Annotated[
         EngineName, typer.Option("--engine", help="Where the queries run.")
     ] = EngineName.duckdb,
+    promises: Promises = None,
+    network: PromisesOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Write the daily report (运行和安全信息日报) of a scan log."""
@@ -41,7 +43,7 @@ def report(
     check_report_file(output)
     opened, at = open_log(log), parse_day(day)
     known = None if alerts is None else read_alerts(alerts)
-    found = indicators_of(opened, at, look_back, engine)
+    found = indicators_of(opened, at, look_back, engine, promises_of(promises, network))
     where = write_daily_report(
         found, output, language=language.value, alerts=known, sites=opened.sites, batches=opened.batches
     )

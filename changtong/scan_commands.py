@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
@@ -15,13 +14,13 @@ from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
 from changtong.kernels import prepare_kernels
+from changtong.vault_command import Reason, RightFile, VaultFile, open_vault_of, right_of
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from changtong.events.indicator_result import Indicators
     from changtong.events.log import EventLog
-
-BEFORE_DAYS = 10
-"""Days before the window that are read for a trace: what lay at the site then may have come that long ago."""
 
 
 class EngineName(StrEnum):
@@ -32,6 +31,14 @@ class EngineName(StrEnum):
 
 
 LogFolder = Annotated[Path, typer.Argument(metavar="LOG/", help="A scan log.")]
+Promises = Annotated[
+    Path | None,
+    typer.Option("--promises", metavar="FILE.csv", help="Hours of each class: service_class, promise_h."),
+]
+PromisesOf = Annotated[
+    Path | None,
+    typer.Option("--network", metavar="NET/", help="Take the promises of this network's classes."),
+]
 ResultFolder = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write the tables, too.")
 ]
@@ -47,6 +54,8 @@ def indicators(
     engine: Annotated[
         EngineName, typer.Option("--engine", help="Where the queries run.")
     ] = EngineName.duckdb,
+    promises: Promises = None,
+    network: PromisesOf = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the indicators of a day beside the day before and the year before."""
@@ -54,13 +63,37 @@ def indicators(
 
     from changtong.events.log import open_log
 
-    found = indicators_of(open_log(log), parse_day(day), look_back, engine)
+    found = indicators_of(open_log(log), parse_day(day), look_back, engine, promises_of(promises, network))
     if output is not None:
         found.save(output)
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
 
 
-def indicators_of(log: EventLog, day: date, look_back_days: int, engine: EngineName) -> Indicators:
+def promises_of(file: Path | None, network: Path | None) -> pl.DataFrame | None:
+    """Read the promises of a file or of a network folder; None where neither is given.
+
+    Raises
+    ------
+    UsageError
+        Both are given.
+    InputError
+        Every problem of what is read.
+    """
+    from changtong.events.promises import read_promises
+
+    if file is not None and network is not None:
+        raise UsageError("Give --promises or --network: one of the two.")
+    if file is not None and file.is_dir():
+        raise UsageError("--promises is a CSV file; --network takes a network folder.")
+    if network is not None and not network.is_dir():
+        raise UsageError("--network is a network folder; --promises takes a CSV file.")
+    given = file or network
+    return None if given is None else read_promises(given)
+
+
+def indicators_of(
+    log: EventLog, day: date, look_back_days: int, engine: EngineName, promises: pl.DataFrame | None = None
+) -> Indicators:
     """Compute the indicators of a day from the files of a log that it needs.
 
     Parameters
@@ -69,6 +102,8 @@ def indicators_of(log: EventLog, day: date, look_back_days: int, engine: EngineN
     day : date
     look_back_days : int
     engine : EngineName
+    promises : polars.DataFrame, optional
+        ``service_class`` and ``promise_h``.
     """
     from changtong.events.engine import open_duckdb, open_spark
     from changtong.events.indicators import indicators as compute
@@ -80,7 +115,7 @@ def indicators_of(log: EventLog, day: date, look_back_days: int, engine: EngineN
     progress = StageProgress("Indicators")
     try:
         source = (open_duckdb if engine is EngineName.duckdb else open_spark)(sorted(set(files)), log.sites)
-        return compute(source, day, zone=log.zone, look_back_days=look_back_days)
+        return compute(source, day, zone=log.zone, look_back_days=look_back_days, promises=promises)
     finally:
         progress.close()
 
@@ -110,75 +145,46 @@ def trace(
         float, typer.Option("--linger-h", help="Hours a place stays exposed after an exposed item left.")
     ] = 0.0,
     output: ResultFolder = None,
+    vault: VaultFile = None,
+    right: RightFile = None,
+    reason: Reason = "",
     key: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Find everything that shared a site, a bag or a vehicle with the source, in order of time."""
     import json
 
-    from changtong.events.columns import load_columns
     from changtong.events.log import open_log
-    from changtong.events.tracing.contacts import index_contacts
-    from changtong.events.tracing.trace import Source
-    from changtong.events.tracing.trace import trace as compute
+    from changtong.events.trace_log import trace as compute
 
-    prepare_kernels(say, "scan log")()
     opened = open_log(log)
-    given = {"site": site, "item": item, "receptacle": receptacle, "vehicle": vehicle}
-    named = [(kind, value) for kind, value in given.items() if value is not None]
-    if len(named) != 1:
-        raise UsageError("Give one of --site, --item, --receptacle, --vehicle.")
-    kind, value = named[0]
-    source = Source(
-        kind,
-        value if kind == "site" else _key(opened, value, key),
-        None if from_ is None else _instant(opened, from_),
-        None if to is None else _instant(opened, to),
-    )
-    first, last = None, None
-    if not backward and from_ is not None:
-        first = parse_day(from_[:10]) - timedelta(days=BEFORE_DAYS)
-    if backward and to is not None:
-        last = parse_day(to[:10])
-    progress = StageProgress("Opening the log")
+    if vault is None and (right is not None or reason):
+        raise UsageError("--right and --reason belong to --vault.")
+    if vault is not None and output is None:
+        raise UsageError("--vault puts ids into the tables of -o FOLDER/: name one.")
+    if vault is not None:
+        from changtong.events.vault.resolve import check_terms
+
+        check_terms(right_of(right), reason)
+        open_vault_of(opened, vault, key).close()  # told before the work, not after
+    prepare_kernels(say, "scan log")()
+    progress = StageProgress("Tracing")
     try:
-        index = index_contacts(load_columns(opened.files(first, last)), zone=opened.zone)
+        found = compute(
+            opened, site=site, item=item, receptacle=receptacle, vehicle=vehicle, start=from_, end=to,
+            backward=backward, steps=steps, linger_h=linger_h, key=lambda: find_key(opened, key),
+            through=[part.strip() for part in through.split(",") if part.strip()],
+        )  # fmt: skip
     finally:
         progress.close()
-    found = compute(
-        index, source, backward=backward, steps=steps, linger_h=linger_h,
-        through=[part.strip() for part in through.split(",") if part.strip()],
-    )  # fmt: skip
+    if vault is not None:
+        from changtong.events.vault.resolve import with_ids
+
+        with open_vault_of(opened, vault, key) as ids:
+            found = with_ids(found, ids, right_of(right), reason)
     if output is not None:
         found.save(output)
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
-
-
-def _key(log: EventLog, text: str, key: Path | None) -> int:
-    """Return the key of an id: of a pseudonym as it stands, of an id under the log's key."""
-    from changtong.events.keys import PLAIN_KEY, from_pseudonym, is_pseudonym, key_of
-
-    if is_pseudonym(text):
-        return from_pseudonym(text)
-    secret = find_key(log, key) if log.keyed else PLAIN_KEY
-    return key_of(secret[:16], text)
-
-
-def _instant(log: EventLog, text: str) -> int:
-    """Return an instant as UTC milliseconds; without an offset it is in the log's zone."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no time; expected YYYY-MM-DDTHH:MM.") from error
-    if at.tzinfo is None:
-        zone = ZoneInfo(log.zone)
-        one, other = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
-        if one.utcoffset() != other.utcoffset():
-            raise UsageError(
-                f"{text!r} is twice in {log.zone}, or never: give it with its offset.", "ambiguous-time"
-            )
-        at = one
-    return round(at.timestamp() * 1000)
 
 
 def register(app: typer.Typer) -> None:

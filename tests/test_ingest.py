@@ -224,6 +224,16 @@ def test_attributes_and_event_ids(tmp_path: Path) -> None:
     assert kept["attributes"].to_list() == ['{"weight_kg":"1.5"}', None, '{"weight_kg":"2"}']
 
 
+def test_a_void_row_is_no_duplicate_of_the_event_it_names(tmp_path: Path) -> None:
+    columns = {"event_id": "id", "item_id": "w", "code": "c", "site_id": "s", "at": "t"}
+    rows = [f"e1,W1,{code},S1,2022-04-01T0{k}:00:00Z" for k, code in enumerate(("accept", "void", "void"))]
+    known = parse_mapping({"columns": columns})
+    take(tmp_path, write(tmp_path / "a.csv", *rows[:2], header="id,w,c,s,t"), mapping=known)
+    found, log = take(tmp_path, write(tmp_path / "b.csv", *rows, header="id,w,c,s,t"), mapping=known)
+    assert found.total("duplicates") == 3
+    assert frame(log)["code"].to_list() == ["accept", "void"]
+
+
 def test_missing_and_doubled_columns_are_told_at_once(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", row(), header="waybil,bag,scan,scan,next,truck,time,class,phone")
     with pytest.raises(InputError) as caught:

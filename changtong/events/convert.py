@@ -234,7 +234,7 @@ class Converter:
         if event_id is not None:
             take = np.flatnonzero(good)
         attributes, attribute_key = self._attributes(chunk)
-        row_key = self._row_keys(parsed, words, event_key, attribute_key)
+        row_key = self._row_keys(parsed, words, self._of_voids(event_key, words), attribute_key)
         recorded = None
         if parsed.recorded_ms is not None and parsed.recorded is not None:
             recorded = pa.array(parsed.recorded_ms, mask=~parsed.recorded)
@@ -271,6 +271,15 @@ class Converter:
         keys, wrong = self._hash(text)
         self._reject(chunk, good, bad, wrong, "event_id", "bad-id")
         return _array(text, good), keys
+
+    def _of_voids(
+        self, event_key: NDArray[np.int64] | None, words: dict[str, NDArray[np.int32]]
+    ) -> NDArray[np.int64] | None:
+        """Return the keys of events, others for void rows: these bear the id of what they declare wrong."""
+        if event_key is None or "void" not in self.vocabularies["code"] or "code" not in words:
+            return event_key
+        is_void = words["code"] == self.vocabularies["code"].index("void")
+        return np.where(is_void & (event_key != 0), ~event_key, event_key)
 
     def _attributes(self, chunk: Chunk) -> tuple[pa.Array | None, NDArray[np.int64] | None]:
         if "attributes" in chunk.columns:  # JSON text already

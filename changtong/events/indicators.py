@@ -300,6 +300,8 @@ def _gaps(here: _Found, look_back_days: int, promises: pl.DataFrame) -> list[str
         notes.append("The sites have no regions: no stage times, and one row of flows.")
     if promises.height == 0:
         notes.append("No class has a promise: no share by promise.")
+    elif here.has_scans and not (here.values["indicator"] == "on_time_promise_share").any():
+        notes.append("No item of a class with a promise was due in the day: no share by promise.")
     return notes
 
 

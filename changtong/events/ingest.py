@@ -29,6 +29,8 @@ from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, 
 from changtong.events.mapping import Mapping
 from changtong.events.sources import CsvSource, ParquetSource, Source, digest_of
 from changtong.events.times import zone_of
+from changtong.events.vault.keep_ids import KeptIds
+from changtong.events.vault.store import Vault, check_outside
 
 Progress = Callable[[str, float, int], None]
 """Called with the file's name, the share read and the rows so far."""
@@ -51,11 +53,17 @@ class Ingest:
     batches : tuple of Batch
         One for each file that was new.
     known : tuple of str
-        Files that are in the log already: nothing was read again.
+        Files that are in the log already: nothing was read again, or their ids only.
+    vault_ids : int or None
+        Ids that were new to the vault; None without one.
+    vault_lacks : tuple of str
+        Files of the log whose ids the vault does not have: give them again, with the vault.
     """
 
     batches: tuple[Batch, ...]
     known: tuple[str, ...] = ()
+    vault_ids: int | None = None
+    vault_lacks: tuple[str, ...] = ()
 
     def total(self, name: str) -> int:
         """Return a count over all files: rows_read, rows_added, duplicates or quarantined."""
@@ -72,6 +80,8 @@ class Ingest:
             "reasons": dict(reasons),
             "files": [batch.to_json() for batch in self.batches],
             "known_files": list(self.known),
+            "vault_ids": self.vault_ids,
+            "vault_lacks": list(self.vault_lacks),
         }
 
     def __str__(self) -> str:
@@ -90,6 +100,13 @@ class Ingest:
             )
         if self.known:
             lines.append(f"{len(self.known)} files are in the log already: {', '.join(self.known[:5])}")
+        if self.vault_ids is not None:
+            lines.append(f"{self.vault_ids:,} ids are new in the vault")
+        if self.vault_lacks:
+            lines.append(
+                f"the vault lacks the ids of {len(self.vault_lacks)} files of the log: give them again, "
+                f"with the vault: {', '.join(self.vault_lacks[:5])}"
+            )
         return "\n".join(lines)
 
 
@@ -100,6 +117,7 @@ def ingest(
     *,
     key: bytes = PLAIN_KEY,
     file_format: str = "csv",
+    vault: Vault | None = None,
     progress: Progress | None = None,
 ) -> Ingest:
     """Bring files of scans into a log.
@@ -119,6 +137,9 @@ def ingest(
     file_format : str
         ``csv``, ``parquet``, ``epcis``, ``ips`` or ``emsevt``. Of the mapping, the last three need the
         time zone only.
+    vault : Vault, optional
+        Keeps the ids as well, encrypted: all of a file's are there before the file counts. A file that is in
+        the log already, and whose ids it lacks, is read again for these.
     progress : callable, optional
 
     Returns
@@ -135,17 +156,29 @@ def ingest(
     """
     if key is not PLAIN_KEY or log.keyed:
         log.check_key(key)
-    batches, known = [], []
+    if vault is not None:
+        check_outside(vault.path)
+        vault.check_key(key)
+    batches, known, ids = [], [], 0
     for path in files:
         source = _source(path, mapping, file_format)
         taken = FOREIGN if isinstance(source, ForeignSource) else mapping
         with writing(log) as number:
             log = open_log(log.path)
-            if _is_known(log, path):
+            kept = None if vault is None else KeptIds(vault)
+            run = _Run(log, number, path, source, Converter(taken, key[:16]), progress, kept)
+            digest = _known_digest(log, path)
+            if digest is not None:
                 known.append(path.name)
-                continue
-            batches.append(_Run(log, number, path, source, Converter(taken, key[:16]), progress).run())
-    return Ingest(tuple(batches), tuple(known))
+                if vault is not None and not vault.has_file(digest):
+                    run.keep_ids(digest)
+            else:
+                batches.append(run.run())
+            ids += 0 if kept is None else kept.added
+    if vault is None:
+        return Ingest(tuple(batches), tuple(known))
+    lacks = tuple(b.source for b in open_log(log.path).batches if not vault.has_file(b.digest))
+    return Ingest(tuple(batches), tuple(known), ids, lacks)
 
 
 def _source(path: Path, mapping: Mapping, file_format: str) -> Source:
@@ -163,12 +196,14 @@ def _source(path: Path, mapping: Mapping, file_format: str) -> Source:
     return ForeignSource(path, lambda file: read_emsevt(file, zone))
 
 
-def _is_known(log: EventLog, path: Path) -> bool:
+def _known_digest(log: EventLog, path: Path) -> str | None:
+    """Return the SHA-256 of a file that is in the log; None of one that is not."""
     size = path.stat().st_size if path.exists() else -1
     same = {batch.digest for batch in log.batches if batch.size_bytes == size}
     if not same:
-        return False
-    return digest_of(path) in same
+        return None
+    digest = digest_of(path)
+    return digest if digest in same else None
 
 
 @dataclass
@@ -185,8 +220,9 @@ class _Run:
 
     def __init__(
         self, log: EventLog, number: int, path: Path, source: Source, converter: Converter,
-        progress: Progress | None,
+        progress: Progress | None, kept: KeptIds | None = None,
     ) -> None:  # fmt: skip
+        self.kept = kept
         self.log, self.number, self.path, self.source = log, number, path, source
         self.converter, self.progress = converter, progress
         self.days: dict[int, _Day] = {}
@@ -211,6 +247,7 @@ class _Run:
                     rows, bad = self.converter.rows(parsed)
                     self.read += len(parsed.chunk.rows) + len(parsed.chunk.bad)
                     self._set_aside(bad)
+                    self._keep_ids(parsed)
                     new, days = self._sift(rows)
                     if pending is not None:
                         pending.result()
@@ -221,7 +258,34 @@ class _Run:
                     pending.result()
             self._settle_suspects()
             self._close()
+        if self.kept is not None:
+            self.kept.finish(self.source.digest())
         return self._commit()
+
+    def keep_ids(self, digest: str) -> None:
+        """Read a file that is in the log for its ids; note it when those of its rows in the log are there."""
+        if self.kept is None:
+            return
+        for parsed in self._ahead():
+            self.converter.rows(parsed)
+            self._keep_ids(parsed)
+            self.read += len(parsed.chunk.rows)
+            if self.progress is not None:
+                self.progress(self.path.name, parsed.chunk.done, self.read)
+        batch = next(batch for batch in self.log.batches if batch.digest == digest)
+        for files in batch.files.values():
+            for name in files:
+                table = pq.read_table(self.log.path / name, columns=["item", "receptacle", "vehicle"])
+                keys = [table.column(k).drop_null().to_numpy() for k in range(3)]
+                if self.kept.lacks(np.concatenate(keys)):
+                    return  # read by another mapping than at first: other ids than the log's
+        self.kept.finish(digest)
+
+    def _keep_ids(self, parsed: Parsed) -> None:
+        """Keep the ids of a chunk's good rows: which those are is known once its words are read."""
+        if self.kept is not None:
+            for name, keys in parsed.keys.items():
+                self.kept.note(parsed.chunk.columns[name], keys, parsed.good)
 
     def _ahead(self) -> Iterator[Parsed]:
         """Read and parse one chunk ahead of the one at work."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -104,32 +105,83 @@ def write_epcis(rows: pl.DataFrame, path: str | Path, *, created: datetime | Non
     ------
     InputError, UsageError
     """
-    created = created or datetime.now(UTC)
-    if created.tzinfo is None:
-        raise UsageError("the creation date has no time zone.", "time-without-zone")
-    head = {
-        "@context": [CONTEXT, {OWN_PREFIX: OWN}],
-        "type": "EPCISDocument",
-        "schemaVersion": "2.0",
-        "creationDate": created.isoformat(timespec="milliseconds"),
-    }
     path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    count = 0
-    try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "epcisBody": {"eventList": [')
-            for event in epcis_events(rows):
-                text = json.dumps(event, ensure_ascii=False, allow_nan=False)
-                stream.write(f",\n{text}" if count else f"\n{text}")
-                count += 1
-            stream.write("\n]}}\n")
-        beside.replace(path)
-    except OSError as error:
-        raise InputError([Problem("cannot-write", f"{error.strerror}.", path.name)]) from error
-    finally:
-        beside.unlink(missing_ok=True)
-    return count
+    with EpcisDocument(path, created) as document:
+        for event in epcis_events(rows):
+            document.add(event)
+        document.close()
+    return document.events
+
+
+class EpcisDocument:
+    """A capture document that is written event by event, beside its file, and then takes its place.
+
+    Parameters
+    ----------
+    path : Path
+    created : datetime, optional
+        Creation date, with a time zone; now where missing.
+
+    Attributes
+    ----------
+    events : int
+        Written so far.
+    """
+
+    def __init__(self, path: Path, created: datetime | None = None) -> None:
+        created = created or datetime.now(UTC)
+        if created.tzinfo is None:
+            raise UsageError("the creation date has no time zone.", "time-without-zone")
+        self.path = path
+        self.events = 0
+        self._beside = path.with_name(f".{path.name}.{os.getpid()}")
+        head = {
+            "@context": [CONTEXT, {OWN_PREFIX: OWN}],
+            "type": "EPCISDocument",
+            "schemaVersion": "2.0",
+            "creationDate": created.isoformat(timespec="milliseconds"),
+        }
+        with self._told():
+            self._stream = self._beside.open("w", encoding="utf-8")
+            self._stream.write(json.dumps(head, ensure_ascii=False)[:-1] + ', "epcisBody": {"eventList": [')
+
+    def __enter__(self) -> EpcisDocument:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Leave nothing beside the file, whether it was put in its place or not."""
+        self._stream.close()
+        self._beside.unlink(missing_ok=True)
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Write one event."""
+        text = json.dumps(event, ensure_ascii=False, allow_nan=False)
+        with self._told():
+            self._stream.write(f",\n{text}" if self.events else f"\n{text}")
+        self.events += 1
+
+    def finish(self) -> None:
+        """End the document; it still lies beside its file."""
+        with self._told():
+            self._stream.write("\n]}}\n")
+            self._stream.close()
+
+    def place(self, path: Path | None = None) -> None:
+        """Put the document in its place, or in another of the same folder."""
+        with self._told():
+            self._beside.replace(path or self.path)
+
+    def close(self) -> None:
+        """End the document and put it in its place."""
+        self.finish()
+        self.place()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError([Problem("cannot-write", f"{error.strerror}.", self.path.name)]) from error
 
 
 def _checked(rows: pl.DataFrame) -> pl.DataFrame:
