@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.alerts_command import register as register_alerts
+from changtong.backlog_command import register as register_backlog
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
@@ -199,6 +200,7 @@ app.command(short_help="Re-route around what is shut or slowed.")(plan)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network
 )
+register_backlog(app)
 register_stress(app)
 register_remedies(app)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -46,3 +47,31 @@ def parse_day(text: str, option: str = "") -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r} is no date; expected YYYY-MM-DD.".lstrip()) from error
+
+
+def read_instant(text: str, zone: str) -> int:
+    """Read an instant as UTC milliseconds; without an offset it is in the zone given.
+
+    Raises
+    ------
+    UsageError
+        The text is no time, or one that the zone has twice or never.
+
+    Examples
+    --------
+    >>> read_instant("1970-01-01T08:00", "Asia/Shanghai")
+    0
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time; expected YYYY-MM-DDTHH:MM.") from error
+    if at.tzinfo is None:
+        clock = ZoneInfo(zone)
+        one, other = at.replace(tzinfo=clock, fold=0), at.replace(tzinfo=clock, fold=1)
+        if one.utcoffset() != other.utcoffset():
+            raise UsageError(
+                f"{text!r} is twice in {zone}, or never: give it with its offset.", "ambiguous-time"
+            )
+        at = one
+    return round(at.timestamp() * 1000)

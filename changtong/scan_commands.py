@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from changtong.command_options import AsJson, parse_day
+from changtong.command_options import AsJson, parse_day, read_instant
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
@@ -132,8 +131,8 @@ def trace(
     source = Source(
         kind,
         value if kind == "site" else _key(opened, value, key),
-        None if from_ is None else _instant(opened, from_),
-        None if to is None else _instant(opened, to),
+        None if from_ is None else read_instant(from_, opened.zone),
+        None if to is None else read_instant(to, opened.zone),
     )
     first, last = None, None
     if not backward and from_ is not None:
@@ -162,23 +161,6 @@ def _key(log: EventLog, text: str, key: Path | None) -> int:
         return from_pseudonym(text)
     secret = find_key(log, key) if log.keyed else PLAIN_KEY
     return key_of(secret[:16], text)
-
-
-def _instant(log: EventLog, text: str) -> int:
-    """Return an instant as UTC milliseconds; without an offset it is in the log's zone."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is no time; expected YYYY-MM-DDTHH:MM.") from error
-    if at.tzinfo is None:
-        zone = ZoneInfo(log.zone)
-        one, other = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
-        if one.utcoffset() != other.utcoffset():
-            raise UsageError(
-                f"{text!r} is twice in {log.zone}, or never: give it with its offset.", "ambiguous-time"
-            )
-        at = one
-    return round(at.timestamp() * 1000)
 
 
 def register(app: typer.Typer) -> None:
