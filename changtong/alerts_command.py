@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,14 @@ from changtong.errors import UsageError
 if TYPE_CHECKING:
     from changtong.events.alerts.result import Alerts
     from changtong.events.alerts.thresholds import Thresholds
+
+
+class LegDays(StrEnum):
+    """How given leg-day volumes are used beside scans."""
+
+    fill = "fill"
+    scans = "scans"
+    given = "given"
 
 
 def alerts(
@@ -50,6 +59,12 @@ def alerts(
             "--promise-h", metavar="HOURS", help="A piece that leaves a site later than this is late: 72."
         ),
     ] = None,
+    leg_days: Annotated[
+        LegDays | None,
+        typer.Option(
+            "--leg-days", help="Leg-day volumes of a log: fill where no scan is, or one of the two alone."
+        ),
+    ] = None,
     thresholds: Annotated[
         Path | None,
         typer.Option(
@@ -75,6 +90,7 @@ def alerts(
                 ("--hourly", hourly or None),
                 ("--look-back", look_back),
                 ("--promise-h", promise_h),
+                ("--leg-days", leg_days),
             )  # fmt: skip
             if given is not None
         ]
@@ -83,7 +99,7 @@ def alerts(
         found = _of_volumes(volumes, state, last, limits)
     else:
         assert log is not None
-        found = _of_log(log, state, last, days, 1 if hourly else 24, look_back, promise_h, limits)
+        found = _of_log(log, state, last, days, 1 if hourly else 24, look_back, promise_h, leg_days, limits)
     if output is not None:
         found.save(output)
     if state is not None:
@@ -107,6 +123,7 @@ def _of_log(
     hours: int,
     look_back_days: int | None,
     promise_h: float | None,
+    leg_days: LegDays | None,
     thresholds: Thresholds,
 ) -> Alerts:
     from changtong.events.alerts.log_series import LOOK_BACK_DAYS, PROMISE_H
@@ -122,6 +139,9 @@ def _of_log(
         look_back_days = LOOK_BACK_DAYS if before is None else before.look_back_days
     if promise_h is None:
         promise_h = PROMISE_H if before is None else before.promise_h
+    use = "fill" if before is None else before.leg_days
+    if leg_days is not None:
+        use = leg_days.value
     progress = StageProgress("Reading the log")
     try:
         return watch_log(
@@ -132,6 +152,7 @@ def _of_log(
             hours=hours,
             look_back_days=look_back_days,
             promise_h=promise_h,
+            leg_days=use,
             thresholds=thresholds,
         )
     finally:
