@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from changtong.events.generator.generate import generate_scans
     from changtong.events.ingest import ingest
     from changtong.events.learn_scans import learn_from_scans
+    from changtong.events.leg_days import leg_days
     from changtong.events.log import create_log, open_log
     from changtong.events.mapping import read_mapping
+    from changtong.events.starting_backlog import starting_backlog
     from changtong.forecast.result import Forecast
     from changtong.forecast.volumes_ahead import forecast_volumes
     from changtong.network.checks import check_network
@@ -60,6 +62,7 @@ _HOMES = {
     "ingest": "changtong.events.ingest",
     "learn_from_scans": "changtong.events.learn_scans",
     "learn_network": "changtong.network.learn",
+    "leg_days": "changtong.events.leg_days",
     "make_cases": "changtong.resilience.cases",
     "open_log": "changtong.events.log",
     "plan": "changtong.planning.plan",
@@ -71,6 +74,7 @@ _HOMES = {
     "run_study": "changtong.studies",
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
+    "starting_backlog": "changtong.events.starting_backlog",
     "stress_test": "changtong.resilience.stress",
     "what_would_help": "changtong.resilience.remedies",
     "worst_sets": "changtong.resilience.combinations",
@@ -99,6 +103,7 @@ __all__ = [
     "ingest",
     "learn_from_scans",
     "learn_network",
+    "leg_days",
     "make_cases",
     "open_log",
     "plan",
@@ -110,6 +115,7 @@ __all__ = [
     "run_study",
     "simulate",
     "simulate_replications",
+    "starting_backlog",
     "stress_test",
     "what_would_help",
     "worst_sets",

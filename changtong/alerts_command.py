@@ -97,11 +97,13 @@ def alerts(
         if unfit:
             raise UsageError(f"{', '.join(unfit)}: for a scan log, not for --volumes.")
         found = _of_volumes(volumes, state, last, limits)
+        if output is not None:
+            found.save(output)
     else:
         assert log is not None
-        found = _of_log(log, state, last, days, 1 if hourly else 24, look_back, promise_h, leg_days, limits)
-    if output is not None:
-        found.save(output)
+        found = _of_log(
+            log, output, state, last, days, 1 if hourly else 24, look_back, promise_h, leg_days, limits
+        )
     if state is not None:
         found.save_state(state)
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
@@ -117,6 +119,7 @@ def _of_volumes(volumes: Path, state: Path | None, until: date | None, threshold
 
 def _of_log(
     log: Path,
+    output: Path | None,
     state: Path | None,
     until: date | None,
     days: int | None,
@@ -128,8 +131,9 @@ def _of_log(
 ) -> Alerts:
     from changtong.events.alerts.log_series import LOOK_BACK_DAYS, PROMISE_H
     from changtong.events.alerts.log_state import read_log_state
-    from changtong.events.alerts.log_watch import FIRST_DAYS, watch_log
+    from changtong.events.alerts.log_watch import FIRST_DAYS
     from changtong.events.log import open_log
+    from changtong.studies import run_study
 
     opened = open_log(log)
     if until is None:
@@ -144,9 +148,11 @@ def _of_log(
         use = leg_days.value
     progress = StageProgress("Reading the log")
     try:
-        return watch_log(
+        study = run_study(
+            "alerts",
             opened,
-            before,
+            folder=output,
+            state=before,
             until=until,
             days=FIRST_DAYS if days is None else days,
             hours=hours,
@@ -157,6 +163,8 @@ def _of_log(
         )
     finally:
         progress.close()
+    found: Alerts = study.result
+    return found
 
 
 def register(app: typer.Typer) -> None:

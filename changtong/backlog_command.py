@@ -76,13 +76,22 @@ def read_backlog_of(
     attribute : str or None
     look_back_days : int
     """
-    from changtong.events.starting_backlog import starting_backlog
+    from changtong.studies import run_study
 
     progress = StageProgress("Reading the log")
     try:
-        return starting_backlog(log, network, at, attribute=attribute, look_back_days=look_back_days)
+        study = run_study(
+            "starting-backlog",
+            log,
+            network=network,
+            at=at,
+            attribute=attribute,
+            look_back_days=look_back_days,
+        )
     finally:
         progress.close()
+    found: StartingBacklog = study.result
+    return found
 
 
 def register(app: typer.Typer) -> None:

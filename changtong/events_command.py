@@ -72,10 +72,10 @@ def ingest(
     as_json: AsJson = False,
 ) -> None:
     """Bring files of scans or leg-days into the log; each row once, bad rows into its quarantine."""
-    from changtong.events.ingest import ingest as bring
     from changtong.events.keys import PLAIN_KEY
     from changtong.events.log import open_log
     from changtong.events.site_register import give_sites, read_sites
+    from changtong.studies import run_study
 
     prepare_kernels(say, "scan log")()
     missing = [str(file) for file in files if not file.is_file()]
@@ -93,13 +93,14 @@ def ingest(
         give_sites(opened, register_of_sites)
     progress = StageProgress("Ingesting")
     try:
-        found = bring(
-            files, opened, known, key=secret or PLAIN_KEY, file_format=scan_format.value,
-            replace=replace_figures,
+        study = run_study(
+            "ingest", opened, files=files, mapping=known, key=secret or PLAIN_KEY,
+            file_format=scan_format.value, replace=replace_figures,
             progress=lambda name, share, rows: progress(f"{name}, {rows:,} rows", share),
         )  # fmt: skip
     finally:
         progress.close()
+    found = study.result
     print_result(found.to_json() | {"log": str(log)}, f"{found}\n  → {log}", as_json=as_json)
     if found.batches and not found.total("rows_added") and found.total("quarantined"):
         raise typer.Exit(1)

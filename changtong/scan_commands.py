@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +15,7 @@ from changtong.events_command import KeyFile, find_key
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
-    from changtong.events.indicator_result import Indicators
     from changtong.events.log import EventLog
-
-BEFORE_DAYS = 10
-"""Days before the window that are read for a trace: what lay at the site then may have come that long ago."""
 
 
 class EngineName(StrEnum):
@@ -52,36 +47,18 @@ def indicators(
     import json
 
     from changtong.events.log import open_log
+    from changtong.studies import run_study
 
-    found = indicators_of(open_log(log), parse_day(day), look_back, engine)
-    if output is not None:
-        found.save(output)
-    print_result(json.loads(found.to_json()), str(found), as_json=as_json)
-
-
-def indicators_of(log: EventLog, day: date, look_back_days: int, engine: EngineName) -> Indicators:
-    """Compute the indicators of a day from the files of a log that it needs.
-
-    Parameters
-    ----------
-    log : EventLog
-    day : date
-    look_back_days : int
-    engine : EngineName
-    """
-    from changtong.events.engine import open_duckdb, open_spark
-    from changtong.events.indicators import indicators as compute
-
-    files = [
-        *log.files(day - timedelta(days=look_back_days + 1), day),
-        *log.files(day - timedelta(days=366 + look_back_days), day - timedelta(days=365)),
-    ]
+    opened, at = open_log(log), parse_day(day)
     progress = StageProgress("Indicators")
     try:
-        source = (open_duckdb if engine is EngineName.duckdb else open_spark)(sorted(set(files)), log.sites)
-        return compute(source, day, zone=log.zone, look_back_days=look_back_days)
+        study = run_study(
+            "indicators", opened, folder=output, day=at, look_back_days=look_back, engine=engine.value
+        )
     finally:
         progress.close()
+    found = study.result
+    print_result(json.loads(found.to_json()), str(found), as_json=as_json)
 
 
 def trace(
@@ -115,11 +92,9 @@ def trace(
     """Find everything that shared a site, a bag or a vehicle with the source, in order of time."""
     import json
 
-    from changtong.events.columns import load_columns
     from changtong.events.log import open_log
-    from changtong.events.tracing.contacts import index_contacts
     from changtong.events.tracing.trace import Source
-    from changtong.events.tracing.trace import trace as compute
+    from changtong.studies import run_study
 
     prepare_kernels(say, "scan log")()
     opened = open_log(log)
@@ -134,22 +109,15 @@ def trace(
         None if from_ is None else read_instant(from_, opened.zone),
         None if to is None else read_instant(to, opened.zone),
     )
-    first, last = None, None
-    if not backward and from_ is not None:
-        first = parse_day(from_[:10]) - timedelta(days=BEFORE_DAYS)
-    if backward and to is not None:
-        last = parse_day(to[:10])
     progress = StageProgress("Opening the log")
     try:
-        index = index_contacts(load_columns(opened.files(first, last)), zone=opened.zone)
+        study = run_study(
+            "trace", opened, folder=output, source=source, backward=backward, steps=steps, linger_h=linger_h,
+            through=[part.strip() for part in through.split(",") if part.strip()],
+        )  # fmt: skip
     finally:
         progress.close()
-    found = compute(
-        index, source, backward=backward, steps=steps, linger_h=linger_h,
-        through=[part.strip() for part in through.split(",") if part.strip()],
-    )  # fmt: skip
-    if output is not None:
-        found.save(output)
+    found = study.result
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
 
 

@@ -295,7 +295,7 @@ def test_random_logs_count_as_the_indicator_and_lose_nothing(
     assert found.pieces + found.left_out["pieces"].sum() == found.waiting_pieces + found.on_road_pieces
     assert found.placed["pieces"].sum() == found.pieces
     day = (at - timedelta(milliseconds=1)).date()
-    files = log.files(day - timedelta(days=4), day)
+    files = log.files(day - timedelta(days=4))
     told = indicators(
         open_duckdb(files), day, as_of=at, look_back_days=3, day_before=False, year_before=False
     )

@@ -154,7 +154,6 @@ def _counted(engine: Engine, attribute: str | None) -> PresentItems:
     )
 
 
-def files_days(at: datetime, zone: str, look_back_days: int) -> tuple[date, date]:
-    """Return the first and last day whose files are needed, as for the indicators of that day."""
-    day = day_before(round(at.timestamp() * 1000), zone)
-    return day - timedelta(days=look_back_days + 1), day
+def first_file_day(at: datetime, zone: str, look_back_days: int) -> date:
+    """Return the first day whose files are needed; those after the instant may declare scans wrong."""
+    return day_before(round(at.timestamp() * 1000), zone) - timedelta(days=look_back_days + 1)

@@ -17,10 +17,11 @@ from typing import Any
 
 import polars as pl
 
+from changtong.errors import UsageError
 from changtong.events.destination_mix import DestinationMix, whole_pieces
 from changtong.events.engine import MEMORY_GIB, THREADS, open_duckdb
 from changtong.events.log import EventLog
-from changtong.events.present_items import LOOK_BACK_DAYS, PresentItems, files_days, present_items
+from changtong.events.present_items import LOOK_BACK_DAYS, PresentItems, first_file_day, present_items
 from changtong.network.model import Network
 
 RULES = {
@@ -211,7 +212,9 @@ def starting_backlog(
     (0, ('The log has no scan in the 30 days before.',))
     """
     begun = time.perf_counter()
-    files = log.files(*files_days(at, log.zone, look_back_days))
+    if at.tzinfo is None:
+        raise UsageError("at needs a time zone.", "time-without-zone")
+    files = log.files(first_file_day(at, log.zone, look_back_days))
     engine = open_duckdb(files, log.sites, memory_gib=memory_gib, threads=threads, spill_folder=spill_folder)
     try:
         found = present_items(engine, at, zone=log.zone, look_back_days=look_back_days, attribute=attribute)
