@@ -410,6 +410,24 @@ def test_wrong_use_in_python(log: EventLog) -> None:
     assert date(2022, 5, 5) in log.days
 
 
+def test_classes_go_by_their_id_or_their_name() -> None:
+    net = network()
+    classes = pl.DataFrame(
+        {
+            "service_class": ["express", "ordinary"],
+            "rank": [1, 2],
+            "name": ["Fast", "express"],
+            "name_zh": ["特快", "慢"],
+        }
+    )
+    named = build_network({**net.tables(), "service_classes": classes}, "named")
+    rows = [{"service_class": word} for word in ("express", "特快", "慢", "Fast", "faster")]
+    found = placed(named, *rows)
+    counted = found.frame.group_by("service_class").agg(pl.col("pieces").sum())
+    assert dict(counted.iter_rows()) == {"express": 3, "ordinary": 2}  # an id goes before another's name
+    assert found.unknown_class_pieces == 1
+
+
 def test_classes_with_ways_of_their_own() -> None:
     """Express goes over D, the rest over H: each class has a mix of its own."""
     net = build_network(

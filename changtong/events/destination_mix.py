@@ -37,6 +37,8 @@ class DestinationMix:
         Sites, and the place of each.
     classes : tuple of str
         By rank.
+    rank_of : dict
+        Rank of each class by what a log may call it: its id, else its name in English or Chinese.
     dest_site : array
         Sites pieces are bound for.
     dest_number : array, (sites,)
@@ -48,7 +50,13 @@ class DestinationMix:
         self.routes: Routes = routes_in_force(network, self.pairs)
         self.ids = tuple(network.site_ids)
         self.number = {site: k for k, site in enumerate(self.ids)}
-        self.classes = tuple(class_table(network)["service_class"].cast(pl.String).to_list())
+        table = class_table(network).select(pl.col("service_class", "name", "name_zh").cast(pl.String))
+        self.classes = tuple(table["service_class"].to_list())
+        self.rank_of: dict[str, int] = {}
+        for words in table.iter_columns():
+            for rank, word in enumerate(words.to_list()):
+                if word is not None and words.to_list().count(word) == 1:
+                    self.rank_of.setdefault(word, rank)
         self.dest_site = self.routes.dest_site.astype(np.int64)
         self.dest_number = np.full(len(self.ids), -1, np.int64)
         self.dest_number[self.dest_site] = np.arange(len(self.dest_site))

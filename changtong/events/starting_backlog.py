@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from changtong.errors import UsageError
@@ -247,16 +248,10 @@ def place_items(
     work = _Placing(DestinationMix(network))
     for group in found.groups.iter_rows(named=True):
         work.place(group)
-    rows = [(*key, pieces) for key, pieces in work.rows.items()]
-    frame = pl.DataFrame(
-        rows, schema=["site", "destination", "service_class", "arrives_h", "pieces"], orient="row"
-    )
     rank = pl.col("rule").replace_strict({rule: k for k, rule in enumerate(RULES)}, return_dtype=pl.Int64)
     return StartingBacklog(
         at=at,
-        frame=frame.select(pl.col(name).cast(kind) for name, kind in FRAME.items()).sort(
-            "site", "destination", "service_class", "arrives_h"
-        ),
+        frame=work.frame().sort("site", "destination", "service_class", "arrives_h"),
         placed=pl.DataFrame([(*key, n) for key, n in work.rules.items()], schema=PLACED, orient="row").sort(
             pl.col("where") != "waiting", rank
         )
@@ -282,8 +277,7 @@ class _Placing:
 
     def __init__(self, mix: DestinationMix) -> None:
         self.mix = mix
-        self.ranks = {name: k for k, name in enumerate(mix.classes)}
-        self.rows: Counter[tuple[str, str, str, float]] = Counter()
+        self.rows: list[tuple[Any, ...]] = []
         self.rules: Counter[tuple[str, str]] = Counter()
         self.left: Counter[tuple[str, str, str, str]] = Counter()
         self.unknown_class = self.unknown_destination = self.no_way = self.overdue = self.turn = 0
@@ -298,8 +292,8 @@ class _Placing:
         if site < 0 or (group["on_road"] and group["next_site_id"] and follow < 0):
             self._leave(group, "unknown-site")
             return
-        rank = self.ranks.get(group["service_class"])
-        unknown_class, rank = rank is None, len(self.ranks) - 1 if rank is None else rank
+        rank = mix.rank_of.get(group["service_class"])
+        unknown_class, rank = rank is None, len(mix.classes) - 1 if rank is None else rank
         before = sum(self.left.values())
         if group["on_road"]:
             self._place_road(group, site, follow, rank)
@@ -395,13 +389,15 @@ class _Placing:
         """Share a group over destinations; on the road to ``follow``, or to each one's own next site (-1)."""
         parts = whole_pieces(group["pieces"], shares, self.turn)
         self.turn += 1
-        for dest in parts.nonzero()[0].tolist():
-            n = int(parts[dest])
-            if follow is None:
-                self._add(group, site, dest, rank, rule, n, 0.0)
-                continue
-            to = follow if follow >= 0 else int(self.mix.next_site(rank)[dest, site])
-            self._add(group, to, dest, rank, rule, n, self._arrives(group, site, to, n))
+        dests = np.flatnonzero(parts)
+        if follow is None:
+            self._add(group, site, dests, rank, rule, parts[dests], 0.0)
+            return
+        ends = self.mix.next_site(rank)[dests, site] if follow < 0 else np.full(len(dests), follow)
+        for to in np.unique(ends).tolist():
+            some = dests[ends == to]
+            hours = self._arrives(group, site, to, int(parts[some].sum()))
+            self._add(group, to, some, rank, rule, parts[some], hours)
 
     def _arrives(self, group: dict[str, Any], site: int, to: int, n: int) -> float:
         """Return the hours until pieces on the road arrive: 0 where they should have."""
@@ -411,12 +407,31 @@ class _Placing:
         return max(0.0, round(left, 2))
 
     def _add(
-        self, group: dict[str, Any], site: int, dest: int, rank: int, rule: str, n: int, arrives_h: float
+        self, group: dict[str, Any], site: int, dest: Any, rank: int, rule: str, n: Any, arrives_h: float
     ) -> None:
-        mix = self.mix
-        to = mix.ids[int(mix.dest_site[dest])]
-        self.rows[mix.ids[site], to, mix.classes[rank], arrives_h] += n
-        self.rules["on-road" if group["on_road"] else "waiting", rule] += n
+        """Put pieces for one destination, or some of them for several, at a site."""
+        dests, pieces = np.atleast_1d(dest), np.atleast_1d(n)
+        where = (
+            np.full(len(dests), site, np.int32),
+            dests.astype(np.int32),
+            np.full(len(dests), rank, np.int32),
+        )
+        self.rows.append((*where, np.full(len(dests), arrives_h), pieces.astype(np.int64)))
+        self.rules["on-road" if group["on_road"] else "waiting", rule] += int(pieces.sum())
+
+    def frame(self) -> pl.DataFrame:
+        """Return all that was placed."""
+        if not self.rows:
+            return pl.DataFrame(schema=FRAME)
+        names = ("site", "destination", "service_class", "arrives_h", "pieces")
+        columns = {
+            name: np.concatenate(part) for name, part in zip(names, zip(*self.rows, strict=True), strict=True)
+        }
+        found = pl.DataFrame(columns).group_by(names[:4]).agg(pl.col("pieces").sum())
+        ids, ends = np.array(self.mix.ids), np.array(self.mix.ids)[self.mix.dest_site]
+        words = {"site": ids, "destination": ends, "service_class": np.array(self.mix.classes)}
+        said = [pl.Series(name, of[found[name].to_numpy()], dtype=pl.String) for name, of in words.items()]
+        return found.with_columns(said).select(pl.col(name).cast(kind) for name, kind in FRAME.items())
 
     def _leave(self, group: dict[str, Any], reason: str) -> None:
         to = group["next_site_id"] if group["on_road"] else ""
