@@ -167,6 +167,13 @@ def test_pieces_are_where_they_were_put_by_hand(found: StartingBacklog) -> None:
     assert sum(n for key, n in rows.items() if key[0] == "H" and key[3] == 1.0) == 1  # 8
 
 
+def test_a_log_and_a_network_of_different_sizes_are_told_apart(found: StartingBacklog) -> None:
+    # 1 2 3 4 and 8 were accepted in the 24 hours before; the network has 60 pieces a day
+    assert [note for note in found.notes if "not of the same size" in note][0].startswith(
+        "The log has 5 pieces"
+    )
+
+
 def test_an_attribute_tells_the_destination(log: EventLog) -> None:
     found = starting_backlog(log, network(), NOON, attribute="目的")
     placed = {(where, rule): n for where, rule, n in found.placed.iter_rows()}

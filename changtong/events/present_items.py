@@ -45,11 +45,14 @@ class PresentItems:
         Pieces out for delivery: neither waiting nor on the road.
     has_scans : bool
         Whether there is any scan within the look-back.
+    accepted_24h : int
+        Pieces accepted in the 24 hours before; those gone again before the day began are not in it.
     """
 
     groups: pl.DataFrame
     with_courier: int
     has_scans: bool
+    accepted_24h: int = 0
 
     def pieces(self, *, on_road: bool) -> int:
         """Return how many wait, or are on the road."""
@@ -147,10 +150,15 @@ def _counted(engine: Engine, attribute: str | None) -> PresentItems:
         f"SELECT COUNT(*) AS n FROM day_items WHERE ended_ms IS NULL AND last_code_no = {WITH_COURIER}"
     )
     seen = engine.query("SELECT COUNT(*) AS n FROM site_days")
+    fresh = engine.query(
+        "SELECT COUNT(*) AS n FROM day_items CROSS JOIN asked "
+        f"WHERE accepted_ms >= asked.end_ms - {DAY_MS} AND accepted_ms < asked.end_ms"
+    )
     return PresentItems(
         groups.sort([name for name in COLUMNS if name != "pieces"]),
         int(courier["n"][0]),
         bool(seen["n"][0]),
+        int(fresh["n"][0]),
     )
 
 

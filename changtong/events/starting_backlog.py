@@ -51,6 +51,8 @@ LEFT_OUT = {
     "where": pl.String, "reason": pl.String, "site": pl.String, "to_site": pl.String, "pieces": pl.Int64,
 }  # fmt: skip
 LISTED = 8
+UNLIKE = 3.0
+"""Times by which a day of the log and of the network may differ before it is said."""
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,15 @@ def starting_backlog(
         found = present_items(engine, at, zone=log.zone, look_back_days=look_back_days, attribute=attribute)
     finally:
         engine.connection.close()
-    notes = () if found.has_scans else (f"The log has no scan in the {look_back_days} days before.",)
+    notes: tuple[str, ...] = (
+        () if found.has_scans else (f"The log has no scan in the {look_back_days} days before.",)
+    )
+    demand = float(network.demand["pieces_per_day"].cast(pl.Float64).sum())
+    if found.accepted_24h and not demand / UNLIKE < found.accepted_24h < demand * UNLIKE:
+        notes += (
+            f"The log has {found.accepted_24h:,} pieces accepted in the 24 hours before, the network "
+            f"{demand:,.0f} a day: they are not of the same size, and neither is this backlog.",
+        )
     return place_items(found, network, at, notes=notes, begun=begun)
 
 
