@@ -17,6 +17,7 @@ from changtong.errors import InputError, Problem, UsageError
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
+    from changtong.events.log import EventLog
     from changtong.events.starting_backlog import StartingBacklog
     from changtong.network.model import Network
     from changtong.outages import Outage
@@ -109,12 +110,13 @@ def simulate_network(
 
     check_replaceable(output, **RUN_FOLDER)
     _check_backlog(backlog, backlog_from, at, attribute, start, warm_up)
+    source = None if backlog_from is None else _log_at(backlog_from, at or start or "")
     compiled = prepare_kernels(say, "simulation")
     network = read_network(net)
     wrong = _outages(network, plan, close, outages)
     logged = None
-    if backlog_from is not None:
-        logged = _backlog_of_log(backlog_from, network, at or start or "", attribute, look_back)
+    if source is not None:
+        logged = _backlog_of_log(*source, network, attribute, look_back)
     begins = _start(start, wrong, lasts) if logged is None else logged.at
     if lasts is not None and begins is not None:
         end = begins + timedelta(hours=lasts)
@@ -172,15 +174,20 @@ def _check_backlog(
         )
 
 
-def _backlog_of_log(
-    path: Path, network: Network, at: str, attribute: str | None, look_back_days: int
-) -> StartingBacklog:
-    """Read the backlog of a log, and tell how it was placed."""
+def _log_at(path: Path, at: str) -> tuple[EventLog, datetime]:
+    """Open a log and read the instant: told wrong before anything is compiled."""
     from changtong.events.log import open_log
 
-    prepare_kernels(say, "scan log")()
     log = open_log(path)
-    found = read_backlog_of(log, network, instant_of(log, at), attribute, look_back_days)
+    return log, instant_of(log, at)
+
+
+def _backlog_of_log(
+    log: EventLog, at: datetime, network: Network, attribute: str | None, look_back_days: int
+) -> StartingBacklog:
+    """Read the backlog of a log, and tell how it was placed."""
+    prepare_kernels(say, "scan log")()
+    found = read_backlog_of(log, network, at, attribute, look_back_days)
     say(str(found))
     return found
 
