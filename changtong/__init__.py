@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from changtong.events.generator.generate import generate_scans
     from changtong.events.ingest import ingest
     from changtong.events.learn_scans import learn_from_scans
+    from changtong.events.leg_days import leg_days
     from changtong.events.log import create_log, open_log
     from changtong.events.mapping import read_mapping
+    from changtong.events.starting_backlog import starting_backlog
     from changtong.events.trace_log import trace
     from changtong.events.vault.resolve import resolve
     from changtong.events.vault.rights import read_right
@@ -67,6 +69,7 @@ _HOMES = {
     "ingest": "changtong.events.ingest",
     "learn_from_scans": "changtong.events.learn_scans",
     "learn_network": "changtong.network.learn",
+    "leg_days": "changtong.events.leg_days",
     "make_cases": "changtong.resilience.cases",
     "open_log": "changtong.events.log",
     "open_vault": "changtong.events.vault.store",
@@ -81,6 +84,7 @@ _HOMES = {
     "run_study": "changtong.studies",
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
+    "starting_backlog": "changtong.events.starting_backlog",
     "stress_test": "changtong.resilience.stress",
     "trace": "changtong.events.trace_log",
     "what_would_help": "changtong.resilience.remedies",
@@ -112,6 +116,7 @@ __all__ = [
     "ingest",
     "learn_from_scans",
     "learn_network",
+    "leg_days",
     "make_cases",
     "open_log",
     "open_vault",
@@ -126,6 +131,7 @@ __all__ = [
     "run_study",
     "simulate",
     "simulate_replications",
+    "starting_backlog",
     "stress_test",
     "trace",
     "what_would_help",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,14 @@ from changtong.errors import UsageError
 if TYPE_CHECKING:
     from changtong.events.alerts.result import Alerts
     from changtong.events.alerts.thresholds import Thresholds
+
+
+class LegDays(StrEnum):
+    """How given leg-day volumes are used beside scans."""
+
+    fill = "fill"
+    scans = "scans"
+    given = "given"
 
 
 def alerts(
@@ -50,6 +59,12 @@ def alerts(
             "--promise-h", metavar="HOURS", help="A piece that leaves a site later than this is late: 72."
         ),
     ] = None,
+    leg_days: Annotated[
+        LegDays | None,
+        typer.Option(
+            "--leg-days", help="Leg-day volumes of a log: fill where no scan is, or one of the two alone."
+        ),
+    ] = None,
     thresholds: Annotated[
         Path | None,
         typer.Option(
@@ -75,17 +90,20 @@ def alerts(
                 ("--hourly", hourly or None),
                 ("--look-back", look_back),
                 ("--promise-h", promise_h),
+                ("--leg-days", leg_days),
             )  # fmt: skip
             if given is not None
         ]
         if unfit:
             raise UsageError(f"{', '.join(unfit)}: for a scan log, not for --volumes.")
         found = _of_volumes(volumes, state, last, limits)
+        if output is not None:
+            found.save(output)
     else:
         assert log is not None
-        found = _of_log(log, state, last, days, 1 if hourly else 24, look_back, promise_h, limits)
-    if output is not None:
-        found.save(output)
+        found = _of_log(
+            log, output, state, last, days, 1 if hourly else 24, look_back, promise_h, leg_days, limits
+        )
     if state is not None:
         found.save_state(state)
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
@@ -101,18 +119,21 @@ def _of_volumes(volumes: Path, state: Path | None, until: date | None, threshold
 
 def _of_log(
     log: Path,
+    output: Path | None,
     state: Path | None,
     until: date | None,
     days: int | None,
     hours: int,
     look_back_days: int | None,
     promise_h: float | None,
+    leg_days: LegDays | None,
     thresholds: Thresholds,
 ) -> Alerts:
     from changtong.events.alerts.log_series import LOOK_BACK_DAYS, PROMISE_H
     from changtong.events.alerts.log_state import read_log_state
-    from changtong.events.alerts.log_watch import FIRST_DAYS, watch_log
+    from changtong.events.alerts.log_watch import FIRST_DAYS
     from changtong.events.log import open_log
+    from changtong.studies import run_study
 
     opened = open_log(log)
     if until is None:
@@ -122,20 +143,28 @@ def _of_log(
         look_back_days = LOOK_BACK_DAYS if before is None else before.look_back_days
     if promise_h is None:
         promise_h = PROMISE_H if before is None else before.promise_h
+    use = "fill" if before is None else before.leg_days
+    if leg_days is not None:
+        use = leg_days.value
     progress = StageProgress("Reading the log")
     try:
-        return watch_log(
+        study = run_study(
+            "alerts",
             opened,
-            before,
+            folder=output,
+            state=before,
             until=until,
             days=FIRST_DAYS if days is None else days,
             hours=hours,
             look_back_days=look_back_days,
             promise_h=promise_h,
+            leg_days=use,
             thresholds=thresholds,
         )
     finally:
         progress.close()
+    found: Alerts = study.result
+    return found
 
 
 def register(app: typer.Typer) -> None:

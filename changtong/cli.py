@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.alerts_command import register as register_alerts
+from changtong.backlog_command import register as register_backlog
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
@@ -132,6 +133,9 @@ def learn(
         str | None, typer.Option("--until", metavar="DATE", help="Days before this one.")
     ] = None,
     capacity: Annotated[str, typer.Option("--capacity", help="max, or a quantile such as 0.95.")] = "max",
+    leg_days: Annotated[
+        bool, typer.Option("--leg-days", help="With --events: from the leg-day volumes of the log alone.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Learn a network from leg-day volumes or scans; says what such data cannot tell."""
@@ -139,9 +143,11 @@ def learn(
 
     if (volumes is None) == (events is None):
         raise UsageError("Give leg volumes, or --events LOG/: one of the two.")
+    if leg_days and events is None:
+        raise UsageError("--leg-days belongs to --events LOG/.")
     check_output(output, "network")
     if volumes is None:
-        network, limits = _learn_events(events, until, days)
+        network, limits = _learn_events(events, until, days, capacity, leg_days=leg_days)
     else:
         network, limits = _learn_volumes(volumes, until, capacity)
     write_network(network, output)
@@ -151,15 +157,25 @@ def learn(
     print_result(facts, text, as_json=as_json)
 
 
-def _learn_events(log: Path | None, until: str | None, days: int) -> tuple[Network, list[str]]:
-    """Learn from a scan log; return what the scans do not tell, too."""
-    from changtong.events.learn_scans import LIMITS, learn_from_scans
+def _learn_events(
+    log: Path | None, until: str | None, days: int, capacity: str, *, leg_days: bool
+) -> tuple[Network, list[str]]:
+    """Learn from a log; return what its scans, or its leg-day volumes, do not tell, too."""
+    from changtong.events.learn_scans import LIMITS, learn_from_leg_days, learn_from_scans
     from changtong.events.log import open_log
+    from changtong.network.learn import LIMITS as VOLUME_LIMITS
 
     if log is None:
         raise UsageError("Give --events LOG/.")
     last = None if until is None else parse_day(until, "--until")
-    network = learn_from_scans(open_log(log), until=last, days=days, name=log.name)
+    opened = open_log(log)
+    if not leg_days and not opened.days and opened.volume_days:
+        say("The log has leg-day volumes and no scan: learning from those.")
+        leg_days = True
+    if leg_days:
+        network = learn_from_leg_days(opened, until=last, capacity=_capacity(capacity), name=log.name)
+        return network, [note for _, _, note in VOLUME_LIMITS]
+    network = learn_from_scans(opened, until=last, days=days, name=log.name)
     return network, [note for _, _, kind, note in LIMITS if kind == "assumed"]
 
 
@@ -167,16 +183,21 @@ def _learn_volumes(volumes: Path, until: str | None, capacity: str) -> tuple[Net
     """Learn from leg volumes; return what these do not tell, too."""
     from changtong.network.learn import LIMITS, learn_network
 
-    most: float | str = "max"
-    if capacity != "max":
-        try:
-            most = float(capacity)
-        except ValueError:
-            most = -1.0
-        if not 0.0 <= most <= 1.0:
-            raise UsageError(f"--capacity {capacity!r} is neither max nor a quantile, 0 to 1.")
-    network = learn_network(volumes, until=until, capacity=most, name=volumes.name)
+    network = learn_network(volumes, until=until, capacity=_capacity(capacity), name=volumes.name)
     return network, [note for _, _, note in LIMITS]
+
+
+def _capacity(text: str) -> float | str:
+    """Return a capacity rule: ``max``, or a quantile."""
+    if text == "max":
+        return "max"
+    try:
+        most = float(text)
+    except ValueError:
+        most = -1.0
+    if not 0.0 <= most <= 1.0:
+        raise UsageError(f"--capacity {text!r} is neither max nor a quantile, 0 to 1.")
+    return most
 
 
 app.command(short_help="Volumes of every leg and site some weeks ahead.")(forecast)
@@ -203,6 +224,7 @@ app.command(short_help="Re-route around what is shut or slowed.")(plan)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network
 )
+register_backlog(app)
 register_stress(app)
 register_remedies(app)
 

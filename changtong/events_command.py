@@ -29,6 +29,7 @@ class ScanFormat(StrEnum):
     epcis = "epcis"
     ips = "ips"
     emsevt = "emsevt"
+    leg_days = "leg-days"
 
 
 Log = Annotated[Path, typer.Option("--log", metavar="LOG/", help="The scan log; made where there is none.")]
@@ -39,7 +40,9 @@ KeyFile = Annotated[
 
 
 def ingest(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files of scans.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE…", help="Files of scans, or of leg-day volumes.")
+    ],
     log: Log,
     scan_format: Annotated[ScanFormat, typer.Option("--format", help="What the files are.")] = ScanFormat.csv,
     mapping: Annotated[
@@ -72,12 +75,16 @@ def ingest(
     plain_ids: Annotated[
         bool, typer.Option("--plain-ids", help="A new log without secret pseudonyms: ids can be guessed.")
     ] = False,
+    replace_figures: Annotated[
+        bool, typer.Option("--replace", help="Of leg-days: another figure replaces the log's.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring files of scans into the log; each row once, bad rows into its quarantine."""
-    from changtong.events.ingest import ingest as bring
+    """Bring files of scans or leg-days into the log; each row once, bad rows into its quarantine."""
     from changtong.events.keys import PLAIN_KEY
+    from changtong.events.log import open_log
     from changtong.events.site_register import give_sites, read_sites
+    from changtong.studies import run_study
 
     prepare_kernels(say, "scan log")()
     missing = [str(file) for file in files if not file.is_file()]
@@ -89,20 +96,27 @@ def ingest(
         raise UsageError("A log without a secret key can have no vault.", "vault-needs-key")
     known = _mapping(files[0], scan_format, mapping, time_zone)
     register_of_sites = None if sites is None else read_sites(sites)
-    opened, secret = _open(log, days_of, key, plain=plain_ids)
+    if replace_figures and scan_format is not ScanFormat.leg_days:
+        raise UsageError("--replace belongs to --format leg-days.")
+    if scan_format is ScanFormat.leg_days and (log / "log.json").exists():
+        opened, secret = open_log(log), None  # there is nothing to hide in it: no key is needed
+    else:
+        opened, secret = _open(log, days_of, key, plain=plain_ids)
     if register_of_sites is not None:
         give_sites(opened, register_of_sites)
     ids = None if vault is None else _vault(vault, secret or PLAIN_KEY)
     progress = StageProgress("Ingesting")
     try:
-        found = bring(
-            files, opened, known, key=secret or PLAIN_KEY, file_format=scan_format.value, vault=ids,
+        study = run_study(
+            "ingest", opened, files=files, mapping=known, key=secret or PLAIN_KEY,
+            file_format=scan_format.value, replace=replace_figures, vault=ids,
             progress=lambda name, share, rows: progress(f"{name}, {rows:,} rows", share),
         )  # fmt: skip
     finally:
         progress.close()
         if ids is not None:
             ids.close()
+    found = study.result
     print_result(found.to_json() | {"log": str(log)}, f"{found}\n  → {log}", as_json=as_json)
     if found.batches and not found.total("rows_added") and found.total("quarantined"):
         raise typer.Exit(1)
@@ -164,6 +178,10 @@ def _mapping(file: Path, scan_format: ScanFormat, path: Path | None, time_zone: 
     from changtong.events.mapping import default_mapping, read_mapping
     from changtong.events.sources import CsvSource, parquet_columns
 
+    if scan_format is ScanFormat.leg_days:
+        from changtong.events.leg_days import leg_mapping, read_leg_mapping
+
+        return leg_mapping() if path is None else read_leg_mapping(path)
     if path is not None:
         return read_mapping(path, time_zone)
     if scan_format not in (ScanFormat.csv, ScanFormat.parquet):

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
-from changtong.console import print_result
-from changtong.scan_commands import EngineName, LogFolder, Promises, PromisesOf, indicators_of, promises_of
+from changtong.console import StageProgress, print_result
+from changtong.scan_commands import EngineName, LogFolder, Promises, PromisesOf, promises_of
 
 
 def report(
@@ -38,17 +38,23 @@ def report(
 
     from changtong.events.alerts.result import read_alerts
     from changtong.events.log import open_log
-    from changtong.report.daily_report import check_report_file, write_daily_report
+    from changtong.report.daily_report import check_report_file
+    from changtong.studies import run_study
 
     check_report_file(output)
     opened, at = open_log(log), parse_day(day)
     known = None if alerts is None else read_alerts(alerts)
-    found = indicators_of(opened, at, look_back, engine, promises_of(promises, network))
-    where = write_daily_report(
-        found, output, language=language.value, alerts=known, sites=opened.sites, batches=opened.batches
-    )
+    progress = StageProgress("Indicators")
+    try:
+        study = run_study(
+            "daily-report", opened, language=language.value, file=output, alerts=known, day=at,
+            look_back_days=look_back, engine=engine.value, promises=promises_of(promises, network),
+        )  # fmt: skip
+    finally:
+        progress.close()
+    found = study.result
     print_result(
-        json.loads(found.to_json()) | {"report": str(where)}, f"{found}\n  → {where}", as_json=as_json
+        json.loads(found.to_json()) | {"report": str(output)}, f"{found}\n  → {output}", as_json=as_json
     )
 
 

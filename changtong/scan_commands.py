@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,9 +17,6 @@ from changtong.vault_command import Reason, RightFile, VaultFile, open_vault_of,
 
 if TYPE_CHECKING:
     import polars as pl
-
-    from changtong.events.indicator_result import Indicators
-    from changtong.events.log import EventLog
 
 
 class EngineName(StrEnum):
@@ -62,62 +58,24 @@ def indicators(
     import json
 
     from changtong.events.log import open_log
+    from changtong.studies import run_study
 
-    found = indicators_of(open_log(log), parse_day(day), look_back, engine, promises_of(promises, network))
-    if output is not None:
-        found.save(output)
-    print_result(json.loads(found.to_json()), str(found), as_json=as_json)
-
-
-def promises_of(file: Path | None, network: Path | None) -> pl.DataFrame | None:
-    """Read the promises of a file or of a network folder; None where neither is given.
-
-    Raises
-    ------
-    UsageError
-        Both are given.
-    InputError
-        Every problem of what is read.
-    """
-    from changtong.events.promises import read_promises
-
-    if file is not None and network is not None:
-        raise UsageError("Give --promises or --network: one of the two.")
-    if file is not None and file.is_dir():
-        raise UsageError("--promises is a CSV file; --network takes a network folder.")
-    if network is not None and not network.is_dir():
-        raise UsageError("--network is a network folder; --promises takes a CSV file.")
-    given = file or network
-    return None if given is None else read_promises(given)
-
-
-def indicators_of(
-    log: EventLog, day: date, look_back_days: int, engine: EngineName, promises: pl.DataFrame | None = None
-) -> Indicators:
-    """Compute the indicators of a day from the files of a log that it needs.
-
-    Parameters
-    ----------
-    log : EventLog
-    day : date
-    look_back_days : int
-    engine : EngineName
-    promises : polars.DataFrame, optional
-        ``service_class`` and ``promise_h``.
-    """
-    from changtong.events.engine import open_duckdb, open_spark
-    from changtong.events.indicators import indicators as compute
-
-    files = [
-        *log.files(day - timedelta(days=look_back_days + 1), day),
-        *log.files(day - timedelta(days=366 + look_back_days), day - timedelta(days=365)),
-    ]
+    opened, at = open_log(log), parse_day(day)
     progress = StageProgress("Indicators")
     try:
-        source = (open_duckdb if engine is EngineName.duckdb else open_spark)(sorted(set(files)), log.sites)
-        return compute(source, day, zone=log.zone, look_back_days=look_back_days, promises=promises)
+        study = run_study(
+            "indicators",
+            opened,
+            folder=output,
+            day=at,
+            look_back_days=look_back,
+            engine=engine.value,
+            promises=promises_of(promises, network),
+        )
     finally:
         progress.close()
+    found = study.result
+    print_result(json.loads(found.to_json()), str(found), as_json=as_json)
 
 
 def trace(
@@ -155,36 +113,56 @@ def trace(
     import json
 
     from changtong.events.log import open_log
-    from changtong.events.trace_log import trace as compute
+    from changtong.studies import run_study
 
     opened = open_log(log)
     if vault is None and (right is not None or reason):
         raise UsageError("--right and --reason belong to --vault.")
     if vault is not None and output is None:
         raise UsageError("--vault puts ids into the tables of -o FOLDER/: name one.")
+    ids = None
     if vault is not None:
         from changtong.events.vault.resolve import check_terms
 
         check_terms(right_of(right), reason)
-        open_vault_of(opened, vault, key).close()  # told before the work, not after
+        ids = open_vault_of(opened, vault, key)  # what is wrong with it is told before the work, not after
     prepare_kernels(say, "scan log")()
     progress = StageProgress("Tracing")
     try:
-        found = compute(
-            opened, site=site, item=item, receptacle=receptacle, vehicle=vehicle, start=from_, end=to,
-            backward=backward, steps=steps, linger_h=linger_h, key=lambda: find_key(opened, key),
+        study = run_study(
+            "trace", opened, folder=output, site=site, item=item, receptacle=receptacle, vehicle=vehicle,
+            start=from_, end=to, backward=backward, steps=steps, linger_h=linger_h,
+            key=lambda: find_key(opened, key), vault=ids, right=right_of(right), reason=reason,
             through=[part.strip() for part in through.split(",") if part.strip()],
         )  # fmt: skip
     finally:
         progress.close()
-    if vault is not None:
-        from changtong.events.vault.resolve import with_ids
-
-        with open_vault_of(opened, vault, key) as ids:
-            found = with_ids(found, ids, right_of(right), reason)
-    if output is not None:
-        found.save(output)
+        if ids is not None:
+            ids.close()
+    found = study.result
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
+
+
+def promises_of(file: Path | None, network: Path | None) -> pl.DataFrame | None:
+    """Read the promises of a file or of a network folder; None where neither is given.
+
+    Raises
+    ------
+    UsageError
+        Both are given.
+    InputError
+        Every problem of what is read.
+    """
+    from changtong.events.promises import read_promises
+
+    if file is not None and network is not None:
+        raise UsageError("Give --promises or --network: one of the two.")
+    if file is not None and file.is_dir():
+        raise UsageError("--promises is a CSV file; --network takes a network folder.")
+    if network is not None and not network.is_dir():
+        raise UsageError("--network is a network folder; --promises takes a CSV file.")
+    given = file or network
+    return None if given is None else read_promises(given)
 
 
 def register(app: typer.Typer) -> None:

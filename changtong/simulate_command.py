@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from changtong.backlog_command import Attribute, LookBack, instant_of, read_backlog_of
 from changtong.command_options import AsJson, Folder, Language, Out
 from changtong.console import StepProgress, print_result, say
 from changtong.errors import InputError, Problem, UsageError
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
+    from changtong.events.log import EventLog
+    from changtong.events.starting_backlog import StartingBacklog
     from changtong.network.model import Network
     from changtong.outages import Outage
     from changtong.simulation.replications import Replications
     from changtong.simulation.result import Simulation
     from changtong.simulation.timetable import RouteChange
 
+BACKLOG_FILE = "starting_backlog.csv"
+WARM_UP_H = 120.0
 NOMINAL_START = "2026-01-01T00:00+08:00"
 """Where no outage has a time of its own the date does not matter: hours count from midnight."""
 
@@ -57,9 +62,13 @@ def simulate_network(
     hours: Annotated[float, typer.Option("--hours", min=0.1, help="Hours to simulate.")] = 168.0,
     step: Annotated[float, typer.Option("--step", min=0.05, max=24.0, help="Hours of a step.")] = 1.0,
     warm_up: Annotated[
-        float,
-        typer.Option("--warm-up", min=0.0, help="Hours before, with today's plan: they fill it."),
-    ] = 120.0,
+        float | None,
+        typer.Option(
+            "--warm-up",
+            min=0.0,
+            help="Hours before, with today's plan: they fill it. 120; none with --backlog-from.",
+        ),
+    ] = None,
     start: Annotated[
         str | None,
         typer.Option("--start", metavar="TIME", help="When it begins, with a zone; default: midnight."),
@@ -68,6 +77,18 @@ def simulate_network(
         Path | None,
         typer.Option("--backlog", metavar="FILE", help="CSV of what waits at first (docs/simulation.md)."),
     ] = None,
+    backlog_from: Annotated[
+        Path | None,
+        typer.Option(
+            "--backlog-from", metavar="LOG/", help="What waits at first, and is on its way, by a scan log."
+        ),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Instant of --backlog-from; it is the start, too."),
+    ] = None,
+    attribute: Attribute = None,
+    look_back: LookBack = 30,
     replications: Annotated[
         int,
         typer.Option("--replications", min=0, help="Also play it N times with demand and capacities drawn."),
@@ -88,10 +109,15 @@ def simulate_network(
     from changtong.simulation.result import RUN_FOLDER
 
     check_replaceable(output, **RUN_FOLDER)
+    _check_backlog(backlog, backlog_from, at, attribute, start, warm_up)
+    source = None if backlog_from is None else _log_at(backlog_from, at or start or "")
     compiled = prepare_kernels(say, "simulation")
     network = read_network(net)
     wrong = _outages(network, plan, close, outages)
-    begins = _start(start, wrong, lasts)
+    logged = None
+    if source is not None:
+        logged = _backlog_of_log(*source, network, attribute, look_back)
+    begins = _start(start, wrong, lasts) if logged is None else logged.at
     if lasts is not None and begins is not None:
         end = begins + timedelta(hours=lasts)
         wrong = tuple(one if one.end is not None else replace(one, end=end) for one in wrong)
@@ -103,8 +129,10 @@ def simulate_network(
 
     options: dict[str, Any] = {
         "routes": _changes(network, plan, takes_effect, lasts, hours),
-        "settings": SimulationSettings(hours=hours, step_h=step, warm_up_h=warm_up, start=begins),
-        "backlog": backlog,
+        "settings": SimulationSettings(
+            hours=hours, step_h=step, warm_up_h=_warm_up(warm_up, logged), start=begins
+        ),
+        "backlog": backlog if logged is None else logged.frame,
     }
     opens: Literal["zh", "en"] = "en" if language is Language.en else "zh"
     result = _run(network, wrong, output, opens, options)
@@ -113,11 +141,61 @@ def simulate_network(
         many = _run_many(network, wrong, options, replications, seed)
         _add_to_folder(result, many, output, opens)
         facts["replications"] = many.summary()
+    if logged is not None:
+        logged.save(output / BACKLOG_FILE)
+        facts["starting_backlog"] = logged.summary()
     page = output / "report.html"
     facts |= {"folder": str(output), "report": str(page)}
     words = simulation_words(result, many, language="zh" if language is Language.zh else "en")
     print_result(facts, f"{words}\n  → {page}", as_json=as_json)
     raise typer.Exit(0 if result.summary()["holds"] else 1)
+
+
+def _check_backlog(
+    backlog: Path | None,
+    backlog_from: Path | None,
+    at: str | None,
+    attribute: str | None,
+    start: str | None,
+    warm_up: float | None,
+) -> None:
+    """Refuse options that contradict one another."""
+    if backlog_from is None:
+        if at is not None or attribute is not None:
+            raise UsageError("--at and --destination-attribute belong to --backlog-from LOG/.")
+        return
+    if backlog is not None:
+        raise UsageError("Give --backlog FILE or --backlog-from LOG/: one of the two.")
+    if (at is None) == (start is None):
+        raise UsageError("--backlog-from LOG/ needs --at TIME, which is the start of the simulation as well.")
+    if warm_up:
+        raise UsageError(
+            "With --backlog-from the log fills the network: a warm-up would count its pieces twice."
+        )
+
+
+def _log_at(path: Path, at: str) -> tuple[EventLog, datetime]:
+    """Open a log and read the instant: told wrong before anything is compiled."""
+    from changtong.events.log import open_log
+
+    log = open_log(path)
+    return log, instant_of(log, at)
+
+
+def _backlog_of_log(
+    log: EventLog, at: datetime, network: Network, attribute: str | None, look_back_days: int
+) -> StartingBacklog:
+    """Read the backlog of a log, and tell how it was placed."""
+    prepare_kernels(say, "scan log")()
+    found = read_backlog_of(log, network, at, attribute, look_back_days)
+    say(str(found))
+    return found
+
+
+def _warm_up(given: float | None, logged: StartingBacklog | None) -> float:
+    if given is not None:
+        return given
+    return WARM_UP_H if logged is None else 0.0
 
 
 def _changes(

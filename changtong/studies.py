@@ -16,6 +16,8 @@ from typing import Any, Literal
 
 from changtong import __version__
 from changtong.errors import NotFoundError, UsageError
+from changtong.events.log import EventLog, open_log
+from changtong.log_studies import LOG_ANALYSES, log_digest
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
@@ -51,14 +53,15 @@ class Study:
     ----------
     name : str
         Which analysis.
-    result : Plan
+    result : object
         Its result object.
     made_at : datetime
         When, UTC.
     version : str
         Of this package.
     input_digest : str
-        SHA-256 over the network's tables and the outages.
+        SHA-256 over the network's tables and the outages, or over the log (after an ingest: with what it
+        brought).
     seed : int or None
         None: the analysis uses no random numbers.
     folder : Path or None
@@ -234,7 +237,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
 
 def run_study(
     name: str,
-    network: Network,
+    subject: Network | EventLog,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -246,10 +249,14 @@ def run_study(
 
     Parameters
     ----------
-    name : {"plan", "plan-verified", "simulate", "replications", "stress", "remedies"}
-        Which analysis.
-    network, outages
-        Its inputs.
+    name : str
+        Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
+        "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
+        "starting-backlog".
+    subject : Network or EventLog
+        What is analysed.
+    outages : tuple of Outage
+        Of a network only.
     folder : path, optional
         Where to save frames, report, orders and ``study.json``.
     language : {"zh", "en"}
@@ -264,33 +271,70 @@ def run_study(
         ``executor``, ``together``, ``anew``, ``progress`` and ``name``; to remedies ``cases``,
         ``worst`` (of more cases only the worst so many count), ``anew``, ``progress`` and those of
         :func:`changtong.resilience.remedies.what_would_help`.
+        Of a log: to indicators ``day``, ``look_back_days``, ``engine`` ("duckdb" or "spark") and those of
+        :func:`changtong.events.indicators.indicators`; to a daily report the same, ``file``, ``alerts``
+        and ``made_at``; to a trace those of :func:`changtong.events.trace_log.trace`, ``vault``, ``right`` and ``reason``; to
+        alerts those of :func:`changtong.events.alerts.log_watch.watch_log`; to an ingest ``files``,
+        ``mapping`` and those of :func:`changtong.events.ingest.ingest`; to a starting backlog ``network``,
+        ``at`` and those of :func:`changtong.events.starting_backlog.starting_backlog`.
 
     Raises
     ------
     NotFoundError
         No such analysis.
     UsageError
-        ``folder`` holds something else than such a result, or cannot be written.
+        The analysis is of a log and not of a network, or the other way round; ``folder`` holds something
+        else than such a result, or cannot be written.
     """
-    if name not in ANALYSES:
-        raise NotFoundError(f"No analysis {name!r}; there is {', '.join(ANALYSES)}.")
+    if name not in ANALYSES and name not in LOG_ANALYSES:
+        raise NotFoundError(f"No analysis {name!r}; there is {', '.join([*ANALYSES, *LOG_ANALYSES])}.")
     where = None if folder is None else Path(folder)
+    if isinstance(subject, EventLog):
+        return _log_study(name, subject, outages, where, language, seed, options)
+    if name in LOG_ANALYSES:
+        raise UsageError(f"{name!r} is an analysis of a scan log, not of a network.")
     if name == "replications" and seed is not None:
         options["seed"] = seed
-    result, saved = ANALYSES[name](network, outages, where, language, **options)
-    study = Study(name, result, datetime.now(UTC), __version__, digest(network, outages), seed, saved)
-    if saved is not None:
-        facts = {
-            "study": name,
-            "made_at": study.made_at.isoformat(timespec="seconds"),
-            "version": __version__,
-            "python": platform.python_version(),
-            "input_digest": study.input_digest,
-            "seed": seed,
-            "network": network.name,
-            "outages": [asdict(outage) for outage in outages],
-        }
-        (saved / "study.json").write_text(
-            json.dumps(facts, ensure_ascii=False, indent=1, default=str), "utf-8"
-        )
+    result, saved = ANALYSES[name](subject, outages, where, language, **options)
+    study = Study(name, result, datetime.now(UTC), __version__, digest(subject, outages), seed, saved)
+    _keep(study, {"network": subject.name, "outages": [asdict(outage) for outage in outages]})
     return study
+
+
+def _log_study(
+    name: str,
+    log: EventLog,
+    outages: tuple[Outage, ...],
+    where: Path | None,
+    language: Language,
+    seed: int | None,
+    options: dict[str, Any],
+) -> Study:
+    """Run an analysis of a scan log."""
+    if name not in LOG_ANALYSES:
+        raise UsageError(f"{name!r} is an analysis of a network, not of a scan log.")
+    if outages or seed is not None:
+        raise UsageError("Analyses of a scan log know no outages and draw nothing.")
+    result, saved = LOG_ANALYSES[name](log, where, language, **options)
+    after = open_log(log.path)  # an ingest has added to it
+    study = Study(name, result, datetime.now(UTC), __version__, log_digest(after), seed, saved)
+    days = [str(day) for day in after.days]
+    _keep(study, {"log": log.path.name, "zone": log.zone, "rows": after.rows, "days": days[:1] + days[-1:]})
+    return study
+
+
+def _keep(study: Study, subject: dict[str, Any]) -> None:
+    """Write ``study.json`` where the result was saved."""
+    if study.folder is None:
+        return
+    facts = {
+        "study": study.name,
+        "made_at": study.made_at.isoformat(timespec="seconds"),
+        "version": study.version,
+        "python": platform.python_version(),
+        "input_digest": study.input_digest,
+        "seed": study.seed,
+        **subject,
+    }
+    text = json.dumps(facts, ensure_ascii=False, indent=1, default=str)
+    (study.folder / "study.json").write_text(text, "utf-8")

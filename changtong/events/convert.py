@@ -37,6 +37,19 @@ class Bad:
     shape: str = ""
 
 
+def bad_rows(file: str, bad: list[Bad]) -> pa.Table:
+    """Return bad rows as they are kept in the quarantine: not what they say, that may be personal."""
+    return pa.table(
+        {
+            "file": pa.array([file] * len(bad), pa.string()),
+            "row": pa.array([row.row for row in bad], pa.int64()),
+            "column": pa.array([row.column for row in bad], pa.string()),
+            "code": pa.array([row.code for row in bad], pa.string()),
+            "shape": pa.array([row.shape for row in bad], pa.string()),
+        }
+    )
+
+
 @dataclass
 class Parsed:
     """A chunk whose ids and times are read; its words come next, chunk after chunk."""
@@ -270,7 +283,7 @@ class Converter:
         text = chunk.columns["event_id"]
         keys, wrong = self._hash(text)
         self._reject(chunk, good, bad, wrong, "event_id", "bad-id")
-        return _array(text, good), keys
+        return text_array(text, good), keys
 
     def _of_voids(
         self, event_key: NDArray[np.int64] | None, words: dict[str, NDArray[np.int32]]
@@ -284,13 +297,13 @@ class Converter:
     def _attributes(self, chunk: Chunk) -> tuple[pa.Array | None, NDArray[np.int64] | None]:
         if "attributes" in chunk.columns:  # JSON text already
             given = chunk.columns["attributes"]
-            return _array(given, np.ones(len(chunk.rows), np.bool_)), self._hash(given)[0]
+            return text_array(given, np.ones(len(chunk.rows), np.bool_)), self._hash(given)[0]
         if not self.mapping.attributes:
             return None, None
         every = np.ones(len(chunk.rows), np.bool_)
         frame = pl.DataFrame(
             {
-                name: pl.Series(_array(chunk.columns[f"attribute:{name}"], every)).replace("", None)
+                name: pl.Series(text_array(chunk.columns[f"attribute:{name}"], every)).replace("", None)
                 for name in self.mapping.attributes
             }
         )
@@ -341,7 +354,7 @@ def _hash_word(word: str) -> int:
     return found
 
 
-def _array(text: Text, sound: NDArray[np.bool_]) -> pa.Array:
+def text_array(text: Text, sound: NDArray[np.bool_]) -> pa.Array:
     """Return fields as Arrow text; null where empty or not sound."""
     lengths = np.where(sound, text.lengths, 0).astype(np.int64)
     offsets = np.zeros(len(lengths) + 1, np.int64)

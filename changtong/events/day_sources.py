@@ -66,12 +66,17 @@ def by_query(engine: Engine) -> Callable[[int], None]:
 
 def name_scans(engine: Engine) -> None:
     """Name the scans of ``read_events`` that nobody declared wrong, and number their sites."""
-    any_void = engine.query("SELECT COUNT(*) AS n FROM voided")["n"][0] > 0
-    engine.view("valid_events", sql_text("valid_events" if any_void else "valid_events_plain"))
+    name_valid_events(engine)
     engine.table("seen_sites", sql_text("seen_sites"))
     engine.table("site_numbers", sql_text("site_numbers"))
     _check_sites(engine)
     engine.view("scans", sql_text("scans"))
+
+
+def name_valid_events(engine: Engine) -> None:
+    """Name the rows of ``read_events`` that nobody declared wrong."""
+    any_void = engine.query("SELECT COUNT(*) AS n FROM voided")["n"][0] > 0
+    engine.view("valid_events", sql_text("valid_events" if any_void else "valid_events_plain"))
 
 
 def by_kernel(engine: DuckDBEngine, window: Window, days: Sequence[DayLimits]) -> Callable[[int], None]:

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from changtong.errors import InternalError, UsageError
 from changtong.events.clocks import days_of
-from changtong.events.convert import Bad, Converter, Parsed, Rows
+from changtong.events.convert import Bad, Converter, Parsed, Rows, bad_rows
 from changtong.events.duplicates import Filter, Suspects
 from changtong.events.foreign_source import FOREIGN, ForeignSource
 from changtong.events.formats.emsevt import read_emsevt
 from changtong.events.formats.epcis import read_epcis
 from changtong.events.formats.ips import read_ips
 from changtong.events.keys import PLAIN_KEY
-from changtong.events.log import SCHEMA, Batch, EventLog, open_log, write_json, writing
+from changtong.events.leg_days import OTHER, take_leg_days
+from changtong.events.log import LEG_DAYS, SCANS, SCHEMA, Batch, EventLog, open_log, write_json, writing
 from changtong.events.mapping import Mapping
 from changtong.events.sources import CsvSource, ParquetSource, Source, digest_of
 from changtong.events.times import zone_of
@@ -118,9 +119,10 @@ def ingest(
     key: bytes = PLAIN_KEY,
     file_format: str = "csv",
     vault: Vault | None = None,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> Ingest:
-    """Bring files of scans into a log.
+    """Bring files of scans, or of leg-day volumes, into a log.
 
     Each file is a batch of its own, committed at its end: a killed run leaves whole files in the
     log or nothing of them. A file that is there already, byte for byte, is skipped; a row that
@@ -136,10 +138,13 @@ def ingest(
         Secret of the pseudonyms, 16 bytes or more; ``PLAIN_KEY`` for a log without.
     file_format : str
         ``csv``, ``parquet``, ``epcis``, ``ips`` or ``emsevt``. Of the mapping, the last three need the
-        time zone only.
+        time zone only. ``leg-days``: date, from_site, to_site, pieces, CSV or Parquet, with a mapping from
+        :func:`changtong.events.leg_days.leg_mapping`; no key is needed.
     vault : Vault, optional
         Keeps the ids as well, encrypted: all of a file's are there before the file counts. A file that is in
         the log already, and whose ids it lacks, is read again for these.
+    replace : bool
+        Of leg-days: a figure that differs from the log's replaces it, instead of going to the quarantine.
     progress : callable, optional
 
     Returns
@@ -154,6 +159,10 @@ def ingest(
     UsageError
         Another process writes to the log.
     """
+    if file_format == LEG_DAYS:
+        return _ingest_leg_days(files, log, mapping, replace, progress)
+    if replace:
+        raise UsageError("Only leg-days have figures that can be replaced.")
     if key is not PLAIN_KEY or log.keyed:
         log.check_key(key)
     if vault is not None:
@@ -177,8 +186,34 @@ def ingest(
             ids += 0 if kept is None else kept.added
     if vault is None:
         return Ingest(tuple(batches), tuple(known))
-    lacks = tuple(b.source for b in open_log(log.path).batches if not vault.has_file(b.digest))
+    lacks = tuple(
+        b.source for b in open_log(log.path).batches if b.kind == SCANS and not vault.has_file(b.digest)
+    )
     return Ingest(tuple(batches), tuple(known), ids, lacks)
+
+
+def _ingest_leg_days(
+    files: Iterable[Path], log: EventLog, mapping: Mapping, replace: bool, progress: Progress | None
+) -> Ingest:
+    """Bring files of leg-day volumes into a log, each as a batch of its own."""
+    batches, known = [], []
+    for path in files:
+        with writing(log) as number:
+            log = open_log(log.path)
+            if _known_digest(log, path) and not (replace and _may_replace(log, path)):
+                known.append(path.name)
+                continue
+            batches.append(take_leg_days(log, number, path, mapping, replace=replace))
+            if progress is not None:
+                progress(path.name, 1.0, batches[-1].rows_read)
+    return Ingest(tuple(batches), tuple(known))
+
+
+def _may_replace(log: EventLog, path: Path) -> bool:
+    """Tell whether a known file has figures that were set aside when it was last read."""
+    digest = digest_of(path)
+    same = [batch for batch in log.batches if batch.digest == digest]
+    return bool(same) and OTHER in same[-1].reasons
 
 
 def _source(path: Path, mapping: Mapping, file_format: str) -> Source:
@@ -400,15 +435,7 @@ class _Run:
         if not bad:
             return
         self.reasons.update(row.code for row in bad)
-        table = pa.table(
-            {
-                "file": pa.array([self.path.name] * len(bad), pa.string()),
-                "row": pa.array([row.row for row in bad], pa.int64()),
-                "column": pa.array([row.column for row in bad], pa.string()),
-                "code": pa.array([row.code for row in bad], pa.string()),
-                "shape": pa.array([row.shape for row in bad], pa.string()),
-            }
-        )
+        table = bad_rows(self.path.name, bad)
         if self.quarantine is None:
             path = self.log.path / "quarantine" / f"b{self.number:06d}.parquet"
             path.parent.mkdir(exist_ok=True)

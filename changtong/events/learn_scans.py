@@ -14,7 +14,9 @@ import duckdb
 import polars as pl
 
 from changtong.errors import InputError, Problem
+from changtong.events.leg_days import leg_days
 from changtong.events.log import EventLog
+from changtong.network.learn import learn_network
 from changtong.network.model import Network, build_network
 
 DAYS = 7
@@ -153,8 +155,38 @@ def learn_from_scans(
     return build_network(tables, name=name)
 
 
+def learn_from_leg_days(
+    log: EventLog, *, until: date | None = None, capacity: float | str = "max", name: str = "learned"
+) -> Network:
+    """Learn a network from the leg-day volumes that a log was given, as from a file of them.
+
+    Scans of the log are left out: figures of two kinds would make flows that neither of them saw.
+
+    Parameters
+    ----------
+    log : EventLog
+    until : date, optional
+        Days before this one count.
+    capacity, name : str or float, str
+        As in :func:`changtong.network.learn.learn_network`.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InputError
+        ``empty-table``: the log has no such volumes.
+    """
+    frame = leg_days(log)
+    if not frame.height:
+        raise InputError([Problem("empty-table", "The log has no leg-day volumes.", str(log.path))])
+    return learn_network(frame, until=until, capacity=capacity, name=name)
+
+
 def _frame(connection: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, int]) -> pl.DataFrame:
-    found = pl.from_arrow(connection.execute(sql, parameters).to_arrow_table())
+    found = pl.from_arrow(connection.sql(sql, params=parameters).to_arrow_table())
     assert isinstance(found, pl.DataFrame)
     return found
 

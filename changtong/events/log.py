@@ -24,6 +24,9 @@ from changtong.events.times import zone_of
 
 FORMAT = 1
 
+SCANS, LEG_DAYS = "scans", "leg-days"
+"""What a batch may hold."""
+
 SCHEMA = pa.schema(
     [
         pa.field("at_ms", pa.int64(), nullable=False),
@@ -63,6 +66,10 @@ class Batch:
         Files by day, relative to the log.
     first_ms, last_ms : int or None
         Span of the scans added.
+    kind : {"scans", "leg-days"}
+        What the file held.
+    volume_files : dict
+        Files of leg-day volumes by day, relative to the log.
     """
 
     number: int
@@ -78,6 +85,8 @@ class Batch:
     files: dict[str, list[str]] = field(default_factory=dict)
     first_ms: int | None = None
     last_ms: int | None = None
+    kind: str = SCANS
+    volume_files: dict[str, list[str]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the batch as it is kept."""
@@ -129,8 +138,14 @@ class EventLog:
 
     @property
     def rows(self) -> int:
-        """Rows in the log."""
-        return sum(batch.rows_added for batch in self.batches)
+        """Scans in the log."""
+        return sum(batch.rows_added for batch in self.batches if batch.kind == SCANS)
+
+    @property
+    def volume_days(self) -> tuple[date, ...]:
+        """Days that have leg-day volumes, in order."""
+        days = {date.fromisoformat(day) for batch in self.batches for day in batch.volume_files}
+        return tuple(sorted(days))
 
     def files(self, first_day: date | None = None, last_day: date | None = None) -> list[Path]:
         """Return the Parquet files of a span of days, the days included."""
@@ -152,9 +167,11 @@ class EventLog:
         days = self.days
         span = f"{days[0]} … {days[-1]}" if days else "empty"
         totals = {name: sum(getattr(b, name) for b in self.batches) for name in ("duplicates", "quarantined")}
+        legs = self.volume_days
+        volumes = f"leg-day volumes {legs[0]} … {legs[-1]}\n" if legs else ""
         return (
             f"Scan log {self.path.name}: {self.rows:,} rows of {len(self.batches)} files, "
-            f"{span} ({self.zone})\n"
+            f"{span} ({self.zone})\n{volumes}"
             f"{totals['duplicates']:,} duplicates left out, {totals['quarantined']:,} rows in quarantine"
         )
 
@@ -257,11 +274,15 @@ def writing(log: EventLog) -> Iterator[int]:
         log = open_log(log.path)
         number = 1 + max((batch.number for batch in log.batches), default=0)
         committed = {
-            log.path / name for batch in log.batches for files in batch.files.values() for name in files
+            log.path / name
+            for batch in log.batches
+            for files in (*batch.files.values(), *batch.volume_files.values())
+            for name in files
         }
-        for file in (log.path / "events").glob("day=*/*"):
-            if file not in committed:
-                file.unlink()
+        for folder in ("events", "volumes"):
+            for file in (log.path / folder).glob("day=*/*"):
+                if file not in committed:
+                    file.unlink()
         known = {f"b{batch.number:06d}" for batch in log.batches}
         for folder in ("quarantine", "names", "batches"):
             for file in (log.path / folder).glob("b*"):

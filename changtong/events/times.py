@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.errors import InputError, Problem
+from changtong.errors import InputError, Problem, UsageError
 from changtong.events.clocks import (
     EMPTY,
     EPOCH_MS,
@@ -134,3 +134,31 @@ def time_form(text: str) -> NDArray[np.int64]:
                 ]
             )
     return np.array(out, np.int64)
+
+
+def moment_ms(at: datetime | str, zone: str) -> int:
+    """Return an instant as UTC milliseconds; without an offset it is in the zone given.
+
+    Raises
+    ------
+    UsageError
+        It is none, or ``ambiguous-time``: it is there twice in the zone, or never.
+
+    Examples
+    --------
+    >>> moment_ms("1970-01-01T08:00", "Asia/Shanghai"), moment_ms("1970-01-01T00:00Z", "Asia/Shanghai")
+    (0, 0)
+    """
+    if isinstance(at, str):
+        try:
+            at = datetime.fromisoformat(at)
+        except ValueError as error:
+            raise UsageError(f"{at!r} is no time; expected YYYY-MM-DDTHH:MM.") from error
+    if at.tzinfo is None:
+        clock = ZoneInfo(zone)
+        one, other = at.replace(tzinfo=clock, fold=0), at.replace(tzinfo=clock, fold=1)
+        if one.utcoffset() != other.utcoffset():
+            text = f"{at.isoformat()} is twice in {zone}, or never: give it with its offset."
+            raise UsageError(text, "ambiguous-time")
+        at = one
+    return round(at.timestamp() * 1000)

@@ -10,6 +10,7 @@ from changtong.errors import UsageError
 from changtong.events.columns import load_columns
 from changtong.events.keys import PLAIN_KEY, from_pseudonym, is_pseudonym, key_of
 from changtong.events.log import EventLog
+from changtong.events.times import moment_ms
 from changtong.events.tracing.contacts import index_contacts
 from changtong.events.tracing.trace import Source
 from changtong.events.tracing.trace import trace as trace_index
@@ -93,7 +94,7 @@ def trace(
     if len(named) != 1:
         raise UsageError("Give one of site, item, receptacle and vehicle.")
     kind, value = named[0]
-    from_ms, to_ms = instant_ms(log, start), instant_ms(log, end)
+    from_ms, to_ms = (None if at is None else moment_ms(at, log.zone) for at in (start, end))
     source = Source(kind, str(value) if kind == "site" else key_in_log(log, value, key), from_ms, to_ms)
     first = last = None
     if not backward and from_ms is not None:
@@ -104,40 +105,6 @@ def trace(
     return trace_index(
         index, source, backward=backward, steps=steps, through=through, linger_h=linger_h, threads=threads
     )
-
-
-def instant_ms(log: EventLog, at: datetime | str | None) -> int | None:
-    """Return an instant as UTC milliseconds; without an offset it is in the log's zone.
-
-    Raises
-    ------
-    UsageError
-        It is none, or ``ambiguous-time``: it is there twice in the log's zone, or never.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> log = EventLog(Path("LOG"), "Asia/Shanghai", None, ())
-    >>> instant_ms(log, "1970-01-01T08:00"), instant_ms(log, "1970-01-01T00:00Z")
-    (0, 0)
-    """
-    if at is None:
-        return None
-    if isinstance(at, str):
-        try:
-            at = datetime.fromisoformat(at)
-        except ValueError as error:
-            raise UsageError(f"{at!r} is no time; expected YYYY-MM-DDTHH:MM.") from error
-    if at.tzinfo is None:
-        zone = ZoneInfo(log.zone)
-        one, other = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
-        if one.utcoffset() != other.utcoffset():
-            raise UsageError(
-                f"{at.isoformat()} is twice in {log.zone}, or never: give it with its offset.",
-                "ambiguous-time",
-            )
-        at = one
-    return round(at.timestamp() * 1000)
 
 
 def key_in_log(log: EventLog, value: str | int | None, key: Key | None = None) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from changtong.events.indicator_result import Indicators
-from changtong.events.log import Batch
+from changtong.events.log import SCANS, Batch
 from changtong.report.daily_parts import Section, Table, columns, compared, say_shown
 from changtong.report.daily_words import foreign, say_note
 from changtong.report.texts import same, sentences, text, whole
@@ -29,7 +29,7 @@ def quality_section(found: Indicators, batches: Sequence[Batch] | None) -> Secti
                 lines.append(text("daily.reasons", reasons=", ".join(f"{k} {whole(n)}" for k, n in reasons)))
         else:
             lines.append(text("daily.files_none"))
-        lost = [batch for batch in batches if not batch.files and batch.quarantined]
+        lost = [batch for batch in batches if batch.kind == SCANS and not batch.files and batch.quarantined]
         if lost:
             count = whole(sum(batch.quarantined for batch in lost))
             lines.append(text("daily.files_unknown", files=whole(len(lost)), rows=count))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,33 +15,44 @@ from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings
 from changtong.network.model import Network
 from changtong.simulation.machine import Machine
-from changtong.simulation.state import ENTERED
+from changtong.simulation.state import ENTERED, UNDER_WAY
+from changtong.simulation.timetable import Clockwork
 from changtong.structure import class_table
 
 COLUMNS = ("site", "destination", "pieces")
+OPTIONAL = ("service_class", "arrives_h")
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """Pieces that wait to be sorted.
+    """Pieces that wait to be sorted, or are on their way to a site's line; one element a row.
 
     Attributes
     ----------
-    site : int
-    dest : int
+    site : array of int32
+    dest : array of int32
         Number among the destinations.
-    last : bool
+    last : array of bool
         Whether the site is their destination.
-    rank : int
+    rank : array of int64
         Class.
-    pieces : float
+    pieces : array of float64
+    arrives_h : array of float64
+        Hours after the beginning at which they reach the site; 0: they wait there already.
     """
 
-    site: int
-    dest: int
-    last: bool
-    rank: int
-    pieces: float
+    site: NDArray[np.int32]
+    dest: NDArray[np.int32]
+    last: NDArray[np.bool_]
+    rank: NDArray[np.int64]
+    pieces: NDArray[np.float64]
+    arrives_h: NDArray[np.float64]
+
+
+def no_backlog() -> Waiting:
+    """Return a backlog of nothing."""
+    none = np.zeros(0, np.int32)
+    return Waiting(none, none, none.astype(bool), none.astype(np.int64), np.zeros(0), np.zeros(0))
 
 
 def load_backlog(backlog: pl.DataFrame | str | Path) -> tuple[str, pl.DataFrame]:
@@ -68,7 +78,7 @@ def _load_file(path: Path) -> tuple[str, pl.DataFrame]:
     """Read a CSV file in whatever encoding and with whatever separator it has; every cell as text."""
     findings = Findings()
     try:
-        frame = read_csv_file(path, (*COLUMNS, "service_class"), {}, findings, {})
+        frame = read_csv_file(path, (*COLUMNS, *OPTIONAL), {}, findings, {})
     except OSError as error:
         raise InputError([Problem("unreadable-file", f"{error}", file=path.name)]) from error
     if findings.errors or frame is None:
@@ -78,10 +88,10 @@ def _load_file(path: Path) -> tuple[str, pl.DataFrame]:
 
 def read_backlog(
     network: Network, backlog: pl.DataFrame | str | Path, dest_site: NDArray[np.int32]
-) -> tuple[Waiting, ...]:
-    """Read a starting backlog: site, destination, service_class (optional), pieces.
+) -> Waiting:
+    """Read a starting backlog: site, destination, service_class and arrives_h (optional), pieces.
 
-    Without a class pieces count as the lowest.
+    Without a class pieces count as the lowest; without an hour of arrival they wait at the beginning.
 
     Raises
     ------
@@ -91,41 +101,79 @@ def read_backlog(
     file, frame = load_backlog(backlog)
     ids = {site: row for row, site in enumerate(network.site_ids)}
     ranks = {name: k for k, name in enumerate(class_table(network)["service_class"].cast(pl.String))}
-    number = {int(site): d for d, site in enumerate(dest_site)}
-    found: list[Waiting] = []
-    problems: list[Problem] = []
-    amounts = _numbers(frame["pieces"])
-    for line, (row, pieces) in enumerate(zip(frame.iter_rows(named=True), amounts, strict=True), start=1):
-
-        def wrong(
-            code: str, message: str, column: str, expected: str, hint: str = "", *, line: int = line
-        ) -> None:
-            problems.append(Problem(code, message, file, line, column, expected, hint))
-
-        before = len(problems)
-        for column in ("site", "destination"):
-            if str(row[column]) not in ids:
-                wrong("unknown-site", f"{row[column]!r} is not a site.", column, "a site id")
-        name, seen = row.get("service_class"), row["pieces"]
-        if pieces is None and seen is None:
-            wrong("missing-value", "the cell is empty.", "pieces", "0 or more")
-        elif pieces is None:
-            wrong("wrong-type", f"{str(seen)!r} is no number.", "pieces", "0 or more", number_hint(str(seen)))
-        elif not np.isfinite(pieces) or pieces < 0.0:
-            wrong("out-of-range", f"{seen} pieces.", "pieces", "0 or more")
-        if name is not None and str(name) not in ranks:
-            wrong("unknown-class", f"{name!r} is not a service class.", "service_class", ", ".join(ranks))
-        if len(problems) > before or pieces is None:
-            continue
-        site, dest = ids[str(row["site"])], ids[str(row["destination"])]
-        if dest not in number:
-            wrong("no-demand", f"No piece is bound for {row['destination']}.", "destination", "a destination")
-            continue
-        rank = len(ranks) - 1 if name is None else ranks[str(name)]
-        found.append(Waiting(site, number[dest], site == dest, rank, pieces))
+    number = {row: d for d, row in enumerate(dest_site.tolist())}
+    sites, ends = (_placed(frame[name], ids, -1) for name in ("site", "destination"))
+    dest = np.full(len(ids) + 1, -1, np.int64)  # the last stands for sites that are not known
+    dest[list(number)] = list(number.values())
+    of_class = np.full(frame.height, len(ranks) - 1, np.int64)
+    if "service_class" in frame.columns:
+        named = frame["service_class"]
+        of_class = np.where(named.is_null().to_numpy(), of_class, _placed(named, ranks, -1))
+    amounts = pl.Series(_numbers(frame["pieces"]), dtype=pl.Float64)
+    hours = pl.Series(np.zeros(frame.height))
+    empty = pl.Series([True] * frame.height, dtype=pl.Boolean)
+    if "arrives_h" in frame.columns:
+        hours = pl.Series(_numbers(frame["arrives_h"]), dtype=pl.Float64)
+        empty = frame["arrives_h"].is_null()
+    bad = (sites < 0) | (ends < 0) | (of_class < 0) | (dest[ends] < 0)
+    for values in (amounts, hours.set(empty, 0.0)):
+        bad |= ~(values.is_finite() & (values >= 0.0)).fill_null(False).to_numpy()
+    problems = [
+        problem
+        for row in np.flatnonzero(bad).tolist()
+        for problem in _problems_of(
+            frame.row(row, named=True), amounts[row], hours[row], (file, row + 1), ids, ranks, number
+        )
+    ]
     if problems:
         raise InputError(problems)
-    return tuple(found)
+    return Waiting(
+        sites.astype(np.int32),
+        dest[ends].astype(np.int32),
+        sites == ends,
+        of_class,
+        amounts.to_numpy().astype(np.float64),
+        hours.set(empty, 0.0).to_numpy().astype(np.float64),
+    )
+
+
+def _placed(column: pl.Series, places: dict[str, int], missing: int) -> NDArray[np.int64]:
+    """Return the place of each cell's text; ``missing`` where it has none."""
+    text = column.cast(pl.String)
+    return text.replace_strict(places, default=missing, return_dtype=pl.Int64).fill_null(missing).to_numpy()
+
+
+def _problems_of(
+    row: dict[str, object], pieces: float | None, hours: float | None, where: tuple[str, int],
+    ids: dict[str, int], ranks: dict[str, int], number: dict[int, int],
+) -> list[Problem]:  # fmt: skip
+    """Return what is wrong with a row."""
+    problems: list[Problem] = []
+
+    def wrong(code: str, message: str, column: str, expected: str, hint: str = "") -> None:
+        problems.append(Problem(code, message, *where, column, expected, hint))
+
+    def check_number(value: float | None, column: str, unit: str) -> None:
+        seen = row[column]
+        if value is None and seen is None:
+            wrong("missing-value", "the cell is empty.", column, "0 or more")
+        elif value is None:
+            wrong("wrong-type", f"{str(seen)!r} is no number.", column, "0 or more", number_hint(str(seen)))
+        elif not np.isfinite(value) or value < 0.0:
+            wrong("out-of-range", f"{seen} {unit}.", column, "0 or more")
+
+    for column in ("site", "destination"):
+        if str(row[column]) not in ids:
+            wrong("unknown-site", f"{row[column]!r} is not a site.", column, "a site id")
+    check_number(pieces, "pieces", "pieces")
+    if row.get("arrives_h") is not None:
+        check_number(hours, "arrives_h", "hours")
+    name = row.get("service_class")
+    if name is not None and str(name) not in ranks:
+        wrong("unknown-class", f"{name!r} is not a service class.", "service_class", ", ".join(ranks))
+    if not problems and ids[str(row["destination"])] not in number:
+        wrong("no-demand", f"No piece is bound for {row['destination']}.", "destination", "a destination")
+    return problems
 
 
 def _numbers(column: pl.Series) -> list[float | None]:
@@ -136,15 +184,41 @@ def _numbers(column: pl.Series) -> list[float | None]:
     return column.cast(pl.Float64, strict=False).to_list()
 
 
-def put_in(machine: Machine, waiting: Sequence[Waiting]) -> None:
-    """Put a backlog in its lines."""
-    state, plant = machine.state, machine.plant
-    for one in waiting:
-        state.total[ENTERED, one.rank] += one.pieces
-        if one.last:
-            state.last_line[one.site, one.rank] += one.pieces
-        else:
-            c = plant.inner[one.site]
-            part = state.joins[c, one.rank]
-            state.line[part, c, one.dest, one.rank] += np.float32(one.pieces)
-            state.line_sum[part, c, one.rank] += float(np.float32(one.pieces))
+def due_steps(waiting: Waiting, machine: Machine, clock: Clockwork) -> NDArray[np.int64]:
+    """Return the step at which each row is in its line: those on their way are handled there first."""
+    travel = np.maximum(1, np.rint(waiting.arrives_h / clock.step_h)).astype(np.int64)
+    at = np.minimum(clock.warm_steps + travel, clock.n_steps - 1)
+    before = machine.delays.before[machine.epoch_of_step[at], waiting.site]
+    return np.where(waiting.arrives_h > 0.0, clock.warm_steps + travel + before, clock.warm_steps)
+
+
+def put_in(machine: Machine, waiting: Waiting, due: NDArray[np.int64], step: int, first: int) -> None:
+    """Put what is due at a step in its lines; at the step ``first`` all of it enters.
+
+    Parameters
+    ----------
+    machine : Machine
+    waiting : Waiting
+    due : array
+        From :func:`due_steps`.
+    step : int
+    first : int
+        At which the backlog enters; what is due later is under way until then.
+    """
+    state, plant, record = machine.state, machine.plant, machine.record
+    if step == first:
+        np.add.at(state.total[ENTERED], waiting.rank, waiting.pieces)
+        np.add.at(state.total[UNDER_WAY], waiting.rank, waiting.pieces)
+    now = np.flatnonzero(due == step)
+    if not len(now):
+        return
+    site, rank, pieces, last = waiting.site[now], waiting.rank[now], waiting.pieces[now], waiting.last[now]
+    np.subtract.at(state.total[UNDER_WAY], rank, pieces)
+    # who joins later stands behind them: without this their hours would be too few
+    np.add.at(record.line_in[step], (site, rank), pieces.astype(np.float32))
+    np.add.at(state.last_line, (site[last], rank[last]), pieces[last])
+    some = ~last
+    c, k, y = plant.inner[site[some]], rank[some], pieces[some].astype(np.float32)
+    part = state.joins[c, k]
+    np.add.at(state.line, (part, c, waiting.dest[now][some], k), y)
+    np.add.at(state.line_sum, (part, c, k), y.astype(np.float64))

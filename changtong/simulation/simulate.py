@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.routes import check_routes, pairs_of, routes_in_force
 from changtong.simulation import steps
-from changtong.simulation.backlog import Waiting, put_in, read_backlog
+from changtong.simulation.backlog import Waiting, due_steps, no_backlog, put_in, read_backlog
 from changtong.simulation.lateness import time_pieces
 from changtong.simulation.machine import Machine, build
 from changtong.simulation.result import Simulation, read_result
@@ -120,7 +121,8 @@ def simulate(
     settings : SimulationSettings, optional
     backlog : polars.DataFrame or path, optional
         Pieces that wait at the beginning, to be sorted: site, destination, service_class
-        (optional), pieces. They come on top of what the warm-up leaves.
+        (optional), pieces. With ``arrives_h`` (optional) they are on their way to the site for so
+        many hours first. They come on top of what the warm-up leaves.
     progress : callable, optional
         Called with (steps done, steps in all).
     name : str, optional
@@ -159,7 +161,7 @@ class Game:
     clock: Clockwork
     epochs: list[Epoch]
     machine: Machine
-    waiting: tuple[Waiting, ...]
+    waiting: Waiting
 
 
 def prepare(
@@ -178,8 +180,8 @@ def prepare(
     clock = settings.clock()
     today = routes_in_force(network, pairs)
     epochs = make_epochs(network, outages, today, routes, clock, settings.start)
-    waiting = read_backlog(network, backlog, today.dest_site) if backlog is not None else ()
-    machine = build(network, pairs, epochs, clock, settings.time_of_day, [one.site for one in waiting])
+    waiting = read_backlog(network, backlog, today.dest_site) if backlog is not None else no_backlog()
+    machine = build(network, pairs, epochs, clock, settings.time_of_day, np.unique(waiting.site).tolist())
     return Game(network, tuple(outages), settings, clock, epochs, machine, waiting)
 
 
@@ -215,20 +217,22 @@ def _run(
     machine: Machine,
     epochs: Sequence[Epoch],
     clock: Clockwork,
-    waiting: Sequence[Waiting],
+    waiting: Waiting,
     progress: Progress | None,
 ) -> float:
     """Run all epochs; return the worst imbalance seen, pieces."""
     n_classes = machine.plant.rate.shape[1]
     every, worst = max(1, round(RECOUNT_H / clock.step_h)), 0.0
     x, y = np.zeros(n_classes), np.zeros(n_classes)
+    due = due_steps(waiting, machine, clock)
+    joins = {clock.warm_steps, *due.tolist()} if len(due) else set()
     for e, epoch in enumerate(epochs):
         last = epochs[e + 1].first_step if e + 1 < len(epochs) else clock.n_steps
         steps.change(epoch.first_step, machine.plant, machine.rules[e], machine.state)
-        for first in range(epoch.first_step, last, every):
-            if first == clock.warm_steps:
-                put_in(machine, waiting)
-            upto = min(first + every, last)
+        cuts = {step for step in joins if epoch.first_step <= step < last}
+        for first, upto in pairwise([*sorted({*range(epoch.first_step, last, every), *cuts}), last]):
+            if first in joins:
+                put_in(machine, waiting, due, first, clock.warm_steps)
             found = steps.run(
                 first, upto, every, machine.plant, machine.times, machine.rules[e], machine.state,
                 machine.record, x, y,

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.events.alerts.leg_day_moves import check_use
 from changtong.events.alerts.result import Alerts
 from changtong.events.alerts.state import WatchState, read_state, write_beside
 
@@ -29,22 +30,29 @@ class LogState:
     look_back_days : int
     promise_h : float
         With which the series were made.
+    leg_days : str
+        How given leg-day volumes are used beside the scans.
     """
 
     series: WatchState
     moves: WatchState
     look_back_days: int
     promise_h: float
+    leg_days: str = "fill"
 
     @property
     def last_day(self) -> date | None:
-        """The last day fed; None before any."""
-        if self.series.last_ms is None:
+        """The last day fed; None before any. A log may have leg-day volumes alone, and no series."""
+        fed = [ms for ms in (self.series.last_ms, self.moves.last_ms) if ms is not None]
+        if not fed:
             return None
-        return datetime.fromtimestamp(self.series.last_ms / 1000, ZoneInfo(self.series.zone)).date()
+        return datetime.fromtimestamp(max(fed) / 1000, ZoneInfo(self.series.zone)).date()
 
-    def check(self, look_back_days: int, promise_h: float) -> None:
+    def check(self, look_back_days: int, promise_h: float, leg_days: str = "fill") -> None:
         """Refuse to go on with series made in another way."""
+        if leg_days != self.leg_days:
+            message = f"The state has leg-days {self.leg_days!r}, not {leg_days!r}: begin without a state."
+            raise UsageError(message, "other-watch")
         for what, mine, theirs in (
             ("look-back", self.look_back_days, look_back_days),
             ("promise", self.promise_h, promise_h),
@@ -59,6 +67,7 @@ class LogState:
             "format": FORMAT,
             "look_back_days": self.look_back_days,
             "promise_h": self.promise_h,
+            "leg_days": self.leg_days,
             "series": json.loads(self.series.to_json()),
             "moves": json.loads(self.moves.to_json()),
         }
@@ -106,9 +115,11 @@ def read_log_state(path: str | Path) -> LogState:
         series, moves = (read_state(json.dumps(body[name])) for name in ("series", "moves"))
         if series.kind == "volumes" or moves.kind != "volumes":
             raise ValueError(f"kinds {series.kind!r} and {moves.kind!r}")
-        return LogState(series, moves, int(body["look_back_days"]), float(body["promise_h"]))
+        leg_days = body.get("leg_days", "fill")
+        check_use(leg_days)
+        return LogState(series, moves, int(body["look_back_days"]), float(body["promise_h"]), leg_days)
     except OSError as error:
         raise InputError([Problem("unreadable-file", str(error), path.name)]) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         message = f"This is no state of a watch of a scan log, or it is damaged: {error}."
         raise InputError([Problem("bad-watch-state", message, path.name, expected=FORMAT)]) from error

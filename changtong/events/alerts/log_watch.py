@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from changtong.errors import UsageError
+from changtong.events.alerts.leg_day_moves import LegDayMoves, check_use, moves_of, notes_of
 from changtong.events.alerts.leg_watch import NO_HOLIDAYS, day_ms, watch, watch_volumes
 from changtong.events.alerts.life import TIERS, Alert
 from changtong.events.alerts.log_series import LOOK_BACK_DAYS, PROMISE_H, SERIES_COLUMNS, series_of
@@ -19,6 +20,7 @@ from changtong.events.alerts.state import WatchState
 from changtong.events.alerts.thresholds import Thresholds, read_thresholds
 from changtong.events.alerts.volume_watch import new_windows, step_volumes
 from changtong.events.engine import MEMORY_GIB, THREADS
+from changtong.events.leg_days import leg_days as given_leg_days
 from changtong.events.log import EventLog
 
 FIRST_DAYS = 56
@@ -43,6 +45,7 @@ def watch_log(
     hours: int = 24,
     look_back_days: int = LOOK_BACK_DAYS,
     promise_h: float = PROMISE_H,
+    leg_days: str = "fill",
     thresholds: Thresholds | None = None,
     memory_gib: float = MEMORY_GIB,
     threads: int = THREADS,
@@ -65,6 +68,8 @@ def watch_log(
         Length of a period of the series by site: 24 or 1.
     look_back_days, promise_h : int, float
         As in :func:`changtong.events.alerts.log_series.series_of`.
+    leg_days : {"fill", "scans", "given"}
+        Given leg-day volumes of the log: taken for legs and days without a scan, left out, or taken alone.
     thresholds : Thresholds, optional
     memory_gib, threads : float, int
         Limits of the reading.
@@ -93,6 +98,9 @@ def watch_log(
         raise UsageError(f"days {days}: at least one day is needed to begin with.")
     if hours not in (1, 24):
         raise UsageError(f"A period has 1 or 24 hours, not {hours}.", "bad-period")
+    check_use(leg_days)
+    if leg_days == "given" and not log.volume_days:
+        raise UsageError("The log has no leg-day volumes.")
     thresholds = thresholds or read_thresholds()
     kind = "days" if hours == 24 else "hours"
     if state is None:
@@ -101,11 +109,12 @@ def watch_log(
             WatchState("volumes", log.zone, thresholds.digest, windows=new_windows()),
             look_back_days,
             promise_h,
+            leg_days,
         )
     state.series.check(kind, log.zone, thresholds.digest)
     state.moves.check("volumes", log.zone, thresholds.digest)
-    state.check(look_back_days, promise_h)
-    begin = _begin(log, state, until, days)
+    state.check(look_back_days, promise_h, leg_days)
+    begin = _begin(log, state, until, days, leg_days)
     notes = _notes(log, state, begin, until)
     frame = pl.concat(
         [
@@ -114,6 +123,7 @@ def watch_log(
         ]
     )
     periods = unknown = unlisted = 0
+    taken: list[LegDayMoves] = []
     first = begin
     while first < until:
         last = min(until, first + timedelta(days=DAYS_AT_ONCE)) - _DAY
@@ -122,7 +132,8 @@ def watch_log(
             memory_gib=memory_gib, threads=threads,
         )  # fmt: skip
         unlisted = max(unlisted, made.unlisted_sites or 0)
-        series, moves = _by_day(made.series, log.zone), made.volumes.partition_by("date", as_dict=True)
+        taken.append(moves_of(made.volumes, given_leg_days(log, first, last), leg_days))
+        series, moves = _by_day(made.series, log.zone), taken[-1].moves.partition_by("date", as_dict=True)
         for k in range((last - first).days + 1):
             day = first + timedelta(days=k)
             found = _feed(state, day, series.get(day), moves.get((day,)), hours, thresholds)
@@ -133,6 +144,7 @@ def watch_log(
             unknown += found.unknown_periods
             notes += [note for note in found.notes if note == NO_HOLIDAYS and note not in notes]
         first = last + _DAY
+    notes += notes_of(taken, leg_days)
     if unknown:
         notes.append(f"{unknown} days or hours without any scan: unknown, no site is called silent for them.")
     if unlisted:
@@ -140,11 +152,12 @@ def watch_log(
     return LogAlerts(frame, state.series, tuple(notes), periods, unknown, 0, state)
 
 
-def _begin(log: EventLog, state: LogState, until: date, days: int) -> date:
+def _begin(log: EventLog, state: LogState, until: date, days: int, leg_days: str) -> date:
     """Return the first day to feed."""
     if state.last_day is not None:
         return state.last_day + _DAY
-    here = [day for day in log.days if day < until]
+    known = {*log.days, *(() if leg_days == "scans" else log.volume_days)}
+    here = sorted(day for day in known if day < until)
     return max(until - timedelta(days=days), here[0]) if here else until
 
 
@@ -188,7 +201,8 @@ def _feed(
     alerts = _covered(by_leg, by_site.frame)
     frame = pl.concat([by_site.frame, _moved(alerts.frame)])
     both = replace(state, series=by_site.state, moves=alerts.state)
-    return LogAlerts(frame, by_site.state, by_site.notes, by_site.periods, by_site.unknown_periods, 0, both)
+    counted = by_site if by_site.periods else alerts  # a log of leg-day volumes alone has no series
+    return LogAlerts(frame, by_site.state, by_site.notes, counted.periods, counted.unknown_periods, 0, both)
 
 
 def _feed_moves(
