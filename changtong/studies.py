@@ -273,10 +273,11 @@ def run_study(
         :func:`changtong.resilience.remedies.what_would_help`.
         Of a log: to indicators ``day``, ``look_back_days``, ``engine`` ("duckdb" or "spark") and those of
         :func:`changtong.events.indicators.indicators`; to a daily report the same, ``file``, ``alerts``
-        and ``made_at``; to a trace those of :func:`changtong.events.trace_log.trace`, ``vault``, ``right`` and ``reason``; to
-        alerts those of :func:`changtong.events.alerts.log_watch.watch_log`; to an ingest ``files``,
-        ``mapping`` and those of :func:`changtong.events.ingest.ingest`; to a starting backlog ``network``,
-        ``at`` and those of :func:`changtong.events.starting_backlog.starting_backlog`.
+        and ``made_at``; to a trace those of :func:`changtong.events.trace_log.trace`, ``vault``,
+        ``right`` and ``reason``; to alerts those of :func:`changtong.events.alerts.log_watch.watch_log`;
+        to an ingest ``files``, ``mapping`` and those of :func:`changtong.events.ingest.ingest`; to a
+        starting backlog ``network``, ``at`` and those of
+        :func:`changtong.events.starting_backlog.starting_backlog`.
 
     Raises
     ------
