@@ -12,7 +12,6 @@ import typer
 from changtong.command_options import AsJson
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
-from changtong.events.times import moment_ms
 from changtong.kernels import prepare_kernels
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def backlog(
 
 def instant_of(log: EventLog, text: str) -> datetime:
     """Return an instant in the zone of a log."""
+    from changtong.events.times import moment_ms
+
     return datetime.fromtimestamp(moment_ms(text, log.zone) / 1000, ZoneInfo(log.zone))
 
 
