@@ -157,9 +157,6 @@ ABOVE_TOP = 2.0
 NEAR = 2.0
 """The end is near within this many times the gap asked for."""
 
-NEARLY = 2.0
-"""A hasty plan within this many times enough is cut again with care; else rounds come first."""
-
 COARSE = 6.0
 """A coarse solve ends within this many times the gap asked for, when little is above capacity."""
 
@@ -286,10 +283,7 @@ class FlowSolver:
         """Return whether the volumes kept, put on ways that are open, give a plan that is enough."""
         if self._will_do(state, hasty=True):
             return True
-        if state.enough is None or state.tries[-1][1] > NEARLY * state.enough.most:
-            return False
-        del state.tries[1:]
-        return self._will_do(state)
+        return state.worth_care() and self._will_do(state)
 
     def _will_do(self, state: Search, hasty: bool = False) -> bool:
         """Cut a plan and return whether it is enough; where prices prove that none is, try no more."""

@@ -25,6 +25,9 @@ AGAIN = 16
 NEXT_TRY = 8
 """Rounds, in those of the try before, after which it is tried anyway whether a plan will do."""
 
+NEARLY = 2.0
+"""A hasty plan within this many times enough is cut again with care; else rounds come first."""
+
 
 @dataclass(frozen=True)
 class Enough:
@@ -106,6 +109,13 @@ class Search:
             return False
         steep = (last_figure - figure) / (last_over - over)
         return last_figure - steep * (last_over - self.over_cost) <= self.enough.most
+
+    def worth_care(self) -> bool:
+        """Return whether a hasty plan was nearly enough; it is then forgotten: the next one counts."""
+        if self.enough is None or self.tries[-1][1] > NEARLY * self.enough.most:
+            return False
+        del self.tries[1:]
+        return True
 
     def elapsed(self) -> float:
         return time.perf_counter() - self.begin
