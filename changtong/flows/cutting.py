@@ -25,6 +25,9 @@ PRESSES = 2
 INSERTIONS = 12
 """Most tries to put back what did not fit."""
 
+SPARED = 5e-7
+"""Share of the capacities a hasty cut leaves free: rounding then seldom asks for a second one."""
+
 SERVINGS = 8
 """Most tries to serve what higher classes lack: each displaces the lowest class, which may hit others."""
 
@@ -53,6 +56,9 @@ class Cutter:
         Copies to change at will.
     scratch : two arrays of int32
         Each as long as the rows of the longest way.
+    hasty : bool
+        Cut at once, from volumes whose loads are exact: overloads are not pressed out before. Several
+        times faster; may leave a little more behind, or much.
     """
 
     problem: FlowProblem
@@ -62,6 +68,11 @@ class Cutter:
     rows: Rows
     volumes: Volumes
     scratch: tuple[NDArray[np.int32], NDArray[np.int32]]
+    hasty: bool = False
+
+    def __post_init__(self) -> None:
+        self.spared = SPARED if self.hasty else 0.0
+        self.capacity = self.capacity * (1.0 - self.spared)
 
     @property
     def _level(self) -> tuple[Layout, Pool, Rows]:
@@ -75,8 +86,9 @@ class Cutter:
         pricing, rows = self.pricing, self.rows
         base_price = rows.price.copy()
         leg_flow = np.zeros(len(pricing.trees.leg_cost))
-        self._press()
-        self._reconcile(leg_flow)
+        if not self.hasty:
+            self._press()
+            self._reconcile(leg_flow)
         self._by_class(0.0)
         unserved = np.zeros(len(self.volumes.pair), np.float32)
         settle.find_unserved(pricing.lay, self.volumes, unserved)
@@ -132,6 +144,7 @@ class Cutter:
     def _insert(self, lacking: NDArray[np.int64], unserved: NDArray[np.float32], capacity: Floats) -> float:
         """Serve what is unserved within ``capacity`` over the cheapest ways just priced."""
         put = 0.0
+        self.pool.count[ROUND] += 1
         while True:
             put += float(
                 settle.insert(
@@ -163,7 +176,7 @@ class Cutter:
                 break
 
     def _fits(self) -> bool:
-        within = np.all(self.rows.load <= self.capacity * (1.0 + 1e-9) + 1e-9)
+        within = np.all(self.rows.load <= self.capacity * (1.0 + self.spared + 1e-9) + 1e-9)
         return bool(within) and not settle.dropped(self.pool)
 
     def _owed(self, unserved: NDArray[np.float32]) -> NDArray[np.float32] | None:

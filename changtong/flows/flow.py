@@ -25,6 +25,7 @@ from changtong.flows.entries import pack
 from changtong.flows.layout import lay_out
 from changtong.flows.pricing import CLOSED, Pricing, inner
 from changtong.flows.problem import FlowProblem
+from changtong.flows.search import FITS, Enough, Search
 from changtong.flows.slopes import Slopes
 from changtong.flows.volumes import (
     ARENA_USED,
@@ -53,6 +54,7 @@ class Termination(Enum):
     ROUND_LIMIT = "round_limit"
     PRICES_CAPPED = "prices_capped"
     INTERRUPTED = "interrupted"
+    ENOUGH = "enough"
     NOTHING_TO_DO = "nothing_to_do"
 
 
@@ -143,15 +145,6 @@ WAIT = 4
 EXACT_EVERY = 8
 """Rounds after which loads and value are recomputed from the volumes: rounding adds up."""
 
-CLOSE = 0.9
-"""A plan is cut when the gap expected is at most this share of the gap asked for …"""
-
-FITS = 0.002
-"""… and what is above capacity at most this share of all loads …"""
-
-AGAIN = 16
-"""Rounds, times the cuts so far, after which a cut is tried although the last one lost too much."""
-
 MUCH = 0.005
 """Share of all loads above capacity from which an outage starts anew, from coarse prices."""
 
@@ -171,50 +164,6 @@ STALLED = 0.02
 """A coarse solve ends when four rounds raise its bound by less than this share of the gap."""
 
 Progress = Callable[[int, float, float, float], None]
-
-
-@dataclass
-class _Search:
-    """What one solve has so far."""
-
-    begin: float
-    price: Floats
-    lower: float = -np.inf
-    best_price: Floats = field(default_factory=lambda: np.empty(0))
-    upper: float = np.inf
-    best: Cut | None = None
-    estimate: float = np.inf
-    gap: float = 0.1
-    over_share: float = 1.0
-    over_cost: float = 0.0
-    cut_loss: float = 0.0
-    cut_at_round: int = -1
-    cuts: int = 0
-    waited: int = 0
-    rounds: int = 0
-    bounds: list[float] = field(default_factory=list)
-
-    def bound(self, value: float, price: Floats) -> None:
-        if value > self.lower:
-            self.lower, self.best_price = value, price.copy()
-
-    def keep(self, cost: float, plan: Cut) -> None:
-        if cost < self.upper:
-            self.upper, self.best = cost, plan
-
-    def proved(self, gap_share: float) -> bool:
-        return self.best is not None and self.upper - self.lower <= gap_share * abs(self.upper)
-
-    def worth_a_cut(self, gap_share: float) -> bool:
-        """Return whether a plan cut now is likely to be within the gap, by what the last one lost."""
-        if self.over_share > FITS:
-            return False
-        waited = self.rounds - self.cut_at_round >= AGAIN * self.cuts
-        loss = 0.0 if self.cuts and waited else self.cut_loss * self.over_cost
-        return self.estimate + loss - self.lower <= CLOSE * gap_share * abs(self.estimate + loss)
-
-    def elapsed(self) -> float:
-        return time.perf_counter() - self.begin
 
 
 class FlowSolver:
@@ -275,15 +224,20 @@ class FlowSolver:
 
     # -- the solve -----------------------------------------------------------
 
-    def solve(self, progress: Progress | None = None) -> FlowResult:
-        """Run rounds until the gap is proved or a limit is met; Ctrl-C ends with the best plan."""
+    def solve(self, progress: Progress | None = None, enough: Enough | None = None) -> FlowResult:
+        """Run rounds until the gap is proved, a limit is met or a plan is ``enough``.
+
+        Ctrl-C ends with the best plan.
+        """
         begin = time.perf_counter()
-        state = _Search(begin, self.rows.price.copy(), cut_loss=self._cut_loss)
+        state = Search(begin, self.rows.price.copy(), cut_loss=self._cut_loss, enough=enough)
         termination = Termination.ROUND_LIMIT
         started = False
         try:
             if self._priced:
                 self._begin(state)
+                if self._will_do_at_once(state):
+                    return self._result(Termination.ENOUGH, state)
                 over = np.maximum(0.0, self.rows.load - self.rows.capacity)
                 self._priced = float(over.sum()) <= MUCH * float(self.rows.load.sum())
             if not self._priced:
@@ -296,32 +250,71 @@ class FlowSolver:
         if not started:
             self._begin(state)
         if state.best is None or state.cut_at_round != state.rounds:
-            state.keep(*self._cut())
+            state.keep(*self._cut(self.settings.in_order))
         self._priced = True
         return self._result(termination, state)
 
-    def _rounds(self, state: _Search, progress: Progress | None) -> Termination:
+    def _rounds(self, state: Search, progress: Progress | None) -> Termination:
         options = self.settings
         for state.rounds in range(1, options.rounds + 1):
             self._round(state)
             if progress is not None:
                 progress(state.rounds, state.lower, min(state.upper, state.estimate), state.elapsed())
             if state.worth_a_cut(options.gap_share):
-                cost, plan = self._cut()
+                cost, plan = self._cut(options.in_order)
                 state.keep(cost, plan)
                 state.cut_loss = max(0.0, cost - state.estimate) / max(state.over_cost, 1e-12)
                 self._cut_loss, state.cut_at_round = state.cut_loss, state.rounds
                 state.cuts += 1
+                if self._is_enough(state, cost, plan):
+                    return Termination.ENOUGH
             self._aim(state)
             if state.proved(options.gap_share):
                 return Termination.GAP_REACHED
+            if state.worth_a_try() and self._will_do(state):
+                return Termination.ENOUGH
             if state.elapsed() > options.seconds:
                 return Termination.TIME_LIMIT
             if self._prices_capped(state):
                 return Termination.PRICES_CAPPED
         return Termination.ROUND_LIMIT
 
-    def _prices_capped(self, state: _Search) -> bool:
+    def _will_do_at_once(self, state: Search) -> bool:
+        """Return whether the volumes kept, put on ways that are open, give a plan that is enough."""
+        if self._will_do(state, hasty=True):
+            return True
+        return state.worth_care() and self._will_do(state)
+
+    def _will_do(self, state: Search, hasty: bool = False) -> bool:
+        """Cut a plan and return whether it is enough; where prices prove that none is, try no more."""
+        enough = state.enough
+        if enough is None:
+            return False
+        if self._is_enough(state, *self._cut(enough.in_order, hasty)):
+            return True
+        if enough.hopeless(state.lower, state.best_price):
+            state.enough = None
+        return False
+
+    def _is_enough(self, state: Search, cost: float, plan: Cut) -> bool:
+        """Return whether a plan just cut is enough: then it is the one kept."""
+        enough = state.enough
+        if enough is None:
+            return False
+        figure = enough.figure(cost, self._lacking(plan))
+        state.tried_at_round = state.rounds
+        state.tries.append((self._over_cost(), figure))
+        if figure > enough.most:
+            return False
+        state.upper, state.best, state.cut_at_round = cost, plan, state.rounds
+        return True
+
+    def _over_cost(self) -> float:
+        """Return what is above the capacities, at the penalty of the lowest class."""
+        over = np.maximum(0.0, self.rows.load - self.rows.capacity)
+        return float(over.sum() * self.volumes.penalty[-1])
+
+    def _prices_capped(self, state: Search) -> bool:
         """Return whether rows stay above capacity at the greatest price, and the bound stands still."""
         state.bounds.append(state.lower)
         if self.curtailed == 0 or len(state.bounds) <= PATIENCE:
@@ -332,7 +325,7 @@ class FlowSolver:
         stalled = state.lower - state.bounds[-PATIENCE] < STALLED * (state.estimate - state.lower)
         return bool(over.sum() > room) and stalled
 
-    def _begin(self, state: _Search) -> None:
+    def _begin(self, state: Search) -> None:
         """Start the volumes at the prices kept, and bound at those prices."""
         state.price = self.rows.price.copy()
         origin_price = self.pricing.price(state.price)
@@ -340,7 +333,7 @@ class FlowSolver:
         value, _ = self.pricing.scan(self.volumes, origin_price, 0.0)
         state.bound(value - self._worth(state.price), state.price)
 
-    def _round(self, state: _Search) -> None:
+    def _round(self, state: Search) -> None:
         """Price, bound, improve the volumes, update the multipliers when those have settled."""
         rows = self.rows
         now = rows.price + AHEAD * rows.slope * (rows.load - rows.capacity)
@@ -407,7 +400,7 @@ class FlowSolver:
             if i:
                 sweep_paths(lay, pool, rows, self.trees, *scratch)
 
-    def _aim(self, state: _Search) -> None:
+    def _aim(self, state: Search) -> None:
         """Aim a little below the capacities near the end, so that what still overshoots fits them.
 
         The room costs about a third of the gap allowed, by the rows' own prices.
@@ -418,14 +411,14 @@ class FlowSolver:
             room = self.settings.room * self.settings.gap_share * abs(state.estimate) / max(worth, 1e-12)
         self.rows.capacity[:] = np.maximum(self.capacity, 0.0) * (1.0 - min(room, 0.01))
 
-    def _cut(self) -> tuple[float, Cut]:
+    def _cut(self, in_order: bool, hasty: bool = False) -> tuple[float, Cut]:
         """Cut a plan that keeps every capacity out of a copy of the volumes."""
         self._make_room()
         copies = copy_volumes(self.volumes)
         rows = self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
         pool = copy_pool(self.pool)
-        cutter = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch)
-        found = cutter.cut(self.settings.in_order)
+        cutter = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch, hasty)
+        found = cutter.cut(in_order)
         for place in (N_PATHS, ARENA_USED):  # the plan's own paths stay where they are
             self.pool.count[place] = pool.count[place]
         return found
@@ -439,7 +432,7 @@ class FlowSolver:
             return
         solver = FlowSolver(coarse.problem, self.settings)
         solver.curtailed = self.curtailed
-        state = _Search(begin, solver.rows.price.copy())
+        state = Search(begin, solver.rows.price.copy())
         solver._begin(state)
         for state.rounds in range(1, self.settings.rounds + 1):
             solver._round(state)
@@ -457,7 +450,7 @@ class FlowSolver:
                 break
         self._take_prices(coarse, solver, state)
 
-    def _take_prices(self, coarse: Coarse, solver: FlowSolver, state: _Search) -> None:
+    def _take_prices(self, coarse: Coarse, solver: FlowSolver, state: Search) -> None:
         price = np.append(state.best_price, 0.0)
         legs = (coarse.leg >= 0) & (self.leg_row >= 0)
         self.rows.price[self.leg_row[legs]] = price[solver.leg_row[coarse.leg[legs]]]
@@ -536,10 +529,15 @@ class FlowSolver:
             self.trees.leg_cost[:] = costs
         return out
 
-    def _result(self, termination: Termination, state: _Search) -> FlowResult:
-        assert state.best is not None
-        unserved = state.best.unserved.copy()
+    def _lacking(self, plan: Cut) -> NDArray[np.float32]:
+        """Return what each pair lacks in a plan, pairs no way joins included."""
+        unserved = plan.unserved.copy()
         unserved[self.cut_off] = self.problem.totals()[self.cut_off]
+        return unserved
+
+    def _result(self, termination: Termination, state: Search) -> FlowResult:
+        assert state.best is not None
+        unserved = self._lacking(state.best)
         price = np.append(state.best_price, 0.0)
         n_limits = len(self.problem.limits)
         return FlowResult(

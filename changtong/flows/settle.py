@@ -9,7 +9,10 @@ from changtong.flows.descent import add_tree_path, collect, is_drop, refresh
 from changtong.flows.entries import NOTHING, close_slot, entry_volume, lowest_share, open_slot, served
 from changtong.flows.pairs import best_exit, cheapest_entry
 from changtong.flows.trees import FLAT, JIT
-from changtong.flows.volumes import TINY, USED
+from changtong.flows.volumes import ROUND, TINY, USED
+
+FEW_BAD = 8
+"""Flagged destinations are looked up one by one where an origin has this many times as many pairs."""
 
 
 @njit(**FLAT)
@@ -323,6 +326,31 @@ def _flag(lay, pool, rows, capacity, paths_bad, at_bad):
                 at_bad[c, d] = at_bad[c, d] or bad or paths_bad[lay.exit_t[e] * n + c]
 
 
+@njit(**FLAT)
+def _list_bad(at_bad, start, bad):
+    """List the destinations flagged at each core site: those of ``c`` lie at start[c] … start[c + 1]."""
+    m = 0
+    for c in range(at_bad.shape[0]):
+        start[c] = m
+        for d in range(at_bad.shape[1]):
+            if at_bad[c, d]:
+                bad[m] = d
+                m += 1
+    start[at_bad.shape[0]] = m
+
+
+@njit(**FLAT)
+def _pair_of(lay, lo, hi, d):
+    """Return the first of the pairs ``lo`` … ``hi``-1 with destination ``d`` or later, else ``hi``."""
+    while lo < hi:
+        middle = (lo + hi) // 2
+        if lay.pair_d[middle] < d:
+            lo = middle + 1
+        else:
+            hi = middle
+    return lo
+
+
 @njit(**JIT)
 def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
     """Take volume out of service, pair by pair, until no row is above its capacity.
@@ -335,46 +363,60 @@ def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
     at_bad = np.zeros((n, lay.dest_site.shape[0]), np.bool_)
     limit = capacity * (1.0 + tolerance)
     _flag(lay, pool, rows, limit, paths_bad, at_bad)
+    start = np.empty(n + 1, np.int64)
+    bad = np.empty(np.sum(at_bad), np.int32)
+    _list_bad(at_bad, start, bad)
     total = 0.0
     for o in range(lay.origin_site.shape[0] - 1, -1, -1):
         e0 = lay.entry_ptr[o]
-        k = lay.entry_ptr[o + 1] - e0
+        first, last = lay.pair_ptr[o], lay.pair_ptr[o + 1]
         own = lay.origin_row[o]
         own_bad = own >= 0 and rows.table[own, 3] > limit[own]
-        for j in range(k):
+        for j in range(lay.entry_ptr[o + 1] - e0):
             c = lay.entry_c[e0 + j]
             entry_bad = own_bad or _excess(rows, limit, lay, lay.entry_arc[e0 + j]) > 0.0
-            for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
-                slot = volumes.slot[p]
-                if slot < 0 and slot != -1 - j:
-                    continue
-                if not (entry_bad or at_bad[c, lay.pair_d[p]]):
-                    continue
-                if entry_volume(volumes, p, j) <= 0.0:
-                    continue
-                most = np.inf
-                if kept > 0:
-                    s = p if volumes.steps.shape[0] > 1 else 0
-                    most = served(volumes, p, k) - volumes.pair[p] * volumes.steps[s, kept - 1]
-                if most > 0.0:
-                    x0 = open_slot(volumes, p, k)
-                    if x0 < 0:
+            if entry_bad or FEW_BAD * (start[c + 1] - start[c]) > last - first:
+                for p in range(first, last):
+                    if entry_bad or at_bad[c, lay.pair_d[p]]:
+                        gone = _cut_pair(lay, pool, rows, limit, volumes, kept, o, j, p)
+                        if gone < 0.0:
+                            return total
+                        total += gone
+                continue
+            p = first
+            for w in range(start[c], start[c + 1]):
+                p = _pair_of(lay, p, last, bad[w])
+                if p < last and lay.pair_d[p] == bad[w]:
+                    gone = _cut_pair(lay, pool, rows, limit, volumes, kept, o, j, p)
+                    if gone < 0.0:
                         return total
-                    total += _cut_way(
-                        lay,
-                        pool,
-                        rows,
-                        limit,
-                        volumes,
-                        x0 + j,
-                        c,
-                        lay.pair_d[p],
-                        lay.entry_arc[e0 + j],
-                        own,
-                        most,
-                    )
-                    close_slot(volumes, p, k)
+                    total += gone
     return total
+
+
+@njit(**FLAT)
+def _cut_pair(lay, pool, rows, limit, volumes, kept, o, j, p):
+    """Cut what a pair sends over entry option ``j``; return how much, -1 when there is no room for cells."""
+    slot = volumes.slot[p]
+    if (slot < 0 and slot != -1 - j) or entry_volume(volumes, p, j) <= 0.0:
+        return 0.0
+    e = lay.entry_ptr[o] + j
+    k = lay.entry_ptr[o + 1] - lay.entry_ptr[o]
+    most = np.inf
+    if kept > 0:
+        s = p if volumes.steps.shape[0] > 1 else 0
+        most = served(volumes, p, k) - volumes.pair[p] * volumes.steps[s, kept - 1]
+    if most <= 0.0:
+        return 0.0
+    x0 = open_slot(volumes, p, k)
+    if x0 < 0:
+        return -1.0
+    gone = _cut_way(
+        lay, pool, rows, limit, volumes, x0 + j, lay.entry_c[e], lay.pair_d[p], lay.entry_arc[e],
+        lay.origin_row[o], most,
+    )  # fmt: skip
+    close_slot(volumes, p, k)
+    return gone
 
 
 @njit(**FLAT)
@@ -483,9 +525,13 @@ def insert(lacking, lay, pool, rows, capacity, trees, volumes, unserved, closed,
         e0 = lay.entry_ptr[o]
         c = lay.entry_c[e0 + jb]
         e = best_exit(lay, trees, c, d)
-        p = add_tree_path(lay, pool, rows, trees, lay.exit_t[e], c, np.inf)
-        if p < 0:
-            continue
+        od = lay.exit_t[e] * lay.core_site.shape[0] + c
+        if pool.seen[od] != pool.count[ROUND]:
+            p = add_tree_path(lay, pool, rows, trees, lay.exit_t[e], c, np.inf)
+            if p < 0:
+                continue
+            pool.seen[od], pool.best[od] = pool.count[ROUND], p
+        p = pool.best[od]
         m = collect(lay, pool, lay.entry_arc[e0 + jb], p, lay.exit_arc[e], lay.origin_row[o], buffer)
         x = np.float64(unserved[pair])
         for q in range(m):

@@ -29,9 +29,10 @@ def check_flow(problem: FlowProblem, result: FlowResult) -> None:
         at a site, a way through a site that passes nothing on, unserved outside 0 … demand,
         a bound above the objective.
     """
+    sent, received = _ends(problem, result)
     wrong = [
-        *_capacities(problem, result),
-        *_conservation(problem, result),
+        *_capacities(problem, result, sent),
+        *_conservation(problem, result, sent, received),
         *_unserved(problem, result),
         *_bound(result),
     ]
@@ -48,15 +49,22 @@ def _above(load: Floats, capacity: Floats, what: str) -> list[str]:
     return [f"{len(bad)} {what} above capacity, row {k} by {over[k]:.6g} of {capacity[k]:.6g}"]
 
 
-def _served(problem: FlowProblem, result: FlowResult) -> Floats:
-    return problem.totals().astype(np.float64) - result.unserved
+def _ends(problem: FlowProblem, result: FlowResult) -> tuple[Floats, Floats]:
+    """Return what is served of the pieces that begin, and end, at each site."""
+    n, lacking = problem.n_sites, np.flatnonzero(result.unserved)
+
+    def served(ends: NDArray[np.int32]) -> Floats:
+        wanted = np.bincount(ends, problem.totals(), minlength=n)
+        return np.asarray(
+            wanted - np.bincount(ends[lacking], result.unserved[lacking], minlength=n), np.float64
+        )
+
+    return served(problem.pair_from), served(problem.pair_to)
 
 
-def _capacities(problem: FlowProblem, result: FlowResult) -> list[str]:
+def _capacities(problem: FlowProblem, result: FlowResult, sent: Floats) -> list[str]:
     flow = result.leg_flow
-    served = _served(problem, result)
     n = problem.n_sites
-    sent = np.bincount(problem.pair_from, served, minlength=n)
     handled = (np.bincount(problem.leg_head, flow, minlength=n) + sent).astype(np.float64)
     wrong = _above(flow, problem.leg_capacity, "legs") + _above(handled, problem.site_capacity, "sites")
     for k, (legs, limit) in enumerate(problem.limits):
@@ -68,11 +76,8 @@ def _capacities(problem: FlowProblem, result: FlowResult) -> list[str]:
     return wrong
 
 
-def _conservation(problem: FlowProblem, result: FlowResult) -> list[str]:
+def _conservation(problem: FlowProblem, result: FlowResult, sent: Floats, received: Floats) -> list[str]:
     n = problem.n_sites
-    served = _served(problem, result)
-    sent = np.bincount(problem.pair_from, served, minlength=n)
-    received = np.bincount(problem.pair_to, served, minlength=n)
     out = np.bincount(problem.leg_tail, result.leg_flow, minlength=n)
     into = np.bincount(problem.leg_head, result.leg_flow, minlength=n)
     lost = into + sent - out - received
@@ -90,11 +95,12 @@ def _conservation(problem: FlowProblem, result: FlowResult) -> list[str]:
 
 
 def _unserved(problem: FlowProblem, result: FlowResult) -> list[str]:
-    total = problem.totals()
+    lacking = np.flatnonzero(result.unserved)
+    unserved, total = result.unserved[lacking], problem.totals()[lacking]
     wrong = []
-    if (result.unserved < -1e-6).any():
-        wrong.append(f"unserved below zero: {result.unserved.min():.6g}")
-    over = result.unserved - total
+    if (unserved < -1e-6).any():
+        wrong.append(f"unserved below zero: {unserved.min():.6g}")
+    over = unserved - total
     if len(over) and (over > RELATIVE * np.maximum(total, 1.0)).any():
         wrong.append(f"unserved above demand by {over.max():.6g}")
     return wrong

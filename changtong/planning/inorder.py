@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from changtong.flows.flow import FlowResult, FlowSolver, Progress, Termination
 from changtong.flows.problem import FlowProblem
+from changtong.flows.search import Enough
 
 Floats = NDArray[np.float64]
 
@@ -47,14 +48,19 @@ def lost_pieces(problem: FlowProblem, result: FlowResult) -> Floats:
 
 
 def solve_in_order(
-    problem: FlowProblem, solver: FlowSolver, clock: Clock, progress: Progress | None = None
+    problem: FlowProblem,
+    solver: FlowSolver,
+    clock: Clock,
+    progress: Progress | None = None,
+    enough: Enough | None = None,
 ) -> FlowResult:
     """Solve until no class loses pieces for a lower one, or the time is up.
 
     Prices are capped at the penalty of ``solver.curtailed``, at first the lowest class. Where a
     higher class still loses pieces, the cap is raised to its penalty and the next solve begins
     from the prices there are. Every solve bounds the same sum of costs and penalties, so the best
-    bound holds for the plan that is kept: the one that loses least, class by class.
+    bound holds for the plan that is kept: the one that loses least, class by class. A plan that is
+    ``enough`` ends it all, its classes in any order.
 
     Returns
     -------
@@ -67,13 +73,15 @@ def solve_in_order(
         left = max(clock.left(), NOTHING * clock.seconds)
         share = FIRST if solver.curtailed > 0 else 1.0
         solver.settings = replace(solver.settings, seconds=share * left)
-        result = solver.solve(progress)
+        result = solver.solve(progress, enough)
         rounds, lower = rounds + result.rounds, max(lower, result.lower_bound)
         losing = np.flatnonzero(lost_pieces(problem, result)[: solver.curtailed] > room)
         if best is None or better(problem, result, best):
             best = result
         termination = result.termination
-        if termination is Termination.INTERRUPTED:
+        if termination is Termination.ENOUGH:
+            best = result
+        if termination in (Termination.INTERRUPTED, Termination.ENOUGH):
             break
         if len(losing):
             solver.curtailed = int(losing[0])

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver
-from changtong.planning.bounds import least_unserved
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Termination
+from changtong.flows.search import Enough
+from changtong.planning.bounds import least_unserved, quick_bound
 from changtong.planning.checker import check_flow
 from changtong.planning.inorder import Clock, solve_in_order
 from changtong.resilience.frozen import Frozen
@@ -54,33 +55,49 @@ class FlowWork:
         return replace(self, frozen=self.frozen.portable())
 
     def __call__(self, task: Task) -> Row:
-        """Plan a case: a quick plan first, and where it loses much the way to the gap."""
+        """Plan a case: until a plan is enough, else to the gap."""
         begin = time.perf_counter()
         solver = self.frozen.thaw()
         problem = shut(solver.problem, task.case)
         solver.change(problem)
         solver.curtailed = len(problem.class_penalty) - 1
-        by_class = self.measure == "loss"  # else all classes count alike
-        solver.settings = FlowSettings(self.gap_share, self.seconds, rounds=0, threads=1, in_order=by_class)
-        result, quick = solver.solve(), True
-        if self._figure(solver, result) > task.enough:
-            solver.settings = FlowSettings(self.gap_share, self.seconds, threads=1)
-            first = result
-            result, quick = solve_in_order(problem, solver, Clock(self.seconds)), False
-            lower = max(first.lower_bound, result.lower_bound)
-            result = replace(result, lower_bound=min(lower, result.objective))
+        solver.settings = FlowSettings(self.gap_share, self.seconds, threads=1)
+        enough = None if task.enough < 0.0 else self._enough(solver, task.enough)
+        result = solve_in_order(problem, solver, Clock(self.seconds), enough=enough)
+        quick = result.termination is Termination.ENOUGH
         check_flow(problem, result)
         return self._row(solver, result, quick) | {"seconds": time.perf_counter() - begin}
 
-    def _figure(self, solver: FlowSolver, result: FlowResult) -> float:
-        if self.measure == "unserved":
-            return float(result.unserved.sum(dtype=np.float64))
-        return self._whole(solver, result)[0] - self.objective
+    def _enough(self, solver: FlowSolver, most: float) -> Enough:
+        """Return when a plan loses no more than ``most``, so that the case need not be looked at further."""
+        problem = solver.problem
+        if self.measure == "unserved":  # all classes count alike
+            return Enough(
+                figure=lambda _, lacking: float(lacking.sum(dtype=np.float64)),
+                most=most,
+                hopeless=lambda _, price: (
+                    quick_bound(solver, problem, price, len(problem.class_penalty)) > most
+                ),
+            )
+
+        def loss(cost: float, lacking: NDArray[np.float32]) -> float:
+            return cost + self._dead(solver, lacking) - self.objective
+
+        return Enough(
+            figure=loss,
+            most=most,
+            hopeless=lambda least, _: loss(least, problem.totals()) > most,
+            in_order=True,
+        )
 
     def _whole(self, solver: FlowSolver, result: FlowResult) -> tuple[float, float]:
         """Return costs and penalties, and their least, with the pieces no way joins."""
-        dead = penalties_of(solver.problem, np.where(result.cut_off, result.unserved, np.float32(0.0)))
+        dead = self._dead(solver, result.unserved)
         return result.objective + dead, result.lower_bound + dead
+
+    def _dead(self, solver: FlowSolver, lacking: NDArray[np.float32]) -> float:
+        """Return the penalties of the pieces no way joins, CNY a day."""
+        return penalties_of(solver.problem, np.where(solver.cut_off, lacking, np.float32(0.0)))
 
     def _row(self, solver: FlowSolver, result: FlowResult, quick: bool) -> Row:
         upper, lower = self._whole(solver, result)
