@@ -22,14 +22,20 @@ from changtong.flows.trees import JIT
 NEVER = np.iinfo(np.int64).max
 """Exposure of an item that is not exposed."""
 
+FAR = 2**61
+"""Times beyond are those of no log, and are not told apart."""
+
 DIGIT = 11
+
+BLOCK = 2048
+"""Stays sifted at a time."""
 
 
 class StayTable(NamedTuple):
     """Stays by place, then begin; ends that are open stand at the log's last instant.
 
-    Items are numbered by their first stay, so that what a place holds lies close together. The places
-    of item ``x`` are ``item_place[item_first[x]:item_after[x]]``.
+    Items are numbered by their key: of two items the one with the smaller key has the smaller number. The
+    places of item ``x`` are ``item_place[item_first[x]:item_after[x]]``.
     """
 
     ptr: NDArray[np.int64]
@@ -43,13 +49,49 @@ class StayTable(NamedTuple):
     item_key: NDArray[np.int64]
 
 
-class Best(NamedTuple):
-    """The best tie of each item in a step: exposure, contact time, from whom, where."""
+class Scale(NamedTuple):
+    """Coarse times: an instant ``t`` is ``(t - base) >> shift``, 0 to 254; 255 stands for never."""
 
+    base: int
+    shift: int
+
+
+class Board(NamedTuple):
+    """What is found in a step, a row for each core; made once for a trace.
+
+    Attributes
+    ----------
+    bound : array of int64, (cores, items)
+        Twice the exposure found in this step, or twice the one before it less one: twice a better time,
+        or an equal one of this step, is never above it.
+    sieve : array of uint8, (cores, items)
+        The bound as a coarse time. Small enough for the cache, it turns away most stays.
+    won : array of int64, (cores, items, 2)
+        Where the bound is of this step: contact in ms, and from whom (upper half) at which place.
+    """
+
+    bound: NDArray[np.int64]
+    sieve: NDArray[np.uint8]
+    won: NDArray[np.int64]
+
+
+class Found(NamedTuple):
+    """What a step found: items, ascending, their exposure, from whom, at which place, and contact in ms."""
+
+    item: NDArray[np.int32]
     at: NDArray[np.int64]
-    contact: NDArray[np.int64]
     by: NDArray[np.int32]
     place: NDArray[np.int32]
+    contact: NDArray[np.int64]
+
+
+class _Spans(NamedTuple):
+    """Spans of a place in which it is exposed, and their order by begin."""
+
+    begin: NDArray[np.int64]
+    end: NDArray[np.int64]
+    who: NDArray[np.int32]
+    order: NDArray[np.int64]
 
 
 @njit(**JIT)
@@ -72,16 +114,6 @@ def number_keys(keys, numbers, table_key, table_number, first):
             first += 1
         numbers[i] = table_number[at]
     return first
-
-
-@njit(**JIT)
-def first_times(first_stay, begin, otherwise):
-    """Return when each item's first stay begins; ``otherwise`` where it has none."""
-    out = otherwise.copy()
-    for x in range(out.shape[0]):
-        for k in range(first_stay[x], first_stay[x + 1]):
-            out[x] = begin[k] if k == first_stay[x] else min(out[x], begin[k])
-    return out
 
 
 @njit(**JIT)
@@ -173,34 +205,51 @@ def touched_places(table, items, kinds_from, kinds_to, touched):
 
 
 @njit(**JIT)
-def _add_stair(end, key, who, n, new_end, new_key, new_who):
-    """Put a span on the staircase, ends and keys descending; return its length."""
+def _coarse(at, base, shift):
+    """Return a time as the sieve has it."""
+    if at == NEVER:
+        return np.uint8(255)
+    return np.uint8(min(254, max(0, at - base) >> shift))
+
+
+@njit(**JIT)
+def set_board(board, exposed, scale, low, high):
+    """Set the bounds of items ``low`` … ``high``-1 to their exposure."""
+    for x in range(low, high):
+        at = exposed[x]
+        bound = NEVER if at == NEVER else 2 * min(max(at, -FAR), FAR) - 1
+        sieve = _coarse(at, scale.base, scale.shift)
+        for k in range(board.bound.shape[0]):
+            board.bound[k, x] = bound
+            board.sieve[k, x] = sieve
+
+
+@njit(**JIT)
+def _add_stair(end, who, n, new_end, new_who):
+    """Put a span on the staircase, ends and items descending; return its length."""
     j = n
     while j > 0 and end[j - 1] < new_end:
         j -= 1
     # spans 0 … j-1 end at or after the new one; the last of them has their smallest key
-    if j > 0 and key[j - 1] <= new_key:
+    if j > 0 and who[j - 1] <= new_who:
         return n
     if j > 0 and end[j - 1] == new_end:
         j -= 1
     last = j
-    while last < n and key[last] >= new_key:
+    while last < n and who[last] >= new_who:
         last += 1
     if last == j:
         for k in range(n, j, -1):
             end[k] = end[k - 1]
-            key[k] = key[k - 1]
             who[k] = who[k - 1]
         n += 1
     elif last > j + 1:
         less = last - j - 1
         for k in range(last, n):
             end[k - less] = end[k]
-            key[k - less] = key[k]
             who[k - less] = who[k]
         n -= less
     end[j] = new_end
-    key[j] = new_key
     who[j] = new_who
     return n
 
@@ -219,136 +268,198 @@ def _pick_stair(end, n, until):
 
 
 @njit(**JIT)
-def spread(table, places, exposed, changed, linger_ms, backward, best):
+def _spans_of(table, low, high, exposed, changed, base, backward, spans, stair_end, stair_who):
+    """Fill ``spans`` with what stays of a place expose of it; return how many.
+
+    Stays come by begin. One that ends no later than a span that is begun already, and has the larger
+    key, can neither expose anything more nor be a better tie: whether its item is exposed is not asked.
+    """
+    n = 0
+    stairs = 0
+    for j in range(low, high):
+        row = low + table.by_end[j] if backward else j
+        last = -table.begin[row] if backward else table.end[row]
+        if last < base:
+            continue
+        x = table.item[row]
+        k = 0
+        while k < stairs and stair_end[k] >= last and stair_who[k] > x:
+            k += 1
+        if k < stairs and stair_end[k] >= last:
+            continue
+        if not changed[x]:
+            continue
+        begin = -table.end[row] if backward else table.begin[row]
+        first = max(begin, exposed[x])
+        if first > last:
+            continue
+        spans.begin[n] = first
+        spans.end[n] = last
+        spans.who[n] = x
+        spans.order[n] = n
+        n += 1
+        if first == begin:  # one that begins later must not hide others before it does
+            stairs = _add_stair(stair_end, stair_who, stairs, last, x)
+    return n
+
+
+@njit(**JIT)
+def _win(bound, sieve, won, x, at, contact, by, place, base, shift):
+    """Take a tie if it is better: earlier, longer, smaller key, then the first place."""
+    twice = 2 * at
+    if twice > bound[x]:
+        return
+    tie = (np.int64(by) << 32) | np.int64(place)
+    if twice == bound[x]:
+        if contact < won[x, 0] or (contact == won[x, 0] and tie >= won[x, 1]):
+            return
+    else:
+        bound[x] = twice
+        sieve[x] = _coarse(at, base, shift)
+    won[x, 0] = contact
+    won[x, 1] = tie
+
+
+@njit(**JIT)
+def spread(table, places, exposed, changed, linger_ms, backward, scale, board, core):
     """Let the items that ``changed`` expose others at ``places``, one meeting on.
 
     ``exposed`` is each item's exposure before this step, in reversed time (negative) if ``backward``;
-    ``best`` gets the earliest exposure of this step where it is earlier than that.
+    row ``core`` of the board gets the earliest exposure of this step where it is earlier than that.
+
+    Most stays change nothing, and what they read of their items is seldom in the cache. So stays are
+    sifted a block at a time, by loops without branches that have many reads under way at once:
+    first by the sieve, then by the bound; only what is left is looked at one by one.
     """
+    base, shift = scale.base, scale.shift
+    bound, sieve, won = board.bound[core], board.sieve[core], board.won[core]
     most = 1
     for k in range(places.shape[0]):
         most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
     most += 1
-    s_begin = np.empty(most, np.int64)
-    s_end = np.empty(most, np.int64)
-    s_who = np.empty(most, np.int32)
-    order = np.empty(most, np.int64)
+    spans = _Spans(
+        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int32), np.empty(most, np.int64)
+    )
     spare = np.empty(most, np.int64)
     count = np.zeros(1 << DIGIT, np.int64)
     end = np.empty(most, np.int64)
-    key = np.empty(most, np.int64)
     who = np.empty(most, np.int32)
     g_end = np.empty(most, np.int64)
-    g_key = np.empty(most, np.int64)
     g_who = np.empty(most, np.int32)
+    left = np.empty(BLOCK, np.int64)
+    order = spans.order
     for k in range(places.shape[0]):
         p = places[k]
         low, high = table.ptr[p], table.ptr[p + 1]
-        n = 0
-        latest = np.int64(-NEVER)
-        for j in range(low, high):
-            x = table.item[j]
-            if not changed[x]:
-                continue
-            first = -table.end[j] if backward else table.begin[j]
-            last = -table.begin[j] if backward else table.end[j]
-            first = max(first, exposed[x])
-            if first > last:
-                continue
-            s_begin[n] = first
-            s_end[n] = last + linger_ms
-            latest = max(latest, s_end[n])
-            s_who[n] = x
-            order[n] = n
-            n += 1
+        n = _spans_of(table, low, high, exposed, changed, base, backward, spans, end, who)
         if n == 0:
             continue
-        order_by(s_begin, order, 0, n, spare, count)
-        earliest = s_begin[order[0]]
-        stairs = 0
-        begun = 0
+        latest = np.int64(-NEVER)
+        for s in range(n):
+            spans.end[s] += linger_ms
+            latest = max(latest, spans.end[s])
+        order_by(spans.begin, order, 0, n, spare, count)
+        earliest = spans.begin[order[0]]
+        stairs = begun = g_stairs = 0
         group = -1
-        g_stairs = 0
-        for j in range(low, high):
-            row = low + table.by_end[j] if backward else j
-            first = -table.end[row] if backward else table.begin[row]
-            if first > latest:
+        for block in range(low, high, BLOCK):
+            row = low + table.by_end[block] if backward else block
+            if (-table.end[row] if backward else table.begin[row]) > latest:
                 break
-            last = -table.begin[row] if backward else table.end[row]
-            if last < earliest:
+            after = min(block + BLOCK, high)
+            m = 0
+            if backward:
+                for j in range(block, after):
+                    row = low + table.by_end[j]
+                    left[m] = row
+                    m += -table.begin[row] >= earliest
+            else:
+                for j in range(block, after):
+                    left[m] = j
+                    m += table.end[j] >= earliest
+            sifted = 0
+            for i in range(m):
+                row = left[i]
+                first = -table.end[row] if backward else table.begin[row]
+                left[sifted] = row
+                sifted += min(254, (first - base) >> shift) <= np.int64(sieve[table.item[row]])
+            m = sifted
+            sifted = 0
+            for i in range(m):
+                row = left[i]
+                first = -table.end[row] if backward else table.begin[row]
+                left[sifted] = row
+                sifted += 2 * first <= bound[table.item[row]]
+            for i in range(sifted):
+                row = left[i]
+                first = -table.end[row] if backward else table.begin[row]
+                if first > latest:
+                    break
+                last = -table.begin[row] if backward else table.end[row]
+                while begun < n and spans.begin[order[begun]] <= first:
+                    s = order[begun]
+                    stairs = _add_stair(end, who, stairs, spans.end[s], spans.who[s])
+                    begun += 1
+                x = table.item[row]
+                if stairs > 0 and end[0] >= first:
+                    a = _pick_stair(end, stairs, last)
+                    _win(bound, sieve, won, x, first, min(end[a], last) - first, who[a], p, base, shift)
+                elif begun < n and spans.begin[order[begun]] <= last:
+                    at = spans.begin[order[begun]]
+                    if 2 * at > bound[x]:
+                        continue
+                    if group != begun:
+                        group = begun
+                        g_stairs = 0
+                        g = begun
+                        while g < n and spans.begin[order[g]] == at:
+                            s = order[g]
+                            g_stairs = _add_stair(g_end, g_who, g_stairs, spans.end[s], spans.who[s])
+                            g += 1
+                    a = _pick_stair(g_end, g_stairs, last)
+                    _win(bound, sieve, won, x, at, min(g_end[a], last) - at, g_who[a], p, base, shift)
+
+
+@njit(**JIT)
+def settle(board, scale, exposed, step, changed, layer, low, high, found):
+    """Take over what a step found for items ``low`` … ``high``-1; return how many.
+
+    They come to ``found`` from row ``low`` on. Of what cores found for an item the best is taken, so that it does not matter who did what.
+    """
+    bound, won = board.bound, board.won
+    n = low
+    for x in range(low, high):
+        best = -1
+        for k in range(bound.shape[0]):
+            twice = bound[k, x]
+            if twice & 1:
                 continue
-            while begun < n and s_begin[order[begun]] <= first:
-                s = order[begun]
-                stairs = _add_stair(end, key, who, stairs, s_end[s], table.item_key[s_who[s]], s_who[s])
-                begun += 1
-            x = table.item[row]
-            if stairs > 0 and end[0] >= first:
-                if first >= exposed[x] or first > best.at[x]:
+            if best >= 0:
+                if twice > bound[best, x]:
                     continue
-                a = _pick_stair(end, stairs, last)
-                _improve(table, best, x, first, min(end[a], last) - first, who[a], p)
-            elif begun < n and s_begin[order[begun]] <= last:
-                at = s_begin[order[begun]]
-                if at >= exposed[x] or at > best.at[x]:
-                    continue
-                if group != begun:
-                    group = begun
-                    g_stairs = 0
-                    g = begun
-                    while g < n and s_begin[order[g]] == at:
-                        s = order[g]
-                        g_stairs = _add_stair(
-                            g_end, g_key, g_who, g_stairs, s_end[s], table.item_key[s_who[s]], s_who[s]
-                        )
-                        g += 1
-                a = _pick_stair(g_end, g_stairs, last)
-                _improve(table, best, x, at, min(g_end[a], last) - at, g_who[a], p)
-
-
-@njit(**JIT)
-def _improve(table, best, x, at, contact, by, place):
-    """Take a tie if it is better: earlier, longer, smaller key, then the first place."""
-    if at > best.at[x]:
-        return
-    if at == best.at[x]:
-        if contact < best.contact[x]:
-            return
-        if contact == best.contact[x]:
-            old, new = table.item_key[best.by[x]], table.item_key[by]
-            if new > old or (new == old and place >= best.place[x]):
-                return
-    best.at[x] = at
-    best.contact[x] = contact
-    best.by[x] = by
-    best.place[x] = place
-
-
-@njit(**JIT)
-def merge_best(one, other, item_key):
-    """Take into ``one`` what is better in ``other``."""
-    for x in range(one.at.shape[0]):
-        if other.at[x] == NEVER or other.at[x] > one.at[x]:
+                if twice == bound[best, x]:
+                    if won[k, x, 0] < won[best, x, 0]:
+                        continue
+                    if won[k, x, 0] == won[best, x, 0] and won[k, x, 1] > won[best, x, 1]:
+                        continue
+            best = k
+        changed[x] = best >= 0
+        if best < 0:
             continue
-        if other.at[x] == one.at[x]:
-            if other.contact[x] < one.contact[x]:
-                continue
-            if other.contact[x] == one.contact[x]:
-                a, b = item_key[one.by[x]], item_key[other.by[x]]
-                if b > a or (b == a and other.place[x] >= one.place[x]):
-                    continue
-        one.at[x] = other.at[x]
-        one.contact[x] = other.contact[x]
-        one.by[x] = other.by[x]
-        one.place[x] = other.place[x]
-
-
-@njit(**JIT)
-def settle(best, exposed, step, layer):
-    """Take over the exposures of a step."""
-    for x in range(exposed.shape[0]):
-        if best.at[x] < exposed[x]:
-            exposed[x] = best.at[x]
-            step[x] = layer
+        at = bound[best, x] >> 1
+        exposed[x] = at
+        step[x] = layer
+        found.item[n] = x
+        found.at[n] = at
+        found.contact[n] = won[best, x, 0]
+        found.by[n] = won[best, x, 1] >> 32
+        found.place[n] = won[best, x, 1] & 0xFFFFFFFF
+        n += 1
+        sieve = _coarse(at, scale.base, scale.shift)
+        for k in range(bound.shape[0]):
+            bound[k, x] = 2 * at - 1
+            board.sieve[k, x] = sieve
+    return n - low
 
 
 @njit(**JIT)
@@ -383,23 +494,35 @@ def exposed_places(table, open_stay, places, exposed, backward, begin, end, stay
 
 
 @njit(**JIT)
-def in_order_found(at, items, item_key):
-    """Return the order of found items by exposure (as reversed in a backward trace), then by key."""
-    n = at.shape[0]
-    order = np.arange(n)
-    spare = np.empty(n, np.int64)
-    count = np.zeros(1 << DIGIT, np.int64)
-    key = np.empty(n, np.int64)
-    for k in range(n):
-        key[k] = item_key[items[k]]
-    order_by(at, order, 0, n, spare, count)
-    # equal exposures are few at a time: order each run of them by key
-    k = 0
-    while k < n:
-        j = k + 1
-        while j < n and at[order[j]] == at[order[k]]:
-            j += 1
-        if j > k + 1:
-            order_by(key, order, k, j, spare, count)
-        k = j
+def held_places(table, places, exposed, backward, held):
+    """Mark the places that held an exposed item."""
+    for k in range(places.shape[0]):
+        p = places[k]
+        for j in range(table.ptr[p], table.ptr[p + 1]):
+            at = exposed[table.item[j]]
+            if at != NEVER and (table.begin[j] <= -at if backward else table.end[j] >= at):
+                held[p] = True
+                break
+
+
+@njit(**JIT)
+def last_seen(exposed, last_site, last_ms, state, under_way, items, still, first, last):
+    """Count found items by the site they were seen at last; entry 0 is for those without one."""
+    for x in range(exposed.shape[0]):
+        at = exposed[x]
+        if at == NEVER:
+            continue
+        s = last_site[x] + 1
+        items[s] += 1
+        still[s] += state[x] == under_way
+        first[0, s] = min(first[0, s], at)
+        first[1, s] = max(first[1, s], at)
+        last[s] = max(last[s], last_ms[x])
+
+
+@njit(**JIT)
+def order_found(at):
+    """Return the order of exposures, equal ones as they come."""
+    order = np.arange(at.shape[0])
+    order_by(at, order, 0, at.shape[0], np.empty(at.shape[0], np.int64), np.zeros(1 << DIGIT, np.int64))
     return order
