@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from changtong.flows.trees import JIT
+from changtong.flows.trees import FLAT, JIT
 
 NEVER = np.iinfo(np.int64).max
 """Exposure of an item that is not exposed."""
@@ -85,13 +85,20 @@ class Found(NamedTuple):
     contact: NDArray[np.int64]
 
 
-class _Spans(NamedTuple):
-    """Spans of a place in which it is exposed, and their order by begin."""
+class _Room(NamedTuple):
+    """Memory to work in: stays left of a block, the spans of a place and their order by begin, staircases."""
 
-    begin: NDArray[np.int64]
+    left: NDArray[np.int64]
+    s_begin: NDArray[np.int64]
+    s_end: NDArray[np.int64]
+    s_who: NDArray[np.int32]
+    order: NDArray[np.int64]
+    spare: NDArray[np.int64]
+    digits: NDArray[np.int64]
     end: NDArray[np.int64]
     who: NDArray[np.int32]
-    order: NDArray[np.int64]
+    group_end: NDArray[np.int64]
+    group_who: NDArray[np.int32]
 
 
 @njit(**JIT)
@@ -125,7 +132,7 @@ def spread_over_runs(first_stay, number):
     return out
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def order_by(values, order, low, high, spare, count):
     """Order ``order[low:high]``, rows of ``values``, ascending and stable: by digits of eleven bits."""
     n = high - low
@@ -157,7 +164,8 @@ def order_by(values, order, low, high, spare, count):
     span = np.uint64(most) - np.uint64(least)
     base = np.uint64(least)
     while shift < np.uint64(64) and span >> shift > np.uint64(0):
-        count[:] = 0
+        for d in range(count.shape[0]):
+            count[d] = 0
         for k in range(low, high):
             count[np.int64(((np.uint64(values[order[k]]) - base) >> shift) & mask)] += 1
         where = 0
@@ -167,7 +175,8 @@ def order_by(values, order, low, high, spare, count):
             d = np.int64(((np.uint64(values[order[k]]) - base) >> shift) & mask)
             spare[low + count[d]] = order[k]
             count[d] += 1
-        order[low:high] = spare[low:high]
+        for k in range(low, high):
+            order[k] = spare[k]
         shift += np.uint64(DIGIT)
 
 
@@ -192,7 +201,7 @@ def order_places(values, ptr, order, spare, first, last):
         order_by(values, order, ptr[p], ptr[p + 1], spare, count)
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def touched_places(table, items, kinds_from, kinds_to, touched):
     """Mark the places of the wanted kinds where any of ``items`` was."""
     for k in range(items.shape[0]):
@@ -204,7 +213,7 @@ def touched_places(table, items, kinds_from, kinds_to, touched):
                     touched[p] = True
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _coarse(at, base, shift):
     """Return a time as the sieve has it."""
     if at == NEVER:
@@ -212,19 +221,19 @@ def _coarse(at, base, shift):
     return np.uint8(min(254, max(0, at - base) >> shift))
 
 
-@njit(**JIT)
-def set_board(board, exposed, scale, low, high):
-    """Set the bounds of items ``low`` … ``high``-1 to their exposure."""
+@njit(**FLAT)
+def set_board(board, exposed, since, scale, low, high):
+    """Set the bounds of items ``low`` … ``high``-1 to their exposure; all that have one have changed."""
     for x in range(low, high):
         at = exposed[x]
         bound = NEVER if at == NEVER else 2 * min(max(at, -FAR), FAR) - 1
-        sieve = _coarse(at, scale.base, scale.shift)
+        sieve = since[x] = _coarse(at, scale.base, scale.shift)
         for k in range(board.bound.shape[0]):
             board.bound[k, x] = bound
             board.sieve[k, x] = sieve
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _add_stair(end, who, n, new_end, new_who):
     """Put a span on the staircase, ends and items descending; return its length."""
     j = n
@@ -254,7 +263,7 @@ def _add_stair(end, who, n, new_end, new_who):
     return n
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _pick_stair(end, n, until):
     """Return the best span for a stay that ends at ``until``: longest contact, then smallest key."""
     low, high = 0, n
@@ -267,43 +276,49 @@ def _pick_stair(end, n, until):
     return low - 1 if low > 0 else 0
 
 
-@njit(**JIT)
-def _spans_of(table, low, high, exposed, changed, base, backward, spans, stair_end, stair_who):
-    """Fill ``spans`` with what stays of a place expose of it; return how many.
+@njit(**FLAT)
+def _spans_of(table, low, high, exposed, since, base, shift, backward, room):
+    """Fill ``room`` with the spans in which a place is exposed by the items of ``since``; return how many.
 
     Stays come by begin. One that ends no later than a span that is begun already, and has the larger
-    key, can neither expose anything more nor be a better tie: whether its item is exposed is not asked.
+    key, can neither expose anything more nor be a better tie: its item's exposure is not read.
     """
-    n = 0
-    stairs = 0
-    for j in range(low, high):
-        row = low + table.by_end[j] if backward else j
-        last = -table.begin[row] if backward else table.end[row]
-        if last < base:
-            continue
-        x = table.item[row]
-        k = 0
-        while k < stairs and stair_end[k] >= last and stair_who[k] > x:
-            k += 1
-        if k < stairs and stair_end[k] >= last:
-            continue
-        if not changed[x]:
-            continue
-        begin = -table.end[row] if backward else table.begin[row]
-        first = max(begin, exposed[x])
-        if first > last:
-            continue
-        spans.begin[n] = first
-        spans.end[n] = last
-        spans.who[n] = x
-        spans.order[n] = n
-        n += 1
-        if first == begin:  # one that begins later must not hide others before it does
-            stairs = _add_stair(stair_end, stair_who, stairs, last, x)
+    left, stair_end, stair_who = room.left, room.end, room.who
+    n = stairs = 0
+    for block in range(low, high, BLOCK):
+        after = min(block + BLOCK, high)
+        m = 0
+        for j in range(block, after):
+            row = low + table.by_end[j] if backward else j
+            last = -table.begin[row] if backward else table.end[row]
+            left[m] = row
+            m += min(254, (last - base) >> shift) >= np.int64(since[table.item[row]])
+        for i in range(m):
+            row = left[i]
+            last = -table.begin[row] if backward else table.end[row]
+            x = table.item[row]
+            k = 0
+            while k < stairs and stair_end[k] >= last and stair_who[k] > x:
+                k += 1
+            if k < stairs and stair_end[k] >= last:
+                continue
+            begin = -table.end[row] if backward else table.begin[row]
+            first = begin
+            if np.int64(since[x]) >= min(254, (begin - base) >> shift):
+                first = max(begin, exposed[x])
+                if first > last:
+                    continue
+            room.s_begin[n] = first
+            room.s_end[n] = last
+            room.s_who[n] = x
+            room.order[n] = n
+            n += 1
+            if first == begin:  # one that begins later must not hide others before it does
+                stairs = _add_stair(stair_end, stair_who, stairs, last, x)
     return n
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _win(bound, sieve, won, x, at, contact, by, place, base, shift):
     """Take a tie if it is better: earlier, longer, smaller key, then the first place."""
     twice = 2 * at
@@ -321,45 +336,56 @@ def _win(bound, sieve, won, x, at, contact, by, place, base, shift):
 
 
 @njit(**JIT)
-def spread(table, places, exposed, changed, linger_ms, backward, scale, board, core):
-    """Let the items that ``changed`` expose others at ``places``, one meeting on.
+def spread(table, places, exposed, since, linger_ms, backward, scale, board, core):
+    """Let the items that changed in the step before expose others at ``places``, one meeting on.
 
     ``exposed`` is each item's exposure before this step, in reversed time (negative) if ``backward``;
-    row ``core`` of the board gets the earliest exposure of this step where it is earlier than that.
+    ``since`` the same as a coarse time, 255 unless it changed in the step before. Row ``core`` of the board
+    gets the earliest exposure of this step where it is earlier than that.
+    """
+    most = np.int64(1)
+    for k in range(places.shape[0]):
+        most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
+    room = _Room(
+        np.empty(BLOCK, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int32),
+        np.empty(most, np.int64),
+        np.empty(most, np.int64),
+        np.zeros(1 << DIGIT, np.int64),
+        np.empty(most, np.int64),
+        np.empty(most, np.int32),
+        np.empty(most, np.int64),
+        np.empty(most, np.int32),
+    )
+    bound, sieve, won = board.bound[core], board.sieve[core], board.won[core]
+    _spread(table, places, exposed, since, linger_ms, backward, scale, bound, sieve, won, room)
 
-    Most stays change nothing, and what they read of their items is seldom in the cache. So stays are
+
+@njit(**FLAT)
+def _spread(table, places, exposed, since, linger_ms, backward, scale, bound, sieve, won, room):
+    """Do what ``spread`` says.
+
+    Most stays change nothing, and what they ask of their items is seldom in the cache. So stays are
     sifted a block at a time, by loops without branches that have many reads under way at once:
     first by the sieve, then by the bound; only what is left is looked at one by one.
     """
     base, shift = scale.base, scale.shift
-    bound, sieve, won = board.bound[core], board.sieve[core], board.won[core]
-    most = 1
-    for k in range(places.shape[0]):
-        most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
-    most += 1
-    spans = _Spans(
-        np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most, np.int32), np.empty(most, np.int64)
-    )
-    spare = np.empty(most, np.int64)
-    count = np.zeros(1 << DIGIT, np.int64)
-    end = np.empty(most, np.int64)
-    who = np.empty(most, np.int32)
-    g_end = np.empty(most, np.int64)
-    g_who = np.empty(most, np.int32)
-    left = np.empty(BLOCK, np.int64)
-    order = spans.order
+    left, order, s_begin = room.left, room.order, room.s_begin
+    end, who = room.end, room.who
     for k in range(places.shape[0]):
         p = places[k]
         low, high = table.ptr[p], table.ptr[p + 1]
-        n = _spans_of(table, low, high, exposed, changed, base, backward, spans, end, who)
+        n = _spans_of(table, low, high, exposed, since, base, shift, backward, room)
         if n == 0:
             continue
         latest = np.int64(-NEVER)
         for s in range(n):
-            spans.end[s] += linger_ms
-            latest = max(latest, spans.end[s])
-        order_by(spans.begin, order, 0, n, spare, count)
-        earliest = spans.begin[order[0]]
+            room.s_end[s] += linger_ms
+            latest = max(latest, room.s_end[s])
+        order_by(s_begin, order, 0, n, room.spare, room.digits)
+        earliest = s_begin[order[0]]
         stairs = begun = g_stairs = 0
         group = -1
         for block in range(low, high, BLOCK):
@@ -368,15 +394,10 @@ def spread(table, places, exposed, changed, linger_ms, backward, scale, board, c
                 break
             after = min(block + BLOCK, high)
             m = 0
-            if backward:
-                for j in range(block, after):
-                    row = low + table.by_end[j]
-                    left[m] = row
-                    m += -table.begin[row] >= earliest
-            else:
-                for j in range(block, after):
-                    left[m] = j
-                    m += table.end[j] >= earliest
+            for j in range(block, after):
+                row = low + table.by_end[j] if backward else j
+                left[m] = row
+                m += (-table.begin[row] if backward else table.end[row]) >= earliest
             sifted = 0
             for i in range(m):
                 row = left[i]
@@ -396,35 +417,39 @@ def spread(table, places, exposed, changed, linger_ms, backward, scale, board, c
                 if first > latest:
                     break
                 last = -table.begin[row] if backward else table.end[row]
-                while begun < n and spans.begin[order[begun]] <= first:
+                while begun < n and s_begin[order[begun]] <= first:
                     s = order[begun]
-                    stairs = _add_stair(end, who, stairs, spans.end[s], spans.who[s])
+                    stairs = _add_stair(end, who, stairs, room.s_end[s], room.s_who[s])
                     begun += 1
                 x = table.item[row]
                 if stairs > 0 and end[0] >= first:
                     a = _pick_stair(end, stairs, last)
                     _win(bound, sieve, won, x, first, min(end[a], last) - first, who[a], p, base, shift)
-                elif begun < n and spans.begin[order[begun]] <= last:
-                    at = spans.begin[order[begun]]
+                elif begun < n and s_begin[order[begun]] <= last:
+                    at = s_begin[order[begun]]
                     if 2 * at > bound[x]:
                         continue
                     if group != begun:
                         group = begun
                         g_stairs = 0
                         g = begun
-                        while g < n and spans.begin[order[g]] == at:
+                        while g < n and s_begin[order[g]] == at:
                             s = order[g]
-                            g_stairs = _add_stair(g_end, g_who, g_stairs, spans.end[s], spans.who[s])
+                            g_stairs = _add_stair(
+                                room.group_end, room.group_who, g_stairs, room.s_end[s], room.s_who[s]
+                            )
                             g += 1
-                    a = _pick_stair(g_end, g_stairs, last)
-                    _win(bound, sieve, won, x, at, min(g_end[a], last) - at, g_who[a], p, base, shift)
+                    a = _pick_stair(room.group_end, g_stairs, last)
+                    contact = min(room.group_end[a], last) - at
+                    _win(bound, sieve, won, x, at, contact, room.group_who[a], p, base, shift)
 
 
-@njit(**JIT)
-def settle(board, scale, exposed, step, changed, layer, low, high, found):
+@njit(**FLAT)
+def settle(board, scale, exposed, step, since, layer, low, high, found):
     """Take over what a step found for items ``low`` … ``high``-1; return how many.
 
-    They come to ``found`` from row ``low`` on. Of what cores found for an item the best is taken, so that it does not matter who did what.
+    They come to ``found`` from row ``low`` on. Of what cores found for an item the best is taken, so
+    that it does not matter who did what.
     """
     bound, won = board.bound, board.won
     n = low
@@ -443,8 +468,8 @@ def settle(board, scale, exposed, step, changed, layer, low, high, found):
                     if won[k, x, 0] == won[best, x, 0] and won[k, x, 1] > won[best, x, 1]:
                         continue
             best = k
-        changed[x] = best >= 0
         if best < 0:
+            since[x] = 255
             continue
         at = bound[best, x] >> 1
         exposed[x] = at
@@ -455,7 +480,7 @@ def settle(board, scale, exposed, step, changed, layer, low, high, found):
         found.by[n] = won[best, x, 1] >> 32
         found.place[n] = won[best, x, 1] & 0xFFFFFFFF
         n += 1
-        sieve = _coarse(at, scale.base, scale.shift)
+        sieve = since[x] = _coarse(at, scale.base, scale.shift)
         for k in range(bound.shape[0]):
             bound[k, x] = 2 * at - 1
             board.sieve[k, x] = sieve
@@ -493,7 +518,7 @@ def exposed_places(table, open_stay, places, exposed, backward, begin, end, stay
         still[p] = lasts
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def held_places(table, places, exposed, backward, held):
     """Mark the places that held an exposed item."""
     for k in range(places.shape[0]):
@@ -505,7 +530,7 @@ def held_places(table, places, exposed, backward, held):
                 break
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def last_seen(exposed, last_site, last_ms, state, under_way, items, still, first, last):
     """Count found items by the site they were seen at last; entry 0 is for those without one."""
     for x in range(exposed.shape[0]):

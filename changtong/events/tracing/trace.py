@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ from changtong.events.tracing.visit_steps import KINDS
 H_MS = 3_600_000
 
 SHARES_OF_A_CORE = 16
-"""Shares of a step for each core: who is done takes the next, so that one large place keeps nobody waiting."""
+"""Shares of a step for each core: who is done takes the next, so no large place keeps others waiting."""
 
 
 @dataclass(frozen=True)
@@ -179,8 +180,8 @@ def spread_exposure(
     exposed = np.full(index.items, NEVER)
     step = np.full(index.items, -1, np.int16)
     _seed(index, source, backward, exposed)
-    changed = exposed != NEVER
-    news = np.flatnonzero(changed).astype(np.int32)
+    since = np.empty(index.items, np.uint8)
+    news = np.flatnonzero(exposed != NEVER).astype(np.int32)
     step[news] = 0
     nothing = np.full(len(news), -1, np.int32)
     layers = [Found(news, exposed[news], nothing, nothing, np.zeros(len(news), np.int64))]
@@ -190,7 +191,7 @@ def spread_exposure(
     cores = cores_for(index.stays, threads)
     board = _board(index.items, cores)
     parts = parts_of(index.items, cores)
-    on_cores(lambda low, high: set_board(board, exposed, scale, low, high), parts)
+    on_cores(lambda low, high: set_board(board, exposed, since, scale, low, high), parts)
     weights = np.diff(index.table.ptr)
     for layer in range(1, steps + 1):
         places = places_of(index, layers[-1].item, through)
@@ -199,21 +200,11 @@ def spread_exposure(
         def work(core: int, _: int, places: Ints = places, waiting: deque[tuple[int, int]] = waiting) -> None:
             with suppress(IndexError):  # until no share is left
                 while True:
-                    low, high = waiting.popleft()
-                    spread(
-                        index.table,
-                        places[low:high],
-                        exposed,
-                        changed,
-                        linger_ms,
-                        backward,
-                        scale,
-                        board,
-                        core,
-                    )
+                    some = places[slice(*waiting.popleft())]
+                    spread(index.table, some, exposed, since, linger_ms, backward, scale, board, core)
 
         on_cores(work, [(core, core) for core in range(min(cores, len(waiting)))])
-        layers.append(_settled(board, scale, exposed, step, changed, layer, parts))
+        layers.append(_settled(board, scale, exposed, step, since, layer, parts))
         if not len(layers[-1].item):
             break
     return Spread(exposed=exposed, step=step, layers=layers)
@@ -241,20 +232,24 @@ def _settled(
     scale: Scale,
     exposed: Longs,
     step: NDArray[np.int16],
-    changed: NDArray[np.bool_],
+    since: NDArray[np.uint8],
     layer: int,
     parts: list[tuple[int, int]],
 ) -> Found:
     """Take over what a step found, and return it."""
     items = len(exposed)
-    found = Found(*(np.empty(items, dtype) for dtype in (np.int32, np.int64, np.int32, np.int32, np.int64)))
+    columns: list[Any] = [
+        np.empty(items, dtype) for dtype in (np.int32, np.int64, np.int32, np.int32, np.int64)
+    ]
+    found = Found(*columns)
     ends: dict[int, int] = {}
 
     def work(low: int, high: int) -> None:
-        ends[low] = low + settle(board, scale, exposed, step, changed, layer, low, high, found)
+        ends[low] = low + settle(board, scale, exposed, step, since, layer, low, high, found)
 
     on_cores(work, parts)
-    return Found(*(np.concatenate([row[low : ends[low]] for low, _ in parts]) for row in found))
+    rows: list[Any] = [np.concatenate([row[low : ends[low]] for low, _ in parts]) for row in found]
+    return Found(*rows)
 
 
 def _seed(index: ContactIndex, source: Source, backward: bool, exposed: NDArray[np.int64]) -> None:
