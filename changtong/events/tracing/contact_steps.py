@@ -88,7 +88,7 @@ class Found(NamedTuple):
 class _Room(NamedTuple):
     """Memory to work in: stays left of a block, the spans of a place and their order by begin, staircases."""
 
-    left: NDArray[np.int64]
+    left: NDArray[np.uint64]
     s_begin: NDArray[np.int64]
     s_end: NDArray[np.int64]
     s_who: NDArray[np.int32]
@@ -286,13 +286,13 @@ def _spans_of(table, low, high, exposed, since, base, shift, backward, room):
     left, stair_end, stair_who = room.left, room.end, room.who
     n = stairs = 0
     for block in range(low, high, BLOCK):
-        after = min(block + BLOCK, high)
-        m = 0
-        for j in range(block, after):
-            row = low + table.by_end[j] if backward else j
+        m = np.uint64(0)
+        for j in range(np.uint64(block), np.uint64(min(block + BLOCK, high))):
+            row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
             last = -table.begin[row] if backward else table.end[row]
             left[m] = row
-            m += min(254, (last - base) >> shift) >= np.int64(since[table.item[row]])
+            now = since[np.uint32(table.item[row])]
+            m += np.uint64(min(254, (last - base) >> shift) >= np.int64(now))
         for i in range(m):
             row = left[i]
             last = -table.begin[row] if backward else table.end[row]
@@ -347,7 +347,7 @@ def spread(table, places, exposed, since, linger_ms, backward, scale, board, cor
     for k in range(places.shape[0]):
         most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
     room = _Room(
-        np.empty(BLOCK, np.int64),
+        np.empty(BLOCK, np.uint64),
         np.empty(most, np.int64),
         np.empty(most, np.int64),
         np.empty(most, np.int32),
@@ -369,7 +369,8 @@ def _spread(table, places, exposed, since, linger_ms, backward, scale, bound, si
 
     Most stays change nothing, and what they ask of their items is seldom in the cache. So stays are
     sifted a block at a time, by loops without branches that have many reads under way at once:
-    first by the sieve, then by the bound; only what is left is looked at one by one.
+    first by the sieve, then by the bound; only what is left is looked at one by one. Numbers of rows are
+    unsigned there: a signed one is asked each time whether it counts from the end.
     """
     base, shift = scale.base, scale.shift
     left, order, s_begin = room.left, room.order, room.s_begin
@@ -392,26 +393,25 @@ def _spread(table, places, exposed, since, linger_ms, backward, scale, bound, si
             row = low + table.by_end[block] if backward else block
             if (-table.end[row] if backward else table.begin[row]) > latest:
                 break
-            after = min(block + BLOCK, high)
-            m = 0
-            for j in range(block, after):
-                row = low + table.by_end[j] if backward else j
+            m = np.uint64(0)
+            for j in range(np.uint64(block), np.uint64(min(block + BLOCK, high))):
+                row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
                 left[m] = row
-                m += (-table.begin[row] if backward else table.end[row]) >= earliest
-            sifted = 0
+                m += np.uint64((-table.begin[row] if backward else table.end[row]) >= earliest)
+            coarse = np.uint64(0)
             for i in range(m):
                 row = left[i]
                 first = -table.end[row] if backward else table.begin[row]
-                left[sifted] = row
-                sifted += min(254, (first - base) >> shift) <= np.int64(sieve[table.item[row]])
-            m = sifted
-            sifted = 0
-            for i in range(m):
+                left[coarse] = row
+                until = sieve[np.uint32(table.item[row])]
+                coarse += np.uint64(min(254, (first - base) >> shift) <= np.int64(until))
+            better = np.uint64(0)
+            for i in range(coarse):
                 row = left[i]
                 first = -table.end[row] if backward else table.begin[row]
-                left[sifted] = row
-                sifted += 2 * first <= bound[table.item[row]]
-            for i in range(sifted):
+                left[better] = row
+                better += np.uint64(2 * first <= bound[np.uint32(table.item[row])])
+            for i in range(better):
                 row = left[i]
                 first = -table.end[row] if backward else table.begin[row]
                 if first > latest:
@@ -445,14 +445,24 @@ def _spread(table, places, exposed, since, linger_ms, backward, scale, bound, si
 
 
 @njit(**FLAT)
-def settle(board, scale, exposed, step, since, layer, low, high, found):
-    """Take over what a step found for items ``low`` … ``high``-1; return how many.
+def count_found(board, low, high):
+    """Return how many of the items ``low`` … ``high``-1 a step found."""
+    n = 0
+    for x in range(low, high):
+        odd = np.int64(1)
+        for k in range(board.bound.shape[0]):
+            odd &= board.bound[k, x]
+        n += 1 - odd
+    return n
 
-    They come to ``found`` from row ``low`` on. Of what cores found for an item the best is taken, so
-    that it does not matter who did what.
+
+@njit(**FLAT)
+def settle(board, scale, exposed, step, since, layer, low, high, found, n):
+    """Take over what a step found for items ``low`` … ``high``-1, into rows of ``found`` from ``n`` on.
+
+    Of what cores found for an item the best is taken, so that it does not matter who did what.
     """
     bound, won = board.bound, board.won
-    n = low
     for x in range(low, high):
         best = -1
         for k in range(bound.shape[0]):
@@ -484,10 +494,9 @@ def settle(board, scale, exposed, step, since, layer, low, high, found):
         for k in range(bound.shape[0]):
             bound[k, x] = 2 * at - 1
             board.sieve[k, x] = sieve
-    return n - low
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def exposed_places(table, open_stay, places, exposed, backward, begin, end, stays, still):
     """Fill when each place held exposed items: first and last instant, how many stays, whether one lasts."""
     for k in range(places.shape[0]):

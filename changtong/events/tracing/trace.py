@@ -30,6 +30,7 @@ from changtong.events.tracing.contact_steps import (
     Board,
     Found,
     Scale,
+    count_found,
     set_board,
     settle,
     spread,
@@ -237,19 +238,23 @@ def _settled(
     parts: list[tuple[int, int]],
 ) -> Found:
     """Take over what a step found, and return it."""
-    items = len(exposed)
+    counts: dict[int, int] = {}
+
+    def count(low: int, high: int) -> None:
+        counts[low] = count_found(board, low, high)
+
+    on_cores(count, parts)
+    begins = dict(zip(sorted(counts), np.cumsum([0, *(counts[low] for low in sorted(counts))]), strict=False))
     columns: list[Any] = [
-        np.empty(items, dtype) for dtype in (np.int32, np.int64, np.int32, np.int32, np.int64)
+        np.empty(sum(counts.values()), dtype) for dtype in (np.int32, np.int64, np.int32, np.int32, np.int64)
     ]
     found = Found(*columns)
-    ends: dict[int, int] = {}
 
-    def work(low: int, high: int) -> None:
-        ends[low] = low + settle(board, scale, exposed, step, since, layer, low, high, found)
+    def take(low: int, high: int) -> None:
+        settle(board, scale, exposed, step, since, layer, low, high, found, int(begins[low]))
 
-    on_cores(work, parts)
-    rows: list[Any] = [np.concatenate([row[low : ends[low]] for low, _ in parts]) for row in found]
-    return Found(*rows)
+    on_cores(take, parts)
+    return found
 
 
 def _seed(index: ContactIndex, source: Source, backward: bool, exposed: NDArray[np.int64]) -> None:
