@@ -86,9 +86,10 @@ class Found(NamedTuple):
 
 
 class _Room(NamedTuple):
-    """Memory to work in: stays left of a block, the spans of a place and their order by begin, staircases."""
+    """Memory to work in: rows of a block, the spans of a place and their order by begin, staircases."""
 
     left: NDArray[np.uint64]
+    open_to: NDArray[np.uint64]
     s_begin: NDArray[np.int64]
     s_end: NDArray[np.int64]
     s_who: NDArray[np.int32]
@@ -277,23 +278,66 @@ def _pick_stair(end, n, until):
 
 
 @njit(**FLAT)
-def _spans_of(table, low, high, exposed, since, base, shift, backward, room):
-    """Fill ``room`` with the spans in which a place is exposed by the items of ``since``; return how many.
+def _sift_exposing(table, low, block, after, since, base, shift, backward, left):
+    """Fill ``left`` with the rows of a block that may expose their place; return how many.
+
+    Most stays change nothing, and what they ask of their items is seldom in the cache. This loop and the two
+    below have no branches, so that many reads are under way at once. Numbers of rows are unsigned: a signed
+    one is asked each time whether it counts from the end.
+    """
+    m = np.uint64(0)
+    for j in range(np.uint64(block), np.uint64(after)):
+        row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
+        last = -table.begin[row] if backward else table.end[row]
+        exposed_at = since[np.uint32(table.item[row])]
+        left[m] = row
+        m += np.uint64(min(254, (last - base) >> shift) >= np.int64(exposed_at))
+    return m
+
+
+@njit(**FLAT)
+def _sift_open(table, low, block, after, earliest, sieve, base, shift, backward, left):
+    """Fill ``left`` with the rows of a block that last until a place is exposed and pass the sieve."""
+    m = np.uint64(0)
+    for j in range(np.uint64(block), np.uint64(after)):
+        row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
+        left[m] = row
+        m += np.uint64((-table.begin[row] if backward else table.end[row]) >= earliest)
+    passed = np.uint64(0)
+    for i in range(m):
+        row = left[i]
+        first = -table.end[row] if backward else table.begin[row]
+        until = sieve[np.uint32(table.item[row])]
+        left[passed] = row
+        passed += np.uint64(min(254, (first - base) >> shift) <= np.int64(until))
+    return passed
+
+
+@njit(**FLAT)
+def _sift_better(table, bound, backward, left, m):
+    """Keep of the rows in ``left`` those that an exposure at their begin would make better."""
+    better = np.uint64(0)
+    for i in range(m):
+        row = left[i]
+        first = -table.end[row] if backward else table.begin[row]
+        left[better] = row
+        better += np.uint64(2 * first <= bound[np.uint32(table.item[row])])
+    return better
+
+
+@njit(**FLAT)
+def _exposing(table, low, high, exposed, since, linger_ms, base, shift, backward, room):
+    """Put the spans in which a place is exposed in order of begin; return how many, first begin, last end.
 
     Stays come by begin. One that ends no later than a span that is begun already, and has the larger
     key, can neither expose anything more nor be a better tie: its item's exposure is not read.
     """
     left, stair_end, stair_who = room.left, room.end, room.who
     n = stairs = 0
+    earliest, latest = np.int64(NEVER), np.int64(-NEVER)
     for block in range(low, high, BLOCK):
-        m = np.uint64(0)
-        for j in range(np.uint64(block), np.uint64(min(block + BLOCK, high))):
-            row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
-            last = -table.begin[row] if backward else table.end[row]
-            left[m] = row
-            now = since[np.uint32(table.item[row])]
-            m += np.uint64(min(254, (last - base) >> shift) >= np.int64(now))
-        for i in range(m):
+        after = min(block + BLOCK, high)
+        for i in range(_sift_exposing(table, low, block, after, since, base, shift, backward, left)):
             row = left[i]
             last = -table.begin[row] if backward else table.end[row]
             x = table.item[row]
@@ -309,13 +353,16 @@ def _spans_of(table, low, high, exposed, since, base, shift, backward, room):
                 if first > last:
                     continue
             room.s_begin[n] = first
-            room.s_end[n] = last
+            room.s_end[n] = last + linger_ms
             room.s_who[n] = x
             room.order[n] = n
             n += 1
+            earliest = min(earliest, first)
+            latest = max(latest, last + linger_ms)
             if first == begin:  # one that begins later must not hide others before it does
                 stairs = _add_stair(stair_end, stair_who, stairs, last, x)
-    return n
+    order_by(room.s_begin, room.order, 0, n, room.spare, room.digits)
+    return n, earliest, latest
 
 
 @njit(**FLAT)
@@ -348,6 +395,7 @@ def spread(table, places, exposed, since, linger_ms, backward, scale, board, cor
         most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
     room = _Room(
         np.empty(BLOCK, np.uint64),
+        np.empty(BLOCK, np.uint64),
         np.empty(most, np.int64),
         np.empty(most, np.int64),
         np.empty(most, np.int32),
@@ -365,54 +413,36 @@ def spread(table, places, exposed, since, linger_ms, backward, scale, board, cor
 
 @njit(**FLAT)
 def _spread(table, places, exposed, since, linger_ms, backward, scale, bound, sieve, won, room):
-    """Do what ``spread`` says.
-
-    Most stays change nothing, and what they ask of their items is seldom in the cache. So stays are
-    sifted a block at a time, by loops without branches that have many reads under way at once:
-    first by the sieve, then by the bound; only what is left is looked at one by one. Numbers of rows are
-    unsigned there: a signed one is asked each time whether it counts from the end.
-    """
+    """Do what ``spread`` says; the items of stays are looked at one by one only where they may matter."""
     base, shift = scale.base, scale.shift
-    left, order, s_begin = room.left, room.order, room.s_begin
+    order, s_begin, open_to = room.order, room.s_begin, room.open_to
     end, who = room.end, room.who
     for k in range(places.shape[0]):
         p = places[k]
         low, high = table.ptr[p], table.ptr[p + 1]
-        n = _spans_of(table, low, high, exposed, since, base, shift, backward, room)
+        if high - low <= BLOCK:
+            # most small places are done with as soon as it is seen that nothing in them can change
+            if not _sift_exposing(table, low, low, high, since, base, shift, backward, open_to):
+                continue
+            m = _sift_open(table, low, low, high, -NEVER, sieve, base, shift, backward, open_to)
+            if not _sift_better(table, bound, backward, open_to, m):
+                continue
+        n, earliest, latest = _exposing(
+            table, low, high, exposed, since, linger_ms, base, shift, backward, room
+        )
         if n == 0:
             continue
-        latest = np.int64(-NEVER)
-        for s in range(n):
-            room.s_end[s] += linger_ms
-            latest = max(latest, room.s_end[s])
-        order_by(s_begin, order, 0, n, room.spare, room.digits)
-        earliest = s_begin[order[0]]
         stairs = begun = g_stairs = 0
         group = -1
         for block in range(low, high, BLOCK):
             row = low + table.by_end[block] if backward else block
             if (-table.end[row] if backward else table.begin[row]) > latest:
                 break
-            m = np.uint64(0)
-            for j in range(np.uint64(block), np.uint64(min(block + BLOCK, high))):
-                row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
-                left[m] = row
-                m += np.uint64((-table.begin[row] if backward else table.end[row]) >= earliest)
-            coarse = np.uint64(0)
-            for i in range(m):
-                row = left[i]
-                first = -table.end[row] if backward else table.begin[row]
-                left[coarse] = row
-                until = sieve[np.uint32(table.item[row])]
-                coarse += np.uint64(min(254, (first - base) >> shift) <= np.int64(until))
-            better = np.uint64(0)
-            for i in range(coarse):
-                row = left[i]
-                first = -table.end[row] if backward else table.begin[row]
-                left[better] = row
-                better += np.uint64(2 * first <= bound[np.uint32(table.item[row])])
+            after = min(block + BLOCK, high)
+            m = _sift_open(table, low, block, after, earliest, sieve, base, shift, backward, open_to)
+            better = _sift_better(table, bound, backward, open_to, m)
             for i in range(better):
-                row = left[i]
+                row = open_to[i]
                 first = -table.end[row] if backward else table.begin[row]
                 if first > latest:
                     break

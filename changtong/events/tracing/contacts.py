@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.events.columns import Ints, Longs, ScanColumns
 from changtong.events.tracing.contact_steps import (
+    Board,
     StayTable,
     by_place,
     number_keys,
@@ -53,6 +54,8 @@ class ContactIndex:
         Stays that have not ended.
     zone : str
         In which times are shown.
+    boards : list of Board
+        Memory that a trace has left for the next, 25 bytes an item and core; at most one board.
     """
 
     table: StayTable
@@ -65,6 +68,7 @@ class ContactIndex:
     end_ms: int
     still: NDArray[np.bool_]
     zone: str = "UTC"
+    boards: list[Board] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def items(self) -> int:

@@ -190,7 +190,7 @@ def spread_exposure(
         return Spread(exposed=exposed, step=step, layers=layers)
     scale = _scale(index, int(layers[0].at.min()), backward)
     cores = cores_for(index.stays, threads)
-    board = _board(index.items, cores)
+    board = _board(index, cores)
     parts = parts_of(index.items, cores)
     on_cores(lambda low, high: set_board(board, exposed, since, scale, low, high), parts)
     weights = np.diff(index.table.ptr)
@@ -208,6 +208,7 @@ def spread_exposure(
         layers.append(_settled(board, scale, exposed, step, since, layer, parts))
         if not len(layers[-1].item):
             break
+    index.boards[:] = [board]
     return Spread(exposed=exposed, step=step, layers=layers)
 
 
@@ -220,11 +221,16 @@ def _scale(index: ContactIndex, earliest: int, backward: bool) -> Scale:
     return Scale(base, max(0, (max(0, last - base) >> 8).bit_length()))
 
 
-def _board(items: int, cores: int) -> Board:
+def _board(index: ContactIndex, cores: int) -> Board:
+    """Return a board of the trace before, or a new one: new memory costs more than much of the work on it."""
+    with suppress(IndexError):
+        board = index.boards.pop()
+        if len(board.bound) == cores:
+            return board
     return Board(
-        np.empty((cores, items), np.int64),
-        np.empty((cores, items), np.uint8),
-        np.empty((cores, items, 2), np.int64),
+        np.empty((cores, index.items), np.int64),
+        np.empty((cores, index.items), np.uint8),
+        np.empty((cores, index.items, 2), np.int64),
     )
 
 
