@@ -85,8 +85,8 @@ class Found(NamedTuple):
     contact: NDArray[np.int64]
 
 
-class _Room(NamedTuple):
-    """Memory to work in: rows of a block, the spans of a place and their order by begin, staircases."""
+class Room(NamedTuple):
+    """Memory for a core to work in: rows of a block, spans of a place and their order, staircases."""
 
     left: NDArray[np.uint64]
     open_to: NDArray[np.uint64]
@@ -100,6 +100,26 @@ class _Room(NamedTuple):
     who: NDArray[np.int32]
     group_end: NDArray[np.int64]
     group_who: NDArray[np.int32]
+
+
+def make_room(most: int) -> Room:
+    """Return memory for places of up to ``most`` stays."""
+    longs = [np.empty(most, np.int64) for _ in range(6)]
+    ints = [np.empty(most, np.int32) for _ in range(3)]
+    return Room(
+        left=np.empty(BLOCK, np.uint64),
+        open_to=np.empty(BLOCK, np.uint64),
+        s_begin=longs[0],
+        s_end=longs[1],
+        s_who=ints[0],
+        order=longs[2],
+        spare=longs[3],
+        digits=np.zeros(1 << DIGIT, np.int64),
+        end=longs[4],
+        who=ints[1],
+        group_end=longs[5],
+        group_who=ints[2],
+    )
 
 
 @njit(**JIT)
@@ -382,38 +402,15 @@ def _win(bound, sieve, won, x, at, contact, by, place, base, shift):
     won[x, 1] = tie
 
 
-@njit(**JIT)
-def spread(table, places, exposed, since, linger_ms, backward, scale, board, core):
+@njit(**FLAT)
+def spread(table, places, exposed, since, linger_ms, backward, scale, board, room):
     """Let the items that changed in the step before expose others at ``places``, one meeting on.
 
     ``exposed`` is each item's exposure before this step, in reversed time (negative) if ``backward``;
-    ``since`` the same as a coarse time, 255 unless it changed in the step before. Row ``core`` of the board
-    gets the earliest exposure of this step where it is earlier than that.
+    ``since`` the same as a coarse time, 255 unless it changed in the step before. The board, one core's row
+    of it, gets the earliest exposure of this step where it is earlier than that.
     """
-    most = np.int64(1)
-    for k in range(places.shape[0]):
-        most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
-    room = _Room(
-        np.empty(BLOCK, np.uint64),
-        np.empty(BLOCK, np.uint64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int32),
-        np.empty(most, np.int64),
-        np.empty(most, np.int64),
-        np.zeros(1 << DIGIT, np.int64),
-        np.empty(most, np.int64),
-        np.empty(most, np.int32),
-        np.empty(most, np.int64),
-        np.empty(most, np.int32),
-    )
-    bound, sieve, won = board.bound[core], board.sieve[core], board.won[core]
-    _spread(table, places, exposed, since, linger_ms, backward, scale, bound, sieve, won, room)
-
-
-@njit(**FLAT)
-def _spread(table, places, exposed, since, linger_ms, backward, scale, bound, sieve, won, room):
-    """Do what ``spread`` says; the items of stays are looked at one by one only where they may matter."""
+    bound, sieve, won = board.bound, board.sieve, board.won
     base, shift = scale.base, scale.shift
     order, s_begin, open_to = room.order, room.s_begin, room.open_to
     end, who = room.end, room.who

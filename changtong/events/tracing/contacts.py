@@ -15,6 +15,7 @@ from changtong.errors import InputError, NotFoundError, Problem
 from changtong.events.columns import Ints, Longs, ScanColumns
 from changtong.events.tracing.contact_steps import (
     Board,
+    Room,
     StayTable,
     by_place,
     number_keys,
@@ -54,8 +55,8 @@ class ContactIndex:
         Stays that have not ended.
     zone : str
         In which times are shown.
-    boards : list of Board
-        Memory that a trace has left for the next, 25 bytes an item and core; at most one board.
+    desks : list of Board with a Room for each core
+        Memory that a trace has left for the next, about 25 bytes an item and core; at most one desk.
     """
 
     table: StayTable
@@ -68,7 +69,7 @@ class ContactIndex:
     end_ms: int
     still: NDArray[np.bool_]
     zone: str = "UTC"
-    boards: list[Board] = field(default_factory=list, repr=False, compare=False)
+    desks: list[tuple[Board, list[Room]]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def items(self) -> int:
@@ -153,6 +154,7 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
     1
     """
     stays = columns if isinstance(columns, Stays) else stays_of(columns, threads=threads)
+    del columns  # nobody needs the events any more, unless the caller keeps them
     n = len(stays.kind)
     if n > MOST_STAYS:
         raise InputError(

@@ -29,8 +29,10 @@ from changtong.events.tracing.contact_steps import (
     NEVER,
     Board,
     Found,
+    Room,
     Scale,
     count_found,
+    make_room,
     set_board,
     settle,
     spread,
@@ -190,7 +192,7 @@ def spread_exposure(
         return Spread(exposed=exposed, step=step, layers=layers)
     scale = _scale(index, int(layers[0].at.min()), backward)
     cores = cores_for(index.stays, threads)
-    board = _board(index, cores)
+    board, rooms = _desk(index, cores)
     parts = parts_of(index.items, cores)
     on_cores(lambda low, high: set_board(board, exposed, since, scale, low, high), parts)
     weights = np.diff(index.table.ptr)
@@ -199,16 +201,18 @@ def spread_exposure(
         waiting = deque(shares_of(weights[places], SHARES_OF_A_CORE * cores))
 
         def work(core: int, _: int, places: Ints = places, waiting: deque[tuple[int, int]] = waiting) -> None:
+            rows: list[Any] = [column[core] for column in board]
+            own = Board(*rows)
             with suppress(IndexError):  # until no share is left
                 while True:
                     some = places[slice(*waiting.popleft())]
-                    spread(index.table, some, exposed, since, linger_ms, backward, scale, board, core)
+                    spread(index.table, some, exposed, since, linger_ms, backward, scale, own, rooms[core])
 
         on_cores(work, [(core, core) for core in range(min(cores, len(waiting)))])
         layers.append(_settled(board, scale, exposed, step, since, layer, parts))
         if not len(layers[-1].item):
             break
-    index.boards[:] = [board]
+    index.desks[:] = [(board, rooms)]
     return Spread(exposed=exposed, step=step, layers=layers)
 
 
@@ -221,17 +225,19 @@ def _scale(index: ContactIndex, earliest: int, backward: bool) -> Scale:
     return Scale(base, max(0, (max(0, last - base) >> 8).bit_length()))
 
 
-def _board(index: ContactIndex, cores: int) -> Board:
-    """Return a board of the trace before, or a new one: new memory costs more than much of the work on it."""
+def _desk(index: ContactIndex, cores: int) -> tuple[Board, list[Room]]:
+    """Return the desk of the trace before, or a new one: new memory costs as much as the work on it."""
     with suppress(IndexError):
-        board = index.boards.pop()
-        if len(board.bound) == cores:
-            return board
-    return Board(
+        board, rooms = index.desks.pop()
+        if len(rooms) == cores:
+            return board, rooms
+    board = Board(
         np.empty((cores, index.items), np.int64),
         np.empty((cores, index.items), np.uint8),
         np.empty((cores, index.items, 2), np.int64),
     )
+    most = int(np.diff(index.table.ptr).max(initial=1))
+    return board, [make_room(most) for _ in range(cores)]
 
 
 def _settled(
