@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from mmap import mmap
 from pathlib import Path
 from tempfile import TemporaryFile
 from threading import Lock
@@ -24,7 +23,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import UsageError
 from changtong.events.columns import TEXTS, Ints, Longs, numbers_of, open_scans
-from changtong.events.item_order import buckets_for, by_item
+from changtong.events.item_order import buckets_for, by_item, copied
 from changtong.events.item_steps import SITES, arrange, count_sites, part_rows, renumber_sites
 
 ROWS_READ = 1_000_000
@@ -65,7 +64,7 @@ class Store:
         with self._lock:
             if values.nbytes <= self._left:
                 self._left -= values.nbytes
-                return Kept(_copied(values), values.dtype, 0, len(values))
+                return Kept(copied(values), values.dtype, 0, len(values))
             if self._file is None:
                 self._file = TemporaryFile(prefix="changtong-", dir=self._folder)  # noqa: SIM115
             begin = self._file.seek(0, 2)
@@ -94,15 +93,6 @@ class Store:
         """Give everything back."""
         if self._file is not None:
             self._file.close()
-
-
-def _copied(values: NDArray[Any]) -> NDArray[Any]:
-    """Return a copy in memory of its own, which goes back to the system as soon as nobody has it."""
-    if not values.nbytes:
-        return values.copy()
-    copy: NDArray[Any] = np.frombuffer(mmap(-1, values.nbytes), values.dtype)
-    copy[:] = values
-    return copy
 
 
 class Kept(NamedTuple):

@@ -64,8 +64,9 @@ class Board(NamedTuple):
     bound : array of int64, (cores, items)
         Twice the exposure found in this step, or twice the one before it less one: twice a better time,
         or an equal one of this step, is never above it.
-    sieve : array of uint8, (cores, items)
-        The bound as a coarse time. Small enough for the cache, it turns away most stays.
+    sieve : array of uint8, (items,)
+        The bound as a coarse time. Small enough for the cache, it turns away most stays. All cores write to
+        it: whichever comes last, what stands there was found, and turns away only what is later.
     won : array of int64, (cores, items, 2)
         Where the bound is of this step: contact in ms, and from whom (upper half) at which place.
     """
@@ -248,10 +249,9 @@ def set_board(board, exposed, since, scale, low, high):
     for x in range(low, high):
         at = exposed[x]
         bound = NEVER if at == NEVER else 2 * min(max(at, -FAR), FAR) - 1
-        sieve = since[x] = _coarse(at, scale.base, scale.shift)
+        board.sieve[x] = since[x] = _coarse(at, scale.base, scale.shift)
         for k in range(board.bound.shape[0]):
             board.bound[k, x] = bound
-            board.sieve[k, x] = sieve
 
 
 @njit(**FLAT)
@@ -517,10 +517,9 @@ def settle(board, scale, exposed, step, since, layer, low, high, found, n):
         found.by[n] = won[best, x, 1] >> 32
         found.place[n] = won[best, x, 1] & 0xFFFFFFFF
         n += 1
-        sieve = since[x] = _coarse(at, scale.base, scale.shift)
+        board.sieve[x] = since[x] = _coarse(at, scale.base, scale.shift)
         for k in range(bound.shape[0]):
             bound[k, x] = 2 * at - 1
-            board.sieve[k, x] = sieve
 
 
 @njit(**FLAT)
@@ -555,13 +554,15 @@ def exposed_places(table, open_stay, places, exposed, backward, begin, end, stay
 
 
 @njit(**FLAT)
-def held_places(table, places, exposed, backward, held):
-    """Mark the places that held an exposed item."""
+def held_places(table, places, exposed, step, backward, held):
+    """Mark the places that held an exposed item; of most it is known by its step, which is read sooner."""
     for k in range(places.shape[0]):
         p = places[k]
         for j in range(table.ptr[p], table.ptr[p + 1]):
-            at = exposed[table.item[j]]
-            if at != NEVER and (table.begin[j] <= -at if backward else table.end[j] >= at):
+            x = table.item[j]
+            if step[x] < 0:
+                continue
+            if table.begin[j] <= -exposed[x] if backward else table.end[j] >= exposed[x]:
                 held[p] = True
                 break
 

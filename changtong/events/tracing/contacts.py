@@ -56,7 +56,8 @@ class ContactIndex:
     zone : str
         In which times are shown.
     desks : list of Board with a Room for each core
-        Memory that a trace has left for the next, about 25 bytes an item and core; at most one desk.
+        Memory that a trace has left for the next, at most one desk: for each core 24 bytes an item, and 60
+        for each stay of the largest place.
     """
 
     table: StayTable

@@ -201,8 +201,7 @@ def spread_exposure(
         waiting = deque(shares_of(weights[places], SHARES_OF_A_CORE * cores))
 
         def work(core: int, _: int, places: Ints = places, waiting: deque[tuple[int, int]] = waiting) -> None:
-            rows: list[Any] = [column[core] for column in board]
-            own = Board(*rows)
+            own = Board(board.bound[core], board.sieve, board.won[core])
             with suppress(IndexError):  # until no share is left
                 while True:
                     some = places[slice(*waiting.popleft())]
@@ -233,7 +232,7 @@ def _desk(index: ContactIndex, cores: int) -> tuple[Board, list[Room]]:
             return board, rooms
     board = Board(
         np.empty((cores, index.items), np.int64),
-        np.empty((cores, index.items), np.uint8),
+        np.empty(index.items, np.uint8),
         np.empty((cores, index.items, 2), np.int64),
     )
     most = int(np.diff(index.table.ptr).max(initial=1))

@@ -361,7 +361,7 @@ def _places_held(index: ContactIndex, found: Spread, backward: bool, threads: in
     weights = np.diff(index.table.ptr)[places]
 
     def work(low: int, high: int) -> None:
-        held_places(index.table, places[low:high], found.exposed, backward, held)
+        held_places(index.table, places[low:high], found.exposed, found.step, backward, held)
 
     on_cores(work, shares_of(weights, threads))
     begins = index.kind_ptr.tolist()

@@ -36,7 +36,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.events.columns import Ints, Longs, ScanColumns
-from changtong.events.item_order import buckets_for, by_item, parts_for, rows_of_part
+from changtong.events.item_order import buckets_for, by_item, copied, parts_for, rows_of_part
 from changtong.events.tracing.visit_steps import KINDS, LEFT_OUT, MEANING, OPEN, SITE, STATES, Alone, walk
 
 __all__ = ["KINDS", "OPEN", "STATES", "Stays", "stays_of"]
@@ -155,7 +155,8 @@ def stays_of(columns: ScanColumns, *, threads: int = 2) -> Stays:
         receptacle, vehicle = columns.receptacle[rows], columns.vehicle[rows]
         del rows
         walked = walk(at, site, code, receptacle, vehicle, order, ptr, items, MEANING, receptacles, vehicles)
-        return _Part(item[order[ptr[:items]]], *walked)
+        made: list[Any] = [copied(column) for column in (item[order[ptr[:items]]], *walked)]
+        return _Part(*made)
 
     if parts == 1 or threads == 1:
         done = [work(part) for part in range(parts)]
