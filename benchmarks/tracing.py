@@ -16,11 +16,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from changtong.events.columns import CODE_NUMBER, ScanColumns
 from changtong.events.tracing.contacts import index_contacts
 from changtong.events.tracing.dwell import backlog_by_site, dwell_by_site
-from changtong.events.tracing.trace import Source, spread_exposure, trace
+from changtong.events.tracing.trace import Source, Trace, spread_exposure, trace
 from changtong.events.tracing.visits import stays_of
 
 OFFICES, HUBS = 2_000, 80
@@ -86,6 +87,11 @@ def _key_of(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return (x >> np.uint64(1)).astype(np.int64) | 1
 
 
+def tables(made: Trace) -> tuple[pl.DataFrame, ...]:
+    """Return the tables of a trace, which are made when they are asked for."""
+    return made.items, made.ties, made.sites
+
+
 def measure(events: int, runs: int) -> dict[str, Any]:
     """Return seconds of each part, the median of some runs."""
     out: dict[str, Any] = {"events": events, "threads": 2}
@@ -118,7 +124,10 @@ def measure(events: int, runs: int) -> dict[str, Any]:
             for backward in (False, True):
                 name = f"{what}_day_{day}_{'back' if backward else 'onward'}"
                 made = clock(f"{name}_s", lambda s=source, b=backward: trace(index, s, backward=b))
-                out[f"{name}_items"] = made.items.height
+                out[f"{name}_items"] = made.summary()["items"]
+                clock(
+                    f"{name}_with_tables_s", lambda s=source, b=backward: tables(trace(index, s, backward=b))
+                )
             clock(
                 f"{what}_day_{day}_exposure_alone_s",
                 lambda s=source: spread_exposure(
@@ -129,12 +138,12 @@ def measure(events: int, runs: int) -> dict[str, Any]:
             made = clock(
                 f"{what}_day_{day}_bags_vehicles_s", lambda s=source, t=through: trace(index, s, through=t)
             )
-            out[f"{what}_day_{day}_bags_vehicles_items"] = made.items.height
+            out[f"{what}_day_{day}_bags_vehicles_items"] = made.summary()["items"]
     item = Source("item", int(index.table.item_key[index.items // 2]))
     made = clock(
         "item_through_bags_and_vehicles_s", lambda: trace(index, item, through=("receptacle", "vehicle"))
     )
-    out["item_items"] = made.items.height
+    out["item_items"] = made.summary()["items"]
     out["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return out
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from contact_oracle import Scan, held, reference_backward, reference_spread, reference_stays
 from hypothesis import given, settings
@@ -15,6 +17,7 @@ from trace_cases import columns_of, scan_lists, stay_sets, stays_as_set
 
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.tracing import contacts
+from changtong.events.tracing.contact_steps import BLOCK
 from changtong.events.tracing.contacts import ContactIndex, index_contacts
 from changtong.events.tracing.trace import Source, Trace, trace
 from changtong.events.tracing.visits import KINDS, OPEN, Stays
@@ -269,6 +272,116 @@ def test_crowds_equal_the_reference_on_one_core_and_on_two(
     few = trace(index_contacts(crowd(12, seed)), source, backward=True, steps=1)
     assert {x: (at, step) for x, at, step in rows(few, "item", "exposed_ms", "step")} == tried
     assert back.items.height >= one.items.filter(step=0).height
+
+
+def halls(items: int, seed: int) -> Stays:
+    """Return stays at one very large site and at small ones: more than the kernel sifts at a time."""
+    rng = np.random.default_rng(seed)
+    n = 2 * items
+    begin = rng.integers(0, 3000, n)
+    end = begin + rng.integers(0, 8, n) ** 2
+    end[rng.random(n) < 0.003] = OPEN
+    return Stays(
+        item_key=rng.permutation(items).astype(np.int64) - items // 2,
+        first_stay=np.arange(0, n + 1, 2),
+        kind=np.zeros(n, np.int8),
+        place=np.where(rng.random(n) < 0.6, 0, rng.integers(1, 40, n)),
+        from_ms=begin,
+        to_ms=end,
+        last_site=np.zeros(items, np.int32),
+        last_ms=begin.reshape(-1, 2).max(1),
+        state=np.zeros(items, np.int8),
+        site_ids=tuple(f"S{k:02d}" for k in range(40)),
+        end_ms=3100,
+    )
+
+
+def tried_steps(stays: Stays, backward: bool, window: tuple[int, int], steps: int) -> list[dict[int, tuple]]:
+    """Return what each step finds, item by item, when every stay is held against every span."""
+    key, place = np.repeat(stays.item_key, 2), stays.place
+    begin, end = stays.from_ms, np.minimum(stays.to_ms, stays.end_ms)
+    low, high = window
+    if backward:
+        begin, end, low, high = -end, -begin, -high, -low
+    exposed: dict[int, int] = {}
+    for k in np.flatnonzero((place == 0) & (begin <= high) & (end >= low)):
+        at = max(int(begin[k]), low)
+        exposed[int(key[k])] = min(at, exposed.get(int(key[k]), at))
+    layers = [{x: (at,) for x, at in exposed.items()}]
+    for _ in range(steps):
+        since = np.array([exposed.get(int(x), 10**9) if int(x) in layers[-1] else 10**9 for x in key])
+        first = np.maximum(begin, since)
+        spans = np.flatnonzero(first <= end)
+        found: dict[int, tuple] = {}
+        for k in range(len(key)):
+            own = spans[place[spans] == place[k]]
+            at = np.maximum(first[own], begin[k])
+            until = np.minimum(end[own], end[k])
+            meets = at <= until
+            if not meets.any():
+                continue
+            x = int(key[k])
+            ways = zip(at[meets], at[meets] - until[meets], key[own][meets], strict=True)
+            best = (*map(int, min(ways)), int(place[k]))
+            if best[0] < exposed.get(x, 10**9):
+                found[x] = min(best, found.get(x, best))
+        exposed |= {x: tie[0] for x, tie in found.items()}
+        layers.append(found)
+    return layers
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_a_very_large_place_equals_the_reference(backward: bool) -> None:
+    stays = halls(2600, 5)
+    index = index_contacts(stays)
+    assert np.diff(index.table.ptr)[0] > BLOCK
+    layers = tried_steps(stays, backward, (1500, 1502), 2)
+    made = trace(index, Source("site", "S00", 1500, 1502), backward=backward)
+    for number, layer in enumerate(layers[1:], 1):
+        ties = made.ties.filter(step=number)
+        assert len(layer) > 30
+        assert {
+            r["item"]: (
+                -r["exposed_ms"] if backward else r["exposed_ms"],
+                -round(r["overlap_s"] * 1000),
+                r["tied_to"],
+                index.site_ids.index(r["site_id"]),
+            )
+            for r in ties.to_dicts()
+        } == layer
+
+
+def test_a_trace_is_the_same_after_others_have_used_the_memory() -> None:
+    index = index_contacts(halls(800, 6))
+    source = Source("site", "S00", 1500, 1510)
+    fresh = trace(index, source)
+    trace(index, Source("site", "S03"), backward=True, steps=3)
+    again = trace(index, source, threads=1)
+    for name in ("items", "ties", "receiving", "sites", "receptacles", "vehicles"):
+        assert getattr(fresh, name).equals(getattr(again, name))
+    assert fresh.summary() | {"runtime_s": 0} == again.summary() | {"runtime_s": 0}
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_the_summary_counts_what_the_tables_hold(backward: bool) -> None:
+    mixed = (np.arange(150) % 3).astype(np.int8)
+    stays = replace(crowd(150, 4), last_site=mixed.astype(np.int32) - 1, state=mixed[::-1].copy())
+    window = (440, 450) if backward else (40, 45)
+    made = trace(index_contacts(stays), Source("site", "A", *window), backward=backward)
+    told = made.summary()
+    assert told["items"] == made.items.height > 50
+    steps = sorted(made.items["step"].unique().to_list())
+    assert told["items_by_step"] == {str(step): made.items.filter(step=step).height for step in steps}
+    assert 0 < told["not_delivered"] == made.not_delivered.height < made.items.height
+    tables = (made.sites, made.receptacles, made.vehicles)
+    assert [told[name] for name in ("sites", "receptacles", "vehicles")] == [t.height for t in tables]
+    for row in made.receiving.to_dicts():
+        there = made.items.filter(pl.col("last_site_id").cast(pl.String).eq_missing(row["site_id"]))
+        assert row["items"] == there.height > 0
+        assert row["not_delivered"] == there.filter(state="under way").height
+        assert row["first_exposed_ms"] == there["exposed_ms"].min()
+        assert row["last_seen_ms"] == there["last_ms"].max()
+    assert made.receiving.height == 3
 
 
 def test_what_cannot_be_meant_is_refused() -> None:

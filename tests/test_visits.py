@@ -187,6 +187,34 @@ def test_columns_are_read_from_many_files_without_what_is_void(tmp_path: Path) -
     assert load_columns(files, keys=("item",)).receptacle.tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize("with_void", [False, True])
+def test_runs_of_row_groups_and_cores_change_nothing_in_columns(
+    with_void: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scans = many_scans(400, 2)
+    ids: list[str | None] = [f"e{k}" for k in range(400)]
+    if with_void:
+        for k, other in ((7, 3), (150, 390), (399, 0), (200, 201)):
+            scans[k] = Scan(scans[k].at, "void", scans[k].item)
+            ids[k] = f"e{other}"
+    files = [tmp_path / f"{k}.parquet" for k in range(4)]
+    for k, file in enumerate(files):
+        part = slice(100 * k, 100 * k + 100)
+        log_frame(scans[part], ids[part]).write_parquet(file, row_group_size=(7, 100, 13, 1)[k])
+    whole = load_columns(files, threads=1)
+    gone = {3, 390, 0, 201} if with_void else set()
+    left = [scan for k, scan in enumerate(scans) if k not in gone]
+    assert whole.at_ms.tolist() == [scan.at for scan in left]
+    assert [CODES[code] for code in whole.code] == [scan.code for scan in left]
+    assert whole.voided == len(gone)
+    monkeypatch.setattr("changtong.events.columns.ROWS_READ", 20)
+    for threads in (1, 3):
+        again = load_columns(files, threads=threads)
+        for name in ("at_ms", "item", "receptacle", "vehicle", "site", "code"):
+            assert np.array_equal(getattr(again, name), getattr(whole, name))
+        assert (again.site_ids, again.voided) == (whole.site_ids, whole.voided)
+
+
 def test_files_that_are_no_log_are_refused(tmp_path: Path) -> None:
     bad = tmp_path / "bad.parquet"
     bad.write_bytes(b"PAR1 but no more")

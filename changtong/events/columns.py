@@ -6,10 +6,12 @@ Nothing is kept of a file but the numbers: sites and codes become small integers
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -64,11 +66,14 @@ class ScanColumns:
 
 KEYS = ("item", "receptacle", "vehicle")
 
+ROWS_READ = 1_000_000
+"""Rows read at a time, by each core."""
+
 TEXTS = ("code", "site_id", "service_class")
 """Columns of few texts, read as numbers."""
 
 
-def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> ScanColumns:
+def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS, threads: int = 2) -> ScanColumns:
     """Read the columns of the log's Parquet files that stays, dwell and backlog need.
 
     Parameters
@@ -78,6 +83,8 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> 
     keys : sequence of {"item", "receptacle", "vehicle"}
         Keys wanted; the others come back as an array of one 0 spread over all rows, which
         takes no memory.
+    threads : int
+        Runs of row groups read at once; the columns are the same.
 
     Raises
     ------
@@ -97,30 +104,39 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> 
     out: dict[str, Any] = {"at_ms": np.empty(rows, np.int64), "code": np.empty(rows, np.int8)}
     out |= {"site_id": np.empty(rows, np.int32)} | {name: np.empty(rows, np.int64) for name in keys}
     site_number: dict[str | None, int] = {}
-    void = _voided_ids(opened)
-    at = voided = 0
-    for path, file in zip(paths, opened, strict=True):
-        for group in range(file.metadata.num_row_groups):
-            table = file.read_row_group(group, columns=[*wanted, *(["event_id"] if len(void) else [])])
-            if len(void):
-                keep = pc.invert(pc.fill_null(pc.is_in(table["event_id"], value_set=void), False))
-                keep = pc.or_(keep, pc.equal(table["code"], "void"))
-                before = table.num_rows
-                table = table.filter(keep)
-                voided += before - table.num_rows
-            end = at + table.num_rows
-            out["at_ms"][at:end] = table["at_ms"].to_numpy()
-            for name in keys:
-                out[name][at:end] = pc.fill_null(table[name], 0).to_numpy()
-            out["code"][at:end] = _numbers(table["code"], CODE_NUMBER, path)
-            out["site_id"][at:end] = _numbers(table["site_id"], site_number, None)
-            at = end
-    out = {name: values[:at] for name, values in out.items()}
+    void = _voided_ids(paths, opened)
+    lock = Lock()
+
+    def read(run: Run) -> int:
+        """Read some row groups to their place; return how many rows of them are left."""
+        columns = [*wanted, *(["event_id"] if len(void) else [])]
+        table = read_run(run, columns)
+        if len(void):
+            keep = pc.invert(pc.fill_null(pc.is_in(table["event_id"], value_set=void), False))
+            table = table.filter(pc.or_(keep, pc.equal(table["code"], "void")))
+        end = run.begin + table.num_rows
+        out["at_ms"][run.begin : end] = table["at_ms"].to_numpy()
+        for name in keys:
+            out[name][run.begin : end] = pc.fill_null(table[name], 0).to_numpy()
+        out["code"][run.begin : end] = _numbers(table["code"], CODE_NUMBER, run.path, lock)
+        out["site_id"][run.begin : end] = _numbers(table["site_id"], site_number, None, lock)
+        return int(table.num_rows)
+
+    runs = list(runs_of(paths, opened))
+    with ThreadPoolExecutor(threads) as pool:
+        left = list(pool.map(read, runs))
+    at = sum(left)
+    if at < rows:
+        for values in out.values():
+            _close_gaps(values, runs, left)
+        out = {name: values[:at] for name, values in out.items()}
     none = np.broadcast_to(np.zeros(1, np.int64), at)
     ids = sorted(site for site in site_number if site is not None)
     rank = {site: number for number, site in enumerate(ids)}
     in_order = np.array([rank.get(site, -1) for site in site_number], np.int32)  # type: ignore[arg-type]
-    site = in_order[out["site_id"]] if at else np.zeros(0, np.int32)
+    site = out["site_id"]
+    for run in range(0, at, ROWS_READ):
+        site[run : run + ROWS_READ] = in_order[site[run : run + ROWS_READ]]
     return ScanColumns(
         at_ms=out["at_ms"],
         item=out.get("item", none),
@@ -129,7 +145,7 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS) -> 
         site=site,
         code=out["code"],
         site_ids=tuple(ids),
-        voided=voided,
+        voided=rows - at,
     )
 
 
@@ -162,6 +178,50 @@ def _open(path: Path) -> pq.ParquetFile:
         raise InputError([problem]) from error
 
 
+class Run(NamedTuple):
+    """Row groups of a file that are read together, and the row of all files they begin at."""
+
+    path: Path
+    file: pq.FileMetaData
+    groups: list[int]
+    begin: int
+
+
+def runs_of(paths: Sequence[Path], opened: Sequence[pq.ParquetFile]) -> Iterator[Run]:
+    """Cut files into runs of row groups: reading many small ones at once costs less than each alone."""
+    begin = 0
+    for path, file in zip(paths, opened, strict=True):
+        groups: list[int] = []
+        rows = 0
+        for group in range(file.metadata.num_row_groups):
+            more = file.metadata.row_group(group).num_rows
+            if groups and rows + more > ROWS_READ:
+                yield Run(path, file.metadata, groups, begin)
+                begin += rows
+                groups, rows = [], 0
+            groups.append(group)
+            rows += more
+        if groups:
+            yield Run(path, file.metadata, groups, begin)
+            begin += rows
+
+
+def read_run(run: Run, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of a run."""
+    texts = [name for name in TEXTS if name in columns]
+    file = pq.ParquetFile(run.path, metadata=run.file, read_dictionary=texts)
+    return file.read_row_groups(run.groups, columns=list(columns), use_threads=False)
+
+
+def _close_gaps(values: NDArray[Any], runs: Sequence[Run], left: Sequence[int]) -> None:
+    """Move the rows left of each run behind those of the run before."""
+    at = 0
+    for run, count in zip(runs, left, strict=True):
+        if at < run.begin:
+            values[at : at + count] = values[run.begin : run.begin + count].copy()
+        at += count
+
+
 def numbers_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """Return a column of few texts as numbers, and the text of each: None is the last."""
     if not pa.types.is_dictionary(column.type):
@@ -174,28 +234,39 @@ def numbers_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     return numbers.astype(np.int32, copy=False), [*texts, None]
 
 
-def _voided_ids(files: list[pq.ParquetFile]) -> pa.Array:
+def _voided_ids(paths: Sequence[Path], opened: Sequence[pq.ParquetFile]) -> pa.Array:
     """Return the ids of events declared wrong; most logs have none, and nothing more is read."""
     found = []
-    for file in files:
-        if "event_id" not in file.schema_arrow.names:
+    for run in runs_of(paths, opened):
+        names = run.file.schema.to_arrow_schema().names
+        if "event_id" not in names:
             continue
-        for group in range(file.metadata.num_row_groups):
-            code = file.read_row_group(group, columns=["code"])["code"].unify_dictionaries()
-            if code.num_chunks and "void" in code.chunk(0).dictionary.to_pylist():
-                table = file.read_row_group(group, columns=["code", "event_id"])
-                found.append(table.filter(pc.equal(table["code"], "void"))["event_id"].drop_null())
+        at = names.index("code")
+        groups = [group for group in run.groups if _may_hold(run.file.row_group(group).column(at), "void")]
+        if not groups:
+            continue
+        code = read_run(run._replace(groups=groups), ["code"])["code"].unify_dictionaries()
+        if code.num_chunks and "void" in code.chunk(0).dictionary.to_pylist():
+            table = read_run(run._replace(groups=groups), ["code", "event_id"])
+            found.append(table.filter(pc.equal(table["code"], "void"))["event_id"].drop_null())
     chunks = [chunk for column in found for chunk in column.chunks]
     return pa.concat_arrays(chunks) if chunks else pa.array([], pa.string())
 
 
-def _numbers(column: Any, number: dict[Any, int], path: Path | None) -> Ints:
+def _may_hold(column: pq.ColumnChunkMetaData, text: str) -> bool:
+    """Return whether a row group may hold a text, by the least and the greatest it is known to hold."""
+    told = column.statistics
+    known = told is not None and told.has_min_max and isinstance(told.max, str)
+    return not (known and (told.max < text or told.min > text))
+
+
+def _numbers(column: Any, number: dict[Any, int], path: Path | None, lock: Lock) -> Ints:
     """Return a dictionary column as numbers; texts not seen before get the next one.
 
     ``path`` is given where no text may be new.
     """
     numbers, texts = numbers_of(column)
-    used = np.unique(numbers)
+    used = np.flatnonzero(np.bincount(numbers, minlength=1))
     seen = {texts[k] for k in used}
     if path is not None and seen - number.keys():
         raise InputError(
@@ -204,7 +275,8 @@ def _numbers(column: Any, number: dict[Any, int], path: Path | None) -> Ints:
                 for text in sorted(map(str, seen - number.keys()))
             ]
         )
-    for text in seen:
-        number.setdefault(text, len(number))
+    with lock:
+        for text in seen:
+            number.setdefault(text, len(number))
     table = np.array([number.get(text, -1) for text in texts], np.int32)
     return table[numbers]

@@ -6,8 +6,12 @@ it, rows go to buckets small enough for the cache, and there to the run of their
 
 from __future__ import annotations
 
+from mmap import mmap
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from changtong.flows.trees import JIT
 
@@ -153,3 +157,12 @@ def buckets_for(rows: int) -> int:
     while rows > buckets * ROWS_OF_A_BUCKET:
         buckets *= 2
     return buckets
+
+
+def copied(values: NDArray[Any]) -> NDArray[Any]:
+    """Return a copy in memory of its own, which goes back to the system as soon as nobody has it."""
+    if not values.nbytes:
+        return values.copy()
+    copy: NDArray[Any] = np.frombuffer(mmap(-1, values.nbytes), values.dtype)
+    copy[:] = values
+    return copy

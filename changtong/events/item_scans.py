@@ -9,10 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from mmap import mmap
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import UsageError
 from changtong.events.columns import TEXTS, Ints, Longs, numbers_of, open_scans
-from changtong.events.item_order import buckets_for, by_item
+from changtong.events.item_order import buckets_for, by_item, copied
 from changtong.events.item_steps import SITES, arrange, count_sites, part_rows, renumber_sites
 
 ROWS_READ = 1_000_000
@@ -44,7 +43,6 @@ _DAYS = {"site": pl.Int64, "days_back": pl.Int64, "scans": pl.Int64, "newest_ms"
 COLUMNS = ("at_ms", "code", "site_id", "item", "service_class")
 
 Shorts = NDArray[np.uint16]
-N = TypeVar("N", bound=np.generic)
 
 _NO_KEYS, _NO_CLASSES = np.zeros(0, np.int64), np.zeros(0, np.uint16)
 
@@ -216,7 +214,7 @@ class ItemScans:
             at_ms, item, code_no, sites[site_no], classes[class_no], codes, base_ms, end_ms,
             self._parts, low, ptr, key, place, of,
         )  # fmt: skip
-        return _Group(ptr, _own(key[:n]), _own(place[:n]), _own(of[:n]))
+        return _Group(ptr, copied(key[:n]), copied(place[:n]), copied(of[:n]))
 
     def _count(self, at_ms: Longs, site: Ints, sites: Longs) -> None:
         """Count scans by site, a number into ``sites``, and day back from the end."""
@@ -270,13 +268,4 @@ class ItemScans:
         item_key, item_class = np.empty(items, np.int64), np.empty(items, np.uint16)
         in_order = np.empty(len(key), np.int64)
         arrange(key, place, self._class_rank[classes], order, ptr, items, item_key, item_class, in_order)
-        return Part(_own(item_key), _own(item_class), _own(ptr[: items + 1]), _own(in_order))
-
-
-def _own(values: NDArray[N]) -> NDArray[N]:
-    """Return a copy in memory of its own, which goes back to the system as soon as nobody has it."""
-    if not values.nbytes:
-        return values.copy()
-    copy = np.frombuffer(mmap(-1, values.nbytes), values.dtype)
-    copy[:] = values
-    return copy
+        return Part(copied(item_key), copied(item_class), copied(ptr[: items + 1]), copied(in_order))

@@ -17,19 +17,25 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from changtong.flows.trees import JIT
+from changtong.flows.trees import FLAT, JIT
 
 NEVER = np.iinfo(np.int64).max
 """Exposure of an item that is not exposed."""
 
+FAR = 2**61
+"""Times beyond are those of no log, and are not told apart."""
+
 DIGIT = 11
+
+BLOCK = 2048
+"""Stays sifted at a time."""
 
 
 class StayTable(NamedTuple):
     """Stays by place, then begin; ends that are open stand at the log's last instant.
 
-    Items are numbered by their first stay, so that what a place holds lies close together. The places
-    of item ``x`` are ``item_place[item_first[x]:item_after[x]]``.
+    Items are numbered by their key: of two items the one with the smaller key has the smaller number. The
+    places of item ``x`` are ``item_place[item_first[x]:item_after[x]]``.
     """
 
     ptr: NDArray[np.int64]
@@ -43,13 +49,78 @@ class StayTable(NamedTuple):
     item_key: NDArray[np.int64]
 
 
-class Best(NamedTuple):
-    """The best tie of each item in a step: exposure, contact time, from whom, where."""
+class Scale(NamedTuple):
+    """Coarse times: an instant ``t`` is ``(t - base) >> shift``, 0 to 254; 255 stands for never."""
 
+    base: int
+    shift: int
+
+
+class Board(NamedTuple):
+    """What is found in a step, a row for each core; made once for a trace.
+
+    Attributes
+    ----------
+    bound : array of int64, (cores, items)
+        Twice the exposure found in this step, or twice the one before it less one: twice a better time,
+        or an equal one of this step, is never above it.
+    sieve : array of uint8, (items,)
+        The bound as a coarse time. Small enough for the cache, it turns away most stays. All cores write to
+        it: whichever comes last, what stands there was found, and turns away only what is later.
+    won : array of int64, (cores, items, 2)
+        Where the bound is of this step: contact in ms, and from whom (upper half) at which place.
+    """
+
+    bound: NDArray[np.int64]
+    sieve: NDArray[np.uint8]
+    won: NDArray[np.int64]
+
+
+class Found(NamedTuple):
+    """What a step found: items, ascending, their exposure, from whom, at which place, and contact in ms."""
+
+    item: NDArray[np.int32]
     at: NDArray[np.int64]
-    contact: NDArray[np.int64]
     by: NDArray[np.int32]
     place: NDArray[np.int32]
+    contact: NDArray[np.int64]
+
+
+class Room(NamedTuple):
+    """Memory for a core to work in: rows of a block, spans of a place and their order, staircases."""
+
+    left: NDArray[np.uint64]
+    open_to: NDArray[np.uint64]
+    s_begin: NDArray[np.int64]
+    s_end: NDArray[np.int64]
+    s_who: NDArray[np.int32]
+    order: NDArray[np.int64]
+    spare: NDArray[np.int64]
+    digits: NDArray[np.int64]
+    end: NDArray[np.int64]
+    who: NDArray[np.int32]
+    group_end: NDArray[np.int64]
+    group_who: NDArray[np.int32]
+
+
+def make_room(most: int) -> Room:
+    """Return memory for places of up to ``most`` stays."""
+    longs = [np.empty(most, np.int64) for _ in range(6)]
+    ints = [np.empty(most, np.int32) for _ in range(3)]
+    return Room(
+        left=np.empty(BLOCK, np.uint64),
+        open_to=np.empty(BLOCK, np.uint64),
+        s_begin=longs[0],
+        s_end=longs[1],
+        s_who=ints[0],
+        order=longs[2],
+        spare=longs[3],
+        digits=np.zeros(1 << DIGIT, np.int64),
+        end=longs[4],
+        who=ints[1],
+        group_end=longs[5],
+        group_who=ints[2],
+    )
 
 
 @njit(**JIT)
@@ -75,16 +146,6 @@ def number_keys(keys, numbers, table_key, table_number, first):
 
 
 @njit(**JIT)
-def first_times(first_stay, begin, otherwise):
-    """Return when each item's first stay begins; ``otherwise`` where it has none."""
-    out = otherwise.copy()
-    for x in range(out.shape[0]):
-        for k in range(first_stay[x], first_stay[x + 1]):
-            out[x] = begin[k] if k == first_stay[x] else min(out[x], begin[k])
-    return out
-
-
-@njit(**JIT)
 def spread_over_runs(first_stay, number):
     """Return the number of the item of every stay."""
     out = np.empty(first_stay[-1], np.int32)
@@ -93,7 +154,7 @@ def spread_over_runs(first_stay, number):
     return out
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def order_by(values, order, low, high, spare, count):
     """Order ``order[low:high]``, rows of ``values``, ascending and stable: by digits of eleven bits."""
     n = high - low
@@ -125,7 +186,8 @@ def order_by(values, order, low, high, spare, count):
     span = np.uint64(most) - np.uint64(least)
     base = np.uint64(least)
     while shift < np.uint64(64) and span >> shift > np.uint64(0):
-        count[:] = 0
+        for d in range(count.shape[0]):
+            count[d] = 0
         for k in range(low, high):
             count[np.int64(((np.uint64(values[order[k]]) - base) >> shift) & mask)] += 1
         where = 0
@@ -135,7 +197,8 @@ def order_by(values, order, low, high, spare, count):
             d = np.int64(((np.uint64(values[order[k]]) - base) >> shift) & mask)
             spare[low + count[d]] = order[k]
             count[d] += 1
-        order[low:high] = spare[low:high]
+        for k in range(low, high):
+            order[k] = spare[k]
         shift += np.uint64(DIGIT)
 
 
@@ -160,7 +223,7 @@ def order_places(values, ptr, order, spare, first, last):
         order_by(values, order, ptr[p], ptr[p + 1], spare, count)
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def touched_places(table, items, kinds_from, kinds_to, touched):
     """Mark the places of the wanted kinds where any of ``items`` was."""
     for k in range(items.shape[0]):
@@ -172,40 +235,56 @@ def touched_places(table, items, kinds_from, kinds_to, touched):
                     touched[p] = True
 
 
-@njit(**JIT)
-def _add_stair(end, key, who, n, new_end, new_key, new_who):
-    """Put a span on the staircase, ends and keys descending; return its length."""
+@njit(**FLAT)
+def _coarse(at, base, shift):
+    """Return a time as the sieve has it."""
+    if at == NEVER:
+        return np.uint8(255)
+    return np.uint8(min(254, max(0, at - base) >> shift))
+
+
+@njit(**FLAT)
+def set_board(board, exposed, since, scale, low, high):
+    """Set the bounds of items ``low`` … ``high``-1 to their exposure; all that have one have changed."""
+    for x in range(low, high):
+        at = exposed[x]
+        bound = NEVER if at == NEVER else 2 * min(max(at, -FAR), FAR) - 1
+        board.sieve[x] = since[x] = _coarse(at, scale.base, scale.shift)
+        for k in range(board.bound.shape[0]):
+            board.bound[k, x] = bound
+
+
+@njit(**FLAT)
+def _add_stair(end, who, n, new_end, new_who):
+    """Put a span on the staircase, ends and items descending; return its length."""
     j = n
     while j > 0 and end[j - 1] < new_end:
         j -= 1
     # spans 0 … j-1 end at or after the new one; the last of them has their smallest key
-    if j > 0 and key[j - 1] <= new_key:
+    if j > 0 and who[j - 1] <= new_who:
         return n
     if j > 0 and end[j - 1] == new_end:
         j -= 1
     last = j
-    while last < n and key[last] >= new_key:
+    while last < n and who[last] >= new_who:
         last += 1
     if last == j:
         for k in range(n, j, -1):
             end[k] = end[k - 1]
-            key[k] = key[k - 1]
             who[k] = who[k - 1]
         n += 1
     elif last > j + 1:
         less = last - j - 1
         for k in range(last, n):
             end[k - less] = end[k]
-            key[k - less] = key[k]
             who[k - less] = who[k]
         n -= less
     end[j] = new_end
-    key[j] = new_key
     who[j] = new_who
     return n
 
 
-@njit(**JIT)
+@njit(**FLAT)
 def _pick_stair(end, n, until):
     """Return the best span for a stay that ends at ``until``: longest contact, then smallest key."""
     low, high = 0, n
@@ -218,140 +297,232 @@ def _pick_stair(end, n, until):
     return low - 1 if low > 0 else 0
 
 
-@njit(**JIT)
-def spread(table, places, exposed, changed, linger_ms, backward, best):
-    """Let the items that ``changed`` expose others at ``places``, one meeting on.
+@njit(**FLAT)
+def _sift_exposing(table, low, block, after, since, base, shift, backward, left):
+    """Fill ``left`` with the rows of a block that may expose their place; return how many.
+
+    Most stays change nothing, and what they ask of their items is seldom in the cache. This loop and the two
+    below have no branches, so that many reads are under way at once. Numbers of rows are unsigned: a signed
+    one is asked each time whether it counts from the end.
+    """
+    m = np.uint64(0)
+    for j in range(np.uint64(block), np.uint64(after)):
+        row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
+        last = -table.begin[row] if backward else table.end[row]
+        exposed_at = since[np.uint32(table.item[row])]
+        left[m] = row
+        m += np.uint64(min(254, (last - base) >> shift) >= np.int64(exposed_at))
+    return m
+
+
+@njit(**FLAT)
+def _sift_open(table, low, block, after, earliest, sieve, base, shift, backward, left):
+    """Fill ``left`` with the rows of a block that last until a place is exposed and pass the sieve."""
+    m = np.uint64(0)
+    for j in range(np.uint64(block), np.uint64(after)):
+        row = np.uint64(low) + np.uint64(table.by_end[j]) if backward else j
+        left[m] = row
+        m += np.uint64((-table.begin[row] if backward else table.end[row]) >= earliest)
+    passed = np.uint64(0)
+    for i in range(m):
+        row = left[i]
+        first = -table.end[row] if backward else table.begin[row]
+        until = sieve[np.uint32(table.item[row])]
+        left[passed] = row
+        passed += np.uint64(min(254, (first - base) >> shift) <= np.int64(until))
+    return passed
+
+
+@njit(**FLAT)
+def _sift_better(table, bound, backward, left, m):
+    """Keep of the rows in ``left`` those that an exposure at their begin would make better."""
+    better = np.uint64(0)
+    for i in range(m):
+        row = left[i]
+        first = -table.end[row] if backward else table.begin[row]
+        left[better] = row
+        better += np.uint64(2 * first <= bound[np.uint32(table.item[row])])
+    return better
+
+
+@njit(**FLAT)
+def _exposing(table, low, high, exposed, since, linger_ms, base, shift, backward, room):
+    """Put the spans in which a place is exposed in order of begin; return how many, first begin, last end.
+
+    Stays come by begin. One that ends no later than a span that is begun already, and has the larger
+    key, can neither expose anything more nor be a better tie: its item's exposure is not read.
+    """
+    left, stair_end, stair_who = room.left, room.end, room.who
+    n = stairs = 0
+    earliest, latest = np.int64(NEVER), np.int64(-NEVER)
+    for block in range(low, high, BLOCK):
+        after = min(block + BLOCK, high)
+        for i in range(_sift_exposing(table, low, block, after, since, base, shift, backward, left)):
+            row = left[i]
+            last = -table.begin[row] if backward else table.end[row]
+            x = table.item[row]
+            k = 0
+            while k < stairs and stair_end[k] >= last and stair_who[k] > x:
+                k += 1
+            if k < stairs and stair_end[k] >= last:
+                continue
+            begin = -table.end[row] if backward else table.begin[row]
+            first = begin
+            if np.int64(since[x]) >= min(254, (begin - base) >> shift):
+                first = max(begin, exposed[x])
+                if first > last:
+                    continue
+            room.s_begin[n] = first
+            room.s_end[n] = last + linger_ms
+            room.s_who[n] = x
+            room.order[n] = n
+            n += 1
+            earliest = min(earliest, first)
+            latest = max(latest, last + linger_ms)
+            if first == begin:  # one that begins later must not hide others before it does
+                stairs = _add_stair(stair_end, stair_who, stairs, last, x)
+    order_by(room.s_begin, room.order, 0, n, room.spare, room.digits)
+    return n, earliest, latest
+
+
+@njit(**FLAT)
+def _win(bound, sieve, won, x, at, contact, by, place, base, shift):
+    """Take a tie if it is better: earlier, longer, smaller key, then the first place."""
+    twice = 2 * at
+    if twice > bound[x]:
+        return
+    tie = (np.int64(by) << 32) | np.int64(place)
+    if twice == bound[x]:
+        if contact < won[x, 0] or (contact == won[x, 0] and tie >= won[x, 1]):
+            return
+    else:
+        bound[x] = twice
+        sieve[x] = _coarse(at, base, shift)
+    won[x, 0] = contact
+    won[x, 1] = tie
+
+
+@njit(**FLAT)
+def spread(table, places, exposed, since, linger_ms, backward, scale, board, room):
+    """Let the items that changed in the step before expose others at ``places``, one meeting on.
 
     ``exposed`` is each item's exposure before this step, in reversed time (negative) if ``backward``;
-    ``best`` gets the earliest exposure of this step where it is earlier than that.
+    ``since`` the same as a coarse time, 255 unless it changed in the step before. The board, one core's row
+    of it, gets the earliest exposure of this step where it is earlier than that.
     """
-    most = 1
-    for k in range(places.shape[0]):
-        most = max(most, table.ptr[places[k] + 1] - table.ptr[places[k]])
-    most += 1
-    s_begin = np.empty(most, np.int64)
-    s_end = np.empty(most, np.int64)
-    s_who = np.empty(most, np.int32)
-    order = np.empty(most, np.int64)
-    spare = np.empty(most, np.int64)
-    count = np.zeros(1 << DIGIT, np.int64)
-    end = np.empty(most, np.int64)
-    key = np.empty(most, np.int64)
-    who = np.empty(most, np.int32)
-    g_end = np.empty(most, np.int64)
-    g_key = np.empty(most, np.int64)
-    g_who = np.empty(most, np.int32)
+    bound, sieve, won = board.bound, board.sieve, board.won
+    base, shift = scale.base, scale.shift
+    order, s_begin, open_to = room.order, room.s_begin, room.open_to
+    end, who = room.end, room.who
     for k in range(places.shape[0]):
         p = places[k]
         low, high = table.ptr[p], table.ptr[p + 1]
-        n = 0
-        latest = np.int64(-NEVER)
-        for j in range(low, high):
-            x = table.item[j]
-            if not changed[x]:
+        if high - low <= BLOCK:
+            # most small places are done with as soon as it is seen that nothing in them can change
+            if not _sift_exposing(table, low, low, high, since, base, shift, backward, open_to):
                 continue
-            first = -table.end[j] if backward else table.begin[j]
-            last = -table.begin[j] if backward else table.end[j]
-            first = max(first, exposed[x])
-            if first > last:
+            m = _sift_open(table, low, low, high, -NEVER, sieve, base, shift, backward, open_to)
+            if not _sift_better(table, bound, backward, open_to, m):
                 continue
-            s_begin[n] = first
-            s_end[n] = last + linger_ms
-            latest = max(latest, s_end[n])
-            s_who[n] = x
-            order[n] = n
-            n += 1
+        n, earliest, latest = _exposing(
+            table, low, high, exposed, since, linger_ms, base, shift, backward, room
+        )
         if n == 0:
             continue
-        order_by(s_begin, order, 0, n, spare, count)
-        earliest = s_begin[order[0]]
-        stairs = 0
-        begun = 0
+        stairs = begun = g_stairs = 0
         group = -1
-        g_stairs = 0
-        for j in range(low, high):
-            row = low + table.by_end[j] if backward else j
-            first = -table.end[row] if backward else table.begin[row]
-            if first > latest:
+        for block in range(low, high, BLOCK):
+            row = low + table.by_end[block] if backward else block
+            if (-table.end[row] if backward else table.begin[row]) > latest:
                 break
-            last = -table.begin[row] if backward else table.end[row]
-            if last < earliest:
+            after = min(block + BLOCK, high)
+            m = _sift_open(table, low, block, after, earliest, sieve, base, shift, backward, open_to)
+            better = _sift_better(table, bound, backward, open_to, m)
+            for i in range(better):
+                row = open_to[i]
+                first = -table.end[row] if backward else table.begin[row]
+                if first > latest:
+                    break
+                last = -table.begin[row] if backward else table.end[row]
+                while begun < n and s_begin[order[begun]] <= first:
+                    s = order[begun]
+                    stairs = _add_stair(end, who, stairs, room.s_end[s], room.s_who[s])
+                    begun += 1
+                x = table.item[row]
+                if stairs > 0 and end[0] >= first:
+                    a = _pick_stair(end, stairs, last)
+                    _win(bound, sieve, won, x, first, min(end[a], last) - first, who[a], p, base, shift)
+                elif begun < n and s_begin[order[begun]] <= last:
+                    at = s_begin[order[begun]]
+                    if 2 * at > bound[x]:
+                        continue
+                    if group != begun:
+                        group = begun
+                        g_stairs = 0
+                        g = begun
+                        while g < n and s_begin[order[g]] == at:
+                            s = order[g]
+                            g_stairs = _add_stair(
+                                room.group_end, room.group_who, g_stairs, room.s_end[s], room.s_who[s]
+                            )
+                            g += 1
+                    a = _pick_stair(room.group_end, g_stairs, last)
+                    contact = min(room.group_end[a], last) - at
+                    _win(bound, sieve, won, x, at, contact, room.group_who[a], p, base, shift)
+
+
+@njit(**FLAT)
+def count_found(board, low, high):
+    """Return how many of the items ``low`` … ``high``-1 a step found."""
+    n = 0
+    for x in range(low, high):
+        odd = np.int64(1)
+        for k in range(board.bound.shape[0]):
+            odd &= board.bound[k, x]
+        n += 1 - odd
+    return n
+
+
+@njit(**FLAT)
+def settle(board, scale, exposed, step, since, layer, low, high, found, n):
+    """Take over what a step found for items ``low`` … ``high``-1, into rows of ``found`` from ``n`` on.
+
+    Of what cores found for an item the best is taken, so that it does not matter who did what.
+    """
+    bound, won = board.bound, board.won
+    for x in range(low, high):
+        best = -1
+        for k in range(bound.shape[0]):
+            twice = bound[k, x]
+            if twice & 1:
                 continue
-            while begun < n and s_begin[order[begun]] <= first:
-                s = order[begun]
-                stairs = _add_stair(end, key, who, stairs, s_end[s], table.item_key[s_who[s]], s_who[s])
-                begun += 1
-            x = table.item[row]
-            if stairs > 0 and end[0] >= first:
-                if first >= exposed[x] or first > best.at[x]:
+            if best >= 0:
+                if twice > bound[best, x]:
                     continue
-                a = _pick_stair(end, stairs, last)
-                _improve(table, best, x, first, min(end[a], last) - first, who[a], p)
-            elif begun < n and s_begin[order[begun]] <= last:
-                at = s_begin[order[begun]]
-                if at >= exposed[x] or at > best.at[x]:
-                    continue
-                if group != begun:
-                    group = begun
-                    g_stairs = 0
-                    g = begun
-                    while g < n and s_begin[order[g]] == at:
-                        s = order[g]
-                        g_stairs = _add_stair(
-                            g_end, g_key, g_who, g_stairs, s_end[s], table.item_key[s_who[s]], s_who[s]
-                        )
-                        g += 1
-                a = _pick_stair(g_end, g_stairs, last)
-                _improve(table, best, x, at, min(g_end[a], last) - at, g_who[a], p)
-
-
-@njit(**JIT)
-def _improve(table, best, x, at, contact, by, place):
-    """Take a tie if it is better: earlier, longer, smaller key, then the first place."""
-    if at > best.at[x]:
-        return
-    if at == best.at[x]:
-        if contact < best.contact[x]:
-            return
-        if contact == best.contact[x]:
-            old, new = table.item_key[best.by[x]], table.item_key[by]
-            if new > old or (new == old and place >= best.place[x]):
-                return
-    best.at[x] = at
-    best.contact[x] = contact
-    best.by[x] = by
-    best.place[x] = place
-
-
-@njit(**JIT)
-def merge_best(one, other, item_key):
-    """Take into ``one`` what is better in ``other``."""
-    for x in range(one.at.shape[0]):
-        if other.at[x] == NEVER or other.at[x] > one.at[x]:
+                if twice == bound[best, x]:
+                    if won[k, x, 0] < won[best, x, 0]:
+                        continue
+                    if won[k, x, 0] == won[best, x, 0] and won[k, x, 1] > won[best, x, 1]:
+                        continue
+            best = k
+        if best < 0:
+            since[x] = 255
             continue
-        if other.at[x] == one.at[x]:
-            if other.contact[x] < one.contact[x]:
-                continue
-            if other.contact[x] == one.contact[x]:
-                a, b = item_key[one.by[x]], item_key[other.by[x]]
-                if b > a or (b == a and other.place[x] >= one.place[x]):
-                    continue
-        one.at[x] = other.at[x]
-        one.contact[x] = other.contact[x]
-        one.by[x] = other.by[x]
-        one.place[x] = other.place[x]
+        at = bound[best, x] >> 1
+        exposed[x] = at
+        step[x] = layer
+        found.item[n] = x
+        found.at[n] = at
+        found.contact[n] = won[best, x, 0]
+        found.by[n] = won[best, x, 1] >> 32
+        found.place[n] = won[best, x, 1] & 0xFFFFFFFF
+        n += 1
+        board.sieve[x] = since[x] = _coarse(at, scale.base, scale.shift)
+        for k in range(bound.shape[0]):
+            bound[k, x] = 2 * at - 1
 
 
-@njit(**JIT)
-def settle(best, exposed, step, layer):
-    """Take over the exposures of a step."""
-    for x in range(exposed.shape[0]):
-        if best.at[x] < exposed[x]:
-            exposed[x] = best.at[x]
-            step[x] = layer
-
-
-@njit(**JIT)
+@njit(**FLAT)
 def exposed_places(table, open_stay, places, exposed, backward, begin, end, stays, still):
     """Fill when each place held exposed items: first and last instant, how many stays, whether one lasts."""
     for k in range(places.shape[0]):
@@ -382,24 +553,38 @@ def exposed_places(table, open_stay, places, exposed, backward, begin, end, stay
         still[p] = lasts
 
 
+@njit(**FLAT)
+def held_places(table, places, exposed, step, backward, held):
+    """Mark the places that held an exposed item; of most it is known by its step, which is read sooner."""
+    for k in range(places.shape[0]):
+        p = places[k]
+        for j in range(table.ptr[p], table.ptr[p + 1]):
+            x = table.item[j]
+            if step[x] < 0:
+                continue
+            if table.begin[j] <= -exposed[x] if backward else table.end[j] >= exposed[x]:
+                held[p] = True
+                break
+
+
+@njit(**FLAT)
+def last_seen(exposed, last_site, last_ms, state, under_way, items, still, first, last):
+    """Count found items by the site they were seen at last; entry 0 is for those without one."""
+    for x in range(exposed.shape[0]):
+        at = exposed[x]
+        if at == NEVER:
+            continue
+        s = last_site[x] + 1
+        items[s] += 1
+        still[s] += state[x] == under_way
+        first[0, s] = min(first[0, s], at)
+        first[1, s] = max(first[1, s], at)
+        last[s] = max(last[s], last_ms[x])
+
+
 @njit(**JIT)
-def in_order_found(at, items, item_key):
-    """Return the order of found items by exposure (as reversed in a backward trace), then by key."""
-    n = at.shape[0]
-    order = np.arange(n)
-    spare = np.empty(n, np.int64)
-    count = np.zeros(1 << DIGIT, np.int64)
-    key = np.empty(n, np.int64)
-    for k in range(n):
-        key[k] = item_key[items[k]]
-    order_by(at, order, 0, n, spare, count)
-    # equal exposures are few at a time: order each run of them by key
-    k = 0
-    while k < n:
-        j = k + 1
-        while j < n and at[order[j]] == at[order[k]]:
-            j += 1
-        if j > k + 1:
-            order_by(key, order, k, j, spare, count)
-        k = j
+def order_found(at):
+    """Return the order of exposures, equal ones as they come."""
+    order = np.arange(at.shape[0])
+    order_by(at, order, 0, at.shape[0], np.empty(at.shape[0], np.int64), np.zeros(1 << DIGIT, np.int64))
     return order

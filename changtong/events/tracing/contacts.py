@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.events.columns import Ints, Longs, ScanColumns
 from changtong.events.tracing.contact_steps import (
+    Board,
+    Room,
     StayTable,
     by_place,
-    first_times,
     number_keys,
     order_places,
     spread_over_runs,
@@ -53,6 +55,9 @@ class ContactIndex:
         Stays that have not ended.
     zone : str
         In which times are shown.
+    desks : list of Board with a Room for each core
+        Memory that a trace has left for the next, at most one desk: for each core 24 bytes an item, and 60
+        for each stay of the largest place.
     """
 
     table: StayTable
@@ -65,6 +70,7 @@ class ContactIndex:
     end_ms: int
     still: NDArray[np.bool_]
     zone: str = "UTC"
+    desks: list[tuple[Board, list[Room]]] = field(default_factory=list, repr=False, compare=False)
 
     @property
     def items(self) -> int:
@@ -82,6 +88,14 @@ class ContactIndex:
         own = (self.place_key, self.last_site, self.last_ms, self.state, self.still)
         return sum(array.nbytes for array in own) + sum(np.asarray(array).nbytes for array in self.table)
 
+    @cached_property
+    def span_ms(self) -> tuple[int, int]:
+        """The first begin and the last end of a stay."""
+        if not self.stays:
+            return 0, 0
+        held = self.table.ptr[:-1][np.diff(self.table.ptr) > 0]
+        return int(self.table.begin[held].min()), int(self.table.end.max())
+
     def item_number(self, key: int) -> int:
         """Return the number of an item's key.
 
@@ -90,10 +104,11 @@ class ContactIndex:
         NotFoundError
             No event of the log names it.
         """
-        found = np.flatnonzero(self.table.item_key == key)
-        if not len(found):
+        keys = self.table.item_key
+        at = int(np.searchsorted(keys, key))
+        if at == len(keys) or keys[at] != key:
             raise NotFoundError("The log has no scan of this item.")
-        return int(found[0])
+        return at
 
     def place_number(self, kind: str, key: str | int) -> int:
         """Return the number of a place: a site's id, or a receptacle's or vehicle's key.
@@ -140,6 +155,7 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
     1
     """
     stays = columns if isinstance(columns, Stays) else stays_of(columns, threads=threads)
+    del columns  # nobody needs the events any more, unless the caller keeps them
     n = len(stays.kind)
     if n > MOST_STAYS:
         raise InputError(
@@ -162,27 +178,27 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
     by_end = np.arange(n, dtype=np.int32)
     order(-end, by_end)
     by_end -= np.repeat(ptr[:-1], np.diff(ptr)).astype(np.int32)
-    by_first = np.argsort(first_times(stays.first_stay, stays.from_ms, stays.last_ms), kind="stable")
-    number = np.empty(len(by_first), np.int32)
-    number[by_first] = np.arange(len(by_first), dtype=np.int32)
+    by_key = np.argsort(stays.item_key)
+    number = np.empty(len(by_key), np.int32)
+    number[by_key] = np.arange(len(by_key), dtype=np.int32)
     table = StayTable(
         ptr=ptr,
         begin=begin,
         end=end,
         item=spread_over_runs(stays.first_stay, number)[where],
         by_end=by_end,
-        item_first=stays.first_stay[:-1][by_first],
-        item_after=stays.first_stay[1:][by_first],
+        item_first=stays.first_stay[:-1][by_key],
+        item_after=stays.first_stay[1:][by_key],
         item_place=place,
-        item_key=stays.item_key[by_first],
+        item_key=stays.item_key[by_key],
     )
     return ContactIndex(
         table=table,
         kind_ptr=kind_ptr,
         place_key=place_key,
-        last_site=stays.last_site[by_first],
-        last_ms=stays.last_ms[by_first],
-        state=stays.state[by_first],
+        last_site=stays.last_site[by_key],
+        last_ms=stays.last_ms[by_key],
+        state=stays.state[by_key],
         site_ids=stays.site_ids,
         end_ms=stays.end_ms,
         still=still,
@@ -227,13 +243,23 @@ def places_of(index: ContactIndex, items: Ints, kinds: Sequence[str] = KINDS) ->
     return np.flatnonzero(touched).astype(np.int32)
 
 
+def cores_for(weight: int, threads: int) -> int:
+    """Return how many cores a work is worth."""
+    return threads if weight >= WORTH_TWO_CORES else 1
+
+
 def shares_of(weights: NDArray[np.integer], shares: int) -> list[tuple[int, int]]:
     """Cut a row of things into runs of about the same weight: first and last + 1 of each."""
     total = np.cumsum(weights)
-    if not len(total) or total[-1] < WORTH_TWO_CORES or shares < 2:
+    if not len(total) or cores_for(int(total[-1]), shares) < 2:
         return [(0, len(total))]
     cuts = [0, *np.searchsorted(total, total[-1] * np.arange(1, shares) / shares).tolist(), len(total)]
     return list(pairwise(cuts))
+
+
+def parts_of(count: int, parts: int) -> list[tuple[int, int]]:
+    """Cut a row of things into equal runs: first and last + 1 of each."""
+    return list(pairwise(count * k // parts for k in range(parts + 1)))
 
 
 def on_cores(work: Callable[[int, int], object], shares: list[tuple[int, int]]) -> None:

@@ -13,8 +13,11 @@ have been exposed and yet reach the source by at most ``steps`` meetings.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +25,33 @@ from numpy.typing import NDArray
 from changtong.errors import UsageError
 from changtong.events.columns import Ints, Longs
 from changtong.events.tracing.contact_steps import (
+    FAR,
     NEVER,
-    Best,
-    in_order_found,
-    merge_best,
+    Board,
+    Found,
+    Room,
+    Scale,
+    count_found,
+    make_room,
+    set_board,
     settle,
     spread,
 )
-from changtong.events.tracing.contacts import ContactIndex, on_cores, places_of, shares_of
+from changtong.events.tracing.contacts import (
+    ContactIndex,
+    cores_for,
+    on_cores,
+    parts_of,
+    places_of,
+    shares_of,
+)
 from changtong.events.tracing.trace_result import Spread, Trace, make_trace
 from changtong.events.tracing.visit_steps import KINDS
 
 H_MS = 3_600_000
+
+SHARES_OF_A_CORE = 16
+"""Shares of a step for each core: who is done takes the next, so no large place keeps others waiting."""
 
 
 @dataclass(frozen=True)
@@ -165,47 +183,89 @@ def spread_exposure(
     exposed = np.full(index.items, NEVER)
     step = np.full(index.items, -1, np.int16)
     _seed(index, source, backward, exposed)
+    since = np.empty(index.items, np.uint8)
     news = np.flatnonzero(exposed != NEVER).astype(np.int32)
     step[news] = 0
-    news = news[in_order_found(exposed[news], news, index.table.item_key)]
     nothing = np.full(len(news), -1, np.int32)
-    layers = [(news, exposed[news], nothing, nothing, np.zeros(len(news), np.int64))]
-    changed = np.zeros(index.items, np.bool_)
-    bests: list[Best] = []
+    layers = [Found(news, exposed[news], nothing, nothing, np.zeros(len(news), np.int64))]
+    if steps == 0 or not len(news):
+        return Spread(exposed=exposed, step=step, layers=layers)
+    scale = _scale(index, int(layers[0].at.min()), backward)
+    cores = cores_for(index.stays, threads)
+    board, rooms = _desk(index, cores)
+    parts = parts_of(index.items, cores)
+    on_cores(lambda low, high: set_board(board, exposed, since, scale, low, high), parts)
+    weights = np.diff(index.table.ptr)
     for layer in range(1, steps + 1):
-        if not len(news):
+        places = places_of(index, layers[-1].item, through)
+        waiting = deque(shares_of(weights[places], SHARES_OF_A_CORE * cores))
+
+        def work(core: int, _: int, places: Ints = places, waiting: deque[tuple[int, int]] = waiting) -> None:
+            own = Board(board.bound[core], board.sieve, board.won[core])
+            with suppress(IndexError):  # until no share is left
+                while True:
+                    some = places[slice(*waiting.popleft())]
+                    spread(index.table, some, exposed, since, linger_ms, backward, scale, own, rooms[core])
+
+        on_cores(work, [(core, core) for core in range(min(cores, len(waiting)))])
+        layers.append(_settled(board, scale, exposed, step, since, layer, parts))
+        if not len(layers[-1].item):
             break
-        changed[news] = True
-        places = places_of(index, news, through)
-        shares = shares_of(np.diff(index.table.ptr)[places], threads)
-        while len(bests) < len(shares):
-            bests.append(_blank(index.items))
-        works = [(k, *share) for k, share in enumerate(shares)]
-
-        def work(
-            low: int, high: int, places: Ints = places, works: list[tuple[int, int, int]] = works
-        ) -> None:
-            k = next(k for k, *share in works if share == [low, high])
-            spread(index.table, places[low:high], exposed, changed, linger_ms, backward, bests[k])
-
-        on_cores(work, shares)
-        best = bests[0]
-        for other in bests[1 : len(shares)]:
-            merge_best(best, other, index.table.item_key)
-        changed[news] = False
-        settle(best, exposed, step, layer)
-        news = np.flatnonzero(best.at != NEVER).astype(np.int32)
-        order = news[in_order_found(best.at[news], news, index.table.item_key)]
-        layers.append((order, best.at[order], best.by[order], best.place[order], best.contact[order]))
-        for used in bests[: len(shares)]:
-            used.at[:] = NEVER
+    index.desks[:] = [(board, rooms)]
     return Spread(exposed=exposed, step=step, layers=layers)
 
 
-def _blank(items: int) -> Best:
-    return Best(
-        np.full(items, NEVER), np.empty(items, np.int64), np.empty(items, np.int32), np.empty(items, np.int32)
+def _scale(index: ContactIndex, earliest: int, backward: bool) -> Scale:
+    """Return coarse times from the earliest exposure on: none of a step is before it."""
+    first, last = index.span_ms
+    if backward:
+        first, last = -last, -first
+    base = min(max(earliest, first), FAR)
+    return Scale(base, max(0, (max(0, last - base) >> 8).bit_length()))
+
+
+def _desk(index: ContactIndex, cores: int) -> tuple[Board, list[Room]]:
+    """Return the desk of the trace before, or a new one: new memory costs as much as the work on it."""
+    with suppress(IndexError):
+        board, rooms = index.desks.pop()
+        if len(rooms) == cores:
+            return board, rooms
+    board = Board(
+        np.empty((cores, index.items), np.int64),
+        np.empty(index.items, np.uint8),
+        np.empty((cores, index.items, 2), np.int64),
     )
+    most = int(np.diff(index.table.ptr).max(initial=1))
+    return board, [make_room(most) for _ in range(cores)]
+
+
+def _settled(
+    board: Board,
+    scale: Scale,
+    exposed: Longs,
+    step: NDArray[np.int16],
+    since: NDArray[np.uint8],
+    layer: int,
+    parts: list[tuple[int, int]],
+) -> Found:
+    """Take over what a step found, and return it."""
+    counts: dict[int, int] = {}
+
+    def count(low: int, high: int) -> None:
+        counts[low] = count_found(board, low, high)
+
+    on_cores(count, parts)
+    begins = dict(zip(sorted(counts), np.cumsum([0, *(counts[low] for low in sorted(counts))]), strict=False))
+    columns: list[Any] = [
+        np.empty(sum(counts.values()), dtype) for dtype in (np.int32, np.int64, np.int32, np.int32, np.int64)
+    ]
+    found = Found(*columns)
+
+    def take(low: int, high: int) -> None:
+        settle(board, scale, exposed, step, since, layer, low, high, found, int(begins[low]))
+
+    on_cores(take, parts)
+    return found
 
 
 def _seed(index: ContactIndex, source: Source, backward: bool, exposed: NDArray[np.int64]) -> None:

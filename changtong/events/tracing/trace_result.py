@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +18,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.events.columns import Ints, Longs
-from changtong.events.tracing.contact_steps import NEVER, exposed_places
+from changtong.events.tracing.contact_steps import (
+    NEVER,
+    Found,
+    exposed_places,
+    held_places,
+    last_seen,
+    order_found,
+)
 from changtong.events.tracing.contacts import ContactIndex, on_cores, places_of, shares_of
 from changtong.events.tracing.visit_steps import KINDS, STATES, UNDER_WAY
 from changtong.network.io import write_whole_folder
@@ -42,18 +51,20 @@ class Spread:
     ----------
     exposed : array of int64, (items,)
     step : array of int16, (items,)
-    layers : list
-        For each step: items, exposure, from whom, at which place (-1 in step 0), contact in ms.
+    layers : list of Found
+        What each step found; in step 0 from nobody, nowhere (-1).
     """
 
     exposed: Longs
     step: NDArray[np.int16]
-    layers: list[tuple[Ints, Longs, Ints, Ints, Longs]]
+    layers: list[Found]
 
 
 @dataclass(frozen=True)
 class Trace:
     """Everything a source may have exposed, or that may have exposed it.
+
+    What the summary tells is counted at once; a table of millions of rows is made when it is first asked for.
 
     Attributes
     ----------
@@ -63,20 +74,13 @@ class Trace:
     steps : int
     through : tuple of str
     linger_h : float
-    items : polars.DataFrame
-        One row an item: ``item`` (key), ``step``, ``exposed_ms`` (earliest; backward: latest time at which it
-        could have been exposed to matter), ``tied_to`` (the item before it; null in step 0), ``via`` (kind of
-        place), ``site_id``, ``container`` (key of receptacle or vehicle), ``overlap_s``, ``last_site_id``,
-        ``last_ms``, ``state`` (under way, delivered, cancelled). By step, exposure and key.
-    ties : polars.DataFrame
-        One row for each step that made an item's exposure earlier, the last of which is the item's own:
-        the chain from an item of step n goes on with the row of ``tied_to`` of the highest step below n.
+    items_by_step : dict
+        Found items by the step their exposure is from.
     receiving : polars.DataFrame
         One row a site where found items are or were seen last: ``site_id``, ``items``,
         ``not_delivered``, ``first_exposed_ms``, ``last_seen_ms``.
-    sites, receptacles, vehicles : polars.DataFrame
-        Places where found items were while exposed: ``from_ms``, ``to_ms`` (null: an item is still there),
-        ``stays``.
+    places_held : dict
+        How many places of each kind held found items while exposed.
     zone : str
     runtime_s : float
     """
@@ -89,14 +93,52 @@ class Trace:
     steps: int
     through: tuple[str, ...]
     linger_h: float
-    items: pl.DataFrame
-    ties: pl.DataFrame
+    items_by_step: dict[int, int]
     receiving: pl.DataFrame
-    sites: pl.DataFrame
-    receptacles: pl.DataFrame
-    vehicles: pl.DataFrame
+    places_held: dict[str, int]
     zone: str
     runtime_s: float
+    _index: ContactIndex = field(repr=False, compare=False)
+    _found: Spread = field(repr=False, compare=False)
+    _threads: int = field(repr=False, compare=False)
+
+    @cached_property
+    def items(self) -> pl.DataFrame:
+        """One row an item, by step, exposure and key.
+
+        ``item`` (key), ``step``, ``exposed_ms`` (earliest; backward: latest time at which it could have been
+        exposed to matter), ``tied_to`` (the item before it; null in step 0), ``via`` (kind of place),
+        ``site_id``, ``container`` (key of receptacle or vehicle), ``overlap_s``, ``last_site_id``,
+        ``last_ms``, ``state`` (under way, delivered, cancelled).
+        """
+        return _items(self._index, self._found, self.backward)
+
+    @cached_property
+    def ties(self) -> pl.DataFrame:
+        """One row for each step that made an item's exposure earlier, the last of which is the item's own.
+
+        The chain from an item of step n goes on with the row of ``tied_to`` of the highest step below n.
+        """
+        return _ties(self._index, self._found, self.backward)
+
+    @cached_property
+    def _places(self) -> list[pl.DataFrame]:
+        return _places(self._index, self._found, self.backward, self._threads)
+
+    @property
+    def sites(self) -> pl.DataFrame:
+        """Sites where found items were while exposed: ``from_ms``, ``to_ms`` (null: still), ``stays``."""
+        return self._places[0]
+
+    @property
+    def receptacles(self) -> pl.DataFrame:
+        """Receptacles that held found items while exposed, as ``sites``."""
+        return self._places[1]
+
+    @property
+    def vehicles(self) -> pl.DataFrame:
+        """Vehicles that carried found items while exposed, as ``sites``."""
+        return self._places[2]
 
     def received_by(self, site_id: str) -> pl.DataFrame:
         """Return the found items that are at a site now, or were seen there last."""
@@ -109,7 +151,6 @@ class Trace:
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers a person decides by, as plain values."""
-        by_step = dict(self.items.group_by("step").len().sort("step").iter_rows())
         return {
             "source": self.source,
             "key": self.key,
@@ -119,13 +160,13 @@ class Trace:
             "steps": self.steps,
             "through": list(self.through),
             "linger_h": self.linger_h,
-            "items": self.items.height,
-            "items_by_step": {str(step): count for step, count in by_step.items()},
-            "not_delivered": self.not_delivered.height,
+            "items": sum(self.items_by_step.values()),
+            "items_by_step": {str(step): count for step, count in self.items_by_step.items()},
+            "not_delivered": int(self.receiving["not_delivered"].sum()),
             "receiving_sites": self.receiving["site_id"].drop_nulls().len(),
-            "sites": self.sites.height,
-            "receptacles": self.receptacles.height,
-            "vehicles": self.vehicles.height,
+            "sites": self.places_held["site"],
+            "receptacles": self.places_held["receptacle"],
+            "vehicles": self.places_held["vehicle"],
             "runtime_s": self.runtime_s,
         }
 
@@ -207,9 +248,9 @@ def make_trace(
     threads: int,
 ) -> Trace:
     """Return exposures as a result; ``began`` is when the work did, by the process's clock."""
-    ties = _ties(index, found, backward)
-    items = _items(index, found, backward)
-    sites, receptacles, vehicles = _places(index, found, backward, threads)
+    steps_of, counts = np.unique(found.step[found.step >= 0], return_counts=True)
+    receiving = _receiving(index, found, backward)
+    held = _places_held(index, found, backward, threads)
     return Trace(
         source=source,
         key=key,
@@ -219,14 +260,14 @@ def make_trace(
         steps=steps,
         through=through,
         linger_h=linger_h,
-        items=items,
-        ties=ties,
-        receiving=_receiving(items),
-        sites=sites,
-        receptacles=receptacles,
-        vehicles=vehicles,
+        items_by_step=dict(zip(steps_of.tolist(), counts.tolist(), strict=True)),
+        receiving=receiving,
+        places_held=held,
         zone=index.zone,
         runtime_s=time.perf_counter() - began,
+        _index=index,
+        _found=found,
+        _threads=threads,
     )
 
 
@@ -239,14 +280,13 @@ def _named(numbers: Sequence[int] | NDArray[Any], names: Sequence[str]) -> pl.Se
 def _items(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
     """Return each found item with its own tie: that of the step its exposure is from."""
     own = []
-    for number, (x, at, by, place, contact) in enumerate(found.layers):
-        last = found.step[x] == number
-        own.append(
-            _tie_columns(index, number, (x[last], at[last], by[last], place[last], contact[last]), backward)
-        )
-    frame = pl.concat(own)
-    x = np.concatenate([layer[0][found.step[layer[0]] == k] for k, layer in enumerate(found.layers)])
-    return frame.with_columns(
+    for number, layer in enumerate(found.layers):
+        last = found.step[layer.item] == number
+        own.append(_in_order(Found(*(column[last] for column in layer))))
+    x = np.concatenate([layer.item for layer in own])
+    return pl.concat(
+        _tie_columns(index, number, layer, backward) for number, layer in enumerate(own)
+    ).with_columns(
         _named(index.last_site[x], index.site_ids).alias("last_site_id"),
         pl.Series("last_ms", index.last_ms[x]),
         _named(index.state[x], STATES).alias("state"),
@@ -254,16 +294,20 @@ def _items(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
 
 
 def _ties(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
-    frames = [_tie_columns(index, step, layer, backward) for step, layer in enumerate(found.layers) if step]
-    if not frames:
+    layers = [_in_order(layer) for layer in found.layers[1:]]
+    if not layers:
         empty = np.zeros(0, np.int64)
-        frames = [_tie_columns(index, 1, (empty, empty, empty, empty, empty), backward)]  # type: ignore[arg-type]
-    return pl.concat(frames)
+        layers = [Found(empty.astype(np.int32), empty, empty.astype(np.int32), empty.astype(np.int32), empty)]
+    return pl.concat(_tie_columns(index, step + 1, layer, backward) for step, layer in enumerate(layers))
 
 
-def _tie_columns(
-    index: ContactIndex, step: int, layer: tuple[Ints, Longs, Ints, Ints, Longs], backward: bool
-) -> pl.DataFrame:
+def _in_order(layer: Found) -> Found:
+    """Return what a step found by exposure, then by key: items are numbered by key."""
+    order = order_found(layer.at)
+    return Found(*(column[order] for column in layer))
+
+
+def _tie_columns(index: ContactIndex, step: int, layer: Found, backward: bool) -> pl.DataFrame:
     x, at, by, place, contact = layer
     key = index.table.item_key
     kind = np.searchsorted(index.kind_ptr, place, side="right") - 1
@@ -289,17 +333,46 @@ def _tie_columns(
     )
 
 
-def _receiving(items: pl.DataFrame) -> pl.DataFrame:
-    return (
-        items.group_by(pl.col("last_site_id").cast(pl.String).alias("site_id"))
-        .agg(
-            pl.len().cast(pl.Int64).alias("items"),
-            (pl.col("state") == STATES[UNDER_WAY]).sum().cast(pl.Int64).alias("not_delivered"),
-            pl.col("exposed_ms").min().alias("first_exposed_ms"),
-            pl.col("last_ms").max().alias("last_seen_ms"),
-        )
-        .sort("items", "site_id", descending=[True, False])
+def _receiving(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
+    """Return the sites where found items were seen last."""
+    count = len(index.site_ids) + 1
+    items, still = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    first, last = np.empty((2, count), np.int64), np.full(count, -NEVER)
+    first[0], first[1] = NEVER, -NEVER
+    last_seen(
+        found.exposed, index.last_site, index.last_ms, index.state, UNDER_WAY, items, still, first, last
     )
+    s = np.flatnonzero(items)
+    return pl.DataFrame(
+        {
+            "site_id": _named(s - 1, index.site_ids).cast(pl.String),
+            "items": items[s],
+            "not_delivered": still[s],
+            "first_exposed_ms": -first[1, s] if backward else first[0, s],
+            "last_seen_ms": last[s],
+        }
+    ).sort("items", "site_id", descending=[True, False])
+
+
+def _places_held(index: ContactIndex, found: Spread, backward: bool, threads: int) -> dict[str, int]:
+    """Count the places where found items were while exposed, by kind."""
+    held = np.zeros(len(index.place_key), np.bool_)
+    places = _places_touched(index, found)
+    weights = np.diff(index.table.ptr)[places]
+
+    def work(low: int, high: int) -> None:
+        held_places(index.table, places[low:high], found.exposed, found.step, backward, held)
+
+    on_cores(work, shares_of(weights, threads))
+    begins = index.kind_ptr.tolist()
+    return {
+        kind: int(np.count_nonzero(held[low:high]))
+        for kind, (low, high) in zip(KINDS, pairwise(begins), strict=True)
+    }
+
+
+def _places_touched(index: ContactIndex, found: Spread) -> Ints:
+    return places_of(index, np.flatnonzero(found.exposed != NEVER).astype(np.int32))
 
 
 def _places(index: ContactIndex, found: Spread, backward: bool, threads: int) -> list[pl.DataFrame]:
@@ -307,8 +380,7 @@ def _places(index: ContactIndex, found: Spread, backward: bool, threads: int) ->
     count = len(index.place_key)
     begin, end, stays = np.full(count, NEVER), np.full(count, -NEVER), np.zeros(count, np.int64)
     still = np.zeros(count, np.bool_)
-    items = np.concatenate([layer[0] for layer in found.layers])
-    places = places_of(index, items.astype(np.int32))
+    places = _places_touched(index, found)
 
     def work(low: int, high: int) -> None:
         exposed_places(

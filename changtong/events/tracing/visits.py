@@ -36,7 +36,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.events.columns import Ints, Longs, ScanColumns
-from changtong.events.item_order import buckets_for, by_item, parts_for, rows_of_part
+from changtong.events.item_order import buckets_for, by_item, copied, parts_for, rows_of_part
 from changtong.events.tracing.visit_steps import KINDS, LEFT_OUT, MEANING, OPEN, SITE, STATES, Alone, walk
 
 __all__ = ["KINDS", "OPEN", "STATES", "Stays", "stays_of"]
@@ -155,7 +155,8 @@ def stays_of(columns: ScanColumns, *, threads: int = 2) -> Stays:
         receptacle, vehicle = columns.receptacle[rows], columns.vehicle[rows]
         del rows
         walked = walk(at, site, code, receptacle, vehicle, order, ptr, items, MEANING, receptacles, vehicles)
-        return _Part(item[order[ptr[:items]]], *walked)
+        made: list[Any] = [copied(column) for column in (item[order[ptr[:items]]], *walked)]
+        return _Part(*made)
 
     if parts == 1 or threads == 1:
         done = [work(part) for part in range(parts)]
@@ -164,23 +165,26 @@ def stays_of(columns: ScanColumns, *, threads: int = 2) -> Stays:
             done = list(pool.map(work, range(parts)))
     begins = np.cumsum([0, *(len(part.kind) for part in done)])
     first = [part.first_stay[:-1] + begin for part, begin in zip(done, begins, strict=False)]
+    first_stay = np.concatenate([*first, begins[-1:]])
+    pieces: dict[str, list[Any]] = {name: [getattr(part, name) for part in done] for name in _Part._fields}
+    del done, first
+
+    def joined(name: str) -> Any:
+        return np.concatenate(pieces.pop(name))  # the pieces of a column go as soon as it is whole
+
     return Stays(
-        item_key=_joined(done, "item_key"),
-        first_stay=np.concatenate([*first, begins[-1:]]),
-        kind=_joined(done, "kind"),
-        place=_joined(done, "place"),
-        from_ms=_joined(done, "from_ms"),
-        to_ms=_joined(done, "to_ms"),
-        last_site=_joined(done, "last_site"),
-        last_ms=_joined(done, "last_ms"),
-        state=_joined(done, "state"),
+        item_key=joined("item_key"),
+        first_stay=first_stay,
+        kind=joined("kind"),
+        place=joined("place"),
+        from_ms=joined("from_ms"),
+        to_ms=joined("to_ms"),
+        last_site=joined("last_site"),
+        last_ms=joined("last_ms"),
+        state=joined("state"),
         site_ids=columns.site_ids,
         end_ms=int(columns.at_ms.max()) if len(columns) else 0,
     )
-
-
-def _joined(parts: list[_Part], name: str) -> Any:
-    return np.concatenate([getattr(part, name) for part in parts])
 
 
 def _alone(columns: ScanColumns, key: Longs, which: NDArray[np.bool_]) -> Alone:
