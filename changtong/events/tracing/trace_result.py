@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
@@ -139,6 +139,14 @@ class Trace:
     def vehicles(self) -> pl.DataFrame:
         """Vehicles that carried found items while exposed, as ``sites``."""
         return self._places[2]
+
+    def with_tables(
+        self, items: pl.DataFrame, ties: pl.DataFrame, receptacles: pl.DataFrame, vehicles: pl.DataFrame
+    ) -> Trace:
+        """Return the same trace with these tables in the place of its own."""
+        made = replace(self)
+        made.__dict__.update(items=items, ties=ties, _places=[self.sites, receptacles, vehicles])
+        return made
 
     def received_by(self, site_id: str) -> pl.DataFrame:
         """Return the found items that are at a site now, or were seen there last."""

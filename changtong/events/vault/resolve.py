@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -179,7 +179,4 @@ def with_ids(trace: Trace, vault: Vault, right: Right | None, reason: str) -> Tr
             own = ids.rename({"key": name, "id": f"{name}_id"})
             frame = frame.join(own, on=name, how="left", maintain_order="left")
         tables[table] = frame
-    return replace(
-        trace, items=tables["items"], ties=tables["ties"],
-        receptacles=tables["receptacles"], vehicles=tables["vehicles"],
-    )  # fmt: skip
+    return trace.with_tables(**tables)
