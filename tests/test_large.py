@@ -53,7 +53,7 @@ class SlowSolver:
     settings: FlowSettings = field(default_factory=FlowSettings)
     asked: list[tuple[int, float]] = field(default_factory=list)
 
-    def solve(self, progress: object = None) -> FlowResult:
+    def solve(self, progress: object = None, enough: object = None) -> FlowResult:
         self.asked.append((self.curtailed, self.settings.seconds))
         self.now += self.settings.seconds
         lost = self.unserved[min(len(self.asked), len(self.unserved)) - 1]

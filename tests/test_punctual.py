@@ -143,7 +143,7 @@ def test_a_plan_kept_keeps_its_ways_while_the_search_goes_on() -> None:
     )
     solver = FlowSolver(problem, FlowSettings(rounds=3))
     solver.solve()
-    _, kept = solver._cut()
+    _, kept = solver._cut(in_order=True)
 
     def legs_of(cut: object) -> list[list[int]]:
         pool = cut.pool  # type: ignore[attr-defined]
