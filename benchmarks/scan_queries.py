@@ -78,12 +78,18 @@ def whole(log_folder: Path, day: date, by_query: bool) -> dict[str, Any]:
     return {"rows": found.values.height}
 
 
+def limits(day: date, zone: str) -> tuple[int, int]:
+    """Return the first instant of a day, and of the day after."""
+    begin, end = (
+        datetime(d.year, d.month, d.day, tzinfo=ZoneInfo(zone)) for d in (day, day + timedelta(days=1))
+    )
+    return round(begin.timestamp() * 1000), round(end.timestamp() * 1000)
+
+
 def by_hand(log_folder: Path, day: date) -> dict[str, Any]:
     """Run each query written by hand."""
     log = open_log(log_folder)
-    clock = ZoneInfo(log.zone)
-    begin, end = (round(datetime(d.year, d.month, d.day, tzinfo=clock).timestamp() * 1000)
-                  for d in (day, day + timedelta(days=1)))  # fmt: skip
+    begin, end = limits(day, log.zone)
     base = begin - LOOK_BACK_DAYS * 86_400_000
     connection = _duckdb()
     connection.from_arrow(log.sites.to_arrow()).create("sites")
@@ -101,9 +107,7 @@ def by_hand(log_folder: Path, day: date) -> dict[str, Any]:
 def in_polars(log_folder: Path, day: date) -> dict[str, Any]:
     """Count accepted, delivered and waiting items by site in Polars: a part of what the indicators give."""
     log = open_log(log_folder)
-    clock = ZoneInfo(log.zone)
-    begin, end = (round(datetime(d.year, d.month, d.day, tzinfo=clock).timestamp() * 1000)
-                  for d in (day, day + timedelta(days=1)))  # fmt: skip
+    begin, end = limits(day, log.zone)
     files = log.files(day - timedelta(days=LOOK_BACK_DAYS + 1), day)
     scans = (
         pl.scan_parquet(files, hive_partitioning=False)

@@ -9,7 +9,15 @@ import typer
 
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import StageProgress, print_result
-from changtong.scan_commands import EngineName, LogFolder, Promises, PromisesOf, promises_of
+from changtong.scan_commands import (
+    EngineName,
+    EngineOf,
+    LogFolder,
+    LookBack,
+    Promises,
+    PromisesOf,
+    promises_of,
+)
 
 
 def report(
@@ -23,12 +31,8 @@ def report(
         Path | None,
         typer.Option("--alerts", metavar="ALERTS/", help="Saved alerts: open ones are listed."),
     ] = None,
-    look_back: Annotated[
-        int, typer.Option("--look-back", metavar="DAYS", help="An item unseen for longer counts as lost.")
-    ] = 30,
-    engine: Annotated[
-        EngineName, typer.Option("--engine", help="Where the queries run.")
-    ] = EngineName.duckdb,
+    look_back: LookBack = 30,
+    engine: EngineOf = EngineName.duckdb,
     promises: Promises = None,
     network: PromisesOf = None,
     as_json: AsJson = False,

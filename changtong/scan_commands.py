@@ -35,6 +35,10 @@ PromisesOf = Annotated[
     Path | None,
     typer.Option("--network", metavar="NET/", help="Take the promises of this network's classes."),
 ]
+LookBack = Annotated[
+    int, typer.Option("--look-back", metavar="DAYS", help="An item unseen for longer counts as lost.")
+]
+EngineOf = Annotated[EngineName, typer.Option("--engine", help="Where the queries run.")]
 ResultFolder = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write the tables, too.")
 ]
@@ -44,12 +48,8 @@ def indicators(
     log: LogFolder,
     day: Annotated[str, typer.Option("--date", metavar="DATE", help="The day, in the log's zone.")],
     output: ResultFolder = None,
-    look_back: Annotated[
-        int, typer.Option("--look-back", metavar="DAYS", help="An item unseen for longer counts as lost.")
-    ] = 30,
-    engine: Annotated[
-        EngineName, typer.Option("--engine", help="Where the queries run.")
-    ] = EngineName.duckdb,
+    look_back: LookBack = 30,
+    engine: EngineOf = EngineName.duckdb,
     promises: Promises = None,
     network: PromisesOf = None,
     as_json: AsJson = False,

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 from scan_cases import SITES, epoch_ms, make_log, write_log
 
-from changtong.events import day_sources, item_scans
+from changtong.events import columns, day_sources, item_scans
 from changtong.events.engine import DuckDBEngine, open_duckdb
 from changtong.events.indicators import indicators
 from changtong.events.item_scans import ItemScans, Window
@@ -77,7 +77,7 @@ def test_kernels_and_queries_return_the_same_rows(
 def test_parts_row_groups_and_passes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "one.parquet"
     senseless_log(4, 4000, 30).write_parquet(file, row_group_size=500)
-    monkeypatch.setattr(item_scans, "ROWS_READ", 600)
+    monkeypatch.setattr(columns, "ROWS_READ", 600)
     monkeypatch.setattr(item_scans, "ROWS_OF_A_PART", 300)
     engine = open_duckdb([file], SITES)
     share = ItemScans.share_memory

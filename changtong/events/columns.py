@@ -179,31 +179,46 @@ def _open(path: Path) -> pq.ParquetFile:
 
 
 class Run(NamedTuple):
-    """Row groups of a file that are read together, and the row of all files they begin at."""
+    """Row groups of a file that are read together, the row of all runs they begin at, and their rows."""
 
     path: Path
     file: pq.FileMetaData
     groups: list[int]
     begin: int
+    rows: int
 
 
-def runs_of(paths: Sequence[Path], opened: Sequence[pq.ParquetFile]) -> Iterator[Run]:
-    """Cut files into runs of row groups: reading many small ones at once costs less than each alone."""
+def runs_of(
+    paths: Sequence[Path], opened: Sequence[pq.ParquetFile], span_ms: tuple[int, int] | None = None
+) -> Iterator[Run]:
+    """Cut files into runs of row groups: reading many small ones at once costs less than each alone.
+
+    With ``span_ms`` only those that may hold events from its first instant to before its second.
+    """
     begin = 0
     for path, file in zip(paths, opened, strict=True):
         groups: list[int] = []
         rows = 0
         for group in range(file.metadata.num_row_groups):
-            more = file.metadata.row_group(group).num_rows
-            if groups and rows + more > ROWS_READ:
-                yield Run(path, file.metadata, groups, begin)
+            about = file.metadata.row_group(group)
+            if span_ms is not None and not _may_lie_in(file, about, span_ms):
+                continue
+            if groups and rows + about.num_rows > ROWS_READ:
+                yield Run(path, file.metadata, groups, begin, rows)
                 begin += rows
                 groups, rows = [], 0
             groups.append(group)
-            rows += more
+            rows += about.num_rows
         if groups:
-            yield Run(path, file.metadata, groups, begin)
+            yield Run(path, file.metadata, groups, begin, rows)
             begin += rows
+
+
+def _may_lie_in(file: pq.ParquetFile, group: pq.RowGroupMetaData, span_ms: tuple[int, int]) -> bool:
+    """Return whether a row group may hold events of a span, by the first and last it is known to hold."""
+    told = group.column(file.schema_arrow.names.index("at_ms")).statistics
+    known = told is not None and told.has_min_max
+    return not (known and (told.max < span_ms[0] or told.min >= span_ms[1]))
 
 
 def read_run(run: Run, columns: Sequence[str]) -> pa.Table:

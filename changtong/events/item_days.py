@@ -91,34 +91,26 @@ def _tables(
         *part, *marks, base_ms, *day,
         items, item_times, item_sites, item_flags, stay_of, stay_times, stay_sites, stay_flags,
     )  # fmt: skip
-    which = items[:n_items]
-    of_items = {
-        "item": part.item_key[which],
-        "service_class": pa.DictionaryArray.from_arrays(part.item_class[which].astype(np.int32), classes),
-        **_times(ITEM_TIMES, item_times, n_items),
-        **_sites(ITEM_SITES, item_sites, n_items),
-        **{name: item_flags[k, :n_items].copy() for k, name in enumerate(ITEM_FLAGS)},
-    }
-    which = stay_of[:n_stays]
-    of_stays = {
-        "item": part.item_key[which],
-        "service_class": pa.DictionaryArray.from_arrays(part.item_class[which].astype(np.int32), classes),
-        **_times(STAY_TIMES, stay_times, n_stays),
-        **_sites(STAY_SITES, stay_sites, n_stays),
-        **{name: stay_flags[k, :n_stays].copy() for k, name in enumerate(STAY_FLAGS)},
-    }
-    return pa.table(of_items), pa.table(of_stays)
+    return (
+        _table(part, items[:n_items], classes, {**_columns(ITEM_TIMES, item_times, n_items, NULL),
+               **_columns(ITEM_SITES, item_sites, n_items, 0), **_columns(ITEM_FLAGS, item_flags, n_items)}),
+        _table(part, stay_of[:n_stays], classes, {**_columns(STAY_TIMES, stay_times, n_stays, NULL),
+               **_columns(STAY_SITES, stay_sites, n_stays, 0), **_columns(STAY_FLAGS, stay_flags, n_stays)}),
+    )  # fmt: skip
 
 
-def _times(names: Sequence[str], values: NDArray[np.int64], n: int) -> dict[str, Any]:
-    return {name: _nullable(values[k, :n], NULL) for k, name in enumerate(names)}
+def _table(part: Part, which: NDArray[np.int32], classes: pa.Array, columns: dict[str, pa.Array]) -> pa.Table:
+    """Return columns with the items ``which`` and their classes beside them."""
+    service_class = pa.DictionaryArray.from_arrays(part.item_class[which].astype(np.int32), classes)
+    return pa.table({"item": part.item_key[which], "service_class": service_class, **columns})
 
 
-def _sites(names: Sequence[str], values: NDArray[np.int32], n: int) -> dict[str, Any]:
-    return {name: _nullable(values[k, :n], 0) for k, name in enumerate(names)}
-
-
-def _nullable(values: NDArray[Any], none: int) -> pa.Array:
-    """Return values as an array of their own; ``none`` is null."""
-    missing = values == none
-    return pa.array(values.copy(), mask=missing) if missing.any() else pa.array(values.copy())
+def _columns(
+    names: Sequence[str], values: NDArray[Any], n: int, none: int | None = None
+) -> dict[str, pa.Array]:
+    """Return the first ``n`` values of each row as arrays of their own; ``none`` is null."""
+    made = {}
+    for name, row in zip(names, values[:, :n], strict=True):
+        missing = None if none is None else row == none
+        made[name] = pa.array(row.copy(), mask=missing if missing is not None and missing.any() else None)
+    return made

@@ -7,7 +7,7 @@ item stay. Where not all items fit into the memory given, the files are read aga
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -17,16 +17,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from changtong.errors import UsageError
-from changtong.events.columns import TEXTS, Ints, Longs, numbers_of, open_scans
+from changtong.events.columns import Ints, Longs, Run, numbers_of, open_scans, read_run, runs_of
 from changtong.events.item_order import buckets_for, by_item, copied
 from changtong.events.item_steps import SITES, arrange, count_sites, part_rows, renumber_sites
-
-ROWS_READ = 1_000_000
-"""Rows read at a time, by each core."""
 
 ROWS_OF_A_PART = 150_000
 MOST_PARTS = 4096
@@ -61,36 +57,6 @@ class Part(NamedTuple):
     item_class: Shorts
     ptr: Longs
     place: Longs
-
-
-class _Task(NamedTuple):
-    """Row groups of a file that are read together."""
-
-    path: Path
-    file: pq.FileMetaData
-    groups: list[int]
-    rows: int
-
-
-def _tasks(files: Sequence[Path], window: Window) -> Iterator[_Task]:
-    """Return the row groups that may hold scans of the window, some at a time."""
-    for path, file in zip(files, open_scans(files, COLUMNS), strict=True):
-        at = file.schema_arrow.names.index("at_ms")
-        groups: list[int] = []
-        rows = 0
-        for group in range(file.metadata.num_row_groups):
-            about = file.metadata.row_group(group)
-            told = about.column(at).statistics
-            known = told is not None and told.has_min_max
-            if known and (told.max < window.base_ms or told.min >= window.end_ms):
-                continue
-            if groups and rows + about.num_rows > ROWS_READ:
-                yield _Task(path, file.metadata, groups, rows)
-                groups, rows = [], 0
-            groups.append(group)
-            rows += about.num_rows
-        if groups:
-            yield _Task(path, file.metadata, groups, rows)
 
 
 class _Group(NamedTuple):
@@ -151,7 +117,7 @@ class ItemScans:
         self._window, self._codes, self._listed = window, codes, listed_sites
         self._voided = pa.array(sorted(voided), pa.string())
         self._threads = threads
-        self._tasks = list(_tasks(files, window))
+        self._runs = list(runs_of(files, open_scans(files, COLUMNS), window))
         self.share_memory(memory_gib)
         self._sites: dict[str, int] = {}
         self._class_numbers: dict[str, int] = {}
@@ -160,7 +126,7 @@ class ItemScans:
 
     def share_memory(self, memory_gib: float) -> None:
         """Take another limit of memory, before the first pass."""
-        rows = sum(task.rows for task in self._tasks)
+        rows = sum(run.rows for run in self._runs)
         self.passes = max(1, math.ceil(rows * ROW_BYTES / (memory_gib * 2**30)))
         self._parts = 1
         while rows > self._parts * ROWS_OF_A_PART and self._parts < MOST_PARTS or self._parts < self.passes:
@@ -171,16 +137,15 @@ class ItemScans:
         cuts = np.linspace(0, self._parts, self.passes + 1).astype(int)
         low, high = int(cuts[number]), int(cuts[number + 1])
         with ThreadPoolExecutor(self._threads) as pool:
-            groups = list(pool.map(lambda task: self._read(task, low, high, number == 0), self._tasks))
+            groups = list(pool.map(lambda run: self._read(run, low, high, number == 0), self._runs))
             if number == 0:
                 self._name()
             return list(pool.map(lambda part: self._arrange(groups, part), range(high - low)))
 
-    def _read(self, task: _Task, low: int, high: int, is_first: bool) -> _Group:
+    def _read(self, run: Run, low: int, high: int, is_first: bool) -> _Group:
         """Read some row groups and part their rows: those of the parts from ``low`` to below ``high``."""
         columns = [*COLUMNS, *(["event_id"] if len(self._voided) else [])]
-        file = pq.ParquetFile(task.path, metadata=task.file, read_dictionary=list(TEXTS))
-        table = file.read_row_groups(task.groups, columns=columns, use_threads=False)
+        table = read_run(run, columns)
         keep = pc.not_equal(pc.cast(table["code"], pa.string()), "void") if len(self._voided) else None
         if keep is not None:
             wrong = pc.fill_null(pc.is_in(table["event_id"], value_set=self._voided), False)
