@@ -29,6 +29,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import polars as pl
 from hand_queries import HAND_WRITTEN
+from part_clock import watch
 
 from changtong.events.engine import DuckDBEngine, open_duckdb, open_spark
 from changtong.events.indicators import indicators
@@ -74,8 +75,9 @@ def whole(log_folder: Path, day: date, by_query: bool) -> dict[str, Any]:
     log = open_log(log_folder)
     engine = open_duckdb(log.files(day - timedelta(days=LOOK_BACK_DAYS + 1), day), log.sites)
     source = DuckDBEngine(engine.connection) if by_query else engine
+    seconds = watch(source)
     found = indicators(source, day, zone=log.zone, look_back_days=LOOK_BACK_DAYS, year_before=False)
-    return {"rows": found.values.height}
+    return {"rows": found.values.height, "by_query_s": {k: round(v, 2) for k, v in seconds.items()}}
 
 
 def limits(day: date, zone: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Stays, contact index, traces, dwell and backlog on a synthetic scan log: seconds and memory.
+"""Stays, contact index and traces on a synthetic scan log: seconds and memory.
 
 ``python benchmarks/tracing.py --events 10000000`` makes a log in memory: items with about ten scans over
 two weeks, from one of 2,000 offices over one of 80 hubs, in bags (an office, a group of hubs, a day) and
@@ -20,7 +20,6 @@ import polars as pl
 
 from changtong.events.columns import CODE_NUMBER, ScanColumns
 from changtong.events.tracing.contacts import index_contacts
-from changtong.events.tracing.dwell import backlog_by_site, dwell_by_site
 from changtong.events.tracing.trace import Source, Trace, spread_exposure, trace
 from changtong.events.tracing.visits import stays_of
 
@@ -110,9 +109,6 @@ def measure(events: int, runs: int) -> dict[str, Any]:
 
     log = make_log(events)
     out["log_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    clock("dwell_by_site_s", lambda: dwell_by_site(log))
-    clock("backlog_by_site_hour_s", lambda: backlog_by_site(log))
-    clock("backlog_by_site_minute_s", lambda: backlog_by_site(log, bin_ms=60_000))
     stays = clock("stays_s", lambda: stays_of(log))
     index = clock("index_from_stays_s", lambda: index_contacts(stays))
     out |= {"items": index.items, "stays": index.stays, "index_mib": index.nbytes >> 20}
@@ -139,7 +135,7 @@ def measure(events: int, runs: int) -> dict[str, Any]:
                 f"{what}_day_{day}_bags_vehicles_s", lambda s=source, t=through: trace(index, s, through=t)
             )
             out[f"{what}_day_{day}_bags_vehicles_items"] = made.summary()["items"]
-    item = Source("item", int(index.table.item_key[index.items // 2]))
+    item = Source("item", int(index.table.keys[index.items // 2]))
     made = clock(
         "item_through_bags_and_vehicles_s", lambda: trace(index, item, through=("receptacle", "vehicle"))
     )

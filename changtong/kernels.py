@@ -240,19 +240,16 @@ def _compile_made_up_scans() -> None:
 
 
 def _compile_traces() -> None:
-    """Trace three scans, and measure their dwell and backlog."""
+    """Trace three scans."""
     import numpy as np
 
     from changtong.events.columns import ScanColumns
     from changtong.events.tracing.contacts import index_contacts
-    from changtong.events.tracing.dwell import backlog_by_site, dwell_by_site
     from changtong.events.tracing.trace import Source, trace
 
     zero, site, code = np.zeros(3, np.int64), np.zeros(3, np.int32), np.zeros(3, np.int8)
     log = ScanColumns(np.array([0, 9, 5]), np.array([1, 1, 2]), zero, zero, site, code, ("A",))
     trace(index_contacts(log), Source("item", 1))
-    dwell_by_site(log)
-    backlog_by_site(log)
 
 
 def _compile_vault() -> None:

@@ -74,7 +74,7 @@ TEXTS = ("code", "site_id", "service_class")
 
 
 def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS, threads: int = 2) -> ScanColumns:
-    """Read the columns of the log's Parquet files that stays, dwell and backlog need.
+    """Read the columns of the log's Parquet files that stays need.
 
     Parameters
     ----------

@@ -1,1 +1,1 @@
-"""Who was where, in what, with whom, for how long: traces and dwell over item-sorted rows."""
+"""Who was where, in what, with whom: stays and traces."""

@@ -1,4 +1,4 @@
-"""Kernels of contact tracing: stays ordered by place, and one step of exposure through places.
+"""Kernels of contact tracing: one step of exposure through places.
 
 A step takes the items whose exposure became earlier in the step before. At each place their stays,
 from the exposure on, are a set of spans in time; every other stay at the place meets the earliest
@@ -17,15 +17,14 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from changtong.flows.trees import FLAT, JIT
+from changtong.events.tracing.index_steps import DIGIT, order_by
+from changtong.flows.trees import FLAT
 
 NEVER = np.iinfo(np.int64).max
 """Exposure of an item that is not exposed."""
 
 FAR = 2**61
 """Times beyond are those of no log, and are not told apart."""
-
-DIGIT = 11
 
 BLOCK = 2048
 """Stays sifted at a time."""
@@ -34,8 +33,10 @@ BLOCK = 2048
 class StayTable(NamedTuple):
     """Stays by place, then begin; ends that are open stand at the log's last instant.
 
-    Items are numbered by their key: of two items the one with the smaller key has the smaller number. The
-    places of item ``x`` are ``item_place[item_first[x]:item_after[x]]``.
+    Items and places are numbered so that those near each other on their ways are near each other in memory.
+    Where two tie, the smaller key wins: ``item_rank`` and ``place_rank`` tell where a key stands among all
+    keys, ``by_rank`` the item that stands there. The places of item ``x`` are
+    ``item_place[item_first[x]:item_after[x]]``.
     """
 
     ptr: NDArray[np.int64]
@@ -46,7 +47,10 @@ class StayTable(NamedTuple):
     item_first: NDArray[np.int64]
     item_after: NDArray[np.int64]
     item_place: NDArray[np.int32]
-    item_key: NDArray[np.int64]
+    item_rank: NDArray[np.int32]
+    by_rank: NDArray[np.int32]
+    keys: NDArray[np.int64]
+    place_rank: NDArray[np.int32]
 
 
 class Scale(NamedTuple):
@@ -68,7 +72,7 @@ class Board(NamedTuple):
         The bound as a coarse time. Small enough for the cache, it turns away most stays. All cores write to
         it: whichever comes last, what stands there was found, and turns away only what is later.
     won : array of int64, (cores, items, 2)
-        Where the bound is of this step: contact in ms, and from whom (upper half) at which place.
+        Where the bound is of this step: contact in ms, and from whom (upper half) at which place, as ranks.
     """
 
     bound: NDArray[np.int64]
@@ -77,7 +81,10 @@ class Board(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a step found: items, ascending, their exposure, from whom, at which place, and contact in ms."""
+    """What a step found: items, ascending, their exposure, from whom, at which place, and contact in ms.
+
+    From whom and where are ranks, -1 in step 0.
+    """
 
     item: NDArray[np.int32]
     at: NDArray[np.int64]
@@ -121,106 +128,6 @@ def make_room(most: int) -> Room:
         group_end=longs[5],
         group_who=ints[2],
     )
-
-
-@njit(**JIT)
-def number_keys(keys, numbers, table_key, table_number, first):
-    """Number keys as they come, from ``first`` on, with an open hash table; return the next number.
-
-    The table's size is a power of two, above the keys it will hold; key 0 does not occur.
-    """
-    last = np.uint64(table_key.shape[0] - 1)
-    for i in range(keys.shape[0]):
-        key = keys[i]
-        x = np.uint64(key)
-        x = (x ^ (x >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)
-        at = np.int64((x ^ (x >> np.uint64(29))) & last)
-        while table_key[at] != 0 and table_key[at] != key:
-            at = (at + 1) & np.int64(last)
-        if table_key[at] == 0:
-            table_key[at] = key
-            table_number[at] = first
-            first += 1
-        numbers[i] = table_number[at]
-    return first
-
-
-@njit(**JIT)
-def spread_over_runs(first_stay, number):
-    """Return the number of the item of every stay."""
-    out = np.empty(first_stay[-1], np.int32)
-    for x in range(number.shape[0]):
-        out[first_stay[x] : first_stay[x + 1]] = number[x]
-    return out
-
-
-@njit(**FLAT)
-def order_by(values, order, low, high, spare, count):
-    """Order ``order[low:high]``, rows of ``values``, ascending and stable: by digits of eleven bits."""
-    n = high - low
-    if n < 2:
-        return
-    ascending = True
-    least = most = values[order[low]]
-    before = least
-    for k in range(low, high):
-        x = values[order[k]]
-        ascending = ascending and x >= before
-        before = x
-        least = min(least, x)
-        most = max(most, x)
-    if ascending:
-        return
-    if n <= 48:
-        for k in range(low + 1, high):
-            row = order[k]
-            x = values[row]
-            j = k - 1
-            while j >= low and values[order[j]] > x:
-                order[j + 1] = order[j]
-                j -= 1
-            order[j + 1] = row
-        return
-    shift = np.uint64(0)
-    mask = np.uint64((1 << DIGIT) - 1)
-    span = np.uint64(most) - np.uint64(least)
-    base = np.uint64(least)
-    while shift < np.uint64(64) and span >> shift > np.uint64(0):
-        for d in range(count.shape[0]):
-            count[d] = 0
-        for k in range(low, high):
-            count[np.int64(((np.uint64(values[order[k]]) - base) >> shift) & mask)] += 1
-        where = 0
-        for d in range(count.shape[0]):
-            count[d], where = where, where + count[d]
-        for k in range(low, high):
-            d = np.int64(((np.uint64(values[order[k]]) - base) >> shift) & mask)
-            spare[low + count[d]] = order[k]
-            count[d] += 1
-        for k in range(low, high):
-            order[k] = spare[k]
-        shift += np.uint64(DIGIT)
-
-
-@njit(**JIT)
-def by_place(place, ptr, where):
-    """Fill ``where``: the rows of stays by place, in the order they come; ``ptr`` is set as well."""
-    for i in range(place.shape[0]):
-        ptr[place[i] + 1] += 1
-    for p in range(ptr.shape[0] - 1):
-        ptr[p + 1] += ptr[p]
-    fill = ptr[:-1].copy()
-    for i in range(place.shape[0]):
-        where[fill[place[i]]] = i
-        fill[place[i]] += 1
-
-
-@njit(**JIT)
-def order_places(values, ptr, order, spare, first, last):
-    """Order the rows of places ``first`` … ``last``-1 by ``values``."""
-    count = np.zeros(1 << DIGIT, np.int64)
-    for p in range(first, last):
-        order_by(values, order, ptr[p], ptr[p + 1], spare, count)
 
 
 @njit(**FLAT)
@@ -361,8 +268,9 @@ def _exposing(table, low, high, exposed, since, linger_ms, base, shift, backward
             row = left[i]
             last = -table.begin[row] if backward else table.end[row]
             x = table.item[row]
+            rank = table.item_rank[x]
             k = 0
-            while k < stairs and stair_end[k] >= last and stair_who[k] > x:
+            while k < stairs and stair_end[k] >= last and stair_who[k] > rank:
                 k += 1
             if k < stairs and stair_end[k] >= last:
                 continue
@@ -374,13 +282,13 @@ def _exposing(table, low, high, exposed, since, linger_ms, base, shift, backward
                     continue
             room.s_begin[n] = first
             room.s_end[n] = last + linger_ms
-            room.s_who[n] = x
+            room.s_who[n] = rank
             room.order[n] = n
             n += 1
             earliest = min(earliest, first)
             latest = max(latest, last + linger_ms)
             if first == begin:  # one that begins later must not hide others before it does
-                stairs = _add_stair(stair_end, stair_who, stairs, last, x)
+                stairs = _add_stair(stair_end, stair_who, stairs, last, rank)
     order_by(room.s_begin, room.order, 0, n, room.spare, room.digits)
     return n, earliest, latest
 
@@ -416,6 +324,7 @@ def spread(table, places, exposed, since, linger_ms, backward, scale, board, roo
     end, who = room.end, room.who
     for k in range(places.shape[0]):
         p = places[k]
+        rank = table.place_rank[p]
         low, high = table.ptr[p], table.ptr[p + 1]
         if high - low <= BLOCK:
             # most small places are done with as soon as it is seen that nothing in them can change
@@ -451,7 +360,7 @@ def spread(table, places, exposed, since, linger_ms, backward, scale, board, roo
                 x = table.item[row]
                 if stairs > 0 and end[0] >= first:
                     a = _pick_stair(end, stairs, last)
-                    _win(bound, sieve, won, x, first, min(end[a], last) - first, who[a], p, base, shift)
+                    _win(bound, sieve, won, x, first, min(end[a], last) - first, who[a], rank, base, shift)
                 elif begun < n and s_begin[order[begun]] <= last:
                     at = s_begin[order[begun]]
                     if 2 * at > bound[x]:
@@ -468,7 +377,7 @@ def spread(table, places, exposed, since, linger_ms, backward, scale, board, roo
                             g += 1
                     a = _pick_stair(room.group_end, g_stairs, last)
                     contact = min(room.group_end[a], last) - at
-                    _win(bound, sieve, won, x, at, contact, room.group_who[a], p, base, shift)
+                    _win(bound, sieve, won, x, at, contact, room.group_who[a], rank, base, shift)
 
 
 @njit(**FLAT)
@@ -580,11 +489,3 @@ def last_seen(exposed, last_site, last_ms, state, under_way, items, still, first
         first[0, s] = min(first[0, s], at)
         first[1, s] = max(first[1, s], at)
         last[s] = max(last[s], last_ms[x])
-
-
-@njit(**JIT)
-def order_found(at):
-    """Return the order of exposures, equal ones as they come."""
-    order = np.arange(at.shape[0])
-    order_by(at, order, 0, at.shape[0], np.empty(at.shape[0], np.int64), np.zeros(1 << DIGIT, np.int64))
-    return order

@@ -13,15 +13,14 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.events.columns import Ints, Longs, ScanColumns
-from changtong.events.tracing.contact_steps import (
-    Board,
-    Room,
-    StayTable,
+from changtong.events.tracing.contact_steps import Board, Room, StayTable, touched_places
+from changtong.events.tracing.index_steps import (
     by_place,
+    first_sites,
     number_keys,
+    number_places,
     order_places,
     spread_over_runs,
-    touched_places,
 )
 from changtong.events.tracing.visit_steps import OPEN, RECEPTACLE, SITE, VEHICLE
 from changtong.events.tracing.visits import KINDS, STATES, Stays, stays_of
@@ -41,11 +40,11 @@ class ContactIndex:
     Attributes
     ----------
     table : StayTable
-        Places are numbered: sites as in ``site_ids``, then receptacles, then vehicles, by key.
+        Places are numbered: sites as in ``site_ids``, then receptacles, then vehicles.
     kind_ptr : array of int64, (4,)
         Where the places of each kind begin.
     place_key : array of int64, (places,)
-        Number of the site, or key of the receptacle or vehicle.
+        By rank: number of the site, or key of the receptacle or vehicle.
     last_site, last_ms, state : arrays, (items,)
         As in :class:`Stays`.
     site_ids : tuple of str
@@ -75,7 +74,7 @@ class ContactIndex:
     @property
     def items(self) -> int:
         """Number of items."""
-        return len(self.table.item_key)
+        return len(self.table.keys)
 
     @property
     def stays(self) -> int:
@@ -104,11 +103,11 @@ class ContactIndex:
         NotFoundError
             No event of the log names it.
         """
-        keys = self.table.item_key
+        keys = self.table.keys
         at = int(np.searchsorted(keys, key))
         if at == len(keys) or keys[at] != key:
             raise NotFoundError("The log has no scan of this item.")
-        return at
+        return int(self.table.by_rank[at])
 
     def place_number(self, kind: str, key: str | int) -> int:
         """Return the number of a place: a site's id, or a receptacle's or vehicle's key.
@@ -127,7 +126,7 @@ class ContactIndex:
         at = int(np.searchsorted(keys, int(key)))
         if at == len(keys) or keys[at] != int(key):
             raise NotFoundError(f"The log has no item in this {kind}.")
-        return int(self.kind_ptr[k]) + at
+        return int(np.flatnonzero(self.table.place_rank == self.kind_ptr[k] + at)[0])
 
 
 def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str = "UTC") -> ContactIndex:
@@ -161,7 +160,10 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
         raise InputError(
             [Problem("too-many-stays", f"{n:,} stays do not fit into one index.", hint="Index fewer days.")]
         )
-    place, place_key, kind_ptr = _numbered_places(stays)
+    place, place_key, kind_ptr = _ranked_places(stays)
+    met = _met(stays)
+    place_number = number_places(met, stays.first_stay, place, kind_ptr)
+    place = place_number[place]
     ptr = np.zeros(len(place_key) + 1, np.int64)
     where = np.empty(n, np.int32)
     by_place(place, ptr, where)
@@ -178,27 +180,29 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
     by_end = np.arange(n, dtype=np.int32)
     order(-end, by_end)
     by_end -= np.repeat(ptr[:-1], np.diff(ptr)).astype(np.int32)
+    number = _inverse(met)
     by_key = np.argsort(stays.item_key)
-    number = np.empty(len(by_key), np.int32)
-    number[by_key] = np.arange(len(by_key), dtype=np.int32)
     table = StayTable(
         ptr=ptr,
         begin=begin,
         end=end,
         item=spread_over_runs(stays.first_stay, number)[where],
         by_end=by_end,
-        item_first=stays.first_stay[:-1][by_key],
-        item_after=stays.first_stay[1:][by_key],
+        item_first=stays.first_stay[:-1][met],
+        item_after=stays.first_stay[1:][met],
         item_place=place,
-        item_key=stays.item_key[by_key],
+        item_rank=_inverse(by_key)[met],
+        by_rank=number[by_key],
+        keys=stays.item_key[by_key],
+        place_rank=_inverse(place_number),
     )
     return ContactIndex(
         table=table,
         kind_ptr=kind_ptr,
         place_key=place_key,
-        last_site=stays.last_site[by_key],
-        last_ms=stays.last_ms[by_key],
-        state=stays.state[by_key],
+        last_site=stays.last_site[met],
+        last_ms=stays.last_ms[met],
+        state=stays.state[met],
         site_ids=stays.site_ids,
         end_ms=stays.end_ms,
         still=still,
@@ -206,8 +210,25 @@ def index_contacts(columns: ScanColumns | Stays, *, threads: int = 2, zone: str 
     )
 
 
-def _numbered_places(stays: Stays) -> tuple[Ints, Longs, Longs]:
-    """Return the place of every stay as one number, the key of every place, and where kinds begin."""
+def _inverse(order: NDArray[np.integer]) -> Ints:
+    """Return where each number stands in an order."""
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    return place
+
+
+def _met(stays: Stays) -> Ints:
+    """Return the items by the site where their ways begin, then by time."""
+    sites = len(stays.site_ids)
+    home, since = first_sites(stays.first_stay, stays.kind, SITE, stays.place, stays.from_ms, sites)
+    ptr, met = np.zeros(sites + 2, np.int64), np.empty(len(home), np.int32)
+    by_place(home, ptr, met)
+    order_places(since, ptr, met, np.empty_like(met), 0, sites + 1)
+    return met
+
+
+def _ranked_places(stays: Stays) -> tuple[Ints, Longs, Longs]:
+    """Return the place of every stay by kind and key, the key of every place, and where kinds begin."""
     sites = len(stays.site_ids)
     place = np.empty(len(stays.kind), np.int32)
     rows = np.flatnonzero(stays.kind == SITE)

@@ -24,9 +24,9 @@ from changtong.events.tracing.contact_steps import (
     exposed_places,
     held_places,
     last_seen,
-    order_found,
 )
 from changtong.events.tracing.contacts import ContactIndex, on_cores, places_of, shares_of
+from changtong.events.tracing.index_steps import order_found
 from changtong.events.tracing.visit_steps import KINDS, STATES, UNDER_WAY
 from changtong.network.io import write_whole_folder
 
@@ -256,7 +256,7 @@ def make_trace(
     threads: int,
 ) -> Trace:
     """Return exposures as a result; ``began`` is when the work did, by the process's clock."""
-    steps_of, counts = np.unique(found.step[found.step >= 0], return_counts=True)
+    counts = np.bincount(found.step + np.int16(1))[1:]  # step -1: not found
     receiving = _receiving(index, found, backward)
     held = _places_held(index, found, backward, threads)
     return Trace(
@@ -268,7 +268,7 @@ def make_trace(
         steps=steps,
         through=through,
         linger_h=linger_h,
-        items_by_step=dict(zip(steps_of.tolist(), counts.tolist(), strict=True)),
+        items_by_step={step: int(count) for step, count in enumerate(counts) if count},
         receiving=receiving,
         places_held=held,
         zone=index.zone,
@@ -290,7 +290,7 @@ def _items(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
     own = []
     for number, layer in enumerate(found.layers):
         last = found.step[layer.item] == number
-        own.append(_in_order(Found(*(column[last] for column in layer))))
+        own.append(_in_order(index, Found(*(column[last] for column in layer))))
     x = np.concatenate([layer.item for layer in own])
     return pl.concat(
         _tie_columns(index, number, layer, backward) for number, layer in enumerate(own)
@@ -302,27 +302,27 @@ def _items(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
 
 
 def _ties(index: ContactIndex, found: Spread, backward: bool) -> pl.DataFrame:
-    layers = [_in_order(layer) for layer in found.layers[1:]]
+    layers = [_in_order(index, layer) for layer in found.layers[1:]]
     if not layers:
         empty = np.zeros(0, np.int64)
         layers = [Found(empty.astype(np.int32), empty, empty.astype(np.int32), empty.astype(np.int32), empty)]
     return pl.concat(_tie_columns(index, step + 1, layer, backward) for step, layer in enumerate(layers))
 
 
-def _in_order(layer: Found) -> Found:
-    """Return what a step found by exposure, then by key: items are numbered by key."""
-    order = order_found(layer.at)
+def _in_order(index: ContactIndex, layer: Found) -> Found:
+    """Return what a step found by exposure, then by key."""
+    order = order_found(layer.at, index.table.item_rank[layer.item])
     return Found(*(column[order] for column in layer))
 
 
 def _tie_columns(index: ContactIndex, step: int, layer: Found, backward: bool) -> pl.DataFrame:
     x, at, by, place, contact = layer
-    key = index.table.item_key
+    key, rank = index.table.keys, index.table.item_rank
     kind = np.searchsorted(index.kind_ptr, place, side="right") - 1
     tied = by >= 0
     frame = pl.DataFrame(
         {
-            "item": key[x],
+            "item": key[rank[x]],
             "step": np.full(len(x), step, np.int16),
             "exposed_ms": -at if backward else at,
             "tied_to": key[np.maximum(by, 0)],
@@ -380,7 +380,7 @@ def _places_held(index: ContactIndex, found: Spread, backward: bool, threads: in
 
 
 def _places_touched(index: ContactIndex, found: Spread) -> Ints:
-    return places_of(index, np.flatnonzero(found.exposed != NEVER).astype(np.int32))
+    return places_of(index, np.concatenate([layer.item for layer in found.layers]))
 
 
 def _places(index: ContactIndex, found: Spread, backward: bool, threads: int) -> list[pl.DataFrame]:
@@ -396,10 +396,11 @@ def _places(index: ContactIndex, found: Spread, backward: bool, threads: int) ->
         )
 
     on_cores(work, shares_of(np.diff(index.table.ptr)[places], threads))
-    frames = []
+    frames, rank = [], index.table.place_rank
     for k, kind in enumerate(KINDS):
         p = int(index.kind_ptr[k]) + np.flatnonzero(stays[index.kind_ptr[k] : index.kind_ptr[k + 1]])
-        name = _named(p, index.site_ids).alias("site_id") if k == 0 else pl.Series(kind, index.place_key[p])
+        key = index.place_key[rank[p]]
+        name = _named(p, index.site_ids).alias("site_id") if k == 0 else pl.Series(kind, key)
         frame = pl.DataFrame([name, *_windows(p, begin, end, stays)]).with_columns(
             pl.when(~pl.Series(still[p])).then("to_ms").alias("to_ms")
         )
