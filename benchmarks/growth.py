@@ -1,17 +1,26 @@
-"""Logs of growing size for ``scan_queries.py growth``, and the drawing of what they took."""
+"""Logs of growing size for ``scan_queries.py growth``, and the drawing of what they took.
+
+``python benchmarks/growth.py FOLDER EVENTS`` makes the CSV file and the log of one size where they are not there yet;
+a process of its own, because what is measured afterwards begins with the peak memory of its parent.
+"""
 
 from __future__ import annotations
 
-import json
-from datetime import date, timedelta
+import shutil
+import sys
+from datetime import timedelta
 from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
 
 from changtong.events.generator.generate import generate_scans
 from changtong.events.generator.settings import Damage, ScanSettings
+from changtong.events.ingest import ingest
+from changtong.events.log import create_log
+from changtong.events.mapping import read_mapping
 from changtong.network.reference import reference_network
 
+MAPPING = Path(__file__).parent.parent / "examples" / "scan-log" / "mapping.toml"
 DAYS = 7
 SERIES = (
     ("ingest", "ours", "ingest", "#0072b2", ""),
@@ -25,16 +34,26 @@ SERIES = (
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 420, 70, 230, 40, 50
 
 
-def make_log(folder: Path, events: int) -> tuple[Path, date]:
-    """Return a CSV file of about so many scans, and a day in it; made where it is not there yet."""
-    made = folder / f"scans-{events}"
+DAY = ScanSettings().first_day + timedelta(days=DAYS - 2)
+"""The day whose indicators are asked for."""
+
+
+def paths(folder: Path, events: int) -> tuple[Path, Path]:
+    """Return the CSV file of a size, and its log."""
+    return folder / f"scans-{events}" / "scans.csv", folder / f"log-{events}"
+
+
+def make_log(folder: Path, events: int) -> None:
+    """Write about so many scans of seven days, and bring them into a log."""
+    file, log = paths(folder, events)
     settings = ScanSettings(
-        events=events, days=DAYS, damage=Damage(0.005, 0.005, 0.01, 0.01, 0.0, 0.0005, 0.0, 0.0)
+        events=events, days=DAYS, by_day=False, damage=Damage(0.005, 0.005, 0.01, 0.01, 0.0, 0.0005, 0.0, 0.0)
     )
-    if not (made / "truth.json").exists():
-        generate_scans(reference_network(level="county"), made, settings=settings)
-    file = made / json.loads((made / "truth.json").read_text("utf-8"))["files"][0]
-    return file, settings.first_day + timedelta(days=DAYS - 2)
+    if not file.exists():
+        generate_scans(reference_network(level="county"), file.parent, settings=settings)
+    if not log.exists():
+        ingest([file], create_log(log), read_mapping(MAPPING))
+        shutil.copy(file.parent / "sites.parquet", log / "sites.parquet")
 
 
 def draw(table: list[dict[str, Any]], file: Path) -> None:
@@ -81,3 +100,7 @@ def draw(table: list[dict[str, Any]], file: Path) -> None:
         below = max(y + 4, below + 17)
         parts.append(f'<text x="{x + 10}" y="{below}" fill="{colour}">{name}</text>')
     file.write_text("\n".join([*parts, "</svg>", ""]), "utf-8")
+
+
+if __name__ == "__main__":
+    make_log(Path(sys.argv[1]), int(float(sys.argv[2])))

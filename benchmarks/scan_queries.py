@@ -213,24 +213,21 @@ def measure(arguments: list[str], given: argparse.Namespace) -> dict[str, Any]:
 
 def grow(given: argparse.Namespace) -> dict[str, Any]:
     """Measure logs of growing size and draw them."""
-    from growth import draw, make_log
+    import growth
 
-    sizes = [int(float(size)) for size in given.sizes.split(",")]
-    table = []
-    for size in sizes:
-        file, day = make_log(Path(given.path), size)
-        common = ["--runs", str(given.runs), "--folder", str(given.folder or given.path)]
+    folder, table = Path(given.path), []
+    for size in (int(float(size)) for size in given.sizes.split(",")):
+        subprocess.run([sys.executable, growth.__file__, str(folder), str(size)], check=True)
+        file, log = growth.paths(folder, size)
+        common = ["--runs", str(given.runs), "--folder", str(given.folder or folder)]
         args = argparse.Namespace(**{**vars(given), "what": "ingest", "path": str(file)})
         brought = measure(["ingest", str(file), *common], args)
-        log = Path(given.path) / f"log-{size}"
-        if not log.exists():
-            ingest([file], create_log(log), read_mapping(MAPPING))
-            shutil.copy(file.parent / "sites.parquet", log / "sites.parquet")
-        args = argparse.Namespace(**{**vars(given), "what": "indicators", "path": str(log), "day": str(day)})
-        asked = measure(["indicators", str(log), str(day), *common], args)
+        day = str(growth.DAY)
+        args = argparse.Namespace(**{**vars(given), "what": "indicators", "path": str(log), "day": day})
+        asked = measure(["indicators", str(log), day, *common], args)
         table.append({"events": size, "ingest": brought, "indicators": asked})
         print(json.dumps(table[-1]), flush=True)
-    draw(table, Path(given.path) / "growth.svg")
+    growth.draw(table, folder / "growth.svg")
     return {"growth": table}
 
 

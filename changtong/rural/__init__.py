@@ -1,0 +1,1 @@
+"""County, township, village: coverage, and routes of both levels."""
