@@ -26,11 +26,11 @@ ROUTE_SCHEMA: dict[str, pl.DataType] = {
     "cost_cny": pl.Float64(),
     "kgco2e": pl.Float64(),
 }
-"""One row a trip of a vehicle: it is driven on each of ``weekdays`` ("135": Monday, Wednesday, Friday), and all
-figures are those of one such day. ``tier``: trunk (hub to stations), local (from a station or the hub to villages)
-or bus (then ``vehicle_type`` is the bus_id). A vehicle is ``vehicle_type`` and ``vehicle`` (1, 2, …) at ``from_site``;
-its trips on a day are numbered from 1. Cost of a trip: kilometres, hours and, in trip 1, the day of the vehicle; of a
-bus: pieces, and the day."""
+"""One row a trip of a vehicle: driven on each of ``weekdays`` ("135": Monday, Wednesday, Friday); all figures
+are those of one such day. ``tier``: trunk (hub to stations), local (from a station or the hub to villages) or
+bus (then ``vehicle_type`` is the bus_id). A vehicle is ``vehicle_type`` and ``vehicle`` (1, 2, …) at
+``from_site``; its trips on a day are numbered from 1. Cost of a trip: kilometres, hours and, in trip 1, the
+day of the vehicle; of a bus: pieces, and the day."""
 
 STOP_SCHEMA: dict[str, pl.DataType] = {
     "route_id": pl.String(),
