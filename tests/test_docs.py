@@ -21,7 +21,17 @@ from changtong.report import write_orders
 HERE = Path(__file__).parent.parent
 PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/**/*.md"), *HERE.glob("examples/**/*.md")])
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
-CALLS = {"Problem", "problem", "_wrong", "wrong", "fault", "warn_rows", "explain_plainly", "UsageError"}
+CALLS = {
+    "Problem",
+    "problem",
+    "_wrong",
+    "wrong",
+    "fault",
+    "warn_rows",
+    "_wrong_rows",
+    "explain_plainly",
+    "UsageError",
+}
 
 NAMED = re.compile(r"(?:[`$ ]|^)changtong ([a-z]+)([^`\n|#]*)", re.M)
 

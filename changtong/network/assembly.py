@@ -344,7 +344,7 @@ def _fill_note(name: str, attribute: Attribute, empty: int, height: int) -> dict
         "column": attribute.name,
         "kind": kind,
         "source": f"default of the table: {rule}",
-        "note": f"{empty} of {height} rows were empty; {why}",
+        "note": f"{empty} of {height} rows were empty" + (f"; {why}" if why else ""),
     }
 
 
