@@ -8,6 +8,10 @@ import polars as pl
 
 from changtong.rural.county import COUNTY_TABLES, County
 from changtong.rural.county_folder import build_county
+from changtong.rural.county_of_network import reference_county
+from changtong.rural.india import india_district
+
+__all__ = ["india_district", "reference_county", "small_county"]
 
 
 def small_county() -> County:
