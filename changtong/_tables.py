@@ -240,6 +240,28 @@ COUNTY_SET = TableSet(
 )
 """Tables of a county folder."""
 
+COLD_SET = TableSet(
+    "cold chain",
+    ("limits", "readings"),
+    needed=("limits", "readings"),
+    folder="cold",
+    page="docs/coverage.md",
+    duplicates={"limits": "duplicate-product"},
+    parents={"limits": "product"},
+)
+"""Tables of temperature readings and their limits."""
+
+PRODUCE_SET = TableSet(
+    "produce register",
+    ("thresholds", "register"),
+    needed=("thresholds", "register"),
+    folder="produce",
+    page="docs/coverage.md",
+    duplicates={"register": "duplicate-project", "thresholds": "duplicate-level"},
+    parents={"thresholds": "level"},
+)
+"""Tables of produce projects and the volumes they are measured by."""
+
 
 def network_tables() -> Mapping[str, Table]:
     """Return the tables of a network folder by name, in reading order."""

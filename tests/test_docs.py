@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from changtong._tables import COUNTY_SET, NETWORK_SET
+from changtong._tables import COLD_SET, COUNTY_SET, NETWORK_SET, PRODUCE_SET
 from changtong.cli import app, main
 from changtong.network.io import read_network
 from changtong.outage_files import KNOWN, read_outages
@@ -120,7 +120,11 @@ def used_codes() -> tuple[set[str], set[str]]:
 def test_codes_and_their_page_agree() -> None:
     headings = set(re.findall(r"^### (\S+)$", (HERE / "docs" / "errors.md").read_text("utf-8"), re.M))
     used, texts = used_codes()
-    texts |= {f"unknown-{what}" for tables in (NETWORK_SET, COUNTY_SET) for what in tables.parents.values()}
+    texts |= {
+        f"unknown-{what}"
+        for tables in (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET)
+        for what in tables.parents.values()
+    }
     assert used - headings == set()
     assert headings - texts == set()
 

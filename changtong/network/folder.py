@@ -73,7 +73,14 @@ def read_folder(path: Path, findings: Findings, table_set: TableSet = NETWORK_SE
             continue
         file = path / resources[table]
         found.files[table] = resources[table]
-        frame = _read_file(file, table_set.tables[table], fields.get(table, {}), site_type, found, findings)
+        frame = read_table_file(
+            file,
+            table_set.tables[table],
+            findings,
+            found.encodings,
+            fields=fields.get(table, {}),
+            site_type=site_type,
+        )
         if frame is None:
             frame = pl.DataFrame()
         found.frames[table] = frame
@@ -182,20 +189,35 @@ def _guessed_resources(path: Path, findings: Findings, table_set: TableSet) -> d
     return listed
 
 
-def _read_file(
+def read_table_file(
     file: Path,
     table: Table,
-    fields: dict[str, Any],
-    site_type: pl.Enum | None,
-    found: FolderTables,
     findings: Findings,
+    encodings: dict[str, str],
+    *,
+    fields: dict[str, Any] | None = None,
+    site_type: pl.Enum | None = None,
 ) -> pl.DataFrame | None:
-    wanted = _wanted_types(table, fields, site_type)
+    """Read a CSV or Parquet file by the types of its table; None, and a problem, where that fails.
+
+    Parameters
+    ----------
+    file : Path
+    table : Table
+    findings : Findings
+    encodings : dict
+        Gets file name -> how it was read.
+    fields : dict, optional
+        Column -> field of a package's schema.
+    site_type : polars.Enum, optional
+        Type to try for columns that name a site.
+    """
+    wanted = _wanted_types(table, fields or {}, site_type)
     try:
         if file.suffix.lower() == ".parquet":
-            found.encodings[file.name] = "parquet"
+            encodings[file.name] = "parquet"
             return _read_parquet(file, wanted)
-        return read_csv_file(file, table.columns, wanted, findings, found.encodings)
+        return read_csv_file(file, table.columns, wanted, findings, encodings)
     except (OSError, pl.exceptions.PolarsError) as error:
         message = f"the file cannot be read ({str(error).splitlines()[0]})."
         findings.add(Problem("unreadable-file", message, file.name, expected="a CSV or Parquet file"))
