@@ -1,4 +1,4 @@
-"""Produce projects (快递服务现代农业金牌项目): volumes against thresholds, growth, and what harvest asks for."""
+"""Produce projects (快递服务现代农业金牌项目): volumes against thresholds, growth, harvest."""
 
 from __future__ import annotations
 
@@ -143,8 +143,10 @@ def produce_projects(register: TableSource, thresholds: TableSource | None = Non
     before = frame.select("project", "pieces", year=pl.col("year") + 1).rename({"pieces": "before"})
     frame = frame.join(before, on=["project", "year"], how="left").sort("project", "year")
     goal, pieces = pl.col("pieces_per_year"), pl.col("pieces")
-    state = pl.when(pieces >= goal).then(pl.lit("reached"))
-    state = state.when(pieces >= goal * pl.col("near_share")).then(pl.lit("near")).otherwise(pl.lit("below"))
+    reached = pl.when(pieces >= goal).then(pl.lit("reached"))
+    state = (
+        reached.when(pieces >= goal * pl.col("near_share")).then(pl.lit("near")).otherwise(pl.lit("below"))
+    )
     projects = frame.with_columns(
         threshold_pieces=goal,
         state=state,
@@ -294,8 +296,8 @@ def at_harvest(
         cold_pieces_per_day=pl.col("weight") * pieces * cold_share,
     )
     note = (
-        f"{project} at harvest: {pieces:,.0f} pieces a day for {peak_weeks} weeks, {peak_share:.0%} of its year,"
-        f" {cold_share:.0%} of them cold"
+        f"{project} at harvest: {pieces:,.0f} pieces a day for {peak_weeks} weeks, {peak_share:.0%} of its"
+        f" year, {cold_share:.0%} of them cold"
     )
     grown = _added(county, each, cold_share, cold_h, firm)
     row = {
