@@ -81,6 +81,13 @@ def test_commands_named_anywhere_exist_with_their_options() -> None:
     assert seen == set(commands)
 
 
+def test_every_column_of_cold_chain_and_produce_is_told_of() -> None:
+    page = (HERE / "docs" / "coverage.md").read_text("utf-8")
+    for tables in (COLD_SET, PRODUCE_SET):
+        for table in tables.tables.values():
+            assert [column for column in table.columns if f"`{column}`" not in page] == []
+
+
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):

@@ -355,9 +355,8 @@ def _added(
     frame = pieces.join(more, on=["site_id", "firm"], how="full", coalesce=True, maintain_order="left_right")
     old, new = pl.col("outbound_pieces_per_day").fill_null(0.0), pl.col("more").fill_null(0.0)
     cold = old * pl.col("outbound_cold_share").fill_null(0.0) + new * cold_share
-    limit = (
-        pl.when((new * cold_share > 0) & pl.col("cold_h").is_null()).then(cold_h).otherwise(pl.col("cold_h"))
-    )
+    shorter = pl.min_horizontal("cold_h", pl.lit(cold_h))  # an empty cell is no limit
+    limit = pl.when(new * cold_share > 0).then(shorter).otherwise(pl.col("cold_h"))
     zero = pl.col("inbound_pieces_per_day", "inbound_cold_share").fill_null(0.0)
     return frame.with_columns(
         zero,
