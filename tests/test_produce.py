@@ -152,6 +152,8 @@ def test_a_new_firm_and_a_shorter_limit(tmp_path: Path) -> None:
     assert (blue["site_id"], blue["inbound_pieces_per_day"], blue["cold_h"]) == ("C", 0.0, 12.0)
     post = at_harvest(county, report, "dates", villages=["C"], firm="post", cold_h=12).county.pieces
     assert post.filter(pl.col("site_id") == "C")["cold_h"].to_list() == [6.0]
+    post = at_harvest(county, report, "dates", villages=["C"], firm="post", cold_h=3).county.pieces
+    assert post.filter(pl.col("site_id") == "C")["cold_h"].to_list() == [3.0]  # the harvest's is shorter
     assert check_county(made).ok
 
 
