@@ -1,8 +1,9 @@
-"""Table definitions: ``tables/*.csv`` turned into types, Frictionless schemas and docs.
+"""Table definitions: ``tables/**/*.csv`` turned into types, Frictionless schemas and docs.
 
 One CSV describes one table, one row one attribute (its type, unit, range, key, default
-and meaning). Checks, schemas, defaults and ``docs/tables.md`` all come from these files,
-so a column is described in one place only.
+and meaning). Checks, schemas, defaults, ``docs/tables.md`` and ``docs/county-tables.md`` all
+come from these files, so a column is described in one place only. Which tables belong
+together, and what is peculiar to each, is a `TableSet`.
 
 Types: ``id`` and ``text`` (trimmed text, empty = null), ``time`` (text HH:MM),
 ``number`` (Float64), ``integer`` (Int64), ``boolean``. A ``default`` of the form
@@ -12,7 +13,9 @@ Types: ``id`` and ``text`` (trimmed text, empty = null), ``time`` (text HH:MM),
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -152,21 +155,131 @@ class Table:
 SITE_KEY = ("sites", "site_id")
 
 
+@dataclass(frozen=True)
+class TableSet:
+    """Tables that belong together: those of a folder, or the one of a file.
+
+    Attributes
+    ----------
+    kind : str
+        What they describe, as problems call it: network, county.
+    names : tuple of str
+        The tables in reading order.
+    needed : tuple of str
+        Tables that must be there, the first of them with rows.
+    folder : str
+        Folder of the definitions below ``tables``; those of ``provenance`` are common to all.
+    page : str
+        Page of the documents that tells the columns.
+    left_out : tuple of str
+        Tables that stay absent where they are not given; others are then empty.
+    duplicates : mapping
+        Table -> code of a key that is there twice.
+    parents : mapping
+        Table whose key other tables refer to -> what one row of it is, as problems call it.
+    ends : tuple of (table, column, column)
+        Columns that may not be equal in one row.
+    """
+
+    kind: str
+    names: tuple[str, ...]
+    needed: tuple[str, ...]
+    folder: str = ""
+    page: str = ""
+    left_out: tuple[str, ...] = ()
+    duplicates: Mapping[str, str] = field(default_factory=dict)
+    parents: Mapping[str, str] = field(default_factory=dict)
+    ends: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """The definitions by name, in reading order."""
+        return _read_definitions(self.folder, self.names)
+
+
 @cache
-def network_tables() -> dict[str, Table]:
+def _read_definitions(folder: str, names: tuple[str, ...]) -> dict[str, Table]:
+    return {name: read_table_definition(name, "" if name == "provenance" else folder) for name in names}
+
+
+NETWORK_SET = TableSet(
+    "network",
+    NETWORK_TABLES,
+    needed=("sites", "legs"),
+    page="docs/tables.md",
+    left_out=("sort_plan", "areas"),
+    duplicates={
+        "sites": "duplicate-site",
+        "legs": "duplicate-leg",
+        "demand": "duplicate-demand",
+        "service_classes": "duplicate-class",
+        "sort_plan": "duplicate-sort-plan",
+        "areas": "duplicate-area",
+    },
+    parents={"sites": "site", "service_classes": "class"},
+    ends=(("legs", "from_site", "to_site"), ("areas", "site", "stand_in")),
+)
+"""Tables of a network folder."""
+
+COUNTY_SET = TableSet(
+    "county",
+    ("sites", "pieces", "vehicles", "buses", "bus_stops", "roads", "provenance"),
+    needed=("sites", "pieces", "vehicles"),
+    folder="county",
+    page="docs/county-tables.md",
+    duplicates={
+        "sites": "duplicate-site",
+        "pieces": "duplicate-pieces",
+        "vehicles": "duplicate-vehicle-type",
+        "buses": "duplicate-bus",
+        "bus_stops": "duplicate-bus-stop",
+        "roads": "duplicate-road",
+    },
+    parents={"sites": "site", "buses": "bus"},
+    ends=(("roads", "from_site", "to_site"),),
+)
+"""Tables of a county folder."""
+
+COLD_SET = TableSet(
+    "cold chain",
+    ("limits", "readings"),
+    needed=("limits", "readings"),
+    folder="cold",
+    page="docs/coverage.md",
+    duplicates={"limits": "duplicate-product"},
+    parents={"limits": "product"},
+)
+"""Tables of temperature readings and their limits."""
+
+PRODUCE_SET = TableSet(
+    "produce register",
+    ("thresholds", "register"),
+    needed=("thresholds", "register"),
+    folder="produce",
+    page="docs/coverage.md",
+    duplicates={"register": "duplicate-project", "thresholds": "duplicate-level"},
+    parents={"thresholds": "level"},
+)
+"""Tables of produce projects and the volumes they are measured by."""
+
+
+def network_tables() -> Mapping[str, Table]:
     """Return the tables of a network folder by name, in reading order."""
-    return {name: read_table_definition(name) for name in NETWORK_TABLES}
+    return NETWORK_SET.tables
 
 
-def read_table_definition(name: str) -> Table:
-    """Read ``tables/<name>.csv`` of the package.
+def read_table_definition(name: str, folder: str = "") -> Table:
+    """Read ``tables/<folder>/<name>.csv`` of the package.
 
     Parameters
     ----------
     name : str
         Table name without ``.csv``.
+    folder : str
+        Folder below ``tables``, or nothing.
     """
-    text = files("changtong").joinpath(f"tables/{name}.csv").read_text(encoding="utf-8")
+    place = files("changtong").joinpath("tables", *([folder] if folder else []), f"{name}.csv")
+    text = place.read_text(encoding="utf-8")
     return Table(name, tuple(_attribute(row) for row in csv.DictReader(text.splitlines())))
 
 
@@ -187,17 +300,14 @@ def _attribute(row: dict[str, str]) -> Attribute:
     )
 
 
-def empty_table(name: str, site_type: pl.DataType | None = None) -> pl.DataFrame:
-    """Return a network table without rows.
+def empty_table(table: Table) -> pl.DataFrame:
+    """Return a table without rows.
 
     Parameters
     ----------
-    name : str
-        One of ``NETWORK_TABLES``.
-    site_type : polars.Enum, optional
-        Type of the columns that name a site.
+    table : Table
     """
-    return pl.DataFrame(schema=network_tables()[name].schema(site_type))
+    return pl.DataFrame(schema=table.schema())
 
 
 def default_expression(attribute: Attribute) -> pl.Expr | None:
@@ -220,20 +330,21 @@ def default_expression(attribute: Attribute) -> pl.Expr | None:
     return pl.lit(default)
 
 
-def frictionless_schema(name: str) -> dict[str, Any]:
-    """Return the Frictionless Table Schema (v1) of a network table.
+def frictionless_schema(name: str, table_set: TableSet = NETWORK_SET) -> dict[str, Any]:
+    """Return the Frictionless Table Schema (v1) of a table.
 
     Parameters
     ----------
     name : str
-        One of ``NETWORK_TABLES``.
+        One of the set's names.
+    table_set : TableSet
 
     Notes
     -----
     ``foreignKeys`` name the resource by the table's name, as write_network does. A primary
     key whose column may be empty is left out: Frictionless would refuse the empty cells.
     """
-    table = network_tables()[name]
+    table = table_set.tables[name]
     schema: dict[str, Any] = {
         "fields": [_frictionless_field(attribute) for attribute in table.attributes],
         "missingValues": [""],
@@ -279,9 +390,8 @@ def _frictionless_field(attribute: Attribute) -> dict[str, Any]:
     return field
 
 
-def tables_markdown() -> str:
-    """Return the text of ``docs/tables.md``."""
-    parts = [
+INTRODUCTIONS = {
+    "network": [
         "# Tables of a network folder",
         "",
         "Made from `changtong/tables/*.csv` by `python -m changtong._tables > docs/tables.md`;"
@@ -291,8 +401,32 @@ def tables_markdown() -> str:
         " file for each table. Only `sites` and `legs` are needed to draw a network, `demand` to plan."
         " Text is trimmed; an empty cell is null. Columns not listed here are kept and reported.",
         "",
-    ]
-    for table in network_tables().values():
+    ],
+    "county": [
+        "# Tables of a county folder",
+        "",
+        "Made from `changtong/tables/county/*.csv` by"
+        " `python -m changtong._tables --county > docs/county-tables.md`; a test keeps it current.",
+        "",
+        "A county folder is a Frictionless Data Package: `datapackage.json` and one CSV or Parquet file"
+        " for each table. `sites`, `pieces` and `vehicles` are needed. Text is trimmed; an empty cell is"
+        " null. Columns not listed here are kept and reported. What is checked beyond single cells is told"
+        " in [County folder](county-folder.md).",
+        "",
+    ],
+}
+"""How the page of each set begins."""
+
+
+def tables_markdown(table_set: TableSet = NETWORK_SET) -> str:
+    """Return the text of ``docs/tables.md`` or ``docs/county-tables.md``.
+
+    Parameters
+    ----------
+    table_set : TableSet
+    """
+    parts = list(INTRODUCTIONS[table_set.kind])
+    for table in table_set.tables.values():
         parts += [f"## {table.name}", ""]
         if table.primary_key:
             parts += [f"One row for each {', '.join(f'`{column}`' for column in table.primary_key)}.", ""]
@@ -322,4 +456,4 @@ def _markdown_row(attribute: Attribute) -> str:
 
 
 if __name__ == "__main__":
-    print(tables_markdown(), end="")
+    print(tables_markdown(COUNTY_SET if "--county" in sys.argv[1:] else NETWORK_SET), end="")

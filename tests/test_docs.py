@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from changtong._tables import COLD_SET, COUNTY_SET, NETWORK_SET, PRODUCE_SET
 from changtong.cli import app, main
 from changtong.network.io import read_network
 from changtong.outage_files import KNOWN, read_outages
@@ -21,7 +22,17 @@ from changtong.report import write_orders
 HERE = Path(__file__).parent.parent
 PAGES = sorted([*HERE.glob("*.md"), *HERE.glob("docs/**/*.md"), *HERE.glob("examples/**/*.md")])
 CODE = re.compile(r"[a-z]+(?:-[a-z]+)*")
-CALLS = {"Problem", "problem", "_wrong", "wrong", "fault", "_warn", "explain_plainly", "UsageError"}
+CALLS = {
+    "Problem",
+    "problem",
+    "_wrong",
+    "wrong",
+    "fault",
+    "warn_rows",
+    "_wrong_rows",
+    "explain_plainly",
+    "UsageError",
+}
 
 NAMED = re.compile(r"(?:[`$ ]|^)changtong ([a-z]+)([^`\n|#]*)", re.M)
 
@@ -70,6 +81,13 @@ def test_commands_named_anywhere_exist_with_their_options() -> None:
     assert seen == set(commands)
 
 
+def test_every_column_of_cold_chain_and_produce_is_told_of() -> None:
+    page = (HERE / "docs" / "coverage.md").read_text("utf-8")
+    for tables in (COLD_SET, PRODUCE_SET):
+        for table in tables.tables.values():
+            assert [column for column in table.columns if f"`{column}`" not in page] == []
+
+
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
@@ -109,6 +127,11 @@ def used_codes() -> tuple[set[str], set[str]]:
 def test_codes_and_their_page_agree() -> None:
     headings = set(re.findall(r"^### (\S+)$", (HERE / "docs" / "errors.md").read_text("utf-8"), re.M))
     used, texts = used_codes()
+    texts |= {
+        f"unknown-{what}"
+        for tables in (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET)
+        for what in tables.parents.values()
+    }
     assert used - headings == set()
     assert headings - texts == set()
 

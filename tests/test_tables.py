@@ -9,7 +9,17 @@ import polars as pl
 import pytest
 
 from changtong import _tables, units
-from changtong._tables import NETWORK_TABLES, frictionless_schema, network_tables, tables_markdown
+from changtong._tables import (
+    COLD_SET,
+    COUNTY_SET,
+    NETWORK_SET,
+    NETWORK_TABLES,
+    PRODUCE_SET,
+    TableSet,
+    frictionless_schema,
+    network_tables,
+    tables_markdown,
+)
 from changtong.errors import InputError, UsageError
 from changtong.network.model import Network, build_network
 
@@ -30,9 +40,12 @@ def test_every_definition_file_is_a_table_and_has_the_same_columns() -> None:
         )
 
 
-@pytest.mark.parametrize("name", NETWORK_TABLES)
-def test_each_attribute_is_consistent(name: str) -> None:
-    table = network_tables()[name]
+SETS = (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET)
+
+
+@pytest.mark.parametrize(("of", "name"), [(of, name) for of in SETS for name in of.names])
+def test_each_attribute_is_consistent(of: TableSet, name: str) -> None:
+    table = of.tables[name]
     for attribute in table.attributes:
         assert attribute.type in _tables.STORED_TYPES
         assert attribute.description.endswith(".")
@@ -45,7 +58,19 @@ def test_each_attribute_is_consistent(name: str) -> None:
             assert attribute.default in attribute.choices
         if attribute.foreign_key:
             other, column = attribute.foreign_key.split(".")
-            assert column in network_tables()[other]
+            assert column in of.tables[other]
+
+
+@pytest.mark.parametrize("of", SETS)
+def test_each_set_is_consistent(of: TableSet) -> None:
+    assert set(of.needed) | set(of.left_out) | set(of.duplicates) | set(of.parents) <= set(of.names)
+    assert set(of.parents) <= set(of.duplicates)
+    for table, *columns in of.ends:
+        assert set(columns) <= set(of.tables[table].columns)
+    for name, table in of.tables.items():
+        assert table.name == name
+        folder = ROOT / "changtong" / "tables" / ("" if name == "provenance" else of.folder)
+        assert (folder / f"{name}.csv").is_file()
 
 
 def test_units_agree_with_the_names() -> None:

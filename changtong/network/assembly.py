@@ -1,4 +1,4 @@
-"""Tables of any types to the typed, keyed and filled tables of a network."""
+"""Tables of any types to the typed, keyed and filled tables of a network or a county."""
 
 from __future__ import annotations
 
@@ -10,27 +10,18 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong._tables import (
-    NETWORK_TABLES,
+    NETWORK_SET,
     Attribute,
     Table,
+    TableSet,
     default_expression,
     empty_table,
-    network_tables,
 )
 from changtong.errors import Problem
 from changtong.network.cells import KnownIds, Place, typed_column
 from changtong.network.columns import blank_rows, check_columns, further_column, tidy_names
 from changtong.network.findings import Findings, NearestNames, rows_where
 
-NEEDED_TABLES = ("sites", "legs")
-DUPLICATE_CODES = {
-    "sites": "duplicate-site",
-    "legs": "duplicate-leg",
-    "demand": "duplicate-demand",
-    "service_classes": "duplicate-class",
-    "sort_plan": "duplicate-sort-plan",
-    "areas": "duplicate-area",
-}
 SHARE_TOLERANCE = 1e-6
 MAX_KEY_MARKS = 400_000_000
 """Keys marked one byte each when duplicates are looked for; above it the keys are sorted."""
@@ -54,6 +45,8 @@ class Assembly:
     files : mapping
         Table name -> the file name shown in problems.
     findings : Findings
+    table_set : TableSet
+        What the tables should be.
     tables : dict
         Typed tables; rows without a usable key are left out.
     rows : dict
@@ -64,6 +57,7 @@ class Assembly:
 
     files: Mapping[str, str]
     findings: Findings
+    table_set: TableSet = NETWORK_SET
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     rows: dict[str, np.ndarray] = field(default_factory=dict)
     filled: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
@@ -78,9 +72,13 @@ class Assembly:
 
 
 def assemble_tables(
-    tables: Mapping[str, pl.DataFrame], findings: Findings, *, files: Mapping[str, str] | None = None
+    tables: Mapping[str, pl.DataFrame],
+    findings: Findings,
+    *,
+    files: Mapping[str, str] | None = None,
+    table_set: TableSet = NETWORK_SET,
 ) -> Assembly:
-    """Type, check and fill the tables of a network.
+    """Type, check and fill the tables of a set.
 
     Parameters
     ----------
@@ -90,54 +88,67 @@ def assemble_tables(
         Gets every problem. With an error among them the tables are only good for more checks.
     files : mapping, optional
         Table name -> file name for problems.
+    table_set : TableSet
+        What the tables should be.
 
     Returns
     -------
     Assembly
-        All tables of ``NETWORK_TABLES`` but absent ``sort_plan`` and ``areas``.
+        All tables of the set but absent ones that it lists in ``left_out``.
     """
-    made = Assembly(files or {}, findings)
+    made = Assembly(files or {}, findings, table_set)
     _check_names(tables, made)
-    sites = _site_table(tables.get("sites"), made)
-    classes = _class_table(tables.get("service_classes"), made)
-    known = {
-        "sites": KnownIds(sites["site_id"].to_list(), "site"),
-        "service_classes": KnownIds(classes["service_class"].to_list(), "class"),
-    }
-    made.tables["sites"] = sites.with_columns(pl.col("site_id").cast(known["sites"].enum))
-    made.tables["service_classes"] = classes
-    for name in NETWORK_TABLES:
-        if name not in made.tables and (name in tables or name not in ("sort_plan", "areas")):
+    known: dict[str, KnownIds] = {}
+    if "sites" in table_set.names:
+        sites = _site_table(tables.get("sites"), made)
+        known["sites"] = _ids_of("sites", sites, made)
+        made.tables["sites"] = sites.with_columns(pl.col("site_id").cast(known["sites"].enum))
+    if "service_classes" in table_set.names:
+        made.tables["service_classes"] = _class_table(tables.get("service_classes"), made)
+        known["service_classes"] = _ids_of("service_classes", made.tables["service_classes"], made)
+    for name, table in table_set.tables.items():
+        if name not in made.tables and (name in tables or name not in table_set.left_out):
             frame = tables.get(name)
             if frame is None:
-                frame = empty_table(name)
-            made.tables[name] = _typed_table(frame, network_tables()[name], made, known)
+                frame = empty_table(table)
+            made.tables[name] = _typed_table(frame, table, made, known)
             _leave_out_keyless(name, made)
-    fills = [_fill(name, made) for name in NETWORK_TABLES if name in made.tables and name != "provenance"]
-    _note_fills([row for rows in fills for row in rows], made)
-    for name in ("legs", "demand", "sort_plan", "areas"):
-        if name in made.tables:
+            if name in table_set.parents:
+                _check_duplicates(name, made)
+                known[name] = _ids_of(name, made.tables[name], made)
+    fills = [_fill(name, made) for name in table_set.names if name in made.tables and name != "provenance"]
+    if "provenance" in table_set.names:
+        _note_fills([row for rows in fills for row in rows], made)
+    for name in table_set.duplicates:
+        if name in made.tables and name not in table_set.parents:
             _check_duplicates(name, made)
-    _check_loops(made)
+    _check_ends(made)
     return made
 
 
+def _ids_of(name: str, frame: pl.DataFrame, made: Assembly) -> KnownIds:
+    """Return the ids that foreign keys to a table may hold."""
+    key = made.table_set.tables[name].primary_key[0]
+    return KnownIds(frame[key].to_list(), made.table_set.parents[name], name)
+
+
 def _check_names(tables: Mapping[str, pl.DataFrame], made: Assembly) -> None:
-    nearest = NearestNames(NETWORK_TABLES)
+    names, needed = made.table_set.names, made.table_set.needed
+    nearest = NearestNames(names)
     for name in tables:
-        if name not in NETWORK_TABLES:
+        if name not in names:
             made.findings.add(
                 Problem(
                     "unknown-table",
                     f'no table is named "{name}".',
                     made.file(name),
-                    expected="one of " + ", ".join(NETWORK_TABLES),
+                    expected="one of " + ", ".join(names),
                     hint=nearest.hint(name),
                 )
             )
-    for name in NEEDED_TABLES:
+    for name in needed:
         if name not in tables:
-            expected = f"a table {name} (it may have no rows)" if name != "sites" else "a table sites"
+            expected = f"a table {name}" + (" (it may have no rows)" if name != needed[0] else "")
             made.findings.add(
                 Problem("missing-table", "the table is missing.", made.file(name), expected=expected)
             )
@@ -145,9 +156,9 @@ def _check_names(tables: Mapping[str, pl.DataFrame], made: Assembly) -> None:
 
 def _site_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
     if frame is None:
-        return empty_table("sites")
+        return empty_table(made.table_set.tables["sites"])
     frame = _without_swapped(tidy_names(frame, made.file("sites"), made.findings), made)
-    made.tables["sites"] = _typed_table(frame, network_tables()["sites"], made, {})
+    made.tables["sites"] = _typed_table(frame, made.table_set.tables["sites"], made, {})
     if frame.height == 0:
         made.findings.add(
             Problem("empty-table", "the table has no rows.", made.file("sites"), expected="at least one site")
@@ -182,9 +193,9 @@ def _without_swapped(frame: pl.DataFrame, made: Assembly) -> pl.DataFrame:
 
 def _class_table(frame: pl.DataFrame | None, made: Assembly) -> pl.DataFrame:
     if frame is None or frame.height == 0:
-        schema = network_tables()["service_classes"].schema()
+        schema = made.table_set.tables["service_classes"].schema()
         return pl.DataFrame(ONE_CLASS, schema=schema)
-    made.tables["service_classes"] = _typed_table(frame, network_tables()["service_classes"], made, {})
+    made.tables["service_classes"] = _typed_table(frame, made.table_set.tables["service_classes"], made, {})
     _leave_out_keyless("service_classes", made)
     _check_duplicates("service_classes", made)
     classes = made.tables.pop("service_classes")
@@ -241,7 +252,7 @@ def _typed_table(
 def _leave_out_keyless(name: str, made: Assembly) -> None:
     """Leave out rows whose required cells are missing or wrong (each is reported already)."""
     frame = made.tables[name]
-    needed = [column for column in network_tables()[name].required if column in frame.columns]
+    needed = [column for column in made.table_set.tables[name].required if column in frame.columns]
     if not any(frame[column].null_count() for column in needed):
         return
     whole = frame.select(pl.all_horizontal(pl.col(needed).is_not_null())).to_series()
@@ -255,7 +266,7 @@ def _keep(name: str, mask: pl.Series, made: Assembly) -> None:
 
 
 def _check_duplicates(name: str, made: Assembly) -> None:
-    frame, key = made.tables[name], list(network_tables()[name].primary_key)
+    frame, key = made.tables[name], list(made.table_set.tables[name].primary_key)
     numbers, size = _key_numbers(frame, key)
     if _all_differ(numbers, size):
         return
@@ -273,7 +284,9 @@ def _check_duplicates(name: str, made: Assembly) -> None:
         shown = ", ".join("(none)" if value is None else str(value) for value in frame.select(key).row(row))
         message = f"{shown} is in row {made.row(name, int(first[index]))} already."
         expected = f"one row for each {', '.join(key)}"
-        return place.problem(DUPLICATE_CODES[name], message, made.row(name, row) - 1, expected=expected)
+        return place.problem(
+            made.table_set.duplicates[name], message, made.row(name, row) - 1, expected=expected
+        )
 
     made.findings.add_rows(range(len(again)), make)
     once = np.ones(frame.height, bool)
@@ -312,7 +325,7 @@ def _all_differ(numbers: NDArray[np.int64], size: int) -> bool:
 def _fill(name: str, made: Assembly) -> list[dict[str, str]]:
     """Fill empty cells that have a default; return the provenance rows that say so."""
     notes: list[dict[str, str]] = []
-    for attribute in network_tables()[name].attributes:
+    for attribute in made.table_set.tables[name].attributes:
         value, frame = default_expression(attribute), made.tables[name]
         empty = frame[attribute.name].null_count()
         if value is None or not empty:
@@ -331,7 +344,7 @@ def _fill_note(name: str, attribute: Attribute, empty: int, height: int) -> dict
         "column": attribute.name,
         "kind": kind,
         "source": f"default of the table: {rule}",
-        "note": f"{empty} of {height} rows were empty; {why}",
+        "note": f"{empty} of {height} rows were empty" + (f"; {why}" if why else ""),
     }
 
 
@@ -339,23 +352,20 @@ def _note_fills(notes: list[dict[str, str]], made: Assembly) -> None:
     if not notes:
         return
     frame = made.tables["provenance"]
-    added = pl.DataFrame(notes, schema=network_tables()["provenance"].schema())
+    added = pl.DataFrame(notes, schema=made.table_set.tables["provenance"].schema())
     made.tables["provenance"] = pl.concat([frame, added], how="diagonal").unique(maintain_order=True)
 
 
-def _check_loops(made: Assembly) -> None:
-    for name, one, other, code in (
-        ("legs", "from_site", "to_site", "self-loop"),
-        ("areas", "site", "stand_in", "self-loop"),
-    ):
+def _check_ends(made: Assembly) -> None:
+    for name, one, other in made.table_set.ends:
         if name not in made.tables:
             continue
         frame, place = made.tables[name], Place(made.file(name), other)
         same = frame[one] == frame[other]
         made.findings.add_rows(
             rows_where(same),
-            lambda row, name=name, one=one, other=other, frame=frame, place=place, code=code: place.problem(  # type: ignore[misc]
-                code,
+            lambda row, name=name, one=one, other=other, frame=frame, place=place: place.problem(  # type: ignore[misc]
+                "self-loop",
                 f"{one} and {other} are both {frame[one][row]}.",
                 made.row(name, row) - 1,
                 expected="two different sites",

@@ -54,12 +54,15 @@ class KnownIds:
     ids : sequence of str
         In the order of their table.
     what : str
-        ``site`` or ``class``; the code of an unknown one is ``unknown-<what>``.
+        What one of them is, as ``site``; the code of an unknown one is ``unknown-<what>``.
+    table : str
+        Their table.
     """
 
-    def __init__(self, ids: Sequence[str], what: str) -> None:
+    def __init__(self, ids: Sequence[str], what: str, table: str) -> None:
         self.enum = pl.Enum(list(ids))
         self.what = what
+        self.table = table
         self._nearest = NearestNames(ids)
 
     def typed(self, column: pl.Series, place: Place, findings: Findings) -> pl.Series:
@@ -101,10 +104,9 @@ class KnownIds:
         return typed.alias(place.column)
 
     def _unknown(self, value: str, row: int, place: Place) -> Problem:
-        table = {"site": "sites", "class": "service_classes"}[self.what]
         code, hint = f"unknown-{self.what}", self._nearest.hint(value)
         return place.problem(
-            code, f'no {self.what} "{value}".', row, expected=f"an id of the table {table}", hint=hint
+            code, f'no {self.what} "{value}".', row, expected=f"an id of the table {self.table}", hint=hint
         )
 
 

@@ -30,12 +30,12 @@ CHINA_DEGREES = (73.0, 136.0, 3.0, 54.0)
 
 @dataclass(frozen=True)
 class CheckReport:
-    """What is wrong with a network.
+    """What is wrong with the tables of a network, a county or another set.
 
     Attributes
     ----------
     name : str
-        The network's name.
+        What was checked.
     problems : tuple of Problem
         Errors first. Of one code in one column 1,000 are listed and a last one counts the rest.
     counts : mapping
@@ -139,21 +139,34 @@ def check_network(path_or_network: str | os.PathLike[str] | Network) -> CheckRep
         found = read_folder(Path(path_or_network), findings)
         name, frames, files, read = found.name, found.frames, found.files, found.encodings
         if not frames and findings.errors:
-            return _report(name, findings, {}, read)
+            return report_of(name, findings, {}, read)
     rows = {table: frame.height for table, frame in frames.items()}
     made = assemble_tables(frames, findings, files=files)
     del frames
     for check in CHECKS:
         check(made)
-    return _report(name, findings, rows, read)
+    return report_of(name, findings, rows, read)
 
 
-def _report(name: str, findings: Findings, rows: Mapping[str, int], files: Mapping[str, str]) -> CheckReport:
+def report_of(
+    name: str, findings: Findings, rows: Mapping[str, int], files: Mapping[str, str]
+) -> CheckReport:
+    """Return the report of what was found.
+
+    Parameters
+    ----------
+    name : str
+    findings : Findings
+    rows : mapping
+        Table -> rows read.
+    files : mapping
+        File -> how it was read.
+    """
     problems = tuple(sorted(findings.problems, key=lambda problem: problem.severity))
     return CheckReport(name, problems, dict(findings.counts), rows, files)
 
 
-def _warn(
+def warn_rows(
     made: Assembly,
     table: str,
     mask: pl.Series,
@@ -162,7 +175,19 @@ def _warn(
     say: Callable[[int], str],
     hint: str = "",
 ) -> None:
-    """Add a warning for each row of a typed table where the mask is true."""
+    """Add a warning for each row of a typed table where the mask is true.
+
+    Parameters
+    ----------
+    made : Assembly
+    table : str
+    mask : polars.Series
+        Boolean, a value for each row of the typed table.
+    code, column : str
+    say : callable
+        Row of the typed table, from 0 -> the message.
+    hint : str
+    """
     made.findings.add_rows(
         rows_where(mask),
         lambda index: Problem(
@@ -210,14 +235,14 @@ def check_positions(made: Assembly) -> None:
         wrong = _wrong_positions(made)
         rows = range(sites.height)
         half = half & pl.Series([made.row("sites", row) not in wrong for row in rows], dtype=pl.Boolean)
-        _warn(made, "sites", half, "half-position", "lon", lambda _: "only one of lon and lat is given.")
+        warn_rows(made, "sites", half, "half-position", "lon", lambda _: "only one of lon and lat is given.")
     origin = known & (lon == 0) & (lat == 0)
-    _warn(made, "sites", origin, "odd-position", "lon", lambda _: "lon 0, lat 0 lies in the Atlantic.")
+    warn_rows(made, "sites", origin, "odd-position", "lon", lambda _: "lon 0, lat 0 lies in the Atlantic.")
     west, east, south, north = CHINA_DEGREES
     inside = lon.is_between(west, east) & lat.is_between(south, north)
     other = lat.is_between(west, east) & lon.is_between(south, north) & ~inside
     if known.any() and inside.sum() * 2 > int(known.sum()) - int(other.sum()):
-        _warn(
+        warn_rows(
             made,
             "sites",
             other,
@@ -240,10 +265,12 @@ def check_capacities(made: Assembly) -> None:
     rate, hours = sites["sort_pieces_per_h"], sites["sort_hours_per_day"]
     none = (rate * hours == 0) & (sites["status"] != "closed")
     ids = sites["site_id"]
-    _warn(made, "sites", none, "zero-capacity", "sort_pieces_per_h", lambda row: f"{ids[row]} sorts nothing.")
+    warn_rows(
+        made, "sites", none, "zero-capacity", "sort_pieces_per_h", lambda row: f"{ids[row]} sorts nothing."
+    )
     capacity, trips = legs["capacity_pieces_per_day"], legs["departures_per_day"]
     column = "capacity_pieces_per_day"
-    _warn(
+    warn_rows(
         made,
         "legs",
         capacity == 0,
@@ -252,7 +279,7 @@ def check_capacities(made: Assembly) -> None:
         lambda row: f"{_leg(legs, row)} carries nothing.",
     )
     idle = (trips == 0) & (capacity > 0)
-    _warn(
+    warn_rows(
         made,
         "legs",
         idle,
@@ -263,7 +290,7 @@ def check_capacities(made: Assembly) -> None:
         ),
     )
     flow = legs["flow_pieces_per_day"]
-    _warn(
+    warn_rows(
         made,
         "legs",
         flow > capacity * (1 + 1e-6),
@@ -293,7 +320,7 @@ def check_ways(made: Assembly) -> None:
     alone[tail] = alone[head] = False
     ids = sites["site_id"]
     mask = pl.Series(alone)
-    _warn(
+    warn_rows(
         made, "sites", mask, "isolated-site", "site_id", lambda row: f"no leg begins or ends at {ids[row]}."
     )
     bits = reachable_bits(sites.height, tail, head, sites["transit"].to_numpy())

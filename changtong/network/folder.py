@@ -1,4 +1,4 @@
-"""Files of a network folder to frames: which file holds which table, and in which types."""
+"""Files of a folder to frames: which file holds which table, and in which types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from changtong._tables import NETWORK_TABLES, network_tables
+from changtong._tables import NETWORK_SET, Table, TableSet
 from changtong.errors import Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
@@ -27,7 +27,7 @@ FURTHER_TYPES: dict[str, pl.DataType] = {
 
 @dataclass
 class FolderTables:
-    """What a network folder holds.
+    """What a folder of tables holds.
 
     Attributes
     ----------
@@ -47,8 +47,8 @@ class FolderTables:
     encodings: dict[str, str] = field(default_factory=dict)
 
 
-def read_folder(path: Path, findings: Findings) -> FolderTables:
-    """Read every table of a network folder.
+def read_folder(path: Path, findings: Findings, table_set: TableSet = NETWORK_SET) -> FolderTables:
+    """Read every table of a folder.
 
     Parameters
     ----------
@@ -56,21 +56,31 @@ def read_folder(path: Path, findings: Findings) -> FolderTables:
         Folder with or without ``datapackage.json``.
     findings : Findings
         Gets a problem for each file that is missing, outside, or cannot be read.
+    table_set : TableSet
+        Tables that may be there.
     """
     found = FolderTables(path.resolve().name)
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
-        expected = "a folder with sites.csv, legs.csv, … (see docs/tables.md)"
+        some = ", ".join(f"{name}.csv" for name in table_set.names[:2])
+        expected = f"a folder with {some}, … (see {table_set.page})"
         findings.add(Problem("missing-folder", f"{path} {what}.", str(path), expected=expected))
         return found
-    resources, fields = _resources(path, found, findings)
+    resources, fields = _resources(path, found, findings, table_set)
     site_type: pl.Enum | None = None
-    for table in NETWORK_TABLES:
+    for table in table_set.names:
         if table not in resources:
             continue
         file = path / resources[table]
         found.files[table] = resources[table]
-        frame = _read_file(file, table, fields.get(table, {}), site_type, found, findings)
+        frame = read_table_file(
+            file,
+            table_set.tables[table],
+            findings,
+            found.encodings,
+            fields=fields.get(table, {}),
+            site_type=site_type,
+        )
         if frame is None:
             frame = pl.DataFrame()
         found.frames[table] = frame
@@ -81,14 +91,14 @@ def read_folder(path: Path, findings: Findings) -> FolderTables:
 
 
 def _resources(
-    path: Path, found: FolderTables, findings: Findings
+    path: Path, found: FolderTables, findings: Findings, table_set: TableSet
 ) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     """Return table -> file name, and table -> column -> field of the package's schema."""
     package = path / PACKAGE_FILE
     if package.is_file():
-        listed, fields = _package_resources(package, found, findings)
+        listed, fields = _package_resources(package, found, findings, table_set)
     else:
-        listed, fields = _guessed_resources(path, findings), {}
+        listed, fields = _guessed_resources(path, findings, table_set), {}
     inside: dict[str, str] = {}
     for table, file in listed.items():
         if not _is_inside(path, file):
@@ -111,7 +121,7 @@ def _is_inside(path: Path, file: str) -> bool:
 
 
 def _package_resources(
-    package: Path, found: FolderTables, findings: Findings
+    package: Path, found: FolderTables, findings: Findings, table_set: TableSet
 ) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
     try:
         content = json.loads(package.read_text(encoding="utf-8-sig"))
@@ -124,10 +134,10 @@ def _package_resources(
     found.name = str(content.get("title") or content.get("name") or found.name)
     listed: dict[str, str] = {}
     fields: dict[str, dict[str, Any]] = {}
-    nearest = NearestNames(NETWORK_TABLES)
+    nearest = NearestNames(table_set.names)
     for name, file, entry in entries:
-        if name not in NETWORK_TABLES:
-            message = f'the resource "{name}" is no table of a network; it was not read.'
+        if name not in table_set.names:
+            message = f'the resource "{name}" is no table of a {table_set.kind}; it was not read.'
             findings.add(
                 Problem("unknown-table", message, PACKAGE_FILE, hint=nearest.hint(name), severity="warning")
             )
@@ -146,7 +156,7 @@ def _fields_of(entry: dict[str, Any]) -> dict[str, Any]:
     return {str(row["name"]): row for row in rows or [] if isinstance(row, dict) and "name" in row}
 
 
-def _guessed_resources(path: Path, findings: Findings) -> dict[str, str]:
+def _guessed_resources(path: Path, findings: Findings, table_set: TableSet) -> dict[str, str]:
     """Find ``<table>.csv`` and ``<table>.parquet`` where no package lists the files."""
     listed: dict[str, str] = {}
     names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
@@ -154,11 +164,11 @@ def _guessed_resources(path: Path, findings: Findings) -> dict[str, str]:
     for name in names:
         stem, _, ending = name.rpartition(".")
         if ending.lower() not in FORMATS:
-            if stem.lower() in NETWORK_TABLES:
+            if stem.lower() in table_set.names:
                 unread[stem.lower()] = name
             continue
         table = stem.lower()
-        if table not in NETWORK_TABLES:
+        if table not in table_set.names:
             others[stem] = name
         elif table in listed:
             message = f"{listed[table]} and {name} are both there."
@@ -172,45 +182,59 @@ def _guessed_resources(path: Path, findings: Findings) -> dict[str, str]:
             message = f"files of this kind are not read; the table {table} may be in it."
             hint = "Save it as CSV UTF-8."
             findings.add(Problem("unreadable-file", message, name, expected="CSV or Parquet", hint=hint))
-    nearest = NearestNames(table for table in NETWORK_TABLES if table not in listed)
+    nearest = NearestNames(table for table in table_set.names if table not in listed)
     for stem, name in others.items():
-        message = "the file is no table of a network; it was not read."
+        message = f"the file is no table of a {table_set.kind}; it was not read."
         findings.add(Problem("unknown-table", message, name, hint=nearest.hint(stem), severity="warning"))
     return listed
 
 
-def _read_file(
+def read_table_file(
     file: Path,
-    table: str,
-    fields: dict[str, Any],
-    site_type: pl.Enum | None,
-    found: FolderTables,
+    table: Table,
     findings: Findings,
+    encodings: dict[str, str],
+    *,
+    fields: dict[str, Any] | None = None,
+    site_type: pl.Enum | None = None,
 ) -> pl.DataFrame | None:
-    wanted = _wanted_types(table, fields, site_type)
+    """Read a CSV or Parquet file by the types of its table; None, and a problem, where that fails.
+
+    Parameters
+    ----------
+    file : Path
+    table : Table
+    findings : Findings
+    encodings : dict
+        Gets file name -> how it was read.
+    fields : dict, optional
+        Column -> field of a package's schema.
+    site_type : polars.Enum, optional
+        Type to try for columns that name a site.
+    """
+    wanted = _wanted_types(table, fields or {}, site_type)
     try:
         if file.suffix.lower() == ".parquet":
-            found.encodings[file.name] = "parquet"
+            encodings[file.name] = "parquet"
             return _read_parquet(file, wanted)
-        columns = network_tables()[table].columns
-        return read_csv_file(file, columns, wanted, findings, found.encodings)
+        return read_csv_file(file, table.columns, wanted, findings, encodings)
     except (OSError, pl.exceptions.PolarsError) as error:
         message = f"the file cannot be read ({str(error).splitlines()[0]})."
         findings.add(Problem("unreadable-file", message, file.name, expected="a CSV or Parquet file"))
         return None
 
 
-def _wanted_types(table: str, fields: dict[str, Any], site_type: pl.Enum | None) -> dict[str, pl.DataType]:
+def _wanted_types(table: Table, fields: dict[str, Any], site_type: pl.Enum | None) -> dict[str, pl.DataType]:
     """Return the types to try first; other columns are read as text."""
     wanted: dict[str, pl.DataType] = {}
-    for attribute in network_tables()[table].attributes:
+    for attribute in table.attributes:
         if attribute.names_site and site_type is not None:
             wanted[attribute.name] = site_type
         elif attribute.type == "number":
             single = fields.get(attribute.name, {}).get("storage") == "float32"
             wanted[attribute.name] = pl.Float32() if single else pl.Float64()
     for name, row in fields.items():
-        if name not in network_tables()[table] and row.get("type") in FURTHER_TYPES:
+        if name not in table and row.get("type") in FURTHER_TYPES:
             wanted[name] = FURTHER_TYPES[row["type"]]
     return wanted
 

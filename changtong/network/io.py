@@ -8,14 +8,14 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import polars as pl
 
-from changtong._tables import NETWORK_TABLES, frictionless_schema
+from changtong._tables import NETWORK_SET, TableSet, frictionless_schema
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.assembly import assemble_tables
 from changtong.network.findings import Findings
@@ -84,11 +84,50 @@ def write_network(network: Network, path: str | os.PathLike[str], *, format: str
     UsageError
         An unknown format, or a path that is no network folder.
     """
+    return write_tables(network.name, network.tables(), Path(path), format, NETWORK_SET, NETWORK_FOLDER)
+
+
+def write_tables(
+    name: str,
+    tables: Mapping[str, pl.DataFrame],
+    path: Path,
+    format: str,
+    table_set: TableSet,
+    kind_of_folder: Mapping[str, Any],
+) -> Path:
+    """Write the tables of a set as a folder, whole or not at all.
+
+    Parameters
+    ----------
+    name : str
+        Title of the package.
+    tables : mapping
+        Table name -> typed frame.
+    path : Path
+        Folder to make or replace.
+    format : {"csv", "parquet"}
+    table_set : TableSet
+    kind_of_folder : mapping
+        What `write_whole_folder` needs to know of such folders.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    UsageError
+        An unknown format, or a path that is no such folder.
+    """
     if format not in FORMATS:
         raise UsageError(f"format {format!r} is unknown; it is one of {', '.join(FORMATS)}.")
-    own = {f"{table}.{ending}" for table in NETWORK_TABLES for ending in FORMATS}
+    own = {f"{table}.{ending}" for table in table_set.names for ending in FORMATS}
     return write_whole_folder(
-        Path(path), lambda folder: _write_tables(network, folder, format), own_files=own, **NETWORK_FOLDER
+        path,
+        lambda folder: _write_tables(name, tables, folder, format, table_set),
+        own_files=own,
+        **kind_of_folder,
     )
 
 
@@ -144,6 +183,29 @@ def write_whole_folder(
     return target
 
 
+def is_folder_of(path: Path, table_set: TableSet, marks: Collection[str]) -> bool:
+    """Tell whether a folder holds such tables: listed in its package, or by their names.
+
+    Parameters
+    ----------
+    path : Path
+    table_set : TableSet
+    marks : collection of str
+        Tables that tell it by their names alone.
+    """
+    content: dict[str, Any] = {}
+    listed: set[Any] = set()
+    try:
+        content = json.loads((path / PACKAGE_FILE).read_text(encoding="utf-8-sig"))
+        listed = {entry.get("name") for entry in content["resources"]}
+        if content.get("changtong", {}).get("kind", table_set.kind) != table_set.kind:
+            return False  # it says that it is of another kind
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    there = {name for name in marks if any((path / f"{name}.{ending}").is_file() for ending in FORMATS)}
+    return set(marks) <= there or set(marks) <= listed
+
+
 def is_network_folder(path: Path) -> bool:
     """Tell whether a folder holds a network: a sites table, listed or by its name.
 
@@ -151,13 +213,7 @@ def is_network_folder(path: Path) -> bool:
     ----------
     path : Path
     """
-    if any((path / f"sites.{ending}").is_file() for ending in FORMATS):
-        return True
-    try:
-        content = json.loads((path / PACKAGE_FILE).read_text(encoding="utf-8-sig"))
-        return any(entry.get("name") == "sites" for entry in content["resources"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return False
+    return is_folder_of(path, NETWORK_SET, ("sites",))
 
 
 NETWORK_FOLDER: dict[str, Any] = {
@@ -198,9 +254,11 @@ def check_replaceable(path: Path, *, is_ours: Callable[[Path], bool], what: str,
         raise UsageError(f"{target} cannot be made in {above}: {error.strerror}.", "cannot-write") from error
 
 
-def _write_tables(network: Network, folder: Path, format: str) -> None:
+def _write_tables(
+    name: str, tables: Mapping[str, pl.DataFrame], folder: Path, format: str, table_set: TableSet
+) -> None:
     resources: list[dict[str, Any]] = []
-    for table, frame in network.tables().items():
+    for table, frame in tables.items():
         file = folder / f"{table}.{format}"
         _check_types(table, frame, format)
         if format == "csv":
@@ -208,12 +266,12 @@ def _write_tables(network: Network, folder: Path, format: str) -> None:
         else:
             frame.write_parquet(file, compression="zstd", statistics=False)
         sync(file)
-        resources.append(_resource(table, frame, format))
+        resources.append(_resource(table, frame, format, table_set))
     package = {
         "profile": "tabular-data-package" if format == "csv" else "data-package",
-        "name": re.sub(r"[^a-z0-9._-]+", "-", network.name.lower()).strip("-") or "network",
-        "title": network.name,
-        "changtong": {"version": FOLDER_VERSION, "kind": "network"},
+        "name": re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-") or table_set.kind,
+        "title": name,
+        "changtong": {"version": FOLDER_VERSION, "kind": table_set.kind},
         "resources": resources,
     }
     file = folder / PACKAGE_FILE
@@ -231,8 +289,8 @@ def _check_types(table: str, frame: pl.DataFrame, format: str) -> None:
             raise InputError([Problem("wrong-type", message, table, None, name, expected=expected)])
 
 
-def _resource(table: str, frame: pl.DataFrame, format: str) -> dict[str, Any]:
-    schema = frictionless_schema(table)
+def _resource(table: str, frame: pl.DataFrame, format: str, table_set: TableSet) -> dict[str, Any]:
+    schema = frictionless_schema(table, table_set)
     known = {field["name"]: field for field in schema["fields"]}
     fields: list[dict[str, Any]] = []
     for name, dtype in frame.schema.items():

@@ -6,11 +6,13 @@ checks a folder of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-COUNTY_TABLES = ("sites", "pieces", "vehicles", "buses", "bus_stops", "roads", "provenance")
+from changtong._tables import COUNTY_SET
+
+COUNTY_TABLES = COUNTY_SET.names
 """Tables of a county folder, in the order they are read; the last four may be missing."""
 
 
@@ -52,3 +54,26 @@ class County:
     def firms(self) -> tuple[str, ...]:
         """Firms that have pieces, in order of their names."""
         return tuple(self.pieces["firm"].unique().sort().to_list())
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the tables by name."""
+        return {name: getattr(self, name) for name in COUNTY_TABLES}
+
+    def with_tables(self, *, name: str | None = None, **tables: pl.DataFrame) -> County:
+        """Return a copy with some tables, and the name where given, replaced (nothing is checked)."""
+        return replace(self, name=self.name if name is None else name, **tables)
+
+    def __str__(self) -> str:
+        kinds = dict(self.sites["kind"].value_counts().iter_rows())
+        each = self.pieces.select("inbound_pieces_per_day", "outbound_pieces_per_day").sum().row(0)
+        return (
+            f"{self.name}\n"
+            f"  hub              {self.hub:>14}\n"
+            f"  stations         {kinds.get('township', 0):>14,}\n"
+            f"  villages         {kinds.get('village', 0):>14,}\n"
+            f"  firms            {len(self.firms):>14,}\n"
+            f"  pieces in a day  {each[0]:>14,.0f}\n"
+            f"  pieces out a day {each[1]:>14,.0f}\n"
+            f"  vehicle types    {self.vehicles.height:>14,}\n"
+            f"  bus runs         {self.buses.height:>14,}"
+        )
