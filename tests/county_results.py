@@ -182,7 +182,8 @@ class Book:
         cost = km * facts["cost_cny_per_km"] + hours * facts["cost_cny_per_h"]
         self.routes.append(
             {"route_id": route, "tier": facts["tier"], "weekdays": days, "vehicle_type": kind,
-             "vehicle": number, "trip": trip, "from_site": start, "departs": clock(leaves_h * 3600.0), "returns": clock(at_s),
+             "vehicle": number, "trip": trip, "from_site": start,
+             "departs": clock(leaves_h * 3600.0), "returns": clock(at_s),
              "distance_km": km, "hours": hours, "delivered_pieces": sum(c[1] for c in calls),
              "collected_pieces": sum(c[2] for c in calls),
              "cost_cny": cost + (facts["cost_cny_per_day"] if trip == 1 else 0.0),

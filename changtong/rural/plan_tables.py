@@ -77,7 +77,15 @@ def read_plan(folder: Path, sites: Iterable[str], findings: Findings) -> CountyP
     totals = _totals(folder, summary, findings)
     if len(findings.errors) > before:
         return None
-    return CountyPlan(name=str(summary.get("name", folder.name)), **known, **totals)
+    return CountyPlan(
+        name=str(summary.get("name", folder.name)),
+        routes=known["routes"],
+        stops=known["stops"],
+        stations=known["stations"],
+        villages=known["villages"],
+        unserved=known["unserved"],
+        **totals,
+    )
 
 
 def read_table(path: Path, schema: Mapping[str, pl.DataType], findings: Findings) -> pl.DataFrame | None:

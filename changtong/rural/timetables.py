@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
 
-EVENTS = ("trunk-arrives", "trunk-leaves", "bus-calls", "bus-leaves", "local-leaves", "local-returns")
-"""What is in a station's timetable, in the order in which things of one minute are listed."""
+EVENTS = ("arrives", "calls", "leaves", "returns")
+"""What a vehicle does at a station; a bus only calls: it sets down and takes in one moment."""
 
 STATION_COLUMNS: dict[str, pl.DataType] = {
     "site_id": pl.String(),
-    "weekdays": pl.String(),
     "at": pl.String(),
+    "weekdays": pl.String(),
+    "tier": pl.String(),
     "event": pl.String(),
     "route_id": pl.String(),
     "vehicle_type": pl.String(),
@@ -26,8 +28,7 @@ STATION_COLUMNS: dict[str, pl.DataType] = {
     "into_cold_pieces": pl.Float64(),
     "out_cold_pieces": pl.Float64(),
 }
-"""One row an event at a station or the hub; ``into``: pieces that come into the station then, ``out``: that
-leave it."""
+"""One row an event at a station or the hub; ``into``: pieces that come in then, ``out``: that leave."""
 
 
 @dataclass(frozen=True)
@@ -103,73 +104,62 @@ def station_timetable(plan: CountyPlan, county: County) -> pl.DataFrame:
     polars.DataFrame
         Columns as in ``STATION_COLUMNS``; the hub first, then stations in the order of the county's table.
     """
-    cold = plan.stops.group_by("route_id").agg(
-        pl.col("delivered_cold_pieces").sum().alias("cold_in"),
-        pl.col("collected_cold_pieces").sum().alias("cold_out"),
-    )
-    routes = plan.routes.join(cold, on="route_id", how="left", maintain_order="left")
-    facts = ("route_id", "tier", "weekdays", "vehicle_type", "vehicle", "trip")
-    calls = plan.stops.join(routes.select(facts), on="route_id", how="inner", maintain_order="left")
-    depots = county.sites.filter(pl.col("kind") != "village")["site_id"]
-    calls = calls.filter(pl.col("site_id").is_in(depots.implode()))
-    word = pl.col("tier").replace({"trunk": "trunk", "local": "local", "bus": "bus"})
-    parts = [
-        # what comes in at a call is what is set down there, what goes out is what is taken along
-        calls.with_columns(
-            pl.col("arrives").alias("at"),
-            (word + pl.when(pl.col("tier") == "bus").then(pl.lit("-calls")).otherwise(pl.lit("-arrives"))).alias(
-                "event"
-            ),
-            pl.col("delivered_pieces").alias("into_pieces"),
-            pl.lit(0.0).alias("out_pieces"),
-            pl.col("delivered_cold_pieces").alias("into_cold_pieces"),
-            pl.lit(0.0).alias("out_cold_pieces"),
-        ).with_columns(
-            # a bus stands for a moment only: both go into one line
-            pl.when(pl.col("tier") == "bus").then("collected_pieces").otherwise("out_pieces").alias("out_pieces"),
-            pl.when(pl.col("tier") == "bus")
-            .then("collected_cold_pieces")
-            .otherwise("out_cold_pieces")
-            .alias("out_cold_pieces"),
-        ),
-        calls.filter(pl.col("tier") != "bus").with_columns(
-            pl.col("departs").alias("at"),
-            (word + "-leaves").alias("event"),
-            pl.lit(0.0).alias("into_pieces"),
-            pl.col("collected_pieces").alias("out_pieces"),
-            pl.lit(0.0).alias("into_cold_pieces"),
-            pl.col("collected_cold_pieces").alias("out_cold_pieces"),
-        ),
-        routes.with_columns(
-            pl.col("from_site").alias("site_id"),
-            pl.col("departs").alias("at"),
-            (word + "-leaves").alias("event"),
-            pl.lit(0.0).alias("into_pieces"),
-            pl.col("delivered_pieces").alias("out_pieces"),
-            pl.lit(0.0).alias("into_cold_pieces"),
-            pl.col("cold_in").fill_null(0.0).alias("out_cold_pieces"),
-        ),
-        routes.filter(pl.col("tier") != "bus").with_columns(
-            pl.col("from_site").alias("site_id"),
-            pl.col("returns").alias("at"),
-            (word + pl.when(pl.col("tier") == "trunk").then(pl.lit("-arrives")).otherwise(pl.lit("-returns"))).alias(
-                "event"
-            ),
-            pl.col("collected_pieces").alias("into_pieces"),
-            pl.lit(0.0).alias("out_pieces"),
-            pl.col("cold_out").fill_null(0.0).alias("into_cold_pieces"),
-            pl.lit(0.0).alias("out_cold_pieces"),
-        ),
-    ]
-    order = depots.to_frame().with_row_index("order")
-    hub_first = (pl.col("site_id") != county.hub).alias("later")
-    rank = pl.col("event").replace_strict({event: k for k, event in enumerate(EVENTS)}, default=len(EVENTS))
-    table = pl.concat([part.select(list(STATION_COLUMNS)) for part in parts])
-    return (
-        table.join(order, on="site_id", how="left", maintain_order="left")
-        .sort(hub_first, "order", "at", rank, "route_id", maintain_order=True)
-        .select(list(STATION_COLUMNS))
-    )
+    depots = county.sites.filter(pl.col("kind") != "village")["site_id"].to_list()
+    order = {site: k for k, site in enumerate(depots, 1)} | {county.hub: 0}
+    calls: dict[str, list[dict[str, Any]]] = {}
+    for call in plan.stops.iter_rows(named=True):
+        calls.setdefault(call["route_id"], []).append(call)
+    rows = []
+    for route in plan.routes.iter_rows(named=True):
+        mine = calls.get(route["route_id"], [])
+        bus = route["tier"] == "bus"
+        brought = _amounts(mine, "delivered")
+        taken = _amounts(mine, "collected")
+        start = route["from_site"]
+        rows.append(_row(route, start, "calls" if bus else "leaves", route["departs"], out=brought))
+        if not bus:
+            rows.append(_row(route, start, "returns", route["returns"], into=taken))
+        for call in mine:
+            site, here, along = call["site_id"], _amounts([call], "delivered"), _amounts([call], "collected")
+            if site not in order:
+                continue
+            if bus:
+                rows.append(_row(route, site, "calls", call["arrives"], into=here, out=along))
+            else:
+                rows.append(_row(route, site, "arrives", call["arrives"], into=here))
+                rows.append(_row(route, site, "leaves", call["departs"], out=along))
+    rows.sort(key=lambda row: (order.get(row["site_id"], len(order)), row["at"], EVENTS.index(row["event"]),
+                               row["route_id"], row["weekdays"]))  # fmt: skip
+    return pl.DataFrame(rows, schema=STATION_COLUMNS)
+
+
+def _amounts(calls: list[dict[str, Any]], what: str) -> tuple[float, float]:
+    """Return pieces and, of these, cold ones."""
+    return sum(c[f"{what}_pieces"] for c in calls), sum(c[f"{what}_cold_pieces"] for c in calls)
+
+
+NOTHING = (0.0, 0.0)
+
+
+def _row(
+    route: dict[str, Any],
+    site: str,
+    event: str,
+    at: str,
+    *,
+    into: tuple[float, float] = NOTHING,
+    out: tuple[float, float] = NOTHING,
+) -> dict[str, Any]:
+    names = ("weekdays", "tier", "route_id", "vehicle_type", "vehicle", "trip")
+    return {name: route[name] for name in names} | {
+        "site_id": site,
+        "at": at,
+        "event": event,
+        "into_pieces": into[0],
+        "out_pieces": out[0],
+        "into_cold_pieces": into[1],
+        "out_cold_pieces": out[1],
+    }
 
 
 def bus_timetable(plan: CountyPlan, county: County) -> pl.DataFrame:
