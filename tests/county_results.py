@@ -240,8 +240,12 @@ class Book:
         def week(column: str) -> float:
             return float(routes.select((pl.col(column) * days).sum()).item())
 
-        local = routes.filter(pl.col("tier") != "trunk").with_columns(days.alias("days"))
-        brought = (local["delivered_pieces"] + local["collected_pieces"]) * local["days"]
+        # what a village or a station's own people get and give, once: not what is passed on
+        stops = pl.DataFrame(self.stops, schema=STOP_SCHEMA).join(
+            routes.select("route_id", days.alias("days")), on="route_id"
+        )
+        villages = stops.filter(pl.col("site_id").str.starts_with("V"))
+        brought = (villages["delivered_pieces"] + villages["collected_pieces"]) * villages["days"]
         return CountyPlan(
             name=self.name,
             routes=routes,
