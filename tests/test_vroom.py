@@ -422,7 +422,8 @@ JSON = st.recursive(
 PATHS = [
     "vehicles", "vehicles.0", "vehicles.0.start", "vehicles.0.costs", "vehicles.0.capacity", "vehicles.0.id",
     "vehicles.0.time_window", "vehicles.0.description", "jobs", "jobs.0", "jobs.0.location",
-    "jobs.0.delivery", "jobs.0.id", "jobs.1.time_windows", "shipments", "matrices", "changtong", "jobs.0.description",
+    "jobs.0.delivery", "jobs.0.id", "jobs.1.time_windows", "shipments", "matrices", "changtong",
+    "jobs.0.description",
 ]  # fmt: skip
 
 
