@@ -53,6 +53,13 @@ def test_the_answers_are_summed_by_hand() -> None:
     assert best_answer(RESULT).key == "with_buses"
 
 
+def test_a_station_that_is_served_itself_is_no_village() -> None:
+    own = RESULT.shared.villages.head(1).with_columns(pl.lit("T1").alias("site_id"))
+    villages = pl.concat([RESULT.shared.villages, own])
+    other = dataclasses.replace(RESULT, shared=dataclasses.replace(RESULT.shared, villages=villages))
+    assert answers(other)[1].villages == 7
+
+
 def test_the_table_says_the_figures_and_the_changes() -> None:
     rows = {row[0]: row[1:] for row in page().tables["figures"]}
     alone, shared, buses = answers(RESULT)
@@ -136,9 +143,19 @@ def test_the_timetables_are_those_of_the_best_answer() -> None:
     assert section is not None
     tables = list(Page(section[0]).tables.values())
     assert len(tables) == 3
-    assert [row[0] for row in tables[1][1:]] == ["07:29", "07:56", "08:36", "10:06", "11:30", "12:38"]
-    assert tables[2][1][2].startswith("嵩阳–旧县 城乡公交")
-    assert tables[1][1][4].startswith("346")
+    # two kinds of days at the first station: with the trip of Monday, Wednesday, Friday, and without
+    daily = ["07:29", "07:56", "08:36", "10:06"]
+    said = [row[0] for row in tables[1][1:]]
+    assert said == [
+        "周一、三、五Mon, Wed, Fri",
+        *daily,
+        "11:30",
+        "12:38",
+        "周二、四、六、日Tue, Thu, Sat, Sun",
+        *daily,
+    ]
+    assert tables[2][2][2].startswith("嵩阳–旧县 城乡公交")
+    assert tables[1][2][3].startswith("346")
 
 
 def test_assumed_figures_and_settings_are_named() -> None:

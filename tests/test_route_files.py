@@ -218,6 +218,16 @@ def test_a_station_knows_what_comes_and_goes_and_when() -> None:
         assert rows["at"].is_sorted()
 
 
+def test_a_vehicle_is_back_before_it_leaves_in_the_same_minute() -> None:
+    back = SHARED.routes.row(by_predicate=pl.col("route_id") == "S-L1", named=True)["returns"]
+    routes = SHARED.routes.with_columns(
+        pl.when(pl.col("route_id") == "S-L2").then(pl.lit(back)).otherwise("departs").alias("departs")
+    )
+    table = station_timetable(dataclasses.replace(SHARED, routes=routes), COUNTY)
+    same = table.filter((pl.col("site_id") == "T1") & (pl.col("at") == back))
+    assert same.select("route_id", "event").rows() == [("S-L1", "returns"), ("S-L2", "leaves")]
+
+
 @pytest.mark.parametrize("plan", [SHARED, with_buses(), *RESULT.alone.values()], ids=lambda plan: plan.name)
 def test_what_leaves_somewhere_comes_in_somewhere(plan: CountyPlan) -> None:
     """Over a week, timetables hold each trip's pieces once out of its start and once back into it."""

@@ -226,12 +226,8 @@ def _legend(county: County, plans: list[CountyPlan]) -> list[tuple[Markup, Both]
         found.append((_key("lost", CROSS), text("county.left_out")))
     for tier in ("trunk", "local", "bus"):
         if tier in tiers:
-            found.append(
-                (
-                    _key(f"line {tier} c1" if tier == "local" else f"line {tier}", "M-15 0H15"),
-                    text(f"county.line_{tier}"),
-                )
-            )
+            shade = f" c{styles[listed[0]][0]}" if tier == "local" and listed else ""
+            found.append((_key(f"line {tier}{shade}", "M-15 0H15"), text(f"county.line_{tier}")))
     return found
 
 

@@ -133,16 +133,28 @@ def _timetables(plan: CountyPlan, county: County) -> tuple[list[Row], int]:
             {
                 "name": names[site],
                 "ready": text("county.ready", time=say_clock(ready[site])) if ready.get(site) else None,
-                "rows": [_event(row, buses) for row in rows.iter_rows(named=True)],
+                "days": _station_days(rows.to_dicts(), buses),
             }
         )
     return made, max(0, len(groups) - STATIONS_TIMED - 1)
 
 
+def _station_days(rows: list[Row], buses: dict[str, str]) -> list[Row]:
+    """Return a station's timetable for each set of days that are alike."""
+    alike: dict[tuple[int, ...], str] = {}
+    for day in "1234567":
+        held = tuple(k for k, row in enumerate(rows) if day in row["weekdays"])
+        if held:
+            alike[held] = alike.get(held, "") + day
+    return [
+        {"said": say_days(days), "rows": [_event(rows[k], buses) for k in held]}
+        for held, days in alike.items()
+    ]
+
+
 def _event(row: Row, buses: dict[str, str]) -> Row:
     return {
         "at": say_clock(row["at"]),
-        "days": say_days(row["weekdays"]),
         "tier": named("tier", row["tier"]),
         "vehicle": say_vehicle(row["vehicle_type"], row["vehicle"], row["tier"], buses),
         "event": text(f"county_event.{row['event']}"),

@@ -70,14 +70,16 @@ def answers(result: CountyResult) -> list[Answer]:
     ----------
     result : CountyResult
     """
-    made = [_answer("alone", tuple(result.alone.values()))] if result.alone else []
-    made.append(_answer("shared", (result.shared,)))
+    sites = result.county.sites
+    villages = set(sites.filter(pl.col("kind") == "village")["site_id"])
+    made = [_answer("alone", tuple(result.alone.values()), villages)] if result.alone else []
+    made.append(_answer("shared", (result.shared,), villages))
     if result.with_buses is not None:
-        made.append(_answer("with_buses", (result.with_buses,)))
+        made.append(_answer("with_buses", (result.with_buses,), villages))
     return made
 
 
-def _answer(key: str, plans: tuple[CountyPlan, ...]) -> Answer:
+def _answer(key: str, plans: tuple[CountyPlan, ...], villages: set[str]) -> Answer:
     carbon = [plan.kgco2e for plan in plans]
     return Answer(
         key=key,
@@ -90,7 +92,8 @@ def _answer(key: str, plans: tuple[CountyPlan, ...]) -> Answer:
         kgco2e=None if None in carbon else sum(value for value in carbon if value is not None),
         vehicles=sum(vehicles_used(plan) for plan in plans),
         stations=len({site for plan in plans for site in plan.stations["site_id"]}),
-        villages=len({site for plan in plans for site in plan.villages["site_id"]}),
+        # a station's own people are served too, but a station is no village
+        villages=len({site for plan in plans for site in plan.villages["site_id"]} & villages),
     )
 
 

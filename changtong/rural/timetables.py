@@ -10,8 +10,9 @@ import polars as pl
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
 
-EVENTS = ("arrives", "calls", "leaves", "returns")
-"""What a vehicle does at a station; a bus only calls: it sets down and takes in one moment."""
+EVENTS = ("arrives", "returns", "calls", "leaves")
+"""What a vehicle does at a station, in the order of one moment; a bus only calls: it sets down and takes
+at once."""
 
 STATION_COLUMNS: dict[str, pl.DataType] = {
     "site_id": pl.String(),
