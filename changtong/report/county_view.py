@@ -108,18 +108,25 @@ def best_answer(result: CountyResult) -> Answer:
 
 
 FIGURES = (
-    ("cost", "cost_cny"),
-    ("cost_piece", "cny_per_piece"),
-    ("km", "distance_km"),
-    ("hours", "hours"),
-    ("carbon", "grams_per_piece"),
-    ("vehicles", "vehicles"),
-    ("stations", "stations"),
-    ("villages", "villages"),
-    ("pieces", "pieces"),
-    ("unserved_pieces", "unserved_pieces"),
+    ("county.cost", "cost_cny"),
+    ("county.cost_piece", "cny_per_piece"),
+    ("county.km", "distance_km"),
+    ("county.hours", "hours"),
+    ("county.carbon", "grams_per_piece"),
+    ("county.vehicles", "vehicles"),
+    ("county.stations", "stations"),
+    ("county.villages", "villages"),
+    ("county.pieces", "pieces"),
+    ("county.unserved_pieces", "unserved_pieces"),
 )
-WITH_BARS = {"cost", "cost_piece", "km", "hours", "carbon", "vehicles"}
+WITH_BARS = {
+    "county.cost",
+    "county.cost_piece",
+    "county.km",
+    "county.hours",
+    "county.carbon",
+    "county.vehicles",
+}
 
 
 def figure_rows(made: list[Answer]) -> list[Row]:
@@ -142,14 +149,14 @@ def figure_rows(made: list[Answer]) -> list[Row]:
             }
             for k, value in enumerate(values)
         ]
-        rows.append({"label": text(f"county.{label}"), "cells": cells})
+        rows.append({"label": text(label), "cells": cells})
     return rows
 
 
 def _say_figure(label: str, value: float | None) -> str:
     if value is None:
         return "–"
-    return f"{value:,.2f}" if label == "cost_piece" else whole(value)
+    return f"{value:,.2f}" if label == "county.cost_piece" else whole(value)
 
 
 def _change(value: float | None, base: float | None) -> str:

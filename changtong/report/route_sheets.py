@@ -163,13 +163,13 @@ def _stop_line(stop: Row, number: int, names: dict[str, str]) -> Row:
         "km": f"{stop['distance_km']:.1f}",
         "brought": say_pieces(stop["delivered_pieces"]),
         "taken": say_pieces(stop["collected_pieces"]),
-        "brought_cold": _cold(stop["delivered_cold_pieces"], "cold_pieces"),
-        "taken_cold": _cold(stop["collected_cold_pieces"], "cold_pieces"),
+        "brought_cold": _cold(stop["delivered_cold_pieces"], "route_sheet.cold_pieces"),
+        "taken_cold": _cold(stop["collected_cold_pieces"], "route_sheet.cold_pieces"),
     }
 
 
-def _cold(pieces: float, key: str = "of_cold") -> Both | None:
-    return text(f"route_sheet.{key}", pieces=whole(pieces)) if pieces > 0 else None
+def _cold(pieces: float, key: str = "route_sheet.of_cold") -> Both | None:
+    return text(key, pieces=whole(pieces)) if pieces > 0 else None
 
 
 def draw_sketch(driven: list[Trip], names: dict[str, str]) -> Markup:
