@@ -35,7 +35,8 @@ FILES = (
     "plan.html.j2", "orders.html.j2", "stress.html.j2", "page.js", "details.js", "map.js", "stress.js",
     "style.css", "orders.css", "stress.css", "simulation.html.j2", "geography.js", "playback.js",
     "remedies.html.j2", "forecast.html.j2", "forecast.css", "forecast.js",
-    "daily.html.j2", "daily.css",
+    "daily.html.j2", "daily.css", "county.html.j2", "county.css", "county.js", "route_sheets.html.j2",
+    "route_sheets.css",
 )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|sheet\..*_head|loads\.(top_|.*_chart)|bottlenecks\.(site|leg)$|assumptions\.(official|derived|assumed)$"
         r"|run\.(n|w|is|c|r|s|fault)_|play\.(sites_(grown|burst)|under_way|most)$"
         r"|stress_(status|level)\.|provenance\.|remedies\.(kind|price|forecast)_"
-        r"|daily_(name|state|note|class)\."
+        r"|daily_(name|state|note|class)\.|county_(event|reason)\.|tier\.|county\.(line_|.*_long$|detour_factor$)"
         r"|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]

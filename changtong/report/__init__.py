@@ -1,19 +1,23 @@
-"""What a person reads: pages of plans, simulations, stress tests, remedies, forecasts; orders; the day."""
+"""What a person reads: pages of plans, simulations, stress tests, forecasts, counties; orders; the day."""
 
+from changtong.report.county_report import write_county_report
 from changtong.report.daily_report import write_daily_report
 from changtong.report.forecast_report import write_forecast_report
 from changtong.report.orders_page import write_orders
 from changtong.report.plan_report import write_plan_report
 from changtong.report.remedies_report import write_remedies_report
+from changtong.report.route_sheets import write_route_sheets
 from changtong.report.simulation_report import write_simulation_report
 from changtong.report.stress_report import write_stress_report
 
 __all__ = [
+    "write_county_report",
     "write_daily_report",
     "write_forecast_report",
     "write_orders",
     "write_plan_report",
     "write_remedies_report",
+    "write_route_sheets",
     "write_simulation_report",
     "write_stress_report",
 ]

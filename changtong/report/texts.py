@@ -23,6 +23,7 @@ TEXT_FILES = (
     "stress_texts.toml",
     "forecast_texts.toml",
     "daily_texts.toml",
+    "county_texts.toml",
 )
 
 
