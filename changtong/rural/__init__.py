@@ -1,0 +1,1 @@
+"""County, township, village: routes on two levels."""

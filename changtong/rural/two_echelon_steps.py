@@ -1,103 +1,51 @@
-from __future__ import annotations
+"""Kernels of the search: simulated annealing that takes customers out of a plan and puts them back.
 
-from collections import namedtuple
+A step takes strings of neighbouring stops out of neighbouring routes and puts the customers back one by
+one where they cost least (slack induction by string removals, Christiaens and Vanden Berghe 2020). What is
+added for two levels: routes that change their satellite, satellites that close or open, and the first
+level's cost, known exactly before a plan is accepted.
+"""
+
+from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from changtong.rural.first_level import JIT, NEVER, first_level_cost
-
-Data = namedtuple(
-    "Data",
-    "cost handling demand near near_satellite tours least opening satellite_limit satellite_capacity zobrist number",
+from changtong.rural.first_level import (
+    JIT,
+    MOST_KNOWN_TRUCKS,
+    NEVER,
+    first_level_cost,
+    known_cost,
+    learn_plan,
 )
-# number: [capacity2, fixed2, fleet2, capacity1, trucks]
-State = namedtuple(
-    "State",
-    "stops length load cost satellite of_customer count satellite_load amount kept kept_length kept_load kept_cost"
-    " kept_satellite touched rng removed best_stops best_length best_satellite pool_key pool_cost pool_seen pool_at"
-    " pool_length pool_satellite pool_stops pool_count scratch stat",
+from changtong.rural.route_steps import (
+    ABSENT,
+    BEST,
+    FIRST,
+    PENALTY,
+    SECOND,
+    TOTAL,
+    below,
+    best_turn,
+    cut,
+    draw,
+    drop_route,
+    insert,
+    keep_route,
+    move_route,
+    price,
+    restore,
+    touch,
 )
-SECOND, FIRST, ABSENT, BEST, PENALTY, TOTAL, BEST_ABSENT = 0, 1, 2, 3, 4, 5, 6
+
+LONGEST_STRING = 10.0
+MEAN_REMOVED = 10.0
+"""Published settings of the string removal."""
 
 
 @njit(**JIT)
-def _random(rng):
-    rng[0] += np.uint64(0x9E3779B97F4A7C15)
-    z = rng[0]
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z = z ^ (z >> np.uint64(31))
-    return float(z >> np.uint64(11)) * (1.0 / 9007199254740992.0)
-
-
-@njit(**JIT)
-def _below(rng, n):
-    return min(int(_random(rng) * n), n - 1)
-
-
-@njit(**JIT)
-def route_cost(d, m, s, stops, k):
-    """Cost of a route without its fixed part or handling."""
-    cost = d[s, stops[0]] + d[stops[k - 1], s]
-    for i in range(1, k):
-        cost += d[stops[i - 1], stops[i]]
-    return cost
-
-
-@njit(**JIT)
-def _touch(st, r, touched):
-    """Keep a route as it is, before its first change; return how many are kept."""
-    for i in range(touched):
-        if st.touched[i] == r:
-            return touched
-    st.touched[touched] = r
-    k = st.length[r]
-    st.kept_length[touched] = k
-    st.kept[touched, :k] = st.stops[r, :k]
-    st.kept_load[touched] = st.load[r]
-    st.kept_cost[touched] = st.cost[r]
-    st.kept_satellite[touched] = st.satellite[r]
-    return touched + 1
-
-
-@njit(**JIT)
-def _cut(data, st, r, i, j):
-    """Take stops i … j - 1 out of a route."""
-    m = data.opening.shape[0]
-    s = st.satellite[r]
-    q = 0.0
-    for p in range(i, j):
-        c = st.stops[r, p] - m
-        st.of_customer[c] = -1
-        q += data.demand[c]
-    k = st.length[r]
-    for p in range(j, k):
-        st.stops[r, p - (j - i)] = st.stops[r, p]
-    st.length[r] = k - (j - i)
-    st.load[r] -= q
-    st.satellite_load[s] -= q
-    if st.length[r] == 0:
-        st.load[r] = 0.0
-        st.satellite[r] = -1
-        st.count[s] -= 1
-        if st.count[s] == 0:
-            st.satellite_load[s] = 0.0
-
-
-@njit(**JIT)
-def _drop_route(data, st, r, touched, gone):
-    touched = _touch(st, r, touched)
-    m = data.opening.shape[0]
-    for p in range(st.length[r]):
-        st.removed[gone] = st.stops[r, p] - m
-        gone += 1
-    _cut(data, st, r, 0, st.length[r])
-    return touched, gone
-
-
-@njit(**JIT)
-def _remove_strings(data, st, seed, strings, longest, touched, gone):
+def remove_strings(data, st, seed, strings, longest, touched, gone):
     """Remove strings of stops near a customer, one a route (Christiaens and Vanden Berghe 2020)."""
     m = data.opening.shape[0]
     rng = st.rng
@@ -118,95 +66,43 @@ def _remove_strings(data, st, seed, strings, longest, touched, gone):
         if seen:
             continue
         k = st.length[r]
-        most = min(float(k), longest)
-        size = int(1.0 + _random(rng) * most)
-        size = min(size, k)
+        size = min(k, int(1.0 + draw(rng) * min(float(k), longest)))
         at = 0
         while st.stops[r, at] != c + m:
             at += 1
-        touched = _touch(st, r, touched)
-        # split string: leave some inside the string where they are
-        spare = 0
-        if size > 1 and size < k and _random(rng) < 0.5:
+        touched = touch(st, r, touched)
+        spare = 0  # stops inside the string that stay
+        if size > 1 and size < k and draw(rng) < 0.5:
             spare = 1
-            while size + spare < k and _random(rng) > 0.01:
+            while size + spare < k and draw(rng) < 0.01:
                 spare += 1
-                if spare >= k:
-                    break
-            spare = min(spare, k - size)
-            # published: grows while a draw exceeds beta, so nearly always up; kept small here
-            spare = 1 + _below(rng, spare)
         wide = size + spare
         low = max(0, at - wide + 1)
         high = min(at, k - wide)
-        first = low + _below(rng, high - low + 1)
-        if spare:
-            skip = first + _below(rng, size + 1)
-            for p in range(first, first + wide):
-                if p < skip or p >= skip + spare:
-                    st.removed[gone] = st.stops[r, p] - m
-                    gone += 1
-            if skip + spare < first + wide:
-                _cut(data, st, r, skip + spare, first + wide)
-            if skip > first:
-                _cut(data, st, r, first, skip)
-        else:
-            for p in range(first, first + wide):
+        first = low + below(rng, high - low + 1)
+        skip = first + below(rng, size + 1) if spare else first + wide
+        for p in range(first, first + wide):
+            if p < skip or p >= skip + spare:
                 st.removed[gone] = st.stops[r, p] - m
                 gone += 1
-            _cut(data, st, r, first, first + wide)
+        if skip + spare < first + wide:
+            cut(data, st, r, skip + spare, first + wide)
+        if skip > first:
+            cut(data, st, r, first, skip)
         taken += 1
     return touched, gone
 
 
 @njit(**JIT)
-def _best_turn(data, st, r, t):
-    """Cost of serving a route from another satellite, cut open at the best place, and that place."""
-    d = data.cost
-    k = st.length[r]
-    row = st.stops[r]
-    circle = d[row[k - 1], row[0]]
-    for i in range(1, k):
-        circle += d[row[i - 1], row[i]]
-    best = NEVER
-    at = 0
-    for i in range(k):
-        before = row[i - 1] if i > 0 else row[k - 1]
-        extra = d[t, before] + d[t, row[i]] - d[before, row[i]]
-        if extra < best:
-            best = extra
-            at = i
-    return circle + best, at
-
-
-@njit(**JIT)
-def _move_route(data, st, r, t, at):
-    """Serve a route from another satellite, beginning at the stop ``at``."""
-    k = st.length[r]
-    row = st.stops[r]
-    for i in range(k):
-        st.scratch[i] = row[(at + i) % k]
-    for i in range(k):
-        row[i] = st.scratch[i]
-    s = st.satellite[r]
-    st.count[s] -= 1
-    st.satellite_load[s] -= st.load[r]
-    if st.count[s] == 0:
-        st.satellite_load[s] = 0.0
-    st.satellite[r] = t
-    st.count[t] += 1
-    st.satellite_load[t] += st.load[r]
-
-
-@njit(**JIT)
-def _sort_removed(data, st, gone):
+def _shuffle(data, st, gone):
+    """Put removed customers in the order they are put back in: at random, large, far or near ones first."""
     rng = st.rng
     key = st.amount
-    way = _below(rng, 11)
+    way = below(rng, 11)
     for i in range(gone):
         c = st.removed[i]
         if way < 4:
-            key[i] = _random(rng)
+            key[i] = draw(rng)
         elif way < 8:
             key[i] = -data.demand[c]
         elif way < 10:
@@ -225,343 +121,256 @@ def _sort_removed(data, st, gone):
 
 
 @njit(**JIT)
-def _insert(data, st, c, open_cost, forbidden, touched):
-    """Insert a customer where it costs least; positions are passed over at random now and then."""
+def _best_satellite(data, st, r, barred, noise):
+    """Return where a route would better begin: satellite, stop it begins with; satellite -1 for nowhere else."""
     m = data.opening.shape[0]
-    d = data.cost
-    rng = st.rng
-    q = data.demand[c]
-    node = c + m
-    capacity, fixed, fleet = data.number[0], data.number[1], int(data.number[2])
-    eps = 1e-9 * capacity
-    best = NEVER
-    best_route, best_at, best_satellite = -1, 0, -1
-    empty = -1
-    routes = 0
-    blink = int(np.log(1.0 - _random(rng)) * -99.5) + 1
-    dc = d[node]
-    for r in range(fleet):
-        k = st.length[r]
-        if k == 0:
-            if empty < 0:
-                empty = r
+    best, to, at = NEVER, -1, 0
+    for t in range(m):
+        if t == st.satellite[r] or t == barred or st.count[t] >= data.satellite_limit[t]:
             continue
-        routes += 1
-        if st.load[r] + q > capacity + eps:
+        if st.satellite_load[t] + st.load[r] > data.satellite_capacity[t]:
             continue
-        s = st.satellite[r]
-        if s == forbidden or st.satellite_load[s] + q > data.satellite_capacity[s]:
-            continue
-        extra_handling = data.handling[c, s]
-        row = st.stops[r]
-        before = s
-        for p in range(k + 1):
-            after = row[p] if p < k else s
-            extra = dc[before] + dc[after] - d[before, after] + extra_handling
-            before = after
-            blink -= 1
-            if blink <= 0:
-                blink = int(np.log(1.0 - _random(rng)) * -99.5) + 1
-                continue
-            if extra < best:
-                best = extra
-                best_route = r
-                best_at = p
-    if empty >= 0:
-        for s in range(m):
-            if s == forbidden or st.count[s] >= data.satellite_limit[s]:
-                continue
-            if st.satellite_load[s] + q > data.satellite_capacity[s]:
-                continue
-            extra = 2.0 * dc[s] + fixed + data.handling[c, s]
-            if st.count[s] == 0:
-                extra += open_cost[s]
-            if extra < best:
-                best = extra
-                best_route = empty
-                best_at = 0
-                best_satellite = s
-    if best_route < 0:
-        return touched, False
-    r = best_route
-    touched = _touch(st, r, touched)
-    if best_satellite >= 0:
-        st.satellite[r] = best_satellite
-        st.count[best_satellite] += 1
-    k = st.length[r]
-    for p in range(k, best_at, -1):
-        st.stops[r, p] = st.stops[r, p - 1]
-    st.stops[r, best_at] = node
-    st.length[r] = k + 1
-    st.load[r] += q
-    st.satellite_load[st.satellite[r]] += q
-    st.of_customer[c] = r
-    return touched, True
-
-
-@njit(**JIT)
-def _restore(data, st, touched):
-    m = data.opening.shape[0]
-    for i in range(touched):
-        r = st.touched[i]
-        s = st.satellite[r]
-        if s >= 0:
-            st.count[s] -= 1
-            st.satellite_load[s] -= st.load[r]
+        cost, turn = best_turn(data, st, r, t)
         for p in range(st.length[r]):
-            st.of_customer[st.stops[r, p] - m] = -1
-    for i in range(touched):
-        r = st.touched[i]
-        k = st.kept_length[i]
-        st.length[r] = k
-        st.load[r] = st.kept_load[i]
-        st.cost[r] = st.kept_cost[i]
-        s = st.kept_satellite[i]
-        st.satellite[r] = s
-        if s >= 0:
-            st.count[s] += 1
-            st.satellite_load[s] += st.load[r]
-        for p in range(k):
-            st.stops[r, p] = st.kept[i, p]
-            st.of_customer[st.stops[r, p] - m] = r
+            cost += data.handling[st.stops[r, p] - m, t]
+        if st.count[t] == 0:
+            cost += st.open_cost[t]
+        cost *= 1.0 + noise * (draw(st.rng) - 0.5)
+        if cost < best:
+            best, to, at = cost, t, turn
+    return to, at
+
+
+@njit(**JIT)
+def _close(data, st, touched, gone):
+    """Close a satellite: its routes begin elsewhere, or their customers are served anew."""
+    m = data.opening.shape[0]
+    used = 0
     for s in range(m):
-        if st.count[s] == 0:
-            st.satellite_load[s] = 0.0
+        if st.count[s] > 0:
+            used += 1
+    if used < 2:
+        return touched, gone, -1
+    which = below(st.rng, used)
+    closed = 0
+    for s in range(m):
+        if st.count[s] > 0:
+            if which == 0:
+                closed = s
+                break
+            which -= 1
+    whole = draw(st.rng) < 0.5
+    for r in range(st.length.shape[0]):
+        if st.length[r] > 0 and st.satellite[r] == closed:
+            to, at = -1, 0
+            if whole:
+                to, at = _best_satellite(data, st, r, closed, 0.0)
+            if to >= 0:
+                touched = touch(st, r, touched)
+                move_route(data, st, r, to, at)
+            else:
+                touched, gone = drop_route(data, st, r, touched, gone)
+    return touched, gone, closed
 
 
 @njit(**JIT)
-def _pool_add(data, st, r, total):
-    m = data.opening.shape[0]
-    key = data.zobrist[st.satellite[r]]
-    k = st.length[r]
-    for p in range(k):
-        key ^= data.zobrist[st.stops[r, p]]
-    size = st.pool_key.shape[0]
-    slot = np.int64(key & np.uint64(size - 1))
-    while st.pool_length[slot] > 0 and st.pool_key[slot] != key:
-        slot += 1
-        if slot == size:
-            slot = 0
-    if st.pool_length[slot] == 0:
-        if st.pool_count[0] * 4 > size * 3 or st.pool_count[1] + k > st.pool_stops.shape[0]:
-            return
-        st.pool_count[0] += 1
-        st.pool_key[slot] = key
-        st.pool_length[slot] = k
-        st.pool_satellite[slot] = st.satellite[r]
-        st.pool_at[slot] = st.pool_count[1]
-        st.pool_count[1] += k
-        st.pool_cost[slot] = NEVER
-        st.pool_seen[slot] = NEVER
-    if total < st.pool_seen[slot]:
-        st.pool_seen[slot] = total
-    if st.cost[r] < st.pool_cost[slot] - 1e-9:
-        st.pool_cost[slot] = st.cost[r]
-        at = st.pool_at[slot]
-        for p in range(k):
-            st.pool_stops[at + p] = st.stops[r, p]
+def _open(data, st, touched):
+    """Open a satellite: one to three routes that gain most begin there."""
+    to = below(st.rng, data.opening.shape[0])
+    if st.count[to] > 0:
+        return touched
+    st.open_cost[to] = 0.0
+    for _ in range(1 + below(st.rng, 3)):
+        if st.count[to] >= data.satellite_limit[to]:
+            break
+        best, chosen, at = NEVER, -1, 0
+        for r in range(st.length.shape[0]):
+            if st.length[r] == 0 or st.satellite[r] == to:
+                continue
+            if st.satellite_load[to] + st.load[r] > data.satellite_capacity[to]:
+                continue
+            cost, turn = best_turn(data, st, r, to)
+            if cost - st.cost[r] < best:
+                best, chosen, at = cost - st.cost[r], r, turn
+        if chosen < 0:
+            break
+        touched = touch(st, chosen, touched)
+        move_route(data, st, chosen, to, at)
+    return touched
 
 
 @njit(**JIT)
-def search(data, st, work, iterations, hot, cold, pool_share):
-    """Run so many steps of simulated annealing, from temperature ``hot`` to ``cold``."""
-    m = data.opening.shape[0]
-    n = data.demand.shape[0]
-    d = data.cost
+def _take_out(data, st, gone, routes):
+    """Change the plan and take customers out of it: routes touched, customers out, satellite that is barred."""
+    m, n = data.opening.shape[0], data.demand.shape[0]
     rng = st.rng
-    capacity, fixed, fleet = data.number[0], data.number[1], int(data.number[2])
-    val = st.stat
-    old_load = np.zeros(m)
-    open_cost = np.zeros(m)
-    factor = (cold / hot) ** (1.0 / max(iterations, 1))
-    temp = hot
-    for it in range(iterations):
-        temp *= factor
-        touched = 0
-        gone = 0
-        mask = 0
-        routes = 0
+    touched, barred = 0, -1
+    seed = below(rng, n)
+    longest = max(1.0, min(LONGEST_STRING, (n - gone) / max(routes, 1)))
+    strings = int(1.0 + draw(rng) * (4.0 * MEAN_REMOVED / (1.0 + longest) - 1.0))
+    pick = draw(rng)
+    if m > 1 and pick < 0.06:
+        r = st.of_customer[seed]
+        if r >= 0:
+            to, at = _best_satellite(data, st, r, -1, 0.4)
+            if to >= 0:
+                touched = touch(st, r, touched)
+                move_route(data, st, r, to, at)
+        if draw(rng) < 0.7:
+            touched, gone = remove_strings(data, st, seed, min(strings, 3), longest, touched, gone)
+    elif m > 1 and pick < 0.065:
+        touched, gone, barred = _close(data, st, touched, gone)
+    elif m > 1 and pick < 0.07:
+        touched = _open(data, st, touched)
+        touched, gone = remove_strings(data, st, seed, 2, longest, touched, gone)
+    elif pick < 0.10:
+        # whole routes beside one another
+        want = 1 + below(rng, 3)
+        for a in range(-1, data.near.shape[1]):
+            r = st.of_customer[seed if a < 0 else data.near[seed, a]]
+            if r >= 0:
+                touched, gone = drop_route(data, st, r, touched, gone)
+                want -= 1
+                if want == 0 or gone > 30:
+                    break
+    else:
+        touched, gone = remove_strings(data, st, seed, strings, longest, touched, gone)
+    return touched, gone, barred
+
+
+@njit(**JIT)
+def _first_level(data, st, work, mask, below_cost, record):
+    """Return the cost of the first level, or ``NEVER`` where it will hardly be below ``below_cost``.
+
+    With up to four satellites in use it is computed. With more, truck plans met before are tried, and
+    it is computed for some plans only, and for those that would be the best (below ``record``).
+    """
+    used = 0
+    opening = 0.0
+    for s in range(data.opening.shape[0]):
+        if mask >> s & 1:
+            opening += data.opening[s]
+            used += 1
+    cost = NEVER
+    ask = used <= 4 or data.trucks > MOST_KNOWN_TRUCKS
+    if not ask:
+        cost = known_cost(st.satellite_load, mask, data.truck_capacity, below_cost - opening, work)
+        ask = draw(st.rng) < 300.0 / 3.0**used or cost + opening < record
+    if ask:
+        cost = first_level_cost(st.satellite_load, data.tours, data.truck_capacity, data.trucks, work)
+        if used > 4:
+            learn_plan(cost, data.trucks, work)
+    return cost + opening
+
+
+@njit(**JIT)
+def _note_best(st, total):
+    st.figure[BEST] = total
+    st.best_length[:] = st.length
+    st.best_satellite[:] = st.satellite
+    for r in range(st.length.shape[0]):
+        k = st.length[r]
+        st.best_stops[r, :k] = st.stops[r, :k]
+
+
+@njit(**JIT)
+def search(data, st, work, steps, temperature, pool_share):
+    """Run so many steps at a temperature; routes of plans within ``pool_share`` of the best go to the pool."""
+    m, n = data.opening.shape[0], data.demand.shape[0]
+    rng, fig = st.rng, st.figure
+    load_before = np.zeros(m)
+    for _ in range(steps):
+        gone, mask, routes = 0, 0, 0
         for s in range(m):
-            old_load[s] = st.satellite_load[s]
+            load_before[s] = st.satellite_load[s]
             if st.count[s] > 0:
                 mask |= 1 << s
                 routes += st.count[s]
-        for c in range(n):
-            if st.of_customer[c] < 0:
-                st.removed[gone] = c
-                gone += 1
-        forbidden = -1
-        eager = _random(rng) * 1.2
+        if fig[ABSENT] > 0.0:
+            for c in range(n):
+                if st.of_customer[c] < 0:
+                    st.removed[gone] = c
+                    gone += 1
+        eager = draw(rng) * 1.2
         for s in range(m):
-            open_cost[s] = eager * (data.least[mask | 1 << s] - data.least[mask])
-        pick = _random(rng)
-        seed = _below(rng, n)
-        average = (n - gone) / max(routes, 1)
-        longest = min(10.0, average)
-        if longest < 1.0:
-            longest = 1.0
-        many = 40.0 / (1.0 + longest) - 1.0
-        strings = int(1.0 + _random(rng) * many)
-        if m > 1 and pick < 0.06:
-            r = st.of_customer[seed]
-            if r >= 0:
-                best = NEVER
-                to = -1
-                at = 0
-                for t in range(m):
-                    if t == st.satellite[r] or st.count[t] >= data.satellite_limit[t]:
-                        continue
-                    if st.satellite_load[t] + st.load[r] > data.satellite_capacity[t]:
-                        continue
-                    price, turn = _best_turn(data, st, r, t)
-                    for p in range(st.length[r]):
-                        price += data.handling[st.stops[r, p] - m, t]
-                    if st.count[t] == 0:
-                        price += open_cost[t]
-                    price *= 0.8 + 0.4 * _random(rng)
-                    if price < best:
-                        best, to, at = price, t, turn
-                if to >= 0:
-                    touched = _touch(st, r, touched)
-                    _move_route(data, st, r, to, at)
-            if _random(rng) < 0.7:
-                strings = min(strings, 3)
-                touched, gone = _remove_strings(data, st, seed, strings, longest, touched, gone)
-        elif m > 1 and pick < 0.065 and routes > 0:
-            # close a satellite: its routes begin elsewhere, or its customers are served anew
-            used = 0
-            for s in range(m):
-                if st.count[s] > 0:
-                    used += 1
-            if used > 1:
-                which = _below(rng, used)
-                forbidden = 0
-                for s in range(m):
-                    if st.count[s] > 0:
-                        if which == 0:
-                            forbidden = s
-                            break
-                        which -= 1
-                turn_over = _random(rng) < 0.5
-                for r in range(fleet):
-                    if st.length[r] > 0 and st.satellite[r] == forbidden:
-                        to = -1
-                        at = 0
-                        if turn_over:
-                            best = NEVER
-                            for t in range(m):
-                                if t == forbidden or st.count[t] >= data.satellite_limit[t]:
-                                    continue
-                                if st.satellite_load[t] + st.load[r] > data.satellite_capacity[t]:
-                                    continue
-                                price, turn = _best_turn(data, st, r, t)
-                                if st.count[t] == 0:
-                                    price += open_cost[t]
-                                if price < best:
-                                    best, to, at = price, t, turn
-                        if to >= 0:
-                            touched = _touch(st, r, touched)
-                            _move_route(data, st, r, to, at)
-                        else:
-                            touched, gone = _drop_route(data, st, r, touched, gone)
-        elif m > 1 and pick < 0.07:
-            # open a satellite: the routes that gain most begin there
-            to = _below(rng, m)
-            if st.count[to] == 0:
-                open_cost[to] = 0.0
-                want = 1 + _below(rng, 3)
-                for _ in range(want):
-                    best = NEVER
-                    chosen = -1
-                    at = 0
-                    if st.count[to] >= data.satellite_limit[to]:
-                        break
-                    for r in range(fleet):
-                        if st.length[r] == 0 or st.satellite[r] == to:
-                            continue
-                        if st.satellite_load[to] + st.load[r] > data.satellite_capacity[to]:
-                            continue
-                        price, turn = _best_turn(data, st, r, to)
-                        price -= st.cost[r]
-                        if price < best:
-                            best, chosen, at = price, r, turn
-                    if chosen < 0:
-                        break
-                    touched = _touch(st, chosen, touched)
-                    _move_route(data, st, chosen, to, at)
-                touched, gone = _remove_strings(data, st, seed, 2, longest, touched, gone)
-        elif pick < 0.10:
-            # whole routes beside one another
-            want = 1 + _below(rng, 3)
-            for a in range(-1, data.near.shape[1]):
-                c = seed if a < 0 else data.near[seed, a]
-                r = st.of_customer[c]
-                if r >= 0:
-                    touched, gone = _drop_route(data, st, r, touched, gone)
-                    want -= 1
-                    if want == 0 or gone > 30:
-                        break
-        else:
-            touched, gone = _remove_strings(data, st, seed, strings, longest, touched, gone)
-        _sort_removed(data, st, gone)
+            st.open_cost[s] = eager * (data.least[mask | 1 << s] - data.least[mask] + data.opening[s])
+        touched, gone, barred = _take_out(data, st, gone, routes)
+        _shuffle(data, st, gone)
         absent = 0.0
         for i in range(gone):
-            c = st.removed[i]
-            touched, done = _insert(data, st, c, open_cost, forbidden, touched)
-            if not done:
-                absent += 0.5 + data.demand[c] / capacity
-        second = val[SECOND]
+            touched, placed = insert(data, st, st.removed[i], barred, touched)
+            if not placed:
+                absent += 0.5 + data.demand[st.removed[i]] / data.capacity
+        second = fig[SECOND]
         for i in range(touched):
             r = st.touched[i]
-            second -= st.kept_cost[i]
-            k = st.length[r]
-            if k > 0:
-                s = st.satellite[r]
-                cost = route_cost(d, m, s, st.stops[r], k) + fixed
-                for p in range(k):
-                    cost += data.handling[st.stops[r, p] - m, s]
-                st.cost[r] = cost
-                second += cost
-            else:
-                st.cost[r] = 0.0
-        limit = val[TOTAL] - temp * np.log(1.0 - _random(rng))
-        now_mask = 0
-        same = True
+            st.cost[r] = price(data, st, r)
+            second += st.cost[r] - st.kept_cost[i]
+        limit = fig[TOTAL] - temperature * np.log(1.0 - draw(rng))
+        mask, same = 0, True
         for s in range(m):
             if st.count[s] > 0:
-                now_mask |= 1 << s
-            if abs(st.satellite_load[s] - old_load[s]) > 1e-7 * capacity:
+                mask |= 1 << s
+            if abs(st.satellite_load[s] - load_before[s]) > 1e-7 * data.capacity:
                 same = False
-        penalty = val[PENALTY] * absent
-        if same:
-            first = val[FIRST]
-        else:
+        others = second + fig[PENALTY] * absent
+        first = fig[FIRST]
+        if not same:
             first = NEVER
-            if second + penalty + data.least[now_mask] < limit:
-                first = first_level_cost(st.satellite_load, data.tours, data.number[3], int(data.number[4]), work)
-                for s in range(m):
-                    if now_mask >> s & 1:
-                        first += data.opening[s]
-                val[8] += 1
-        total = second + penalty + first
-        if total < limit:
-            val[SECOND], val[FIRST], val[ABSENT], val[TOTAL] = second, first, absent, total
-            val[9] += 1
-            better = False
-            if absent == 0.0:
-                if total < val[BEST] - 1e-7:
-                    val[BEST] = total
-                    better = True
-                    st.best_length[:] = st.length
-                    st.best_satellite[:] = st.satellite
-                    for r in range(fleet):
-                        k = st.length[r]
-                        st.best_stops[r, :k] = st.stops[r, :k]
-                if total < val[BEST] * (1.0 + pool_share):
-                    for i in range(touched):
-                        r = st.touched[i]
-                        if st.length[r] > 0:
-                            _pool_add(data, st, r, total)
-        else:
-            _restore(data, st, touched)
-    return temp
+            if others + data.least[mask] < limit:
+                record = fig[BEST] - 1e-7 - second if absent == 0.0 else -NEVER
+                first = _first_level(data, st, work, mask, limit - others, record)
+        total = others + first
+        if total >= limit:
+            restore(data, st, touched)
+            continue
+        fig[SECOND], fig[FIRST], fig[ABSENT], fig[TOTAL] = second, first, absent, total
+        if absent == 0.0:
+            if total < fig[BEST] - 1e-7:
+                _note_best(st, total)
+            if total < fig[BEST] * (1.0 + pool_share):
+                for i in range(touched):
+                    if st.length[st.touched[i]] > 0:
+                        keep_route(data, st, st.touched[i], total)
+
+
+@njit(**JIT)
+def restart(data, st, work, stops, length, satellite):
+    """Make a plan the current one; routes at satellites that are shut or full are left out."""
+    m = data.opening.shape[0]
+    fig = st.figure
+    st.of_customer[:] = -1
+    st.count[:] = 0
+    st.satellite_load[:] = 0.0
+    st.length[:] = 0
+    st.load[:] = 0.0
+    st.cost[:] = 0.0
+    st.satellite[:] = -1
+    second = 0.0
+    for r in range(length.shape[0]):
+        k, s = length[r], satellite[r]
+        if k == 0 or st.count[s] >= data.satellite_limit[s]:
+            continue
+        st.stops[r, :k] = stops[r, :k]
+        st.length[r] = k
+        st.satellite[r] = s
+        st.count[s] += 1
+        for p in range(k):
+            c = st.stops[r, p] - m
+            st.of_customer[c] = r
+            st.load[r] += data.demand[c]
+        st.satellite_load[s] += st.load[r]
+        st.cost[r] = price(data, st, r)
+        second += st.cost[r]
+    absent = 0.0
+    for c in range(data.demand.shape[0]):
+        if st.of_customer[c] < 0:
+            absent += 0.5 + data.demand[c] / data.capacity
+    first = first_level_cost(st.satellite_load, data.tours, data.truck_capacity, data.trucks, work)
+    for s in range(m):
+        if st.count[s] > 0:
+            first += data.opening[s]
+    total = second + first + fig[PENALTY] * absent
+    fig[SECOND], fig[FIRST], fig[ABSENT], fig[TOTAL] = second, first, absent, total
+    if absent == 0.0 and total < fig[BEST] - 1e-7:
+        _note_best(st, total)
