@@ -40,8 +40,8 @@ MOST_KNOWN_TRUCKS = 10
 
 FirstLevelWork = namedtuple(
     "FirstLevelWork",
-    "around order_cost order_from known_sets known_trucks known_cost known room sets used_count used load tour"
-    " trucks opened opened_from opened_by chain chain_from total total_by",
+    "around order_cost order_from known_sets known_trucks known_cost known room sets used_count used load"
+    " tour trucks opened opened_from opened_by chain chain_from total total_by",
 )
 """Room for one search; indices are sets of the satellites in use, as bits.
 
@@ -84,7 +84,7 @@ def first_level_work(around: Floats, trucks: int) -> FirstLevelWork:
 def tour_costs(dist, per_distance, fixed):
     """Return the cost of one truck's best tour of every set of satellites, and its last stop.
 
-    0 is the depot in ``dist``. The tour is read backwards: the last stop of what is left (Held and Karp 1962).
+    0 is the depot in ``dist``. The tour is read backwards, stop by stop (Held and Karp 1962).
     """
     m = dist.shape[0] - 1
     sets = 1 << m
@@ -339,7 +339,7 @@ def can_carry(sets, trucks, loads, capacity, room):
 
 @njit(**JIT)
 def _group(work, loads, u, begin, i, j, tours, capacity, sets, trucks):
-    """Return the cost of full trucks along satellites i … j of an order, and how many trucks there are then."""
+    """Return the cost of full trucks along satellites i … j of an order, and the count of trucks then."""
     cost, mask, room = 0.0, 0, capacity
     for a in range(i, j + 1):
         s = work.used[(begin + a) % u]

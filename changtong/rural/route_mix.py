@@ -149,7 +149,11 @@ def _program(arrays: Arrays, choice: _Choice, sets: list[int]) -> tuple[_Rows, i
 
 
 def _solve(
-    matrix: scipy.sparse.csc_matrix, cost: Floats, rows: _Rows, whole: NDArray[np.bool_], seconds: float | None
+    matrix: scipy.sparse.csc_matrix,
+    cost: Floats,
+    rows: _Rows,
+    whole: NDArray[np.bool_],
+    seconds: float | None,
 ) -> highspy.Highs:
     program = highspy.HighsLp()
     count = len(cost)

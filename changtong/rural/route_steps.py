@@ -19,8 +19,9 @@ Data = namedtuple(
     "cost handling demand near near_satellite tours least opening satellite_limit satellite_capacity hash"
     " capacity fixed truck_capacity trucks",
 )
-"""What is given: ``cost[i, j]`` between nodes, ``handling[c, s]``, ``near[c]`` the customers near c, nearest first,
-``tours`` and ``least`` by set of satellites (:mod:`changtong.rural.first_level`), limits, and 64 random bits a node."""
+"""What is given: ``cost[i, j]`` between nodes, ``handling[c, s]``, ``near[c]`` the customers near c, nearest
+first, ``tours`` and ``least`` by set of satellites (:mod:`changtong.rural.first_level`), limits, 64 random
+bits a node."""
 
 Pool = namedtuple("Pool", "hash cost seen start length satellite stops count")
 """Routes met: hash, cost, the best plan each was met in, and their stops; ``count`` of routes and stops."""
@@ -28,7 +29,8 @@ Pool = namedtuple("Pool", "hash cost seen start length satellite stops count")
 State = namedtuple(
     "State",
     "stops length load cost satellite of_customer count satellite_load touched kept kept_length kept_load"
-    " kept_cost kept_satellite removed amount turned open_cost rng best_stops best_length best_satellite pool figure",
+    " kept_cost kept_satellite removed amount turned open_cost rng best_stops best_length best_satellite pool"
+    " figure",
 )
 """The plan as it stands, what a step keeps to undo it, the best plan, and figures.
 
@@ -157,7 +159,7 @@ def _until_blink(rng):
 
 @njit(**JIT)
 def best_position(data, st, c, barred):
-    """Return the cheapest place of a customer in a route: cost, route, position; route -1 where there is none.
+    """Return the cheapest place of a customer in a route: cost, route, position; route -1 for none.
 
     A position is passed over at random now and then (Christiaens and Vanden Berghe 2020).
     """
@@ -210,7 +212,7 @@ def best_beginning(data, st, c, barred):
 
 @njit(**JIT)
 def insert(data, st, c, barred, touched):
-    """Insert a customer where it costs least; return the count of touched routes, and whether it has a place."""
+    """Insert a customer where it costs least; return the count of touched routes, and whether it could be."""
     m = data.opening.shape[0]
     q = data.demand[c]
     best, r, at = best_position(data, st, c, barred)
@@ -293,7 +295,6 @@ def restore(data, st, touched):
 def keep_route(data, st, r, total):
     """Put a route into the pool, with the cost of the plan it is met in."""
     pool = st.pool
-    m = data.opening.shape[0]
     key = data.hash[st.satellite[r]]
     k = st.length[r]
     for p in range(k):

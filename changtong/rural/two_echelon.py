@@ -93,7 +93,8 @@ class TwoEchelonInstance:
     Examples
     --------
     >>> here, there = Place(0, 0), Place(3, 4)
-    >>> TwoEchelonInstance("two", Fleet(1, 9), Fleet(1, 9), 1, here, (Satellite(there),), (Customer(here, 2),)).demand
+    >>> stops = (Satellite(there),), (Customer(here, 2),)
+    >>> TwoEchelonInstance("two", Fleet(1, 9), Fleet(1, 9), 1, here, *stops).demand
     2
     """
 
@@ -221,7 +222,7 @@ class TwoEchelonResult:
         lines = [
             f"{self.instance.name}: cost {cost.total:,.2f} = level one {cost.level_one:,.2f}"
             f" + level two {cost.level_two:,.2f} + handling {cost.handling:,.2f} + fixed {cost.fixed:,.2f}",
-            f"{self.iterations:,} iterations in {self.seconds:.1f} s, seed {self.seed}; the checker found no fault",
+            f"{self.iterations:,} iterations in {self.seconds:.1f} s, seed {self.seed}; checked",
         ]
         lines += _few(
             "truck: "
@@ -239,7 +240,8 @@ class TwoEchelonResult:
         """Write ``routes.csv`` and ``result.json`` to a folder; return it.
 
         A row of the routes is one stop: ``level`` (1 or 2), ``route`` (from 1 in each level), ``from`` (0 the
-        depot, or the satellite's number), ``stop`` (from 1), ``kind`` (satellite or customer), ``number``, ``load``.
+        depot, or the satellite's number), ``stop`` (from 1), ``kind`` (satellite or customer), ``number``,
+        ``load``.
 
         Raises
         ------

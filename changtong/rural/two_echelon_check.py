@@ -81,7 +81,10 @@ def _second_level_faults(instance: TwoEchelonInstance, plan: TwoEchelonPlan) -> 
         if count > instance.freighters_per_satellite:
             most = instance.freighters_per_satellite
             faults.append(
-                _fault("too-many-vehicles", f"{count} city freighters start at satellite {s}, at most {most} may.")
+                _fault(
+                    "too-many-vehicles",
+                    f"{count} city freighters start at satellite {s} of {most}.",
+                )
             )
     return faults
 
@@ -99,7 +102,7 @@ def _first_level_faults(instance: TwoEchelonInstance, plan: TwoEchelonPlan) -> l
         if not route.satellites:
             faults.append(_fault("empty-route", f"{name} visits no satellite."))
         if len(route.loads) != len(route.satellites):
-            faults.append(_fault("load-differs", f"{name} has loads for {len(route.loads)} stops of its tour."))
+            faults.append(_fault("load-differs", f"{name} has {len(route.loads)} loads."))
             continue
         if len(set(route.satellites)) != len(route.satellites):
             faults.append(_fault("not-once", f"{name} visits a satellite twice."))
@@ -120,9 +123,7 @@ def _first_level_faults(instance: TwoEchelonInstance, plan: TwoEchelonPlan) -> l
     slack = TOLERANCE * max(1.0, instance.demand)
     for s, satellite in enumerate(instance.satellites, 1):
         if abs(brought[s] - taken[s]) > slack:
-            faults.append(
-                _fault("load-differs", f"Trucks bring {brought[s]} to satellite {s}, freighters take {taken[s]}.")
-            )
+            faults.append(_fault("load-differs", f"Satellite {s} gets {brought[s]} and gives {taken[s]}."))
         if taken[s] > satellite.capacity * (1 + TOLERANCE):
             faults.append(
                 _fault("over-capacity", f"{taken[s]} passes satellite {s}, at most {satellite.capacity} may.")

@@ -17,8 +17,10 @@ from changtong.errors import InputError, Problem
 from changtong.rural.two_echelon import Customer, Fleet, Place, Satellite, TwoEchelonInstance
 
 TRUCKS, FREIGHTERS, STORES, CUSTOMERS = "trucks", "city freighters", "stores", "customers"
+HANDLING = "handling costs"
 SECTIONS = (TRUCKS, FREIGHTERS, STORES, CUSTOMERS)
 _NAMES = (
+    (HANDLING, re.compile(r"handling", re.I)),
     (FREIGHTERS, re.compile(r"city\s*_?-?freighters?|freighters|2nd|second", re.I)),
     (TRUCKS, re.compile(r"trucks?|1st|first[ -]level", re.I)),
     (STORES, re.compile(r"stores?|satellites|depot", re.I)),
@@ -26,8 +28,8 @@ _NAMES = (
 )
 _EXPECTED = {
     TRUCKS: "number of trucks, capacity, cost per distance, fixed cost",
-    FREIGHTERS: "most city freighters a satellite, number of city freighters, capacity, cost per distance, fixed cost",
-    STORES: "x,y of the depot, then x,y of each satellite (and handling cost, capacity, opening cost where known)",
+    FREIGHTERS: "most a satellite, number, capacity, cost per distance, fixed cost",
+    STORES: "x,y of the depot, then of each satellite (there also handling cost, capacity, opening cost)",
     CUSTOMERS: "x,y,demand of each customer",
 }
 _EXTRAS = ("handling", "capacity", "opening")
@@ -69,8 +71,8 @@ def read_two_echelon(path: str | Path) -> TwoEchelonInstance:
     ------
     InputError
         Everything that is wrong with the file, with its lines: ``missing-file``, ``unreadable-file``,
-        ``empty-file``, ``missing-section``, ``twice-named``, ``wrong-type``, ``field-count``, ``negative``, ``not-finite``,
-        ``out-of-range``.
+        ``empty-file``, ``missing-section``, ``twice-named``, ``wrong-type``, ``field-count``, ``negative``,
+        ``not-finite``, ``out-of-range``.
     """
     path = Path(path)
     text = _text(path)
@@ -87,7 +89,9 @@ def _text(path: Path) -> str:
         if not path.exists():
             raise InputError([Problem("missing-file", "the file does not exist.", str(path))])
         if path.stat().st_size > MOST_BYTES:
-            raise InputError([Problem("unreadable-file", "the file is too large for an instance.", str(path))])
+            raise InputError(
+                [Problem("unreadable-file", "the file is too large for an instance.", str(path))]
+            )
         raw = path.read_bytes()
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
@@ -115,7 +119,9 @@ def _split(text: str, name: str, problems: list[Problem]) -> dict[str, _Section]
                 if kind in sections:
                     before = sections[kind].line
                     problems.append(
-                        Problem("twice-named", f"{kind} are named again; first on line {before}.", name, number)
+                        Problem(
+                            "twice-named", f"{kind} are named again; first on line {before}.", name, number
+                        )
                     )
                 current = sections.setdefault(kind, _Section(number, stripped))
             continue
@@ -250,9 +256,23 @@ class _Reader:
                 self._check(f"{label} of {what}", value, group.line)
                 extra[label] = value
             made.append([*group.values[:2], *(extra[label] for label in _EXTRAS)])
+        if HANDLING in self.sections:
+            self._handling(made)
         if len(groups) < 2:
             self._wrong("missing-section", "there is no satellite.", section.line, _EXPECTED[STORES])
         return made
+
+    def _handling(self, stores: list[list[float]]) -> None:
+        """Take the handling costs of a section of their own: one a satellite."""
+        section = self.sections[HANDLING]
+        values = [value for group in section.groups for value in group.values]
+        if len(values) != len(stores) - 1:
+            message = f"there are {len(values)} handling costs."
+            self._wrong("field-count", message, section.line, f"one a satellite, {len(stores) - 1}")
+            return
+        for number, (store, value) in enumerate(zip(stores[1:], values, strict=True), 1):
+            self._check(f"handling cost of satellite {number}", value, section.line)
+            store[2] = value
 
     def _customers(self) -> list[list[float]]:
         section = self.sections.get(CUSTOMERS)
@@ -291,7 +311,9 @@ def _extras(header: str) -> tuple[str, ...]:
     """Return what a satellite's numbers behind x and y are: as the header orders them, or as usual."""
     told = header.lower().rsplit("satellites", 1)[-1]
     found = sorted(
-        (match.start(), label) for label, pattern in _EXTRA_WORDS if (match := pattern.search(told)) is not None
+        (match.start(), label)
+        for label, pattern in _EXTRA_WORDS
+        if (match := pattern.search(told)) is not None
     )
     order = [label for _, label in found]
     return tuple(order + [label for label in _EXTRAS if label not in order])

@@ -64,7 +64,11 @@ def share_loads(sets: Sequence[int], loads: Floats, capacity: float) -> list[dic
     tiny = 1e-9 * capacity
     room = [capacity] * len(sets)
     brought: list[dict[int, float]] = [{} for _ in sets]
-    by = {s: [i for i, members in enumerate(sets) if members >> s & 1] for s in range(len(loads)) if loads[s] > 0}
+    by = {
+        s: [i for i, members in enumerate(sets) if members >> s & 1]
+        for s in range(len(loads))
+        if loads[s] > 0
+    }
     for s in sorted(by, key=lambda s: (len(by[s]), s)):
         left = float(loads[s])
         while left > tiny:

@@ -17,7 +17,14 @@ import numpy as np
 from changtong.errors import InternalError, Problem, UsageError
 from changtong.rural.route_mix import mix_routes
 from changtong.rural.route_steps import ABSENT, BEST, PENALTY, TOTAL
-from changtong.rural.two_echelon import TwoEchelonInstance, TwoEchelonResult
+from changtong.rural.two_echelon import (
+    Customer,
+    Fleet,
+    Place,
+    Satellite,
+    TwoEchelonInstance,
+    TwoEchelonResult,
+)
 from changtong.rural.two_echelon_arrays import Arrays
 from changtong.rural.two_echelon_check import check_two_echelon
 from changtong.rural.two_echelon_plan import read_plan
@@ -137,6 +144,21 @@ def solve_two_echelon(
     return TwoEchelonResult(instance, plan, checked.cost, (), spent, budget.done, seed)
 
 
+def load_kernels() -> None:
+    """Load the compiled kernels, or compile them, by a tiny search: before a clock runs."""
+    place = [Place(float(x), float(y)) for x, y in ((0, 0), (4, 0), (0, 4), (5, 1), (1, 5), (4, 2), (2, 4))]
+    instance = TwoEchelonInstance(
+        "four customers",
+        Fleet(3, 3.0),
+        Fleet(4, 2.0),
+        2,
+        place[0],
+        (Satellite(place[1]), Satellite(place[2])),
+        tuple(Customer(p, 1.0) for p in place[3:]),
+    )
+    solve_two_echelon(instance, iterations=200)
+
+
 def _check_call(seconds: float | None, seed: int, iterations: int | None) -> None:
     if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
         raise UsageError(f"seconds is {seconds}; expected a number above 0.")
@@ -156,7 +178,7 @@ def impossible_demands(instance: TwoEchelonInstance) -> tuple[Problem, ...]:
             found.append(
                 Problem(
                     "demand-above-capacity",
-                    f"customer {number} asks for {customer.demand:g}, a city freighter holds {fleet.capacity:g}.",
+                    f"customer {number} asks for {customer.demand:g}; a freighter holds {fleet.capacity:g}.",
                 )
             )
     limit = instance.freighters_per_satellite * len(instance.satellites)
@@ -189,7 +211,9 @@ def impossible_demands(instance: TwoEchelonInstance) -> tuple[Problem, ...]:
     room = sum(satellite.capacity for satellite in instance.satellites)
     if demand > room * slack:
         found.append(
-            Problem("satellites-too-small", f"all customers ask for {demand:g}; the satellites pass {room:g}.")
+            Problem(
+                "satellites-too-small", f"all customers ask for {demand:g}; the satellites pass {room:g}."
+            )
         )
     return tuple(found)
 

@@ -122,7 +122,7 @@ def _shuffle(data, st, gone):
 
 @njit(**JIT)
 def _best_satellite(data, st, r, barred, noise):
-    """Return where a route would better begin: satellite, stop it begins with; satellite -1 for nowhere else."""
+    """Return where a route would better begin: satellite, or -1, and the stop it begins with."""
     m = data.opening.shape[0]
     best, to, at = NEVER, -1, 0
     for t in range(m):
@@ -201,7 +201,7 @@ def _open(data, st, touched):
 
 @njit(**JIT)
 def _take_out(data, st, gone, routes):
-    """Change the plan and take customers out of it: routes touched, customers out, satellite that is barred."""
+    """Change the plan and take customers out: routes touched, customers out, satellite that is barred."""
     m, n = data.opening.shape[0], data.demand.shape[0]
     rng = st.rng
     touched, barred = 0, -1
@@ -275,7 +275,7 @@ def _note_best(st, total):
 
 @njit(**JIT)
 def search(data, st, work, steps, temperature, pool_share):
-    """Run so many steps at a temperature; routes of plans within ``pool_share`` of the best go to the pool."""
+    """Run so many steps at a temperature; routes of plans within ``pool_share`` of the best are kept."""
     m, n = data.opening.shape[0], data.demand.shape[0]
     rng, fig = st.rng, st.figure
     load_before = np.zeros(m)
