@@ -15,6 +15,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
+from changtong.programs.staged import quiet_highs
 from changtong.rural.route_steps import BEST
 from changtong.rural.two_echelon_arrays import Arrays, Floats, Ints
 from changtong.rural.two_echelon_plan import best_loads, best_truck_sets
@@ -167,11 +168,7 @@ def _solve(
     if whole.any():
         integer, real = highspy.HighsVarType.kInteger, highspy.HighsVarType.kContinuous
         program.integrality_ = [integer if w else real for w in whole]
-    solver = highspy.Highs()
-    solver.setOptionValue("output_flag", False)
-    solver.setOptionValue("threads", 1)
-    solver.setOptionValue("random_seed", 0)
-    solver.setOptionValue("mip_rel_gap", 1e-7)
+    solver = quiet_highs(random_seed=0, mip_rel_gap=1e-7)
     if seconds is None:
         solver.setOptionValue("mip_max_nodes", MOST_NODES)
     else:

@@ -156,7 +156,11 @@ def load_kernels() -> None:
         (Satellite(place[1]), Satellite(place[2])),
         tuple(Customer(p, 1.0) for p in place[3:]),
     )
-    solve_two_echelon(instance, iterations=200)
+    arrays = Arrays(instance, 1)
+    tried = _Search(arrays, _Budget(None, 200, time.perf_counter()), np.random.default_rng(1), None)
+    tried.run()
+    tried.start_from_best()
+    read_plan(arrays)
 
 
 def _check_call(seconds: float | None, seed: int, iterations: int | None) -> None:
@@ -243,7 +247,7 @@ class _Search:
                 break
         last = self.budget.share()
         if last < 0.995:
-            self._from_best()
+            self.start_from_best()
             self._cool(last, 1.0, WARM / 3, None, warm=True)
 
     def _cycles(self) -> int:
@@ -283,7 +287,7 @@ class _Search:
         if shut is not None:
             limits[shut] = 0
         if warm or shut is not None:
-            self._from_best()
+            self.start_from_best()
         found, raised = False, 0
         while True:
             done = (self.budget.share() - begin) / max(end - begin, 1e-12)
@@ -301,7 +305,8 @@ class _Search:
             self._tell()
         limits[:] = arrays.limits
 
-    def _from_best(self) -> None:
+    def start_from_best(self) -> None:
+        """Make the best plan the current one."""
         arrays = self.arrays
         restart(arrays.data, arrays.state, arrays.work, *arrays.best_routes())
 
