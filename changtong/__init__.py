@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from changtong.resilience.remedies import what_would_help
     from changtong.resilience.result import StressSettings, StressTest
     from changtong.resilience.stress import stress_test
+    from changtong.rural.two_echelon_file import read_two_echelon
+    from changtong.rural.two_echelon_search import solve_two_echelon
     from changtong.simulation.replications import simulate_replications
     from changtong.simulation.result import Simulation
     from changtong.simulation.simulate import SimulationSettings, simulate
@@ -79,11 +81,13 @@ _HOMES = {
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "read_right": "changtong.events.vault.rights",
+    "read_two_echelon": "changtong.rural.two_echelon_file",
     "reference_network": "changtong.network.reference",
     "resolve": "changtong.events.vault.resolve",
     "run_study": "changtong.studies",
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
+    "solve_two_echelon": "changtong.rural.two_echelon_search",
     "starting_backlog": "changtong.events.starting_backlog",
     "stress_test": "changtong.resilience.stress",
     "trace": "changtong.events.trace_log",
@@ -126,11 +130,13 @@ __all__ = [
     "read_network",
     "read_outages",
     "read_right",
+    "read_two_echelon",
     "reference_network",
     "resolve",
     "run_study",
     "simulate",
     "simulate_replications",
+    "solve_two_echelon",
     "starting_backlog",
     "stress_test",
     "trace",

@@ -23,6 +23,7 @@ from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
+from changtong.rural_command import register as register_rural
 from changtong.scan_commands import register as register_scans
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
@@ -227,6 +228,7 @@ app.command("simulate", short_help="Play a plan forward: backlogs, what is late,
 register_backlog(app)
 register_stress(app)
 register_remedies(app)
+register_rural(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

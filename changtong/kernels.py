@@ -36,7 +36,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation", "stress test", "scan log", "made-up scans"}
+    whose : {"planner", "simulation", "stress test", "scan log", "made-up scans", "rural"}
         A stress test needs the planner's as well: wait for those first.
 
     Returns
@@ -272,12 +272,20 @@ def _compile_vault() -> None:
             vault.check()
 
 
+def _compile_rural() -> None:
+    """Route four customers and two satellites."""
+    from changtong.rural.two_echelon_search import load_kernels
+
+    load_kernels()
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
     "stress test": {"stress-test": _compile_stress_test},
     "scan log": {"ingest": _compile_ingest, "traces": _compile_traces, "vault": _compile_vault},
     "made-up scans": {"made-up-scans": _compile_made_up_scans},
+    "rural": {"rural": _compile_rural},
 }
 
 

@@ -75,7 +75,10 @@ def test_commands_named_anywhere_exist_with_their_options() -> None:
                 assert not rest.strip().startswith(("-", "NET")), (page.name, name)
                 continue
             seen.add(name)
-            options = {option for parameter in commands[name].params for option in parameter.opts}
+            command = commands[name]
+            if hasattr(command, "commands"):  # a group: its command comes next
+                command = command.commands[rest.split()[0]] if rest.split() else command
+            options = {option for parameter in command.params for option in parameter.opts}
             for option in re.findall(r"(?<!\S)--?[a-z][a-z-]*", rest):
                 assert option in options, (page.name, name, option)
     assert seen == set(commands)

@@ -20,6 +20,7 @@ SOURCES = (
     "planning/*.py",
     "simulation/*.py",
     "resilience/*.py",
+    "rural/*.py",
     "routes.py",
 )
 """Where kernels are."""

@@ -1,0 +1,330 @@
+"""The solver of two-echelon routing: cycles of annealing, satellites shut in turn, routes mixed anew.
+
+A search is a number of cycles. Each cools down once. The first ones begin hot, so that they forget the plan
+before; the later ones begin warm at the best plan. In every other cycle a satellite of the best plan is shut
+(in warm ones for their first half), because plans that use other satellites are often far away.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from changtong.errors import InternalError, Problem, UsageError
+from changtong.rural.route_mix import mix_routes
+from changtong.rural.route_steps import ABSENT, BEST, PENALTY, TOTAL
+from changtong.rural.two_echelon import (
+    Customer,
+    Fleet,
+    Place,
+    Satellite,
+    TwoEchelonInstance,
+    TwoEchelonResult,
+)
+from changtong.rural.two_echelon_arrays import Arrays
+from changtong.rural.two_echelon_check import check_two_echelon
+from changtong.rural.two_echelon_plan import read_plan
+from changtong.rural.two_echelon_steps import restart, search
+
+HOT, WARM, COLD = 4.0, 0.7, 0.02
+"""Temperatures, in typical distances between neighbours."""
+
+STEPS_A_CUSTOMER = 5000
+"""Steps of a cycle, for each customer."""
+
+MOST_CYCLES = 16
+MIX_SHARE = 0.08
+"""Share of the time for mixing routes."""
+
+POOL_SHARE = 0.06
+CHUNK_STEPS = 1000
+"""Steps between two looks at a count of iterations."""
+
+CHUNK_S = 0.02
+"""Seconds between two looks at the clock."""
+
+NONE_YET = 1e16
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(slots=True)
+class _Budget:
+    """What may be used of time or steps, and what was."""
+
+    seconds: float | None
+    iterations: int | None
+    begin: float
+    done: int = 0
+    chunk: int = 200
+
+    def share(self) -> float:
+        """Share that is used up."""
+        by_time = 0.0 if self.seconds is None else (time.perf_counter() - self.begin) / self.seconds
+        by_steps = 0.0 if self.iterations is None else self.done / self.iterations
+        return max(by_time, by_steps)
+
+    def next_steps(self) -> int:
+        """Steps until the next look."""
+        if self.iterations is None:
+            return self.chunk
+        return max(1, min(CHUNK_STEPS, self.iterations - self.done))
+
+    def note(self, steps: int, seconds: float) -> None:
+        """Count steps, and keep looks at the clock about equally far apart."""
+        self.done += steps
+        if seconds < CHUNK_S / 2:
+            self.chunk = self.chunk * 3 // 2
+        elif seconds > CHUNK_S * 2:
+            self.chunk = max(10, self.chunk // 2)
+
+
+def solve_two_echelon(
+    instance: TwoEchelonInstance,
+    *,
+    seconds: float | None = None,
+    seed: int = 1,
+    iterations: int | None = None,
+    progress: Progress | None = None,
+) -> TwoEchelonResult:
+    """Search for the cheapest plan of a two-echelon instance.
+
+    Parameters
+    ----------
+    instance : TwoEchelonInstance
+    seconds : float, optional
+        Most time, by the clock; 10 where ``iterations`` is not given either.
+    seed : int
+        What the random numbers begin with.
+    iterations : int, optional
+        Most steps. With a seed and a number of steps, and no end by the clock, the plan is always the same.
+    progress : callable, optional
+        Gets what the search is at, and the share that is done.
+
+    Returns
+    -------
+    TwoEchelonResult
+        With a plan that passed the checker, or with the reasons why there is none.
+
+    Raises
+    ------
+    UsageError
+        Seconds or iterations that are not above 0, a negative seed.
+    InternalError
+        The plan failed the checker.
+    """
+    begin = time.perf_counter()
+    if seconds is None and iterations is None:
+        seconds = 10.0
+    _check_call(seconds, seed, iterations)
+    reasons = impossible_demands(instance)
+    if reasons:
+        return TwoEchelonResult(instance, None, None, reasons, time.perf_counter() - begin, 0, seed)
+    budget = _Budget(seconds, iterations, begin)
+    arrays = Arrays(instance, seed)
+    _Search(arrays, budget, np.random.default_rng(seed), progress).run()
+    if arrays.state.figure[BEST] > NONE_YET:
+        reason = Problem(
+            "no-feasible-plan",
+            f"the search found no plan that keeps all limits in {budget.done:,} iterations.",
+            hint="There may be none, or it needs more time.",
+        )
+        return TwoEchelonResult(
+            instance, None, None, (reason,), time.perf_counter() - begin, budget.done, seed
+        )
+    plan = read_plan(arrays)
+    checked = check_two_echelon(instance, plan)
+    if checked.cost is None:
+        raise InternalError(f"the plan failed its check: {checked.faults[0]}")
+    spent = time.perf_counter() - begin
+    return TwoEchelonResult(instance, plan, checked.cost, (), spent, budget.done, seed)
+
+
+def load_kernels() -> None:
+    """Load the compiled kernels, or compile them, by a tiny search: before a clock runs."""
+    place = [Place(float(x), float(y)) for x, y in ((0, 0), (4, 0), (0, 4), (5, 1), (1, 5), (4, 2), (2, 4))]
+    instance = TwoEchelonInstance(
+        "four customers",
+        Fleet(3, 3.0),
+        Fleet(4, 2.0),
+        2,
+        place[0],
+        (Satellite(place[1]), Satellite(place[2])),
+        tuple(Customer(p, 1.0) for p in place[3:]),
+    )
+    arrays = Arrays(instance, 1)
+    tried = _Search(arrays, _Budget(None, 200, time.perf_counter()), np.random.default_rng(1), None)
+    tried.run()
+    tried.start_from_best()
+    read_plan(arrays)
+
+
+def _check_call(seconds: float | None, seed: int, iterations: int | None) -> None:
+    if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
+        raise UsageError(f"seconds is {seconds}; expected a number above 0.")
+    if iterations is not None and iterations < 1:
+        raise UsageError(f"iterations is {iterations}; expected 1 or more.")
+    if seed < 0:
+        raise UsageError(f"seed is {seed}; expected 0 or more.")
+
+
+def impossible_demands(instance: TwoEchelonInstance) -> tuple[Problem, ...]:
+    """Return every reason, seen without a search, why no plan can keep all limits."""
+    found = []
+    fleet, demand = instance.freighters, instance.demand
+    slack = 1 + 1e-9
+    for number, customer in enumerate(instance.customers, 1):
+        if customer.demand > fleet.capacity * slack:
+            found.append(
+                Problem(
+                    "demand-above-capacity",
+                    f"customer {number} asks for {customer.demand:g}; a freighter holds {fleet.capacity:g}.",
+                )
+            )
+    limit = instance.freighters_per_satellite * len(instance.satellites)
+    vehicles = min(fleet.vehicles, limit)
+    if demand > vehicles * fleet.capacity * slack:
+        found.append(
+            Problem(
+                "freighters-too-few",
+                f"all customers ask for {demand:g}; {vehicles} city freighters of {fleet.capacity:g} hold"
+                f" {vehicles * fleet.capacity:g}.",
+            )
+        )
+    big = sum(customer.demand > fleet.capacity / 2 * slack for customer in instance.customers)
+    if big > vehicles:
+        found.append(
+            Problem(
+                "freighters-too-few",
+                f"{big} customers ask for more than half a city freighter each; there are {vehicles}.",
+            )
+        )
+    trucks = instance.trucks
+    if demand > trucks.vehicles * trucks.capacity * slack:
+        found.append(
+            Problem(
+                "trucks-too-few",
+                f"all customers ask for {demand:g}; {trucks.vehicles} trucks of {trucks.capacity:g} hold"
+                f" {trucks.vehicles * trucks.capacity:g}.",
+            )
+        )
+    room = sum(satellite.capacity for satellite in instance.satellites)
+    if demand > room * slack:
+        found.append(
+            Problem(
+                "satellites-too-small", f"all customers ask for {demand:g}; the satellites pass {room:g}."
+            )
+        )
+    return tuple(found)
+
+
+class _Search:
+    """One search: its arrays, what it may use, and its own random choices."""
+
+    def __init__(
+        self, arrays: Arrays, budget: _Budget, rng: np.random.Generator, progress: Progress | None
+    ) -> None:
+        self.arrays, self.budget, self.rng, self.progress = arrays, budget, rng, progress
+
+    def run(self) -> None:
+        """Run all cycles, and mix routes half way and at the end."""
+        arrays, budget = self.arrays, self.budget
+        cycles = self._cycles()
+        begin = budget.share()
+        for cycle in range(cycles):
+            end = begin + (1.0 - MIX_SHARE / 2 - begin) / (cycles - cycle)
+            found = arrays.state.figure[BEST] < NONE_YET
+            warm = found and cycle >= max(1, (cycles + 1) // 2)
+            self._cool(begin, end, WARM if warm else HOT, self._shut(cycle, warm=warm), warm=warm)
+            if cycle in (cycles // 2, cycles - 1):
+                self._mix()
+            begin = budget.share()
+            if begin >= 1.0:
+                break
+        last = self.budget.share()
+        if last < 0.995:
+            self.start_from_best()
+            self._cool(last, 1.0, WARM / 3, None, warm=True)
+
+    def _cycles(self) -> int:
+        """Return how many cycles the budget holds; the clock's by a first look at the speed."""
+        per_cycle = STEPS_A_CUSTOMER * len(self.arrays.data.demand)
+        steps = self.budget.iterations
+        if self.budget.seconds is not None and steps is None:
+            for _ in range(3):
+                spent = self._steps(HOT)
+            rate = self.budget.chunk / max(spent, 1e-6)
+            steps = int(rate * self.budget.seconds)
+        return int(np.clip(round(0.8 * (steps or 0) / per_cycle), 1, MOST_CYCLES))
+
+    def _steps(self, temperature: float) -> float:
+        """Run some steps; return the seconds they took."""
+        arrays, budget = self.arrays, self.budget
+        steps = budget.next_steps()
+        at = time.perf_counter()
+        search(arrays.data, arrays.state, arrays.work, steps, temperature * arrays.edge, POOL_SHARE)
+        spent = time.perf_counter() - at
+        budget.note(steps, spent)
+        return spent
+
+    def _shut(self, cycle: int, *, warm: bool) -> int | None:
+        """Return the satellite to shut in a cycle: of those the best plan uses, the least used ones first."""
+        used = self.arrays.used_satellites()
+        if self.arrays.state.figure[BEST] > NONE_YET or len(used) < 2 or cycle % 2 == 0:
+            return None
+        if warm:
+            return int(self.rng.choice(used))
+        return used[(cycle // 2) % len(used)]
+
+    def _cool(self, begin: float, end: float, top: float, shut: int | None, *, warm: bool) -> None:
+        """Cool down once, between two shares of the budget."""
+        arrays, figure = self.arrays, self.arrays.state.figure
+        limits = arrays.data.satellite_limit
+        if shut is not None:
+            limits[shut] = 0
+        if warm or shut is not None:
+            self.start_from_best()
+        found, raised = False, 0
+        while True:
+            done = (self.budget.share() - begin) / max(end - begin, 1e-12)
+            if done >= 1.0:
+                break
+            if warm and shut is not None and done > 0.5:
+                limits[:] = arrays.limits
+            self._steps(top * (COLD / top) ** max(done, 0.0))
+            found = found or figure[ABSENT] == 0.0
+            if not found and done > 0.3 + 0.1 * raised:
+                # nobody may be left out in the end: make it dearer while no such plan was met
+                raised += 1
+                figure[TOTAL] += figure[PENALTY] * figure[ABSENT]
+                figure[PENALTY] *= 2.0
+            self._tell()
+        limits[:] = arrays.limits
+
+    def start_from_best(self) -> None:
+        """Make the best plan the current one."""
+        arrays = self.arrays
+        restart(arrays.data, arrays.state, arrays.work, *arrays.best_routes())
+
+    def _mix(self) -> None:
+        """Put routes met together anew; a better plan becomes the best."""
+        arrays, budget = self.arrays, self.budget
+        left = 1.0 - budget.share()
+        if arrays.state.figure[BEST] > NONE_YET or left <= 0.0:
+            return
+        seconds = None
+        if budget.seconds is not None:
+            seconds = min(MIX_SHARE / 2, left) * budget.seconds
+        made = mix_routes(arrays, seconds, POOL_SHARE)
+        if made is not None:
+            restart(arrays.data, arrays.state, arrays.work, *made)
+
+    def _tell(self) -> None:
+        if self.progress is not None:
+            best = self.arrays.state.figure[BEST]
+            stage = f"best cost {best:,.2f}" if best < NONE_YET else "no plan yet"
+            self.progress(stage, min(1.0, self.budget.share()))
