@@ -142,14 +142,14 @@ def drawn(villages: int, stations: int, *, firms: int = 3, seed: int = 1, buses:
                        cold_h=6.0 if cold else None)
             )  # fmt: skip
     vehicles = [
-        vehicle(vehicle_type="truck", capacity_pieces=1500.0, cold_pieces=200.0, cost_cny_per_day=280.0,
-                cost_cny_per_km=1.8, cost_cny_per_h=30.0, tier="trunk", kgco2e_per_km=0.55),
-        vehicle(vehicle_type="van", capacity_pieces=350.0, cost_cny_per_day=120.0, cost_cny_per_km=0.9,
+        vehicle(vehicle_type="truck", capacity_pieces=1500.0, cold_pieces=200.0, cost_cny_per_day=240.0,
+                cost_cny_per_km=1.6, cost_cny_per_h=30.0, tier="trunk", kgco2e_per_km=0.55, starts="05:00"),
+        vehicle(vehicle_type="van", capacity_pieces=180.0, cost_cny_per_day=110.0, cost_cny_per_km=0.9,
                 cost_cny_per_h=28.0, kgco2e_per_km=0.25),
-        vehicle(vehicle_type="cold_van", capacity_pieces=300.0, cold_pieces=60.0, cost_cny_per_day=160.0,
+        vehicle(vehicle_type="cold_van", capacity_pieces=200.0, cold_pieces=60.0, cost_cny_per_day=150.0,
                 cost_cny_per_km=1.1, cost_cny_per_h=28.0, kgco2e_per_km=0.3),
-        vehicle(vehicle_type="electric", tier="local", capacity_pieces=160.0, cost_cny_per_day=70.0,
-                cost_cny_per_km=0.3, cost_cny_per_h=26.0, range_km=120.0, electric=True, kgco2e_per_km=0.1),
+        vehicle(vehicle_type="electric", tier="local", capacity_pieces=100.0, cost_cny_per_day=40.0,
+                cost_cny_per_km=0.25, cost_cny_per_h=24.0, range_km=80.0, electric=True, kgco2e_per_km=0.1),
     ]  # fmt: skip
     runs = []
     for k in range(buses):

@@ -62,7 +62,7 @@ class CountySettings:
 
 @dataclass(frozen=True)
 class Vehicle:
-    """A vehicle type; ``count`` None: as many as wanted; ``range_km`` None: no limit."""
+    """A vehicle type; ``count`` None: as many as wanted, 0: another firm's; ``range_km`` None: no limit."""
 
     name: str
     tier: str
@@ -83,12 +83,12 @@ class Vehicle:
     @property
     def trunk(self) -> bool:
         """Whether it may go from the hub to stations."""
-        return self.tier in ("trunk", "any")
+        return self.count != 0 and self.tier in ("trunk", "any")
 
     @property
     def local(self) -> bool:
         """Whether it may go to villages."""
-        return self.tier in ("local", "any")
+        return self.count != 0 and self.tier in ("local", "any")
 
 
 @dataclass(frozen=True)
@@ -222,6 +222,9 @@ def ask(
 ) -> Question:
     """Return the question of some firms planning together, with their vehicles and anybody's.
 
+    Sites and vehicle types have the same numbers whichever firms plan, so that one question's routes can
+    begin another's: sites without pieces of theirs have none, others' vehicles are none.
+
     Parameters
     ----------
     county : County
@@ -235,7 +238,7 @@ def ask(
     kept = county.sites.filter(
         (pl.col("kind") == "county")
         | ((pl.col("kind") == "township") & (pl.col("opening") != "shut"))
-        | pl.col("site_id").is_in(pieces["site_id"].implode())
+        | pl.col("site_id").is_in(_weekly(county, county.firms)["site_id"].implode())
     )
     sites = pl.concat([kept.filter(pl.col("kind") == "county"), kept.filter(pl.col("kind") != "county")])
     sites = sites.join(pieces, on="site_id", how="left", maintain_order="left").with_columns(
@@ -334,12 +337,12 @@ def _ways(
 
 
 def _vehicles(county: County, firms: tuple[str, ...]) -> tuple[Vehicle, ...]:
-    own = county.vehicles.filter(pl.col("firm").is_null() | pl.col("firm").is_in(list(firms)))
+    mine = {None, "", *firms}
     return tuple(
         Vehicle(
             name=row["vehicle_type"],
             tier=row["tier"] or "any",
-            count=row["count"],
+            count=row["count"] if row["firm"] in mine else 0,
             warm=row["capacity_pieces"] - row["cold_pieces"],
             cold=row["cold_pieces"],
             day_cny=row["cost_cny_per_day"],
@@ -353,8 +356,7 @@ def _vehicles(county: County, firms: tuple[str, ...]) -> tuple[Vehicle, ...]:
             starts_s=clock_s(row["starts"], 6 * 3600),
             ends_s=clock_s(row["ends"], 20 * 3600),
         )
-        for row in own.iter_rows(named=True)
-        if row["count"] is None or row["count"] > 0
+        for row in county.vehicles.iter_rows(named=True)
     )
 
 

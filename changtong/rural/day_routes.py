@@ -17,6 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from pyvrp import (
+    Activity,
+    ActivityType,
     Client,
     Depot,
     IteratedLocalSearchParams,
@@ -29,6 +31,7 @@ from pyvrp import (
     VehicleType,
     solve,
 )
+from pyvrp.search import NeighbourhoodParams
 from pyvrp.stop import MaxIterations
 
 from changtong.rural.county_question import Question, Vehicle
@@ -37,6 +40,9 @@ PIECE = 1_000
 CNY = 10_000
 KM_FREE = 1_000
 """Units of a kilometre where it costs nothing."""
+
+NEIGHBOURS = 20
+"""Nearest visits a move looks at: half as many as PyVRP's own default cost 2 % at 50 visits, these nothing seen."""
 
 LEFT_CNY = 20_000.0
 """What leaving a visit out weighs in the search, CNY: more than any vehicle day."""
@@ -152,6 +158,7 @@ def route_day(
     several_trips: bool = True,
     extra_cny: NDArray[np.float64] | None = None,
     day_price: Sequence[float] | None = None,
+    start: DayRoutes | None = None,
 ) -> DayRoutes:
     """Return cheap routes for parts from bases, each ready at a second of the day.
 
@@ -172,6 +179,8 @@ def route_day(
         What serving a part from a base costs more, for choosing; with it ranges are not kept.
     day_price : sequence of float, optional
         CNY on top of a vehicle's day, by type: the price of a scarce one.
+    start : DayRoutes, optional
+        Routes of a similar day to begin with.
     """
     able = [[kind for kind, count in enumerate(fleet) if count > 0 and _any_base(question, bases, kind, p, shift_s)] for p in parts]
     left = tuple(p for p, kinds in zip(parts, able, strict=True) if not kinds)
@@ -184,7 +193,7 @@ def route_day(
         if kinds
     ]
     model = _Model(question, bases, kept, fleet, sure, shift_s, several_trips, extra_cny if extra_cny is None else extra_cny[:, [bool(k) for k in able]], day_price)
-    solution = model.solve(iterations, seed)
+    solution = model.solve(iterations, seed, None if start is None else model.begin(start))
     days, missed = model.read(solution)
     return DayRoutes(days, left + missed, sum(day_cost(question, day) for day in days))
 
@@ -293,31 +302,90 @@ class _Model:
                 self.types.append((place, kind))
         self.data = ProblemData(locations, clients, depots, types, distances, durations)
 
-    def solve(self, iterations: int, seed: int) -> Solution:
+    def solve(self, iterations: int, seed: int, begin: Solution | None = None) -> Solution:
         """Return the best feasible solution found; one vehicle for each part where none is."""
         params = SolveParams(
             penalty=PenaltyParams(max_penalty=1e7),
+            neighbourhood=NeighbourhoodParams(num_neighbours=NEIGHBOURS),
             ils=IteratedLocalSearchParams(num_iters_no_improvement=max(50, iterations // 3)),
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for times in (1, 4):
                 found = solve(
-                    self.data, MaxIterations(iterations * times), seed=seed, collect_stats=False, params=params
+                    self.data,
+                    MaxIterations(iterations * times),
+                    seed=seed,
+                    collect_stats=False,
+                    params=params,
+                    initial_solution=begin,
                 )
                 if found.best.is_feasible():
                     return found.best
         return self._one_each()
 
+    def begin(self, known: DayRoutes) -> Solution:
+        """Return the routes of a similar day as a beginning: what is new goes where it adds the fewest kilometres."""
+        by_site: dict[int, list[int]] = {}
+        for k, part in enumerate(self.parts):
+            by_site.setdefault(part.site, []).append(k)
+        trips: list[tuple[int, int, list[int]]] = []
+        used: dict[int, set[int]] = {}
+        number = {pair: k for k, pair in enumerate(self.types)}
+        place_of = {base: place for place, (base, _) in enumerate(self.bases)}
+        for order, day in enumerate(known.days):
+            kind = number.get((place_of.get(day.base, -1), day.vehicle))
+            if kind is not None and len(used.get(kind, ())) < self.data.vehicle_type(kind).num_available:
+                for trip in day.trips:
+                    same = [by_site[s.part.site].pop() for s in trip.stops if by_site.get(s.part.site)]
+                    if same:
+                        used.setdefault(kind, set()).add(order)
+                        trips.append((order, kind, same))
+        for k in [k for some in by_site.values() for k in some]:
+            self._insert(k, trips)
+        routes = []
+        for order in sorted({order for order, _, _ in trips}):
+            mine = [(kind, some) for o, kind, some in trips if o == order]
+            kind = mine[0][0]
+            again = self.data.vehicle_type(kind).max_reloads >= len(mine) - 1
+            steps: list[Activity] = []
+            for _, some in mine:
+                if steps and again:
+                    steps.append(Activity(ActivityType.DEPOT, self.types[kind][0]))
+                steps += [Activity(ActivityType.CLIENT, k) for k in some]
+            routes.append(Route(self.data, steps, kind))
+        return Solution(self.data, routes)
+
+    def _insert(self, k: int, trips: list[tuple[int, int, list[int]]]) -> None:
+        """Put a part where it adds the fewest kilometres, on a trip of its own where there is none."""
+        km, site = self.question.km, self.parts[k].site
+        best: tuple[float, int, int] | None = None
+        for number, (_, kind, some) in enumerate(trips):
+            base = self.bases[self.types[kind][0]][0]
+            sites = np.array([base, *(self.parts[j].site for j in some), base])
+            more = km[sites[:-1], site] + km[site, sites[1:]] - km[sites[:-1], sites[1:]]
+            place = int(np.argmin(more))
+            if best is None or more[place] < best[0]:
+                best = (float(more[place]), number, place)
+        if best is None:
+            kind = next(n for n, (b, v) in enumerate(self.types) if self._serves(n, k))
+            trips.append((len(trips), kind, [k]))
+        else:
+            trips[best[1]][2].insert(best[2], k)
+
+    def _serves(self, number: int, k: int) -> bool:
+        place, kind = self.types[number]
+        base, ready = self.bases[place]
+        return can_serve(
+            self.question, base, ready, kind, self.parts[k], self.data.vehicle_type(number).shift_duration
+        )
+
     def _one_each(self) -> Solution:
         """Return a route for each part that has a vehicle of its own, while there are any."""
         routes, used = [], [0] * len(self.types)
-        for k, part in enumerate(self.parts):
-            for number, (place, kind) in enumerate(self.types):
-                base, ready = self.bases[place]
-                vehicle = self.data.vehicle_type(number)
-                fine = can_serve(self.question, base, ready, kind, part, vehicle.shift_duration)
-                if fine and used[number] < vehicle.num_available:
+        for k in range(len(self.parts)):
+            for number in range(len(self.types)):
+                if self._serves(number, k) and used[number] < self.data.vehicle_type(number).num_available:
                     used[number] += 1
                     routes.append(Route(self.data, [k], number))
                     break

@@ -48,6 +48,8 @@ class Settled:
     unserved : tuple of Unserved
     cost_cny : float
         Of a week.
+    routes : WeekRoutes
+        All days solved on the way, to go on from.
     """
 
     question: Question
@@ -58,6 +60,7 @@ class Settled:
     left_at: dict[int, int]
     unserved: tuple[Unserved, ...]
     cost_cny: float
+    routes: WeekRoutes
 
     @property
     def left_pieces(self) -> float:
@@ -122,7 +125,7 @@ def settle(
     cost += sum(station_cost(question, b, v) for b, v in by_base.items())
     cost += sum(7.0 * float(question.rent_cny[s]) for s in question.stations if question.opened[s] and s not in by_base)
     return Settled(
-        question, choice, tuple(trunk), tuple(local), dict(routes.ready), dict(routes.left_at), tuple(unserved), cost
+        question, choice, tuple(trunk), tuple(local), dict(routes.ready), dict(routes.left_at), tuple(unserved), cost, routes
     )
 
 

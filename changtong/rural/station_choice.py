@@ -19,7 +19,7 @@ from changtong.rural.week_routes import Choice, WeekRoutes
 
 Floats = NDArray[np.float64]
 
-STATION_WEIGHTS = (0.4, 1.0, 2.0, 4.0, 8.0)
+STATION_WEIGHTS = (0.1, 0.3, 1.0, 3.0)
 """Weights of a station's reckoned cost: from many stations to few."""
 
 

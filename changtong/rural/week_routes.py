@@ -25,6 +25,9 @@ from changtong.rural.day_routes import (
     service_s,
 )
 
+RECENT = 24
+"""Days of a base that are kept to begin a similar one with."""
+
 HANDLED_TOO_MUCH_CNY = 100.0
 """What a piece beyond a station's capacity weighs in the search."""
 
@@ -101,6 +104,7 @@ class WeekRoutes:
     left_at: dict[int, int] = field(default_factory=dict)
     _days: dict[object, DayRoutes] = field(default_factory=dict)
     _weeks: dict[object, float] = field(default_factory=dict)
+    _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
 
     def ready_at(self, base: int) -> tuple[int, int]:
         """Return when a base's goods are ready and when they left the hub."""
@@ -119,11 +123,33 @@ class WeekRoutes:
         if known is not None and iterations is None:
             return known
         parts = [p for c in customers for p in visit_parts(self.question, c, base, left_at)]
-        count = self.iterations(len(parts)) if iterations is None else iterations
+        start = known or self._similar(base, customers)
+        count = self.iterations(len(parts), start) if iterations is None else iterations
         self.budget.spent += count * (len(parts) + 2)
-        found = local_routes(self.question, base, ready, left_at, parts, fleet, count, self.seed, self.price)
-        if known is None or weight(found) < weight(known) - 1e-9:
+        found = local_routes(
+            self.question, base, ready, left_at, parts, fleet, count, self.seed, self.price, start
+        )
+        return self._keep(key, base, customers, found, known)
+
+    def _similar(self, base: int, customers: tuple[int, ...]) -> DayRoutes | None:
+        """Return the routes of the most similar day of a base, where at least half is the same."""
+        wanted = frozenset(customers)
+        best: DayRoutes | None = None
+        most = 0.5
+        for some, routes in reversed(self._recent.get(base, [])):
+            same = len(some & wanted) / max(len(some | wanted), 1)
+            if same > most:
+                best, most = routes, same
+        return best
+
+    def _keep(
+        self, key: object, base: int, customers: tuple[int, ...], found: DayRoutes, known: DayRoutes | None
+    ) -> DayRoutes:
+        if known is None or weight(found, self.price) < weight(known, self.price) - 1e-9:
             self._days[key] = found
+            recent = self._recent.setdefault(base, [])
+            recent.append((frozenset(customers), found))
+            del recent[:-RECENT]
         return self._days[key]
 
     def trunk_day(self, loads: tuple[tuple[int, float, float, float, float], ...], iterations: int | None = None) -> DayRoutes:
@@ -136,19 +162,20 @@ class WeekRoutes:
         if known is not None and iterations is None:
             return known
         parts = [p for load in loads for p in load_parts(self.question, *load)]
-        count = self.iterations(len(parts)) if iterations is None else iterations
+        stations = tuple(load[0] for load in loads)
+        start = known or self._similar(-1, stations)
+        count = self.iterations(len(parts), start) if iterations is None else iterations
         self.budget.spent += count * (len(parts) + 2)
         found = route_day(
-            self.question, [(HUB, 0)], parts, fleet, iterations=count, seed=self.seed, day_price=self.price
-        )
-        if known is None or weight(found) < weight(known) - 1e-9:
-            self._days[key] = found
-        return self._days[key]
+            self.question, [(HUB, 0)], parts, fleet,
+            iterations=count, seed=self.seed, day_price=self.price, start=start,
+        )  # fmt: skip
+        return self._keep(key, -1, stations, found, known)
 
-    def iterations(self, parts: int) -> int:
-        """Return how many iterations the search spends on a day of so many parts."""
-        wanted = self.depth * min(15 + 2.0 * parts, 25_000.0 / max(parts, 1))
-        return max(10, round(wanted))
+    def iterations(self, parts: int, start: DayRoutes | None = None) -> int:
+        """Return how many iterations the search spends on a day of so many parts; fewer with a beginning."""
+        wanted = self.depth * min(20 + 2.0 * parts, 25_000.0 / max(parts, 1))
+        return max(10, round(wanted * (1.0 if start is None else 0.3)))
 
     def fleet_of(self, base: int, *, trunk: bool) -> tuple[int, ...]:
         """Return how many vehicles of each type a base, or the trunk, may use."""
@@ -327,9 +354,12 @@ def local_routes(
     iterations: int,
     seed: int,
     price: tuple[float, ...] | None,
+    start: DayRoutes | None = None,
 ) -> DayRoutes:
     """Return a base's routes of a day; cold goods that would be under way too long go on trips of their own."""
-    found = route_day(question, [(base, ready)], parts, fleet, iterations=iterations, seed=seed, day_price=price)
+    found = route_day(
+        question, [(base, ready)], parts, fleet, iterations=iterations, seed=seed, day_price=price, start=start
+    )
     if base != HUB or not question.has_cold:
         return found
     late = [s.part for d in found.days for t in d.trips for s in t.stops if _too_long(question, t.departs_s, t.returns_s, s)]
