@@ -31,7 +31,7 @@ def bus_loads(question: Question, choice: Choice) -> list[BusLoad]:
                 found += _loads(runs, day, customer, warm_in, warm_out)
     if choice.station_bus:
         for day, loads in enumerate(station_loads(question, choice.visits())):
-            for site, warm_in, cold_in, warm_out, cold_out in loads:
+            for site, warm_in, cold_in, warm_out, cold_out, _ in loads:
                 if site in choice.station_bus:
                     found += _loads(choice.station_bus[site], day, site, warm_in + cold_in, warm_out + cold_out)
     return found

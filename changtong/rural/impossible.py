@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.rural.county_question import DAY_S, HUB, Question, Vehicle
-from changtong.rural.week_routes import reckoned_ready, trunk_reaches, visit_parts
+from changtong.rural.week_routes import hurried, reckoned_ready, trunk_reaches, visit_parts
 from changtong.rural.day_routes import Part, can_serve, service_s
 
 REASONS = {
@@ -78,14 +78,21 @@ def _allowed(question: Question) -> NDArray[np.bool_]:
     allowed = np.zeros((size, size), np.bool_)
     reached = [s for s in question.stations if trunk_reaches(question, s)]
     for base in (HUB, *reached):
-        ready, left_at = (0, 0) if base == HUB else reckoned_ready(question, base)
         for customer in question.customers:
+            ready, left_at = times(question, base, customer)
             if base == customer:
                 allowed[base, customer] = _passes_cold(question, base, customer)
             elif base == HUB or _passes_cold(question, base, customer):
                 parts = visit_parts(question, customer, base, left_at)
                 allowed[base, customer] = all(_any_vehicle(question, base, ready, p) for p in parts)
     return allowed
+
+
+def times(question: Question, base: int, customer: int) -> tuple[int, int]:
+    """Return when a base would be ready for a customer, and its goods would have left the hub."""
+    if base == HUB:
+        return 0, 0
+    return reckoned_ready(question, base, cold=hurried(question, ((customer, 127),)))
 
 
 def _any_vehicle(question: Question, base: int, ready: int, part: Part) -> bool:
@@ -120,7 +127,7 @@ def _cold_code(question: Question, customer: int) -> str:
     for base in (HUB, *question.stations):
         if base != HUB and not _passes_cold(question, base, customer):
             continue
-        ready = 0 if base == HUB else reckoned_ready(question, base)[0]
+        ready = times(question, base, customer)[0]
         closes = int(question.closes_s[customer])
         parts = [
             Part(customer, p.warm_in, p.cold_in, p.warm_out, p.cold_out, p.opens_s, closes)
@@ -142,7 +149,7 @@ def _code(question: Question, customer: int) -> str:
     bases = [HUB, *(s for s in question.stations if s != customer and trunk_reaches(question, s))]
     furthest = 0
     for base in bases:
-        ready, left_at = (0, 0) if base == HUB else reckoned_ready(question, base)
+        ready, left_at = times(question, base, customer)
         for part in visit_parts(question, customer, base, left_at):
             for kind, v in enumerate(question.vehicles):
                 if v.local:

@@ -142,7 +142,7 @@ def plan_question(
     chosen = [improve_stations(routes, reckoned, starts[ranked[0]], 0.7)]
     if is_single_level(starts[0]) and not is_single_level(chosen[0]):
         chosen.append(starts[0])  # never worse than the best plan without stations
-    found = [settle(possible, reckoned, replace(routes, ready={}, left_at={}), choice, 4.0) for choice in chosen]
+    found = [settle(possible, reckoned, routes, choice, 4.0) for choice in chosen]
     return min(found, key=lambda one: one.rank)
 
 
@@ -151,12 +151,13 @@ def plan_buses(best: Settled, work: float, until: float | None) -> Settled:
     routes = best.routes
     routes.budget = Budget(work * len(routes.question.customers), until)
     choice = use_buses(routes, best.choice)
+    routes.ready, routes.left_at = {}, {}
     if not choice.bus and not choice.station_bus:
         return best
     possible = find_possible(routes.question)
     reckoned = reckon(possible.question, possible.allowed)
     again = replace(possible, unserved=best.unserved, question=routes.question)
-    ridden = settle(again, reckoned, replace(routes, ready=dict(routes.ready), left_at=dict(routes.left_at)), choice, 4.0)
+    ridden = settle(again, reckoned, routes, choice, 4.0)
     return min(ridden, best, key=lambda one: one.rank)
 
 

@@ -15,6 +15,7 @@ from changtong.rural.bus_service import bus_cost, bus_times, unload_s
 from changtong.rural.county_question import DAY_S, HUB, Question
 from changtong.rural.day_routes import DayRoutes, Part, can_serve
 from changtong.rural.impossible import Possible, Unserved
+from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
 from changtong.rural.station_choice import Reckoned, nearest_bases
 from changtong.rural.visiting_days import spread_days
 from changtong.rural.week_routes import (
@@ -28,8 +29,8 @@ from changtong.rural.week_routes import (
     weight,
 )
 
-ROUNDS = 8
-"""Most rounds of trunk and local routes; each takes a failing station or customer away, so few are needed."""
+ROUNDS = 6
+"""Rounds in which what fails goes to another base; afterwards it is given up."""
 
 
 @dataclass(frozen=True)
@@ -93,31 +94,27 @@ def settle(
     """
     unserved = list(possible.unserved)
     banned: set[tuple[int, int]] = set()
-    question = routes.question
-    for _ in range(ROUNDS):
+    turn = 0
+    while True:
+        turn += 1
+        routes.fleet = {}
         trunk = _trunk(routes, choice, iterations)
+        times = _times(routes, trunk, choice)
+        local = _local(routes, choice, times, 1.0)
+        if _share(routes, choice, times, trunk, local):
+            trunk = _trunk(routes, choice, 1.0)
+            times = _times(routes, trunk, choice)
+            local = _local(routes, choice, times, 1.0)
         failing = {p.site for _, day in trunk for p in day.left}
-        if failing:
-            banned |= {(s, c) for s in failing for c, b in choice.base.items() if b == s}
-            choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, "no-vehicle")
-            unserved += dropped
-            continue
-        _take_ready(routes, trunk, choice)
-        local = _local(routes, choice, iterations)
-        missed = {(base, p.site) for base, _, day in local for p in day.left} | _kept_too_long(routes.question, choice, trunk, local)
+        missed = {(s, c) for s in failing for c, b in choice.base.items() if b == s}
+        missed |= {(base, p.site) for base, _, day in local for p in day.left}
+        missed |= _kept_too_long(routes.question, choice, trunk, local)
         if not missed:
+            local = _local(routes, choice, times, _affordable(routes, choice, iterations))
             break
-        banned |= missed
-        choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question, missed))
+        banned |= missed if turn <= ROUNDS else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
+        choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question))
         unserved += dropped
-    else:  # give up what still fails rather than go on
-        gone = sorted({c for _, c in missed} | {c for c, b in choice.base.items() if b in failing})
-        unserved += [Unserved(c, "no-vehicle", cold_only=False) for c in gone]
-        routes = replace(routes, question=routes.question.without(gone), _days={}, _weeks={})
-        choice = Choice(
-            {c: HUB for c in routes.question.customers}, {c: choice.days[c] for c in routes.question.customers}
-        )
-        trunk, local = [], _local(routes, choice, iterations)
     question = routes.question
     by_base = choice.visits()
     cost = sum(day.cost_cny * len(days) for days, day in trunk) + bus_cost(question, choice)
@@ -125,7 +122,7 @@ def settle(
     cost += sum(station_cost(question, b, v) for b, v in by_base.items())
     cost += sum(7.0 * float(question.rent_cny[s]) for s in question.stations if question.opened[s] and s not in by_base)
     return Settled(
-        question, choice, tuple(trunk), tuple(local), dict(routes.ready), dict(routes.left_at), tuple(unserved), cost, routes
+        question, choice, tuple(trunk), tuple(local), {b: t[0] for b, t in times.items()}, {b: t[1] for b, t in times.items()}, tuple(unserved), cost, routes
     )
 
 
@@ -138,20 +135,25 @@ def _trunk(routes: WeekRoutes, choice: Choice, iterations: float) -> list[tuple[
     return found
 
 
-def _local(routes: WeekRoutes, choice: Choice, iterations: float) -> list[tuple[int, tuple[int, ...], DayRoutes]]:
+def _local(
+    routes: WeekRoutes, choice: Choice, times: dict[int, tuple[int, int]], iterations: float
+) -> list[tuple[int, tuple[int, ...], DayRoutes]]:
+    """Return local routes; worked on longer where more iterations than the search's are asked for."""
     found = []
     for base, visits in choice.visits().items():
         for customers, days in days_by_customers(base, visits):
-            routes.local_day(base, customers)
-            count = round(routes.iterations(len(customers)) * iterations)
-            found.append((base, days, routes.local_day(base, customers, count)))
+            day = routes.local_day(base, customers, times[base])
+            if iterations > 1.0:
+                count = round(routes.iterations(len(customers)) * iterations)
+                day = routes.local_day(base, customers, times[base], count)
+            found.append((base, days, day))
     return found
 
 
-def _take_ready(
+def _times(
     routes: WeekRoutes, trunk: list[tuple[tuple[int, ...], DayRoutes]], choice: Choice
-) -> None:
-    """Keep when stations' goods are ready: the latest of the week, and the earliest they left the hub."""
+) -> dict[int, tuple[int, int]]:
+    """Return when bases' goods are ready, the latest of the week, and the earliest they left the hub."""
     ready: dict[int, int] = {}
     left: dict[int, int] = {}
     for _, day in trunk:
@@ -165,8 +167,47 @@ def _take_ready(
         if brings >= 0:
             left[site], at = bus_times(routes.question, brings, site)
             ready[site] = at + unload_s(routes.question, choice, site)
-    routes.ready.update(ready)
-    routes.left_at.update(left)
+    times = {base: routes.ready_at(base, visits) for base, visits in choice.visits().items()}
+    return {
+        base: (0, 0) if base == HUB else (ready.get(base, known[0]), left.get(base, known[1]))
+        for base, known in times.items()
+    }
+
+
+def _affordable(routes: WeekRoutes, choice: Choice, iterations: float) -> float:
+    """Return how many times longer than in the search every day can be worked on with what is left."""
+    once = 1.0
+    for base, visits in choice.visits().items():
+        for customers, _ in days_by_customers(base, visits):
+            once += routes.iterations(len(customers)) * (len(customers) + 2)
+    left = routes.budget.work - routes.budget.spent
+    return min(iterations, left / once) if routes.budget.left() else 0.0
+
+
+def _share(
+    routes: WeekRoutes,
+    choice: Choice,
+    times: dict[int, tuple[int, int]],
+    trunk: list[tuple[tuple[int, ...], DayRoutes]],
+    local: list[tuple[int, tuple[int, ...], DayRoutes]],
+) -> bool:
+    """Share out the vehicles of which a day would use more than there are; tell whether that was so."""
+    uses: Uses = {TRUNK: list(trunk)}
+    for base, days, day in local:
+        uses.setdefault(base, []).append((days, day))
+    if not overdrawn(routes.question, uses):
+        return False
+    visits = choice.visits()
+
+    def cost(base: int, fleet: tuple[int, ...]) -> float:
+        routes.fleet[base] = fleet
+        if base == TRUNK:
+            return routes.trunk_week(choice)
+        sets = days_by_customers(base, visits[base])
+        return sum(weight(routes.local_day(base, c, times[base])) * len(days) for c, days in sets)
+
+    routes.fleet = shared_out(routes.question, uses, lambda base: routes.fleet_of(base, trunk=base == TRUNK), cost)
+    return True
 
 
 def _kept_too_long(
@@ -223,6 +264,6 @@ def _elsewhere(
     return Choice(base, days, choice.bus, choice.station_bus), routes, [Unserved(c, code, cold_only=False) for c in gone]
 
 
-def _why(question: Question, missed: set[tuple[int, int]]) -> str:
+def _why(question: Question) -> str:
     """Return the code of customers that are missed: vehicles are short, unless none is limited."""
     return "no-vehicle" if any(v.count is not None for v in question.vehicles) else "shift-too-short"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from changtong.rural.county_question import DAYS, HUB, Question
+from changtong.rural.county_question import DAY_S, DAYS, HUB, Question
 from changtong.rural.day_routes import (
     LEFT_CNY,
     NO_ROUTES,
@@ -25,6 +25,9 @@ from changtong.rural.day_routes import (
     service_s,
 )
 
+HURRY_S = 3_600
+"""How long after a direct way the trunk may be at a station where cold pieces are in a hurry."""
+
 RECENT = 24
 """Days of a base that are kept to begin a similar one with."""
 
@@ -33,6 +36,10 @@ HANDLED_TOO_MUCH_CNY = 100.0
 
 Visits = tuple[tuple[int, int], ...]
 """Customers of a base and the days of each as bits, in order of site numbers."""
+
+
+Load = tuple[int, float, float, float, float, int]
+"""Station, warm and cold pieces to it, warm and cold from it, latest second the trunk may be there."""
 
 
 @dataclass(frozen=True)
@@ -106,19 +113,26 @@ class WeekRoutes:
     _weeks: dict[object, float] = field(default_factory=dict)
     _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
 
-    def ready_at(self, base: int) -> tuple[int, int]:
-        """Return when a base's goods are ready and when they left the hub."""
+    def ready_at(self, base: int, visits: Visits = ()) -> tuple[int, int]:
+        """Return when a base's goods are ready and left the hub: as the trunk was settled, else as reckoned."""
         if base == HUB:
             return 0, 0
-        if base not in self.ready:
-            self.ready[base], self.left_at[base] = reckoned_ready(self.question, base)
-        return self.ready[base], self.left_at[base]
+        if base in self.ready:
+            return self.ready[base], self.left_at[base]
+        return reckoned_ready(
+            self.question, base, cold=hurried(self.question, visits), pieces=most_passed(self.question, visits)
+        )
 
-    def local_day(self, base: int, customers: tuple[int, ...], iterations: int | None = None) -> DayRoutes:
-        """Return the routes from a base to customers on one day; the best found so far is kept."""
-        ready, left_at = self.ready_at(base)
+    def local_day(
+        self, base: int, customers: tuple[int, ...], times: tuple[int, int], iterations: int | None = None
+    ) -> DayRoutes:
+        """Return the routes from a base to customers on one day; the best found so far is kept.
+
+        ``times``: when its goods are ready, and left the hub.
+        """
+        ready, left_at = times
         fleet = self.fleet_of(base, trunk=False)
-        key = (base, customers, ready, fleet, self.price)
+        key = (base, customers, times, fleet, self.price)
         known = self._days.get(key)
         if known is not None and iterations is None:
             return known
@@ -152,8 +166,8 @@ class WeekRoutes:
             del recent[:-RECENT]
         return self._days[key]
 
-    def trunk_day(self, loads: tuple[tuple[int, float, float, float, float], ...], iterations: int | None = None) -> DayRoutes:
-        """Return the trunk's routes of one day: loads are station, warm and cold to it, warm and cold from it."""
+    def trunk_day(self, loads: tuple[Load, ...], iterations: int | None = None) -> DayRoutes:
+        """Return the trunk's routes of one day."""
         if not loads:
             return NO_ROUTES
         fleet = self.fleet_of(-1, trunk=True)
@@ -161,7 +175,7 @@ class WeekRoutes:
         known = self._days.get(key)
         if known is not None and iterations is None:
             return known
-        parts = [p for load in loads for p in load_parts(self.question, *load)]
+        parts = [p for load in loads for p in load_parts(self.question, load)]
         stations = tuple(load[0] for load in loads)
         start = known or self._similar(-1, stations)
         count = self.iterations(len(parts), start) if iterations is None else iterations
@@ -188,10 +202,11 @@ class WeekRoutes:
 
     def base_week(self, base: int, visits: Visits) -> float:
         """Return what a base costs in a week without the trunk: routes, rent, handling, what is left out."""
-        key = (base, visits, self.ready_at(base), self.fleet.get(base), self.price)
+        times = self.ready_at(base, visits)
+        key = (base, visits, times, self.fleet.get(base), self.price)
         if key not in self._weeks:
             self._weeks[key] = sum(
-                weight(self.local_day(base, customers), self.price) * len(days)
+                weight(self.local_day(base, customers, times), self.price) * len(days)
                 for customers, days in days_by_customers(base, visits)
             ) + station_cost(self.question, base, visits) + handled_too_much(self.question, base, visits)
         return self._weeks[key]
@@ -253,8 +268,6 @@ def handled_too_much(question: Question, base: int, visits: Visits) -> float:
     return total * HANDLED_TOO_MUCH_CNY
 
 
-Load = tuple[int, float, float, float, float]
-
 
 def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[list[Load]]:
     """Return, for each day, what each station gets from the hub and gives back.
@@ -267,6 +280,7 @@ def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[lis
         if base == HUB:
             continue
         used = [day for day in DAYS if used_days(visits) >> day & 1]
+        latest = arrival_limit(question, base, cold=hurried(question, visits))[0]
         for place, day in enumerate(used):
             before = used[place - 1]
             amounts = [0.0] * 4
@@ -280,7 +294,7 @@ def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[lis
                     amounts[3] += cold_out
             if sum(amounts) > 0:
                 rounded = [round(a, 6) for a in amounts]
-                per_day[day].append((base, rounded[0], rounded[1], rounded[2], rounded[3]))
+                per_day[day].append((base, rounded[0], rounded[1], rounded[2], rounded[3], latest))
     return per_day
 
 
@@ -306,11 +320,11 @@ def visit_parts(question: Question, customer: int, base: int, left_at: int) -> l
     return _parts(question, customer, amounts, local, late, closes)
 
 
-def load_parts(question: Question, station: int, *amounts: float) -> list[Part]:
+def load_parts(question: Question, load: Load) -> list[Part]:
     """Return what the trunk hands over at a station as parts a vehicle holds."""
-    closes = int(question.closes_s[station])
+    station, *amounts, latest = load
     trunk = [k for k, v in enumerate(question.vehicles) if v.trunk]
-    return _parts(question, station, amounts, trunk, closes, closes)
+    return _parts(question, station, tuple(amounts), trunk, latest, latest)
 
 
 def _parts(
@@ -392,20 +406,44 @@ def _too_long(question: Question, departs_s: int, returns_s: int, stop: Stop) ->
     return to_it or (stop.part.cold_out > 0 and returns_s - stop.arrives_s > limit)
 
 
-def reckoned_ready(question: Question, station: int) -> tuple[int, int]:
-    """Return when a station's goods would be ready and have left the hub, with a vehicle of its own.
+def hurried(question: Question, visits: Visits) -> bool:
+    """Tell whether a base's customers get cold pieces that may be under way for some hours only."""
+    return any(question.cold_in[c] > 0 and question.cold_h[c] < 24.0 for c, _ in visits)
 
-    An hour is added for the stations before it: what the trunk then makes of it is reckoned afterwards.
+
+def most_passed(question: Question, visits: Visits) -> float:
+    """Return about the most pieces a base is brought and gives back on a day."""
+    if not visits:
+        return 0.0
+    return max(sum(sum(question.per_visit(c)) for c, mask in visits if mask >> day & 1) for day in DAYS)
+
+
+def arrival_limit(question: Question, station: int, *, cold: bool) -> tuple[int, int]:
+    """Return the latest second the trunk may be at a station, and the earliest it leaves the hub for it.
+
+    Late enough that local vehicles still have a whole shift; where cold pieces are in a hurry, an hour after a
+    vehicle that goes there first.
     """
-    best: tuple[int, int] | None = None
-    for kind, v in enumerate(question.vehicles):
-        if v.trunk:
-            at = max(v.starts_s + int(question.seconds[kind][HUB, station]), int(question.opens_s[station]))
-            best = min(best or (at, v.starts_s), (at, v.starts_s))
-    if best is None:
-        return 0, 0
-    stand = round(float(question.stop_s[station])) + 600
-    return min(best[0] + 3600, max(best[0], int(question.closes_s[station]))) + stand, best[1]
+    ways = [
+        (max(v.starts_s + int(question.seconds[kind][HUB, station]), int(question.opens_s[station])), v.starts_s)
+        for kind, v in enumerate(question.vehicles)
+        if v.trunk and (not cold or v.cold > 0)
+    ]
+    if not ways:
+        return int(question.closes_s[station]), 0
+    first, leaves = min(ways)
+    whole_shift = max((v.ends_s - v.shift_s for v in question.vehicles if v.local), default=DAY_S)
+    latest = first + HURRY_S if cold else whole_shift - 1800
+    return max(first, min(latest, int(question.closes_s[station]))), leaves
+
+
+def reckoned_ready(
+    question: Question, station: int, *, cold: bool = False, pieces: float = 0.0
+) -> tuple[int, int]:
+    """Return by when a station's goods are ready, whatever the trunk does before, and when they left the hub."""
+    latest, leaves = arrival_limit(question, station, cold=cold)
+    stand = float(question.stop_s[station] + question.piece_s[station] * pieces)
+    return latest + 600 * max(1, int(np.ceil(stand / 600.0))), leaves
 
 
 def trunk_reaches(question: Question, station: int) -> bool:
