@@ -27,10 +27,11 @@ from changtong.rural.station_choice import (
     Reckoned,
     first_choices,
     improve_stations,
+    improve_villages,
     nearest_bases,
     reckon,
 )
-from changtong.rural.visiting_days import spread_days
+from changtong.rural.visiting_days import improve_days, spread_days
 from changtong.rural.week_routes import Budget, Choice, WeekRoutes
 
 WORK_PER_CUSTOMER = 1_500.0
@@ -139,7 +140,10 @@ def plan_question(
     taken = None if hint is None else taken_over(possible, reckoned, hint)
     starts += [] if taken is None else [taken]
     ranked = sorted(range(len(starts)), key=lambda k: (routes.week(starts[k]), k))
-    chosen = [improve_stations(routes, reckoned, starts[ranked[0]], 0.7)]
+    better = improve_stations(routes, reckoned, starts[ranked[0]], 0.55)
+    better = improve_villages(routes, reckoned, better, 0.75)
+    better = improve_days(routes, better, 0.85)
+    chosen = [improve_stations(routes, reckoned, better, 0.85)]
     if is_single_level(starts[0]) and not is_single_level(chosen[0]):
         chosen.append(starts[0])  # never worse than the best plan without stations
     found = [settle(possible, reckoned, routes, choice, 4.0) for choice in chosen]

@@ -215,3 +215,52 @@ def _move(reckoned: Reckoned, choice: Choice, base: int) -> dict[int, int] | Non
         return {**choice.base, **to} if _possible(reckoned, to) else None
     drawn = {c: base for c, b in choice.base.items() if serve[base, c] < serve[b, c]}
     return {**choice.base, **drawn} if drawn else None
+
+
+def improve_villages(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, share: float) -> Choice:
+    """Move customers to other bases while it pays, alone or with their neighbours; judged by routes.
+
+    First those whose next base is reckoned hardly dearer. A base's customers with cold pieces in a hurry are
+    tried at the hub together: the trunk need then not hurry to the base.
+    """
+    cost = routes.week(choice)
+    again = True
+    while again:
+        again = False
+        for group, to in _village_moves(routes.question, reckoned, choice):
+            if not routes.budget.left(share):
+                return choice
+            if all(choice.base[c] == to for c in group):
+                continue
+            changed = {**choice.base, **dict.fromkeys(group, to)}
+            tried = Choice(changed, choice.days)
+            new = routes.week(tried)
+            if new < cost - 1e-6:
+                choice, cost, again = tried, new, True
+    return choice
+
+
+def _village_moves(question: Question, reckoned: Reckoned, choice: Choice) -> list[tuple[list[int], int]]:
+    """Return groups of customers with another base for them, the most promising first."""
+    used = np.array(sorted(set(choice.base.values()) | {HUB}))
+    serve = reckoned.serve
+    found: list[tuple[float, list[int], int]] = []
+    for base in used[1:]:
+        mine = [c for c, b in choice.base.items() if b == base and question.cold_in[c] > 0 and question.cold_h[c] < 24.0]
+        if mine and np.isfinite(serve[HUB, mine]).all():
+            found.append((-np.inf, mine, HUB))
+    for customer, base in sorted(choice.base.items()):
+        if base == customer:
+            continue
+        order = used[np.argsort(serve[used, customer], kind="stable")]
+        others = [int(b) for b in order if b not in (base, customer) and np.isfinite(serve[b, customer])][:2]
+        for to in others:
+            dearer = float(serve[to, customer] - serve[base, customer]) / float(question.visits[customer])
+            found.append((dearer, [customer], to))
+            near = [c for c, b in choice.base.items() if b == base and c not in (customer, b)]
+            if near:
+                mate = min(near, key=lambda c: (float(question.km[customer, c]), c))
+                if np.isfinite(serve[to, mate]):
+                    both = dearer + float(serve[to, mate] - serve[base, mate]) / float(question.visits[mate])
+                    found.append((both, [customer, mate], to))
+    return [(group, to) for _, group, to in sorted(found, key=lambda m: (m[0], m[1], m[2]))]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from changtong.rural.county_question import DAYS, HUB, Question
-from changtong.rural.week_routes import Choice
+from changtong.rural.week_routes import Choice, WeekRoutes
 
 FIRST = {1: "1", 2: "14", 3: "135", 4: "1357", 5: "12345", 6: "123456", 7: "1234567"}
 """Days as even as a week allows, for each number of visits; the others are these, some days later."""
@@ -121,6 +121,29 @@ def stops_of_a_day(question: Question, base: int, customers: list[int]) -> int:
     return max(1, int(best))
 
 
-def improve_days(routes: object, choice: Choice) -> Choice:
-    """Placeholder for moves judged by routes."""
+def improve_days(routes: WeekRoutes, choice: Choice, share: float) -> Choice:
+    """Move customers to other days while it pays: all of a base with as many visits, then one by one.
+
+    Judged by routes of both levels; each customer keeps its number of visits, evenly apart.
+    """
+    question = routes.question
+    cost = routes.week(choice)
+    groups: dict[tuple[int, int], list[int]] = {}
+    for customer in sorted(choice.base):
+        if question.visits[customer] < 7:
+            groups.setdefault((choice.base[customer], int(question.visits[customer])), []).append(customer)
+    moves = [some for some in groups.values() if len(some) > 1]
+    moves += [[c] for some in groups.values() for c in some]
+    for some in moves:
+        taken = {choice.days[c] for c in choice.base if choice.base[c] == choice.base[some[0]]}
+        for mask in patterns(int(question.visits[some[0]])):
+            fits = len(some) > 1 or any(mask & other == mask for other in taken)
+            if not fits or all(choice.days[c] == mask for c in some):
+                continue
+            if not routes.budget.left(share):
+                return choice
+            tried = Choice(choice.base, {**choice.days, **dict.fromkeys(some, mask)}, choice.bus, choice.station_bus)
+            new = routes.week(tried)
+            if new < cost - 1e-6:
+                choice, cost = tried, new
     return choice
