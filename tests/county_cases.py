@@ -23,13 +23,15 @@ PIECE: dict[str, Any] = {
     "outbound_cold_share": 0.0, "cold_h": None,
 }  # fmt: skip
 VEHICLE: dict[str, Any] = {
-    "vehicle_type": "van", "firm": None, "tier": "any", "count": None, "capacity_pieces": 200.0, "cold_pieces": 0.0,
+    "vehicle_type": "van", "firm": None, "tier": "any", "count": None, "capacity_pieces": 200.0,
+    "cold_pieces": 0.0,
     "cost_cny_per_day": 100.0, "cost_cny_per_km": 1.0, "cost_cny_per_h": 20.0, "speed_km_per_h": 40.0,
     "range_km": None, "electric": False, "kgco2e_per_km": 0.2, "shift_h": 8.0, "trips_per_day": 3,
     "starts": "06:00", "ends": "20:00",
 }  # fmt: skip
 BUS: dict[str, Any] = {
-    "name": None, "spare_pieces": 50.0, "cost_cny_per_piece": 0.1, "cost_cny_per_day": 0.0, "weekdays": "1234567",
+    "name": None, "spare_pieces": 50.0, "cost_cny_per_piece": 0.1, "cost_cny_per_day": 0.0,
+    "weekdays": "1234567",
 }  # fmt: skip
 SITE_TYPES = {
     "site_id": pl.String, "name": pl.String, "kind": pl.String, "lon": pl.Float64, "lat": pl.Float64,
@@ -40,8 +42,8 @@ SITE_TYPES = {
 }  # fmt: skip
 PIECE_TYPES = {
     "site_id": pl.String, "firm": pl.String, "inbound_pieces_per_day": pl.Float64,
-    "outbound_pieces_per_day": pl.Float64, "inbound_cold_share": pl.Float64, "outbound_cold_share": pl.Float64,
-    "cold_h": pl.Float64,
+    "outbound_pieces_per_day": pl.Float64, "inbound_cold_share": pl.Float64,
+    "outbound_cold_share": pl.Float64, "cold_h": pl.Float64,
 }  # fmt: skip
 VEHICLE_TYPES = {
     "vehicle_type": pl.String, "firm": pl.String, "tier": pl.String, "count": pl.Int64,
@@ -74,7 +76,9 @@ def vehicle(**more: Any) -> dict[str, Any]:
     return {**VEHICLE, **more}
 
 
-def bus(bus_id: str, stops: list[tuple[str, str]], **more: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def bus(
+    bus_id: str, stops: list[tuple[str, str]], **more: Any
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return a run and its stops."""
     rows = [{"bus_id": bus_id, "stop": k, "site_id": s, "at": at} for k, (s, at) in enumerate(stops, 1)]
     return {**BUS, "bus_id": bus_id, **more}, rows
@@ -88,7 +92,7 @@ def county(
     roads: list[dict[str, Any]] | None = None,
 ) -> County:
     """Return a county of rows."""
-    empty = pl.DataFrame(schema={c: pl.String for c in ("table", "column", "kind", "source", "note")})
+    empty = pl.DataFrame(schema=dict.fromkeys(("table", "column", "kind", "source", "note"), pl.String))
     return County(
         "made",
         pl.DataFrame(sites, schema=SITE_TYPES),
@@ -115,7 +119,9 @@ def tiny(**station: Any) -> County:
     )
 
 
-def drawn(villages: int, stations: int, *, firms: int = 3, seed: int = 1, buses: int = 0, radius_km: float = 45.0) -> County:
+def drawn(
+    villages: int, stations: int, *, firms: int = 3, seed: int = 1, buses: int = 0, radius_km: float = 45.0
+) -> County:
     """A county drawn at random: towns as stations, villages round them, firms with unequal shares."""
     rng = np.random.default_rng(seed)
     towns = rng.uniform(-radius_km, radius_km, (stations, 2))
@@ -133,7 +139,9 @@ def drawn(villages: int, stations: int, *, firms: int = 3, seed: int = 1, buses:
     for k in range(villages):
         x, y = towns[rng.integers(stations)] + rng.normal(0, 6.0, 2)
         visits = int(rng.choice([7, 7, 6, 3, 2]))
-        rows.append(site(f"V{k}", "village", x, y, visits_per_week=visits, people=float(rng.integers(300, 3000))))
+        rows.append(
+            site(f"V{k}", "village", x, y, visits_per_week=visits, people=float(rng.integers(300, 3000)))
+        )
         total = float(rng.gamma(2.0, 12.0)) + 1.0
         for firm, part in zip(names, share, strict=True):
             cold = 0.2 if rng.random() < 0.05 else 0.0
@@ -154,7 +162,9 @@ def drawn(villages: int, stations: int, *, firms: int = 3, seed: int = 1, buses:
     runs = []
     for k in range(buses):
         town = int(rng.integers(stations))
-        near = np.argsort(((np.array([[r["lon"], r["lat"]] for r in rows[1 + stations :]]) / KM - towns[town]) ** 2).sum(1))
+        near = np.argsort(
+            ((np.array([[r["lon"], r["lat"]] for r in rows[1 + stations :]]) / KM - towns[town]) ** 2).sum(1)
+        )
         stops = [("H", "07:00"), (f"S{town}", "08:10")]
         stops += [(f"V{int(v)}", f"08:{20 + 8 * j:02d}") for j, v in enumerate(near[:4])]
         stops += [("H", "10:30")]

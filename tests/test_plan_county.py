@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import replace
 from itertools import permutations, product
-from pathlib import Path
-from typing import Any
 
-import polars as pl
 import pytest
-from county_cases import bus, county, drawn, pieces, site, tiny, vehicle, with_sites
+from county_cases import county, pieces, site, vehicle
 
-from changtong.errors import UsageError
 from changtong.rural.county import County
-from changtong.rural.county_check import check_plan
-from changtong.rural.county_question import CountySettings, ask
-from changtong.rural.plan_county import plan_county, plan_question
+from changtong.rural.plan_county import plan_county
 
 
 def partitions(items: list[str]) -> list[list[list[str]]]:
@@ -52,7 +44,9 @@ class Enumeration:
         h += math.cos(la) * math.cos(lb) * math.sin(math.radians(two["lon"] - one["lon"]) / 2) ** 2
         return 1.3 * 2 * 6371.0088 * math.asin(math.sqrt(h))
 
-    def tour(self, base: str, order: tuple[str, ...], amounts: dict[str, tuple[float, float]], tier: str) -> float:
+    def tour(
+        self, base: str, order: tuple[str, ...], amounts: dict[str, tuple[float, float]], tier: str
+    ) -> float:
         """Return the cheapest vehicle's cost of a round trip in an order, infinite where none can."""
         km = sum(self.km(a, b) for a, b in zip((base, *order), (*order, base), strict=True))
         best = math.inf
@@ -79,14 +73,18 @@ class Enumeration:
     def level(self, base: str, sites: list[str], amounts: dict[str, tuple[float, float]], tier: str) -> float:
         """Return the cheapest routes from a base to sites."""
         return min(
-            sum(min(self.tour(base, order, amounts, tier) for order in permutations(group)) for group in groups)
+            sum(
+                min(self.tour(base, order, amounts, tier) for order in permutations(group))
+                for group in groups
+            )
             for groups in partitions(sites)
         )
 
     def day(self) -> float:
         """Return the cheapest day."""
         amounts = {
-            s: (row["inbound_pieces_per_day"], row["outbound_pieces_per_day"]) for s, row in self.pieces.items()
+            s: (row["inbound_pieces_per_day"], row["outbound_pieces_per_day"])
+            for s, row in self.pieces.items()
         }
         best = math.inf
         for bases in product([self.hub, *self.stations], repeat=len(self.villages)):
@@ -119,7 +117,8 @@ TINY = {
         {"open_cny_per_day": 25.0, "handle_cny_per_piece": 0.2},
         [
             vehicle(vehicle_type="truck", tier="trunk", trips_per_day=1, cost_cny_per_day=40.0),
-            vehicle(vehicle_type="trike", tier="local", capacity_pieces=45.0, trips_per_day=1, cost_cny_per_day=20.0),
+            vehicle(vehicle_type="trike", tier="local", capacity_pieces=45.0, trips_per_day=1,
+                    cost_cny_per_day=20.0),
         ],
     ),
 }  # fmt: skip
@@ -134,7 +133,11 @@ def test_tiny_counties_equal_enumeration(case: str, layout: int) -> None:
         [(18, 8), (25, -3), (-6, 4), (21, -9), (30, 2)],
         [(20, 3), (21, -3), (2, 21), (-2, 19), (3, 24)],
     ][layout]
-    sites = [site("H", "county", 0, 0), site("S1", "township", 21, 0, **station), site("S2", "township", 1, 20, **station)]
+    sites = [
+        site("H", "county", 0, 0),
+        site("S1", "township", 21, 0, **station),
+        site("S2", "township", 1, 20, **station),
+    ]
     sites += [site(f"V{k}", "village", x, y) for k, (x, y) in enumerate(spots)]
     demand = [pieces(f"V{k}", 12.0 + 5 * k, 2.0 + k) for k in range(len(spots))]
     known = county(sites, demand, vehicles)

@@ -28,7 +28,9 @@ def _pairs(question: Question, site: int, inbound: float, outbound: float) -> li
     brings = _runs(question, site, brings=True) if inbound > 0 else [-1]
     takes = _runs(question, site, brings=False) if outbound > 0 else [-1]
     found = [(a, b) for a in brings for b in takes]
-    return sorted(found, key=lambda pair: (pair[0] != pair[1], sum(_ask(question, run) for run in pair), pair))
+    return sorted(
+        found, key=lambda pair: (pair[0] != pair[1], sum(_ask(question, run) for run in pair), pair)
+    )
 
 
 def _ask(question: Question, run: int) -> float:
@@ -83,13 +85,20 @@ def _week(routes: WeekRoutes, choice: Choice) -> float:
 
 
 def _groups(question: Question, choice: Choice, run: int) -> Iterable[list[int]]:
-    """Return customers a run could serve, to be tried together and then one by one, the dearest to reach first."""
+    """Return customers a run could serve, to be tried together, then one by one, the dearest first."""
     mine = [
         c
         for c, base in choice.base.items()
-        if base != c and c not in set(choice.base.values()) and any(run in pair for pair in village_runs(question, c))
+        if base != c
+        and c not in set(choice.base.values())
+        and any(run in pair for pair in village_runs(question, c))
     ]
-    mine.sort(key=lambda c: (-float(question.km[choice.base[c], c]) / float(question.inbound[c] + question.outbound[c]), c))
+    mine.sort(
+        key=lambda c: (
+            -float(question.km[choice.base[c], c]) / float(question.inbound[c] + question.outbound[c]),
+            c,
+        )
+    )
     groups = [mine] if len(mine) > 1 else []
     for base in sorted({choice.base[c] for c in mine}):
         some = [c for c in mine if choice.base[c] == base]
@@ -108,7 +117,12 @@ def _with_villages(question: Question, choice: Choice, run: int, group: list[int
             mask = _bus_days(question, pair, customer, days[customer])
             if mask is None:
                 continue
-            tried = Choice({c: b for c, b in base.items() if c != customer}, {**days, customer: mask}, {**bus, customer: pair}, choice.station_bus)
+            tried = Choice(
+                {c: b for c, b in base.items() if c != customer},
+                {**days, customer: mask},
+                {**bus, customer: pair},
+                choice.station_bus,
+            )
             if room_left(question, bus_loads(question, tried)):
                 base, days, bus = dict(tried.base), dict(tried.days), dict(tried.bus)
                 moved = True
@@ -128,7 +142,11 @@ def _bus_days(question: Question, pair: Pair, customer: int, wanted: int) -> int
 
 def _back_on_round(question: Question, choice: Choice, customer: int) -> Choice | None:
     """Return the choice with a customer served by the base of its nearest neighbour on a round."""
-    others = [c for c in choice.base if c != customer and choice.days[c] & choice.days[customer] == choice.days[customer]]
+    others = [
+        c
+        for c in choice.base
+        if c != customer and choice.days[c] & choice.days[customer] == choice.days[customer]
+    ]
     if not others:
         return None
     near = min(others, key=lambda c: (float(question.km[c, customer]), c))
@@ -144,7 +162,7 @@ def _station(routes: WeekRoutes, choice: Choice, cost: float, station: int) -> t
         return choice, cost
     inbound, outbound = (float(sum(a[c] for c in mine)) for a in (question.inbound, question.outbound))
     mask = used_days((c, choice.days[c]) for c in mine)
-    before = routes.ready.get(station), routes.left_at.get(station)
+    before_ready, before_left = routes.ready.get(station), routes.left_at.get(station)
     for pair in _pairs(question, station, inbound, outbound)[:4]:
         if _bus_days(question, pair, station, mask) != mask:
             continue
@@ -157,6 +175,8 @@ def _station(routes: WeekRoutes, choice: Choice, cost: float, station: int) -> t
         new = _week(routes, tried)
         if new < cost - 1e-6:
             return tried, new
-        if before[0] is not None and before[1] is not None:
-            routes.ready[station], routes.left_at[station] = before
+        routes.ready.pop(station, None)
+        routes.left_at.pop(station, None)
+        if before_ready is not None and before_left is not None:
+            routes.ready[station], routes.left_at[station] = before_ready, before_left
     return choice, cost

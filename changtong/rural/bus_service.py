@@ -33,7 +33,9 @@ def bus_loads(question: Question, choice: Choice) -> list[BusLoad]:
         for day, loads in enumerate(station_loads(question, choice.visits())):
             for site, warm_in, cold_in, warm_out, cold_out, _ in loads:
                 if site in choice.station_bus:
-                    found += _loads(choice.station_bus[site], day, site, warm_in + cold_in, warm_out + cold_out)
+                    found += _loads(
+                        choice.station_bus[site], day, site, warm_in + cold_in, warm_out + cold_out
+                    )
     return found
 
 
@@ -101,5 +103,7 @@ def bus_times(question: Question, number: int, site: int) -> tuple[int, int]:
 
 def unload_s(question: Question, choice: Choice, station: int) -> int:
     """Return seconds to unload the most a bus brings to a station."""
-    most = max((one.brought + one.taken for one in bus_loads(question, choice) if one.site == station), default=0.0)
-    return math.ceil(question.stop_s[station] + question.piece_s[station] * most - 1e-6)
+    most = max(
+        (one.brought + one.taken for one in bus_loads(question, choice) if one.site == station), default=0.0
+    )
+    return math.ceil(float(question.stop_s[station] + question.piece_s[station] * most) - 1e-6)

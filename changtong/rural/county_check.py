@@ -1,4 +1,4 @@
-"""An independent checker of a county's plan: plain Python over the plan's tables, sharing nothing with the planner.
+"""An independent checker of a county's plan: plain Python over its tables, sharing nothing with the planner.
 
 Everything is worked out again from the county and the rows of the plan: who is visited when with how many
 pieces, loads at every point of a trip, times, ranges, shifts, fleets, stations, cold hours, buses, and money.
@@ -139,7 +139,9 @@ def check_stations(facts: Facts, runs: list[Run]) -> list[str]:
                 found.append(f"wrong-transfer: {station} on day {day} gets and gives {got}, not {wanted}.")
             limit = site["handle_pieces_per_day"]
             if limit is not None and handled > limit + PIECES:
-                found.append(f"station-full: {station} passes {handled:.1f} pieces on day {day}, more than {limit}.")
+                found.append(
+                    f"station-full: {station} passes {handled:.1f} pieces on day {day}, more than {limit}."
+                )
             for run in runs:
                 early = run.departs < ready - SECONDS
                 if run.tier == "local" and run.base == station and day in run.days and early:
@@ -174,7 +176,9 @@ def check_trip(facts: Facts, run: Run) -> list[str]:
             warm += leg.amounts[2] - leg.amounts[0]
             cold += leg.amounts[3] - leg.amounts[1]
         if warm > room + PIECES or cold > cold_room + PIECES:
-            found.append(f"over-capacity: {run.route} holds {warm:.2f} and {cold:.2f} cold after stop {place}.")
+            found.append(
+                f"over-capacity: {run.route} holds {warm:.2f} and {cold:.2f} cold after stop {place}."
+            )
     for leg in run.legs:
         found += _check_leg(facts, run, leg, before, at, v)
         km += facts.km(before, leg.site)
@@ -208,7 +212,7 @@ def _check_leg(facts: Facts, run: Run, leg: Leg, before: str, at: float, v: dict
 
 
 def check_vehicle_days(facts: Facts, runs: list[Run]) -> list[str]:
-    """Check vehicles' days: trips in order, their number, shift, hours of use, range; and how many there are."""
+    """Check vehicles' days: trips in order, their number, shift, hours, range; and how many there are."""
     found = []
     per_day: dict[tuple[int, str, str, int], list[Run]] = {}
     for run in runs:
@@ -262,7 +266,9 @@ def check_buses(facts: Facts, runs: list[Run]) -> list[str]:
                 if amount > 0:
                     way = _bus_way(stops, facts.hub, leg, inward)
                     if way is None:
-                        found.append(f"bus-way: {run.vehicle_type} cannot serve {leg.site} at {leg.arrives:.0f} s.")
+                        found.append(
+                            f"bus-way: {run.vehicle_type} cannot serve {leg.site} at {leg.arrives:.0f} s."
+                        )
                         continue
                     for day in run.days:
                         held = loads.setdefault((run.vehicle_type, day), [0.0] * len(stops))
@@ -311,7 +317,9 @@ def check_cold(facts: Facts, runs: list[Run]) -> list[str]:
             for day in run.days:
                 left = run.departs if at_hub else trunk.get((run.base, day), (-math.inf, 0.0))[0]
                 if cold[1] > 0 and leg.arrives - left > limit * 3600.0 + SECONDS:
-                    found.append(f"cold-too-long: to {leg.site} on day {day} {(leg.arrives - left) / 3600.0:.2f} h.")
+                    found.append(
+                        f"cold-too-long: to {leg.site} on day {day} {(leg.arrives - left) / 3600.0:.2f} h."
+                    )
                 back = run.returns if at_hub else _next_return(trunk, run.base, day)
                 if cold[3] > 0 and back - leg.arrives > limit * 3600.0 + SECONDS:
                     found.append(f"cold-too-long: from {leg.site} on day {day}.")

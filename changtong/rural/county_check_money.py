@@ -19,7 +19,10 @@ def check_money(facts: Facts, plan: CountyPlan, runs: list[Run]) -> list[str]:
         weeks = len(run.days)
         brought = sum(leg.amounts[0] + leg.amounts[1] for leg in run.legs)
         taken = sum(leg.amounts[2] + leg.amounts[3] for leg in run.legs)
-        if abs(brought - run.row["delivered_pieces"]) > PIECES or abs(taken - run.row["collected_pieces"]) > PIECES:
+        if (
+            abs(brought - run.row["delivered_pieces"]) > PIECES
+            or abs(taken - run.row["collected_pieces"]) > PIECES
+        ):
             found.append(f"wrong-sum: pieces of {run.route}.")
         if run.tier == "bus":
             bus = facts.buses.get(run.vehicle_type)
@@ -40,10 +43,17 @@ def check_money(facts: Facts, plan: CountyPlan, runs: list[Run]) -> list[str]:
             each_kg = each_km * (v["kgco2e_per_km"] or 0.0)
             unknown |= v["kgco2e_per_km"] is None
         if not close(mine, run.row["cost_cny"]):
-            found.append(f"wrong-cost: {run.route} costs {mine:.4f} CNY a day, not {run.row['cost_cny']:.4f}.")
+            found.append(
+                f"wrong-cost: {run.route} costs {mine:.4f} CNY a day, not {run.row['cost_cny']:.4f}."
+            )
         if not close(each_h, run.row["hours"]):
             found.append(f"wrong-hours: {run.route} takes {each_h:.4f} h.")
-        cost, km, hours, kg = cost + mine * weeks, km + each_km * weeks, hours + each_h * weeks, kg + each_kg * weeks
+        cost, km, hours, kg = (
+            cost + mine * weeks,
+            km + each_km * weeks,
+            hours + each_h * weeks,
+            kg + each_kg * weeks,
+        )
     cost += _stations(facts, plan, found)
     pieces = sum(sum(week) for week in facts.demand.values())
     for what, mine, theirs in (
@@ -67,7 +77,9 @@ def _stations(facts: Facts, plan: CountyPlan, found: list[str]) -> float:
         s for s, row in facts.sites.items() if row["kind"] == "township" and row["opening"] == "open"
     }
     if set(rows) != wanted:
-        found.append(f"wrong-stations: {sorted(set(rows) ^ wanted)} are listed and not used, or the other way.")
+        found.append(
+            f"wrong-stations: {sorted(set(rows) ^ wanted)} are listed and not used, or the other way."
+        )
     for station in sorted(wanted):
         site = facts.sites[station]
         days = 7 if site["opening"] == "open" else len(facts.used.get(station, ()))

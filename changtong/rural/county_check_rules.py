@@ -85,7 +85,9 @@ class Facts:
     def hours(self, here: str, there: str, vehicle: dict[str, Any]) -> float:
         """Return hours of a way for a vehicle."""
         stated = None if here == there else self.roads.get((here, there), (0.0, None))[1]
-        return float(stated) if stated is not None else self.km(here, there) / float(vehicle["speed_km_per_h"])
+        return (
+            float(stated) if stated is not None else self.km(here, there) / float(vehicle["speed_km_per_h"])
+        )
 
 
 def clock_second(text: str | None, missing: float) -> float:
@@ -99,12 +101,15 @@ def clock_second(text: str | None, missing: float) -> float:
 def facts_of(county: County, plan: CountyPlan, firms: tuple[str, ...], detour: float) -> Facts:
     """Return the county's facts, with demands less what the plan says is unserved."""
     sites = {row["site_id"]: row for row in county.sites.to_dicts()}
-    vehicles = {r["vehicle_type"]: r for r in county.vehicles.to_dicts() if not r["firm"] or r["firm"] in firms}
+    vehicles = {
+        r["vehicle_type"]: r for r in county.vehicles.to_dicts() if not r["firm"] or r["firm"] in firms
+    }
     buses = {row["bus_id"]: {**row, "stops": []} for row in county.buses.to_dicts()}
     for row in sorted(county.bus_stops.to_dicts(), key=lambda r: (r["bus_id"], r["stop"])):
         buses[row["bus_id"]]["stops"].append((row["site_id"], clock_second(row["at"], 0.0)))
     roads = {
-        (row["from_site"], row["to_site"]): (row["distance_km"], row["travel_h"]) for row in county.roads.to_dicts()
+        (row["from_site"], row["to_site"]): (row["distance_km"], row["travel_h"])
+        for row in county.roads.to_dicts()
     }
     problems: list[str] = []
     demand, cold_h = _demand(county, plan, firms, problems)

@@ -38,13 +38,13 @@ def plan_frames(settled: Settled, name: str) -> CountyPlan:
         rows.add_day("local", days, routes)
     rows.add_buses(bus_loads(settled.question, settled.choice))
     stations = _stations(settled)
-    routes = pl.DataFrame(rows.routes, schema=ROUTE_SCHEMA, orient="row")
-    week = routes.with_columns(pl.col("weekdays").str.len_chars().alias("n")).filter(pl.col("n") > 0)
+    trips = pl.DataFrame(rows.routes, schema=ROUTE_SCHEMA, orient="row")
+    week = trips.with_columns(pl.col("weekdays").str.len_chars().alias("n")).filter(pl.col("n") > 0)
     kg = None if week["kgco2e"].null_count() else float((week["kgco2e"] * week["n"]).sum())
     question = settled.question
     return CountyPlan(
         name=name,
-        routes=routes,
+        routes=trips,
         stops=pl.DataFrame(rows.stops, schema=STOP_SCHEMA, orient="row"),
         stations=stations,
         villages=_villages(settled),
@@ -137,13 +137,13 @@ class _Rows:
         return f"{tier[0].upper()}{len(self.routes) + 1}"
 
     def add_buses(self, loads: list[BusLoad]) -> None:
-        """Add the runs that carry pieces, equal days together; a bus runs anyway: no kilometres, no carbon."""
+        """Add the runs that carry pieces, equal days together; it runs anyway: no kilometres, no carbon."""
         per_run: dict[tuple[int, int], list[tuple[int, float, float]]] = {}
         for one in loads:
             per_run.setdefault((one.bus, one.day), []).append((one.site, one.brought, one.taken))
         equal: dict[tuple[int, tuple[tuple[int, float, float], ...]], int] = {}
-        for (bus, day), some in sorted(per_run.items()):
-            key = (bus, tuple(sorted(some)))
+        for (bus, day), carried in sorted(per_run.items()):
+            key = (bus, tuple(sorted(carried)))
             equal[key] = equal.get(key, 0) | 1 << day
         for (number, some), mask in equal.items():
             self._add_run(number, some, mask)
@@ -283,7 +283,9 @@ def _trunk_times(settled: Settled) -> tuple[dict[tuple[int, int], int], dict[tup
 
 def _next_back(back: dict[tuple[int, int], int], base: int, day: int) -> tuple[int, int]:
     """Return days until the trunk next takes what a station has, and when it is then back."""
-    ways = [(ahead, back[base, (day + ahead) % 7]) for ahead in range(1, 8) if (base, (day + ahead) % 7) in back]
+    ways = [
+        (ahead, back[base, (day + ahead) % 7]) for ahead in range(1, 8) if (base, (day + ahead) % 7) in back
+    ]
     return min(ways, default=(0, 0))
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import polars as pl
 
 from changtong.network.io import write_whole_folder
-
 from changtong.rural.county import County
 
 ROUTE_SCHEMA: dict[str, pl.DataType] = {
@@ -158,7 +157,9 @@ class CountyPlan:
             "unserved_sites": self.unserved["site_id"].n_unique(),
             "unserved_pieces": float(self.unserved["pieces_per_week"].sum()),
             "vehicle_days": int(
-                self.routes.filter((pl.col("trip") == 1) & (pl.col("tier") != "bus"))["weekdays"].str.len_chars().sum()
+                self.routes.filter((pl.col("trip") == 1) & (pl.col("tier") != "bus"))["weekdays"]
+                .str.len_chars()
+                .sum()
             ),
         }
 
@@ -218,7 +219,8 @@ class CountyResult:
     def __str__(self) -> str:
         lines = [
             f"{self.county.name}: a week's delivery, {self.seconds:.1f} s",
-            "                            CNY  CNY/piece  vehicle km     hours  kgCO2e/piece  stations  unserved",
+            "                            CNY  CNY/piece  vehicle km     hours"
+            "  kgCO2e/piece  stations  unserved",
         ]
         total = alone_total(self.alone)
         rows = [("each firm alone", total), ("shared", self.shared.summary())]
@@ -232,12 +234,15 @@ class CountyResult:
             )
         lines.append("  who gains what, CNY a week     alone     shared     saving")
         lines += [
-            f"    {row['firm']:<24}{row['alone_cny']:>10,.0f}{row['shared_cny']:>11,.0f}{row['saving_cny']:>11,.0f}"
+            f"    {row['firm']:<24}{row['alone_cny']:>10,.0f}{row['shared_cny']:>11,.0f}"
+            f"{row['saving_cny']:>11,.0f}"
             for row in self.split.head(12).to_dicts()
         ]
         best = self.shared if self.with_buses is None else self.with_buses
         for row in best.unserved.head(8).to_dicts():
-            lines.append(f"  unserved: {row['site_id']} {row['firm']} {row['pieces_per_week']:,.0f} ({row['code']})")
+            lines.append(
+                f"  unserved: {row['site_id']} {row['firm']} {row['pieces_per_week']:,.0f} ({row['code']})"
+            )
         if best.unserved.height > 8:
             lines.append(f"  … and {best.unserved.height - 8} more unserved, in the table")
         return "\n".join(lines)
@@ -272,9 +277,13 @@ class CountyResult:
                     frame.write_csv(beside / name / f"{table}.csv", include_bom=True)
             self.split.write_csv(beside / "split.csv", include_bom=True)
             facts = self.summary() | {"folders": {name: plan.name for name, plan in folders.items()}}
-            (beside / "county.json").write_text(json.dumps(facts, ensure_ascii=False, allow_nan=False), "utf-8")
+            (beside / "county.json").write_text(
+                json.dumps(facts, ensure_ascii=False, allow_nan=False), "utf-8"
+            )
 
-        own = {"county.json", "split.csv", "shared", "shared_with_buses"} | {f"alone-{k}" for k in range(1, 1000)}
+        own = {"county.json", "split.csv", "shared", "shared_with_buses"} | {
+            f"alone-{k}" for k in range(1, 1000)
+        }
         return write_whole_folder(Path(folder), fill, own_files=own, **COUNTY_PLAN_FOLDER)
 
 
@@ -283,7 +292,15 @@ def alone_total(alone: Mapping[str, CountyPlan]) -> dict[str, Any]:
     found = [plan.summary() for plan in alone.values()]
     total = {
         key: sum(s[key] for s in found)
-        for key in ("cost_cny", "distance_km", "hours", "pieces", "stations", "unserved_pieces", "vehicle_days")
+        for key in (
+            "cost_cny",
+            "distance_km",
+            "hours",
+            "pieces",
+            "stations",
+            "unserved_pieces",
+            "vehicle_days",
+        )
     }
     known = all(s["kgco2e"] is not None for s in found)
     kg = sum(s["kgco2e"] for s in found) if known else None

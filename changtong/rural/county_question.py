@@ -1,4 +1,4 @@
-"""One planning question of a county as arrays: the sites it is about, their weekly pieces, vehicles and buses.
+"""One planning question of a county as arrays: the sites it is about, their pieces, vehicles and buses.
 
 The firms that plan together are merged: a village has one number of pieces. Sites are numbered from 0, the
 hub; then stations and villages in the order of the county's table. Times of the day are whole seconds,
@@ -55,7 +55,9 @@ class CountySettings:
 
     def __post_init__(self) -> None:
         if self.detour_factor < 1.0:
-            raise UsageError(f"A detour factor of {self.detour_factor} is less than a straight line; at least 1.")
+            raise UsageError(
+                f"A detour factor of {self.detour_factor} is less than a straight line; at least 1."
+            )
         if not self.effort > 0.0:
             raise UsageError(f"An effort of {self.effort} does nothing; more than 0.")
 
@@ -364,7 +366,9 @@ def _buses(county: County, number: dict[str, int]) -> tuple[Bus, ...]:
     found = []
     for row in county.buses.iter_rows(named=True):
         stops = county.bus_stops.filter(pl.col("bus_id") == row["bus_id"]).sort("stop")
-        ways = [(number[s], clock_s(t, 0)) for s, t in stops.select("site_id", "at").iter_rows() if s in number]
+        ways = [
+            (number[s], clock_s(t, 0)) for s, t in stops.select("site_id", "at").iter_rows() if s in number
+        ]
         days = mask_of(row["weekdays"] or "1234567")
         found.append(
             Bus(

@@ -1,8 +1,8 @@
 """A fair split of what firms save together: the Shapley value of the cost of every coalition.
 
 Shapley (1953): what a firm pays is what it adds to a coalition's cost, meaned over all orders in which firms
-could join. A coalition's cost is that of its own plan, made with a short search, and so an upper bound; it is made
-consistent before it is split (:func:`consistent`).
+could join. A coalition's cost is that of its own plan, made with a short search, and so an upper bound; it
+is made consistent before it is split (:func:`consistent`).
 """
 
 from __future__ import annotations

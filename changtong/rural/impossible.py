@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.rural.county_question import DAY_S, HUB, Question, Vehicle
-from changtong.rural.week_routes import hurried, reckoned_ready, trunk_reaches, visit_parts
 from changtong.rural.day_routes import Part, can_serve, service_s
+from changtong.rural.week_routes import hurried, reckoned_ready, trunk_reaches, visit_parts
 
 REASONS = {
     "no-vehicle": "No vehicle that may go to villages is free for it.",
@@ -107,7 +107,7 @@ def _any_vehicle(question: Question, base: int, ready: int, part: Part) -> bool:
 
 
 def _passes_cold(question: Question, station: int, customer: int) -> bool:
-    """Tell whether a station can pass a customer's cold pieces on, those collected on the trunk's next day."""
+    """Tell whether a station can pass cold pieces on, those collected on the trunk's next day."""
     if question.cold_in[customer] + question.cold_out[customer] <= 0:
         return True
     if not question.cold_store[station] or not any(v.trunk and v.cold > 0 for v in question.vehicles):
@@ -154,7 +154,9 @@ def _code(question: Question, customer: int) -> str:
             for kind, v in enumerate(question.vehicles):
                 if v.local:
                     furthest = max(furthest, 1 + _passed(question, base, ready, kind, v, part))
-    return ("no-vehicle", "no-capacity", "beyond-range", "window-closed", "shift-too-short", "no-vehicle")[furthest]
+    return ("no-vehicle", "no-capacity", "beyond-range", "window-closed", "shift-too-short", "no-vehicle")[
+        furthest
+    ]
 
 
 def _passed(question: Question, base: int, ready: int, kind: int, v: Vehicle, part: Part) -> int:

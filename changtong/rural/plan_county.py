@@ -1,7 +1,8 @@
 """Plan a county's delivery: each firm alone, all together, and with parcels on buses.
 
-The levels are coupled by load and by time: a search over stations and days is judged by routes of both levels, then the
-trunk is settled first and local routes start when its goods are ready (:mod:`changtong.rural.settle_week`).
+The levels are coupled by load and by time: a search over stations and days is judged by routes of both
+levels, then the trunk is settled first and local routes start when its goods are ready
+(:mod:`changtong.rural.settle_week`).
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ from changtong.rural.week_routes import Budget, Choice, WeekRoutes
 
 WORK_PER_CUSTOMER = 1_500.0
 """Customers times iterations of PyVRP the shared plan's search may spend on each customer at effort 1."""
+
+LEAST_WORK = 60_000.0
+"""Work a search may always spend: about a second, so that small counties are searched to the end."""
 
 ALONE_SHARE, COALITION_SHARE, BUS_SHARE = 0.35, 0.06, 0.5
 """Work of a firm's plan, of a coalition's and of buses, as shares of the shared plan's."""
@@ -134,7 +138,7 @@ def plan_question(
     """
     possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
-    budget = Budget(work * len(possible.question.customers), until)
+    budget = Budget(max(work * len(possible.question.customers), LEAST_WORK), until)
     routes = WeekRoutes(possible.question, budget, seed)
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
     taken = None if hint is None else taken_over(possible, reckoned, hint)
@@ -153,7 +157,7 @@ def plan_question(
 def plan_buses(best: Settled, work: float, until: float | None) -> Settled:
     """Return a settled week with parcels on buses, or the same where none is cheaper."""
     routes = best.routes
-    routes.budget = Budget(work * len(routes.question.customers), until)
+    routes.budget = Budget(max(work * len(routes.question.customers), LEAST_WORK), until)
     choice = use_buses(routes, best.choice)
     routes.ready, routes.left_at = {}, {}
     if not choice.bus and not choice.station_bus:
@@ -232,7 +236,9 @@ def coalition_cost(question: Question, best: Settled, work: float, seed: int, un
     """Return the cost of some firms together, by a short search: the stations of all, and none."""
     possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
-    routes = WeekRoutes(possible.question, Budget(work * len(question.customers), until), seed, depth=COALITION_DEPTH)
+    routes = WeekRoutes(
+        possible.question, Budget(work * len(question.customers), until), seed, depth=COALITION_DEPTH
+    )
     found = taken_over(possible, reckoned, best.choice)
     starts = first_choices(possible.question, reckoned, ())[:1]
     starts += [] if found is None or is_single_level(found) else [found]

@@ -1,8 +1,8 @@
-"""The last word on a week: the trunk first, then local routes when its goods are ready, and what then fails.
+"""The last word on a week: the trunk, then local routes when its goods are ready, and what fails.
 
-Stations' local vehicles wait for the latest trunk of the week. Where a customer can no longer be served in time
-the trunk must come earlier, and where it cannot, the customer goes to another base; what no base can serve is
-named. Vehicles of which there are few are shared out among bases before the last routes are made.
+Stations' local vehicles wait for the latest trunk of the week. A customer that can then no longer be served
+in time goes to another base; what no base can serve is named. Vehicles of which there are few are shared
+out among bases before the last routes are made.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import numpy as np
 
 from changtong.rural.bus_service import bus_cost, bus_times, unload_s
 from changtong.rural.county_question import DAY_S, HUB, Question
-from changtong.rural.day_routes import DayRoutes, Part, can_serve
+from changtong.rural.day_routes import DayRoutes
 from changtong.rural.impossible import Possible, Unserved
 from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
 from changtong.rural.station_choice import Reckoned, nearest_bases
-from changtong.rural.visiting_days import spread_days
 from changtong.rural.week_routes import (
     Choice,
     WeekRoutes,
@@ -25,7 +24,6 @@ from changtong.rural.week_routes import (
     station_cost,
     stop_ready,
     trunk_days,
-    visit_parts,
     weight,
 )
 
@@ -67,7 +65,10 @@ class Settled:
     def left_pieces(self) -> float:
         """Pieces of a week that are not served."""
         return sum(
-            sum(cold if one.cold_only else total for _, total, cold in self.question.firm_pieces.get(one.site, []))
+            sum(
+                cold if one.cold_only else total
+                for _, total, cold in self.question.firm_pieces.get(one.site, [])
+            )
             for one in self.unserved
         )
 
@@ -120,9 +121,21 @@ def settle(
     cost = sum(day.cost_cny * len(days) for days, day in trunk) + bus_cost(question, choice)
     cost += sum(day.cost_cny * len(days) for _, days, day in local)
     cost += sum(station_cost(question, b, v) for b, v in by_base.items())
-    cost += sum(7.0 * float(question.rent_cny[s]) for s in question.stations if question.opened[s] and s not in by_base)
+    cost += sum(
+        7.0 * float(question.rent_cny[s])
+        for s in question.stations
+        if question.opened[s] and s not in by_base
+    )
     return Settled(
-        question, choice, tuple(trunk), tuple(local), {b: t[0] for b, t in times.items()}, {b: t[1] for b, t in times.items()}, tuple(unserved), cost, routes
+        question,
+        choice,
+        tuple(trunk),
+        tuple(local),
+        {b: t[0] for b, t in times.items()},
+        {b: t[1] for b, t in times.items()},
+        tuple(unserved),
+        cost,
+        routes,
     )
 
 
@@ -206,7 +219,9 @@ def _share(
         sets = days_by_customers(base, visits[base])
         return sum(weight(routes.local_day(base, c, times[base])) * len(days) for c, days in sets)
 
-    routes.fleet = shared_out(routes.question, uses, lambda base: routes.fleet_of(base, trunk=base == TRUNK), cost)
+    routes.fleet = shared_out(
+        routes.question, uses, lambda base: routes.fleet_of(base, trunk=base == TRUNK), cost
+    )
     return True
 
 
@@ -251,7 +266,11 @@ def _elsewhere(
     base, gone = dict(choice.base), []
     used = sorted(set(base.values()) | {HUB})
     for customer in sorted({c for b, c in banned if base.get(c) == b}):
-        others = [b for b in (*used, *reckoned.bases) if (b, customer) not in banned and np.isfinite(reckoned.serve[b, customer])]
+        others = [
+            b
+            for b in (*used, *reckoned.bases)
+            if (b, customer) not in banned and np.isfinite(reckoned.serve[b, customer])
+        ]
         among = [b for b in others if b in used] or others
         if among:
             base |= nearest_bases(reckoned, (customer,), tuple(dict.fromkeys(among)))
@@ -261,7 +280,11 @@ def _elsewhere(
     if gone:
         routes = replace(routes, question=routes.question.without(gone), _days={}, _weeks={})
     days = {c: choice.days[c] for c in (*base, *choice.bus)}
-    return Choice(base, days, choice.bus, choice.station_bus), routes, [Unserved(c, code, cold_only=False) for c in gone]
+    return (
+        Choice(base, days, choice.bus, choice.station_bus),
+        routes,
+        [Unserved(c, code, cold_only=False) for c in gone],
+    )
 
 
 def _why(question: Question) -> str:

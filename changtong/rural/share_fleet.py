@@ -20,7 +20,10 @@ def overdrawn(question: Question, uses: Uses) -> list[int]:
     for kind, v in enumerate(question.vehicles):
         if v.count is None or v.count == 0:
             continue
-        per_day = [sum(_used(routes, kind) for some in uses.values() for days, routes in some if day in days) for day in DAYS]
+        per_day = [
+            sum(_used(routes, kind) for some in uses.values() for days, routes in some if day in days)
+            for day in DAYS
+        ]
         if max(per_day) > v.count:
             found.append(kind)
     return found
@@ -38,7 +41,7 @@ def shared_out(
 ) -> dict[int, tuple[int, ...]]:
     """Return how many vehicles of each type each base may use, so that no day needs more than there are.
 
-    Bases begin with what they use; while there are too many of a type, the base that loses least gives one up.
+    Bases begin with what they use; while there are too many of a type, the one that loses least gives one up.
 
     Parameters
     ----------

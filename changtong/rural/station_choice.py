@@ -136,7 +136,10 @@ def _exchange(serve: Floats, opening: Floats, used: NDArray[np.bool_]) -> bool:
         kept = serve[rest].min(axis=0)
         costs = np.minimum(kept, serve[~used]).sum(axis=1) + opening[~used] + opening[rest].sum()
         if costs.size and total - costs.min() > best_gain:
-            best_gain, pair = float(total - costs.min()), (int(out), int(np.flatnonzero(~used)[costs.argmin()]))
+            best_gain, pair = (
+                float(total - costs.min()),
+                (int(out), int(np.flatnonzero(~used)[costs.argmin()])),
+            )
     if pair is None:
         return False
     used[pair[0]], used[pair[1]] = False, True
@@ -206,7 +209,7 @@ def _by_promise(reckoned: Reckoned, choice: Choice) -> list[int]:
 
 
 def _move(reckoned: Reckoned, choice: Choice, base: int) -> dict[int, int] | None:
-    """Return bases of customers after a station is shut, or opened; None where that is impossible or nothing."""
+    """Return bases of customers after a station is shut, or opened; None where that cannot be."""
     serve = reckoned.serve
     mine = tuple(c for c, b in choice.base.items() if b == base)
     if mine:
@@ -246,7 +249,11 @@ def _village_moves(question: Question, reckoned: Reckoned, choice: Choice) -> li
     serve = reckoned.serve
     found: list[tuple[float, list[int], int]] = []
     for base in used[1:]:
-        mine = [c for c, b in choice.base.items() if b == base and question.cold_in[c] > 0 and question.cold_h[c] < 24.0]
+        mine = [
+            c
+            for c, b in choice.base.items()
+            if b == base and question.cold_in[c] > 0 and question.cold_h[c] < 24.0
+        ]
         if mine and np.isfinite(serve[HUB, mine]).all():
             found.append((-np.inf, mine, HUB))
     for customer, base in sorted(choice.base.items()):

@@ -23,7 +23,11 @@ def patterns(visits: int) -> tuple[int, ...]:
     """
     first = [int(day) - 1 for day in FIRST[visits]]
     found = {sum(1 << (day + later) % 7 for day in first) for later in DAYS}
-    return tuple(sorted(found, key=lambda mask: (mask >> 6 & 1, sum(1 << 6 - d for d in DAYS if not mask >> d & 1), mask)))
+    return tuple(
+        sorted(
+            found, key=lambda mask: (mask >> 6 & 1, sum(1 << 6 - d for d in DAYS if not mask >> d & 1), mask)
+        )
+    )
 
 
 def spread_days(question: Question, base: Mapping[int, int], kept: Choice | None = None) -> dict[int, int]:
@@ -142,7 +146,9 @@ def improve_days(routes: WeekRoutes, choice: Choice, share: float) -> Choice:
                 continue
             if not routes.budget.left(share):
                 return choice
-            tried = Choice(choice.base, {**choice.days, **dict.fromkeys(some, mask)}, choice.bus, choice.station_bus)
+            tried = Choice(
+                choice.base, {**choice.days, **dict.fromkeys(some, mask)}, choice.bus, choice.station_bus
+            )
             new = routes.week(tried)
             if new < cost - 1e-6:
                 choice, cost = tried, new

@@ -1,7 +1,8 @@
 """A week's routes of both levels from who serves whom on which days, solved once for equal days and kept.
 
-A station's local vehicles leave when the day's goods are there. Its readiness follows from the trunk; until the trunk
-is planned it is reckoned from a way of its own. One readiness counts for a station's whole week, the latest.
+A station's local vehicles leave when the day's goods are there. Its readiness follows from the trunk; until
+that is planned it is reckoned as the latest the trunk may be there. One readiness counts for a station's
+whole week, the latest.
 """
 
 from __future__ import annotations
@@ -114,13 +115,16 @@ class WeekRoutes:
     _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
 
     def ready_at(self, base: int, visits: Visits = ()) -> tuple[int, int]:
-        """Return when a base's goods are ready and left the hub: as the trunk was settled, else as reckoned."""
+        """Return when a base's goods are ready and left the hub: as settled, else as reckoned."""
         if base == HUB:
             return 0, 0
         if base in self.ready:
             return self.ready[base], self.left_at[base]
         return reckoned_ready(
-            self.question, base, cold=hurried(self.question, visits), pieces=most_passed(self.question, visits)
+            self.question,
+            base,
+            cold=hurried(self.question, visits),
+            pieces=most_passed(self.question, visits),
         )
 
     def local_day(
@@ -205,10 +209,14 @@ class WeekRoutes:
         times = self.ready_at(base, visits)
         key = (base, visits, times, self.fleet.get(base), self.price)
         if key not in self._weeks:
-            self._weeks[key] = sum(
-                weight(self.local_day(base, customers, times), self.price) * len(days)
-                for customers, days in days_by_customers(base, visits)
-            ) + station_cost(self.question, base, visits) + handled_too_much(self.question, base, visits)
+            self._weeks[key] = (
+                sum(
+                    weight(self.local_day(base, customers, times), self.price) * len(days)
+                    for customers, days in days_by_customers(base, visits)
+                )
+                + station_cost(self.question, base, visits)
+                + handled_too_much(self.question, base, visits)
+            )
         return self._weeks[key]
 
     def trunk_week(self, choice: Choice) -> float:
@@ -266,7 +274,6 @@ def handled_too_much(question: Question, base: int, visits: Visits) -> float:
         handled = sum(sum(question.per_visit(c)) for c, mask in visits if mask >> day & 1 and c != base)
         total += max(0.0, handled - limit - 1e-6)
     return total * HANDLED_TOO_MUCH_CNY
-
 
 
 def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[list[Load]]:
@@ -370,33 +377,54 @@ def local_routes(
     price: tuple[float, ...] | None,
     start: DayRoutes | None = None,
 ) -> DayRoutes:
-    """Return a base's routes of a day; cold goods that would be under way too long go on trips of their own."""
+    """Return a base's routes of a day; cold goods that would be too long under way go on own trips."""
     found = route_day(
-        question, [(base, ready)], parts, fleet, iterations=iterations, seed=seed, day_price=price, start=start
+        question,
+        [(base, ready)],
+        parts,
+        fleet,
+        iterations=iterations,
+        seed=seed,
+        day_price=price,
+        start=start,
     )
     if base != HUB or not question.has_cold:
         return found
-    late = [s.part for d in found.days for t in d.trips for s in t.stops if _too_long(question, t.departs_s, t.returns_s, s)]
+    late = [
+        s.part
+        for d in found.days
+        for t in d.trips
+        for s in t.stops
+        if _too_long(question, t.departs_s, t.returns_s, s)
+    ]
     if not late:
         return found
-    # a trip no longer than the hours allowed keeps them either way
-    chosen, rest = {p.site for p in late}, [p for p in parts if p.site not in {p.site for p in late}]
-    days, left, used = [], [], [0] * len(fleet)
-    for limit in sorted({float(question.cold_h[s]) for s in chosen}):
-        some = [p for p in parts if p.site in chosen and float(question.cold_h[p.site]) == limit]
-        free = tuple(max(0, f - u) for f, u in zip(fleet, used, strict=True))
-        apart = route_day(
-            question, [(base, ready)], some, free, iterations=iterations, seed=seed,
-            shift_s=int(limit * 3600), several_trips=False, day_price=price,
-        )  # fmt: skip
-        days += list(apart.days)
-        left += list(apart.left)
-        for day in apart.days:
-            used[day.vehicle] += 1
-    free = tuple(max(0, f - u) for f, u in zip(fleet, used, strict=True))
-    others = route_day(question, [(base, ready)], rest, free, iterations=iterations, seed=seed, day_price=price)
-    days += list(others.days)
-    left += list(others.left)
+    # a trip no longer than the hours allowed keeps them either way: those that are late go on such trips,
+    # then the others again without them, until none is late
+    apart: list[Part] = []
+    while late:
+        apart += [p for p in parts if p.site in {q.site for q in late}]
+        rest = [p for p in parts if p.site not in {q.site for q in apart}]
+        days, left, used = [], [], [0] * len(fleet)
+        limits = sorted({float(question.cold_h[p.site]) for p in apart})
+        for limit in [*limits, None]:
+            some = rest if limit is None else [p for p in apart if float(question.cold_h[p.site]) == limit]
+            free = tuple(max(0, f - u) for f, u in zip(fleet, used, strict=True))
+            made = route_day(
+                question, [(base, ready)], some, free, iterations=iterations, seed=seed, day_price=price,
+                shift_s=DAY_S if limit is None else int(limit * 3600), several_trips=limit is None,
+            )  # fmt: skip
+            days += list(made.days)
+            left += list(made.left)
+            for day in made.days:
+                used[day.vehicle] += 1
+        late = [
+            s.part
+            for d in days
+            for t in d.trips
+            for s in t.stops
+            if s.part.site not in {p.site for p in apart} and _too_long(question, t.departs_s, t.returns_s, s)
+        ]
     return DayRoutes(tuple(days), tuple(left), sum(day_cost(question, d) for d in days))
 
 
@@ -421,11 +449,14 @@ def most_passed(question: Question, visits: Visits) -> float:
 def arrival_limit(question: Question, station: int, *, cold: bool) -> tuple[int, int]:
     """Return the latest second the trunk may be at a station, and the earliest it leaves the hub for it.
 
-    Late enough that local vehicles still have a whole shift; where cold pieces are in a hurry, an hour after a
-    vehicle that goes there first.
+    Late enough that local vehicles still have a whole shift; where cold pieces are in a hurry, an hour after
+    a vehicle that goes there first.
     """
     ways = [
-        (max(v.starts_s + int(question.seconds[kind][HUB, station]), int(question.opens_s[station])), v.starts_s)
+        (
+            max(v.starts_s + int(question.seconds[kind][HUB, station]), int(question.opens_s[station])),
+            v.starts_s,
+        )
         for kind, v in enumerate(question.vehicles)
         if v.trunk and (not cold or v.cold > 0)
     ]
@@ -440,7 +471,7 @@ def arrival_limit(question: Question, station: int, *, cold: bool) -> tuple[int,
 def reckoned_ready(
     question: Question, station: int, *, cold: bool = False, pieces: float = 0.0
 ) -> tuple[int, int]:
-    """Return by when a station's goods are ready, whatever the trunk does before, and when they left the hub."""
+    """Return by when a station's goods are ready, whatever the trunk does, and when they left the hub."""
     latest, leaves = arrival_limit(question, station, cold=cold)
     stand = float(question.stop_s[station] + question.piece_s[station] * pieces)
     return latest + 600 * max(1, int(np.ceil(stand / 600.0))), leaves
@@ -450,7 +481,8 @@ def trunk_reaches(question: Question, station: int) -> bool:
     """Tell whether any trunk vehicle can serve a station at all."""
     part = Part(station, 0.0, 0.0, 0.0, 0.0, int(question.opens_s[station]), int(question.closes_s[station]))
     return any(
-        v.trunk and can_serve(question, HUB, 0, kind, part, 86_400) for kind, v in enumerate(question.vehicles)
+        v.trunk and can_serve(question, HUB, 0, kind, part, 86_400)
+        for kind, v in enumerate(question.vehicles)
     )
 
 
