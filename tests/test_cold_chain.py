@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from county_cases import four_villages, hand_plan
+from coverage_cases import four_villages, hand_plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

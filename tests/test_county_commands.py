@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 import typer
-from county_cases import four_villages, hand_plan
+from coverage_cases import four_villages, hand_plan
 
 from changtong.county_commands import read_routes, register
 from changtong.errors import InputError, UsageError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from county_cases import four_villages
+from coverage_cases import four_villages
 
 from changtong.errors import InputError, NotFoundError, UsageError
 from changtong.rural.county import County

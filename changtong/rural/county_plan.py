@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from changtong.network.io import write_whole_folder
 from changtong.rural.county import County
 
 ROUTE_SCHEMA: dict[str, pl.DataType] = {
@@ -81,6 +85,29 @@ UNSERVED_SCHEMA: dict[str, pl.DataType] = {
 capacity`` …)."""
 
 
+PLAN_TABLES = ("routes", "stops", "stations", "villages", "unserved")
+
+SPLIT_SCHEMA: dict[str, pl.DataType] = {
+    "firm": pl.String(),
+    "alone_cny": pl.Float64(),
+    "shared_cny": pl.Float64(),
+    "saving_cny": pl.Float64(),
+}
+"""One row a firm: what it pays alone, its fair part of the cheapest plan, what it saves; a week."""
+
+
+def is_county_plan_folder(path: Path) -> bool:
+    """Tell whether a folder holds a county's plan: only such a one is ever replaced."""
+    return (path / "county.json").is_file()
+
+
+COUNTY_PLAN_FOLDER: dict[str, Any] = {
+    "is_ours": is_county_plan_folder,
+    "what": "folder of a county's plan (it has no county.json)",
+    "code": "not-a-county-plan-folder",
+}
+
+
 @dataclass(frozen=True)
 class CountyPlan:
     """Who serves which village, from where, when; figures are of a week of seven days.
@@ -107,6 +134,34 @@ class CountyPlan:
     hours: float
     kgco2e: float | None
     pieces: float
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the frames by name."""
+        return {name: getattr(self, name) for name in PLAN_TABLES}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures a person decides by, as plain values; of a week."""
+        each = 1.0 / self.pieces if self.pieces else None
+        stations = self.stations.height
+        return {
+            "name": self.name,
+            "cost_cny": self.cost_cny,
+            "distance_km": self.distance_km,
+            "hours": self.hours,
+            "kgco2e": self.kgco2e,
+            "pieces": self.pieces,
+            "cny_per_piece": None if each is None else self.cost_cny * each,
+            "kgco2e_per_piece": None if each is None or self.kgco2e is None else self.kgco2e * each,
+            "stations": stations,
+            "villages": self.villages.height,
+            "unserved_sites": self.unserved["site_id"].n_unique(),
+            "unserved_pieces": float(self.unserved["pieces_per_week"].sum()),
+            "vehicle_days": int(
+                self.routes.filter((pl.col("trip") == 1) & (pl.col("tier") != "bus"))["weekdays"]
+                .str.len_chars()
+                .sum()
+            ),
+        }
 
 
 @dataclass(frozen=True)
@@ -136,3 +191,122 @@ class CountyResult:
     seed: int
     seconds: float
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
+
+    @property
+    def answers(self) -> dict[str, CountyPlan]:
+        """The plans by name: each firm's, shared, and shared with buses where there are any."""
+        named = {f"alone_{firm}": plan for firm, plan in self.alone.items()} | {"shared": self.shared}
+        return named | ({} if self.with_buses is None else {"shared_with_buses": self.with_buses})
+
+    def summary(self) -> dict[str, Any]:
+        """Return the figures of all answers, the split and what is unserved, as plain values."""
+        best = self.shared if self.with_buses is None else self.with_buses
+        return {
+            "county": self.county.name,
+            "seed": self.seed,
+            "seconds": self.seconds,
+            "settings": dict(self.settings),
+            "alone": alone_total(self.alone),
+            "answers": {name: plan.summary() for name, plan in self.answers.items()},
+            "split": self.split.to_dicts(),
+            "unserved": best.unserved.to_dicts(),
+        }
+
+    def to_json(self) -> str:
+        """Return the summary as one JSON object."""
+        return json.dumps(self.summary(), ensure_ascii=False, allow_nan=False)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.county.name}: a week's delivery, {self.seconds:.1f} s",
+            "                            CNY  CNY/piece  vehicle km     hours"
+            "  kgCO2e/piece  stations  unserved",
+        ]
+        total = alone_total(self.alone)
+        rows = [("each firm alone", total), ("shared", self.shared.summary())]
+        rows += [] if self.with_buses is None else [("shared, with buses", self.with_buses.summary())]
+        for name, s in rows:
+            each = "-" if s["cny_per_piece"] is None else f"{s['cny_per_piece']:.3f}"
+            kg = "unknown" if s["kgco2e_per_piece"] is None else f"{s['kgco2e_per_piece']:.4f}"
+            lines.append(
+                f"  {name:<20}{s['cost_cny']:>11,.0f}{each:>11}{s['distance_km']:>12,.0f}{s['hours']:>10,.0f}"
+                f"{kg:>14}{s['stations']:>10}{s['unserved_pieces']:>10,.0f}"
+            )
+        lines.append("  who gains what, CNY a week     alone     shared     saving")
+        lines += [
+            f"    {row['firm']:<24}{row['alone_cny']:>10,.0f}{row['shared_cny']:>11,.0f}"
+            f"{row['saving_cny']:>11,.0f}"
+            for row in self.split.head(12).to_dicts()
+        ]
+        best = self.shared if self.with_buses is None else self.with_buses
+        for row in best.unserved.head(8).to_dicts():
+            lines.append(
+                f"  unserved: {row['site_id']} {row['firm']} {row['pieces_per_week']:,.0f} ({row['code']})"
+            )
+        if best.unserved.height > 8:
+            lines.append(f"  … and {best.unserved.height - 8} more unserved, in the table")
+        return "\n".join(lines)
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the tables of every answer, ``split.csv`` and ``county.json``, whole or not at all.
+
+        Every answer has its folder: ``shared``, ``shared_with_buses``, ``alone-1`` and so on in the order
+        of ``split.csv`` (a firm's name may be no file name; county.json tells which is whose).
+
+        Parameters
+        ----------
+        folder : str or Path
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        UsageError
+            The folder holds something else, or cannot be written.
+        """
+        folders = {f"alone-{k}": plan for k, plan in enumerate(self.alone.values(), 1)}
+        folders |= {name: plan for name, plan in self.answers.items() if name.startswith("shared")}
+
+        def fill(beside: Path) -> None:
+            for name, plan in folders.items():
+                (beside / name).mkdir()
+                for table, frame in plan.tables().items():
+                    frame.write_csv(beside / name / f"{table}.csv", include_bom=True)
+            self.split.write_csv(beside / "split.csv", include_bom=True)
+            facts = self.summary() | {"folders": {name: plan.name for name, plan in folders.items()}}
+            (beside / "county.json").write_text(
+                json.dumps(facts, ensure_ascii=False, allow_nan=False), "utf-8"
+            )
+
+        own = {"county.json", "split.csv", "shared", "shared_with_buses"} | {
+            f"alone-{k}" for k in range(1, 1000)
+        }
+        return write_whole_folder(Path(folder), fill, own_files=own, **COUNTY_PLAN_FOLDER)
+
+
+def alone_total(alone: Mapping[str, CountyPlan]) -> dict[str, Any]:
+    """Return the figures of all firms alone together."""
+    found = [plan.summary() for plan in alone.values()]
+    total = {
+        key: sum(s[key] for s in found)
+        for key in (
+            "cost_cny",
+            "distance_km",
+            "hours",
+            "pieces",
+            "stations",
+            "unserved_pieces",
+            "vehicle_days",
+        )
+    }
+    known = all(s["kgco2e"] is not None for s in found)
+    kg = sum(s["kgco2e"] for s in found) if known else None
+    pieces = total["pieces"]
+    return total | {
+        "kgco2e": kg,
+        "cny_per_piece": total["cost_cny"] / pieces if pieces else None,
+        "kgco2e_per_piece": kg / pieces if pieces and kg is not None else None,
+    }

@@ -1,0 +1,452 @@
+"""Routes of one day from one base or several, by PyVRP: the integers it works in, and its answer in ours.
+
+PyVRP (Wouda, Lan and Kool 2024) works in whole numbers. Here a duration is a second, rounded up, so that
+every time it gives can be driven as it stands; a piece is 1,000 units; money is a ten-thousandth of a CNY.
+What a kilometre costs stands in the "distance" of a vehicle type's own matrix: its limit is the range times
+that cost, and no unit cost has to be a whole number. All figures of a result are added up again from
+kilometres and seconds (:mod:`changtong.rural.county_cost`).
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pyvrp import (
+    Activity,
+    ActivityType,
+    Client,
+    Depot,
+    IteratedLocalSearchParams,
+    Location,
+    PenaltyParams,
+    ProblemData,
+    Route,
+    Solution,
+    SolveParams,
+    VehicleType,
+    solve,
+)
+from pyvrp.search import NeighbourhoodParams
+from pyvrp.stop import MaxIterations
+
+from changtong.rural.county_question import Question, Vehicle
+
+PIECE = 1_000
+CNY = 10_000
+KM_FREE = 1_000
+"""Units of a kilometre where it costs nothing."""
+
+NEIGHBOURS = 20
+"""Nearest visits a move looks at; on 90 visits as good as 40 in the same time, better than 10."""
+
+LEFT_CNY = 20_000.0
+"""What leaving a visit out weighs in the search, CNY: more than any vehicle day."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One visit, or a part of it: warm and cold pieces to the site and from it, and when it can be."""
+
+    site: int
+    warm_in: float
+    cold_in: float
+    warm_out: float
+    cold_out: float
+    opens_s: int
+    closes_s: int
+
+    @property
+    def pieces(self) -> float:
+        """All pieces handed over."""
+        return self.warm_in + self.cold_in + self.warm_out + self.cold_out
+
+    def fits(self, vehicle: Vehicle) -> bool:
+        """Whether a vehicle holds it."""
+        return (
+            max(self.warm_in, self.warm_out) <= vehicle.warm + 5e-4
+            and max(self.cold_in, self.cold_out) <= vehicle.cold + 5e-4
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A part served: when service begins and ends, and kilometres from the place before."""
+
+    part: Part
+    arrives_s: int
+    departs_s: int
+    km: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trip:
+    """From the base and back."""
+
+    departs_s: int
+    returns_s: int
+    km: float
+    stops: tuple[Stop, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleDay:
+    """A vehicle's day: all trips of one vehicle from its base."""
+
+    vehicle: int
+    base: int
+    trips: tuple[Trip, ...]
+
+    @property
+    def km(self) -> float:
+        """Kilometres of all trips."""
+        return sum(trip.km for trip in self.trips)
+
+    @property
+    def seconds(self) -> int:
+        """From the first departure to the last return."""
+        return self.trips[-1].returns_s - self.trips[0].departs_s
+
+
+@dataclass(frozen=True)
+class DayRoutes:
+    """Routes of a day and the parts nobody could serve."""
+
+    days: tuple[VehicleDay, ...]
+    left: tuple[Part, ...]
+    cost_cny: float
+
+
+NO_ROUTES = DayRoutes((), (), 0.0)
+
+
+def service_s(question: Question, part: Part) -> int:
+    """Return whole seconds a vehicle stands at a stop."""
+    return math.ceil(float(question.stop_s[part.site] + question.piece_s[part.site] * part.pieces) - 1e-6)
+
+
+def can_serve(question: Question, base: int, ready_s: int, kind: int, part: Part, shift_s: int) -> bool:
+    """Tell whether a vehicle type from a base can serve a part with a trip for it alone."""
+    v = question.vehicles[kind]
+    if not part.fits(v):
+        return False
+    if (
+        v.range_km is not None
+        and question.km[base, part.site] + question.km[part.site, base] > v.range_km + 1e-9
+    ):
+        return False
+    there, back = int(question.seconds[kind][base, part.site]), int(question.seconds[kind][part.site, base])
+    service = service_s(question, part)
+    at = max(max(v.starts_s, ready_s) + there, part.opens_s)
+    return (
+        at <= part.closes_s
+        and at + service + back <= v.ends_s
+        and there + service + back <= min(v.shift_s, shift_s)
+    )
+
+
+def route_day(
+    question: Question,
+    bases: Sequence[tuple[int, int]],
+    parts: Sequence[Part],
+    fleet: Sequence[int],
+    *,
+    iterations: int,
+    seed: int,
+    shift_s: int = 86_400,
+    several_trips: bool = True,
+    extra_cny: NDArray[np.float64] | None = None,
+    day_price: Sequence[float] | None = None,
+    start: DayRoutes | None = None,
+) -> DayRoutes:
+    """Return cheap routes for parts from bases, each ready at a second of the day.
+
+    Parameters
+    ----------
+    question : Question
+    bases : sequence of (site, second ready)
+    parts : sequence of Part
+    fleet : sequence of int
+        Vehicles of each type there are at each base; 0 where it may not be used.
+    iterations, seed : int
+        Of PyVRP.
+    shift_s : int
+        Limit of a vehicle's day, beside its own.
+    several_trips : bool
+        Whether a vehicle may come back for more.
+    extra_cny : array (bases, parts), optional
+        What serving a part from a base costs more, for choosing; with it ranges are not kept.
+    day_price : sequence of float, optional
+        CNY on top of a vehicle's day, by type: the price of a scarce one.
+    start : DayRoutes, optional
+        Routes of a similar day to begin with.
+    """
+    able = [
+        [
+            kind
+            for kind, count in enumerate(fleet)
+            if count > 0 and _any_base(question, bases, kind, p, shift_s)
+        ]
+        for p in parts
+    ]
+    left = tuple(p for p, kinds in zip(parts, able, strict=True) if not kinds)
+    kept = [p for p, kinds in zip(parts, able, strict=True) if kinds]
+    if not kept:
+        return DayRoutes((), left, 0.0)
+    sure = [
+        any(fleet[kind] >= len(parts) and question.vehicles[kind].count is None for kind in kinds)
+        for kinds in able
+        if kinds
+    ]
+    model = _Model(
+        question,
+        bases,
+        kept,
+        fleet,
+        sure,
+        shift_s,
+        several_trips,
+        extra_cny if extra_cny is None else extra_cny[:, [bool(k) for k in able]],
+        day_price,
+    )
+    solution = model.solve(iterations, seed, None if start is None else model.begin(start))
+    days, missed = model.read(solution)
+    return DayRoutes(days, left + missed, sum(day_cost(question, day) for day in days))
+
+
+def day_cost(question: Question, day: VehicleDay) -> float:
+    """Return what a vehicle's day costs, CNY."""
+    v = question.vehicles[day.vehicle]
+    return v.day_cny + v.km_cny * day.km + v.h_cny * day.seconds / 3600.0
+
+
+def _any_base(
+    question: Question, bases: Sequence[tuple[int, int]], kind: int, part: Part, shift_s: int
+) -> bool:
+    return any(can_serve(question, base, ready, kind, part, shift_s) for base, ready in bases)
+
+
+class _Model:
+    """One problem in PyVRP's words."""
+
+    def __init__(
+        self,
+        question: Question,
+        bases: Sequence[tuple[int, int]],
+        parts: list[Part],
+        fleet: Sequence[int],
+        sure: list[bool],
+        shift_s: int,
+        several_trips: bool,
+        extra_cny: NDArray[np.float64] | None,
+        day_price: Sequence[float] | None,
+    ) -> None:
+        self.question, self.bases, self.parts = question, bases, parts
+        self.sure = sure
+        sites = np.array([b for b, _ in bases] + [p.site for p in parts])
+        self.sites = sites
+        cold = any(p.cold_in + p.cold_out > 0 for p in parts)
+        locations = [Location(0.0, 0.0) for _ in sites]
+        depots = [Depot(k) for k in range(len(bases))]
+        first = len(bases)
+        clients = [
+            Client(
+                first + k,
+                delivery=_units(p.warm_in, p.cold_in, cold),
+                pickup=_units(p.warm_out, p.cold_out, cold),
+                service_duration=service_s(question, p),
+                tw_early=p.opens_s,
+                tw_late=p.closes_s,
+                required=sure[k],
+                prize=0 if sure[k] else round(LEFT_CNY * CNY + p.pieces * 10 * CNY),
+            )
+            for k, p in enumerate(parts)
+        ]
+        totals = (
+            max(sum(p.warm_in for p in parts), sum(p.warm_out for p in parts)),
+            max(sum(p.cold_in for p in parts), sum(p.cold_out for p in parts)),
+        )
+        km = question.km[np.ix_(sites, sites)]
+        np.fill_diagonal(km, 0.0)
+        distances: list[Any] = []
+        durations: list[Any] = []
+        profiles: dict[tuple[int, int], int] = {}
+        types: list[VehicleType] = []
+        self.types: list[tuple[int, int]] = []
+        for place, (_, ready) in enumerate(bases):
+            for kind, count in enumerate(fleet):
+                v = question.vehicles[kind]
+                if count <= 0 or max(v.starts_s, ready) >= v.ends_s:
+                    continue
+                key = (kind, place if extra_cny is not None else -1)
+                if key not in profiles:
+                    profiles[key] = len(distances)
+                    per_km = v.km_cny * CNY if v.km_cny > 0 or extra_cny is not None else KM_FREE
+                    cost = km * per_km
+                    if extra_cny is not None:
+                        cost[:, first:] += extra_cny[place] * CNY
+                    whole = np.rint(cost).astype(np.int64)
+                    np.fill_diagonal(whole, 0)
+                    distances.append(whole)
+                    duration = question.seconds[kind][np.ix_(sites, sites)].copy()
+                    duration[sites[:, None] == sites] = 0
+                    durations.append(duration)
+                more = v.trips - 1 if several_trips else 0
+                useful = more > 0 and (v.warm < totals[0] or 0 < v.cold < totals[1])
+                farthest = 1 << 62
+                if v.range_km is not None and extra_cny is None:
+                    farthest = int(v.range_km * (v.km_cny * CNY if v.km_cny > 0 else KM_FREE)) + 2
+                price = 0.0 if day_price is None else day_price[kind]
+                types.append(
+                    VehicleType(
+                        num_available=min(count, len(parts)),
+                        capacity=_units(v.warm, v.cold, cold, whole=math.floor),
+                        start_depot=place,
+                        end_depot=place,
+                        fixed_cost=round((v.day_cny + price) * CNY),
+                        tw_early=max(v.starts_s, ready),
+                        tw_late=v.ends_s,
+                        shift_duration=min(v.shift_s, shift_s),
+                        unit_distance_cost=1 if v.km_cny > 0 or extra_cny is not None else 0,
+                        unit_duration_cost=round(v.h_cny * CNY / 3600.0),
+                        profile=profiles[key],
+                        reload_depots=[place] if useful else [],
+                        max_reloads=more if useful else 0,
+                        max_distance=farthest,
+                    )
+                )
+                self.types.append((place, kind))
+        self.data = ProblemData(locations, clients, depots, types, distances, durations)
+
+    def solve(self, iterations: int, seed: int, begin: Solution | None = None) -> Solution:
+        """Return the best feasible solution found; one vehicle for each part where none is."""
+        params = SolveParams(
+            penalty=PenaltyParams(max_penalty=1e7),
+            neighbourhood=NeighbourhoodParams(num_neighbours=NEIGHBOURS),
+            ils=IteratedLocalSearchParams(num_iters_no_improvement=max(50, iterations // 3)),
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for times in (1, 4):
+                found = solve(
+                    self.data,
+                    MaxIterations(iterations * times),
+                    seed=seed,
+                    collect_stats=False,
+                    params=params,
+                    initial_solution=begin,
+                )
+                if found.best.is_feasible():
+                    return found.best
+        return self._one_each()
+
+    def begin(self, known: DayRoutes) -> Solution:
+        """Return the routes of a similar day; what is new goes where it adds the fewest kilometres."""
+        by_site: dict[int, list[int]] = {}
+        for k, part in enumerate(self.parts):
+            by_site.setdefault(part.site, []).append(k)
+        trips: list[tuple[int, int, list[int]]] = []
+        used: dict[int, set[int]] = {}
+        number = {pair: k for k, pair in enumerate(self.types)}
+        place_of = {base: place for place, (base, _) in enumerate(self.bases)}
+        for order, day in enumerate(known.days):
+            kind = number.get((place_of.get(day.base, -1), day.vehicle))
+            if kind is not None and len(used.get(kind, ())) < self.data.vehicle_type(kind).num_available:
+                for trip in day.trips:
+                    same = [by_site[s.part.site].pop() for s in trip.stops if by_site.get(s.part.site)]
+                    if same:
+                        used.setdefault(kind, set()).add(order)
+                        trips.append((order, kind, same))
+        for k in [k for some in by_site.values() for k in some]:
+            self._insert(k, trips)
+        routes = []
+        for order in sorted({order for order, _, _ in trips}):
+            mine = [(kind, some) for o, kind, some in trips if o == order]
+            kind = mine[0][0]
+            again = self.data.vehicle_type(kind).max_reloads >= len(mine) - 1
+            steps: list[Activity] = []
+            for _, some in mine:
+                if steps and again:
+                    steps.append(Activity(ActivityType.DEPOT, self.types[kind][0]))
+                steps += [Activity(ActivityType.CLIENT, k) for k in some]
+            routes.append(Route(self.data, steps, kind))
+        return Solution(self.data, routes)
+
+    def _insert(self, k: int, trips: list[tuple[int, int, list[int]]]) -> None:
+        """Put a part where it adds the fewest kilometres, on a trip of its own where there is none."""
+        km, site = self.question.km, self.parts[k].site
+        best: tuple[float, int, int] | None = None
+        for number, (_, kind, some) in enumerate(trips):
+            base = self.bases[self.types[kind][0]][0]
+            sites = np.array([base, *(self.parts[j].site for j in some), base])
+            more = km[sites[:-1], site] + km[site, sites[1:]] - km[sites[:-1], sites[1:]]
+            place = int(np.argmin(more))
+            if best is None or more[place] < best[0]:
+                best = (float(more[place]), number, place)
+        if best is None:
+            kind = next(n for n, (b, v) in enumerate(self.types) if self._serves(n, k))
+            trips.append((len(trips), kind, [k]))
+        else:
+            trips[best[1]][2].insert(best[2], k)
+
+    def _serves(self, number: int, k: int) -> bool:
+        place, kind = self.types[number]
+        base, ready = self.bases[place]
+        return can_serve(
+            self.question, base, ready, kind, self.parts[k], self.data.vehicle_type(number).shift_duration
+        )
+
+    def _one_each(self) -> Solution:
+        """Return a route for each part that has a vehicle of its own, while there are any."""
+        routes, used = [], [0] * len(self.types)
+        for k in range(len(self.parts)):
+            for number in range(len(self.types)):
+                if self._serves(number, k) and used[number] < self.data.vehicle_type(number).num_available:
+                    used[number] += 1
+                    routes.append(Route(self.data, [k], number))
+                    break
+        return Solution(self.data, routes)
+
+    def read(self, solution: Solution) -> tuple[tuple[VehicleDay, ...], tuple[Part, ...]]:
+        """Return vehicles' days and the parts not in them."""
+        days, seen = [], set()
+        for route in solution.routes():
+            place, kind = self.types[route.vehicle_type()]
+            base = self.bases[place][0]
+            trips: list[Trip] = []
+            stops: list[Stop] = []
+            before, leaves, km = base, 0, 0.0
+            for step in route.schedule():
+                if step.is_depot():
+                    if stops:
+                        back = float(self.question.km[before, base]) if before != base else 0.0
+                        trips.append(Trip(leaves, int(step.start_time), km + back, tuple(stops)))
+                    stops, before, leaves, km = [], base, int(step.end_time), 0.0
+                    continue
+                seen.add(step.idx)
+                part = self.parts[step.idx]
+                way = float(self.question.km[before, part.site]) if before != part.site else 0.0
+                if not stops:  # leave as late as the first stop allows: no waiting there
+                    there = int(self.question.seconds[kind][base, part.site]) if before != part.site else 0
+                    leaves = max(leaves, int(step.start_time) - there)
+                stops.append(Stop(part, int(step.start_time), int(step.end_time), way))
+                before, km = part.site, km + way
+            if trips:
+                days.append(VehicleDay(kind, base, tuple(trips)))
+        return tuple(days), tuple(p for k, p in enumerate(self.parts) if k not in seen)
+
+
+def _units(warm: float, cold: float, with_cold: bool, *, whole: object = round) -> list[int]:
+    """Return pieces in PyVRP's units: warm alone, or warm and cold."""
+    count = math.floor if whole is math.floor else round
+    amounts = [count(min(warm, 1e9) * PIECE + (1e-6 if count is math.floor else 0.0))]
+    return (
+        [*amounts, count(min(cold, 1e9) * PIECE + (1e-6 if count is math.floor else 0.0))]
+        if with_cold
+        else amounts
+    )

@@ -1,0 +1,292 @@
+"""The last word on a week: the trunk, then local routes when its goods are ready, and what fails.
+
+Stations' local vehicles wait for the latest trunk of the week. A customer that can then no longer be served
+in time goes to another base; what no base can serve is named. Vehicles of which there are few are shared
+out among bases before the last routes are made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from changtong.rural.bus_service import bus_cost, bus_times, unload_s
+from changtong.rural.county_question import DAY_S, HUB, Question
+from changtong.rural.day_routes import DayRoutes
+from changtong.rural.impossible import Possible, Unserved
+from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
+from changtong.rural.station_choice import Reckoned, nearest_bases
+from changtong.rural.week_routes import (
+    Choice,
+    WeekRoutes,
+    days_by_customers,
+    station_cost,
+    stop_ready,
+    trunk_days,
+    weight,
+)
+
+ROUNDS = 6
+"""Rounds in which what fails goes to another base; afterwards it is given up."""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A week that holds: routes of both levels with their days.
+
+    Attributes
+    ----------
+    question : Question
+        Without what is unserved.
+    choice : Choice
+    trunk : tuple of (days, routes)
+    local : tuple of (base, days, routes)
+    ready, left_at : mapping
+        Station -> second its goods are ready, and left the hub.
+    unserved : tuple of Unserved
+    cost_cny : float
+        Of a week.
+    routes : WeekRoutes
+        All days solved on the way, to go on from.
+    """
+
+    question: Question
+    choice: Choice
+    trunk: tuple[tuple[tuple[int, ...], DayRoutes], ...]
+    local: tuple[tuple[int, tuple[int, ...], DayRoutes], ...]
+    ready: dict[int, int]
+    left_at: dict[int, int]
+    unserved: tuple[Unserved, ...]
+    cost_cny: float
+    routes: WeekRoutes
+
+    @property
+    def left_pieces(self) -> float:
+        """Pieces of a week that are not served."""
+        return sum(
+            sum(
+                cold if one.cold_only else total
+                for _, total, cold in self.question.firm_pieces.get(one.site, [])
+            )
+            for one in self.unserved
+        )
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """What plans are compared by: pieces not served, then cost."""
+        return (round(self.left_pieces, 3), self.cost_cny)
+
+
+def settle(
+    possible: Possible, reckoned: Reckoned, routes: WeekRoutes, choice: Choice, iterations: float
+) -> Settled:
+    """Return routes of both levels that hold together, for a choice of bases and days.
+
+    Parameters
+    ----------
+    possible : Possible
+    reckoned : Reckoned
+        For another base, where the chosen one fails.
+    routes : WeekRoutes
+    choice : Choice
+    iterations : float
+        How much longer the last routes are worked on than those of the search.
+    """
+    unserved = list(possible.unserved)
+    banned: set[tuple[int, int]] = set()
+    turn = 0
+    while True:
+        turn += 1
+        routes.fleet = {}
+        trunk = _trunk(routes, choice, iterations)
+        times = _times(routes, trunk, choice)
+        local = _local(routes, choice, times, 1.0)
+        if _share(routes, choice, times, trunk, local):
+            trunk = _trunk(routes, choice, 1.0)
+            times = _times(routes, trunk, choice)
+            local = _local(routes, choice, times, 1.0)
+        failing = {p.site for _, day in trunk for p in day.left}
+        missed = {(s, c) for s in failing for c, b in choice.base.items() if b == s}
+        missed |= {(base, p.site) for base, _, day in local for p in day.left}
+        missed |= _kept_too_long(routes.question, choice, trunk, local)
+        if not missed:
+            local = _local(routes, choice, times, _affordable(routes, choice, iterations))
+            break
+        banned |= missed if turn <= ROUNDS else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
+        choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question))
+        unserved += dropped
+    question = routes.question
+    by_base = choice.visits()
+    cost = sum(day.cost_cny * len(days) for days, day in trunk) + bus_cost(question, choice)
+    cost += sum(day.cost_cny * len(days) for _, days, day in local)
+    cost += sum(station_cost(question, b, v) for b, v in by_base.items())
+    cost += sum(
+        7.0 * float(question.rent_cny[s])
+        for s in question.stations
+        if question.opened[s] and s not in by_base
+    )
+    return Settled(
+        question,
+        choice,
+        tuple(trunk),
+        tuple(local),
+        {b: t[0] for b, t in times.items()},
+        {b: t[1] for b, t in times.items()},
+        tuple(unserved),
+        cost,
+        routes,
+    )
+
+
+def _trunk(routes: WeekRoutes, choice: Choice, iterations: float) -> list[tuple[tuple[int, ...], DayRoutes]]:
+    found = []
+    for loads, days in trunk_days(routes.question, choice.visits(), choice.station_bus):
+        routes.trunk_day(loads)
+        count = round(routes.iterations(len(loads)) * iterations)
+        found.append((days, routes.trunk_day(loads, count)))
+    return found
+
+
+def _local(
+    routes: WeekRoutes, choice: Choice, times: dict[int, tuple[int, int]], iterations: float
+) -> list[tuple[int, tuple[int, ...], DayRoutes]]:
+    """Return local routes; worked on longer where more iterations than the search's are asked for."""
+    found = []
+    for base, visits in choice.visits().items():
+        for customers, days in days_by_customers(base, visits):
+            day = routes.local_day(base, customers, times[base])
+            if iterations > 1.0:
+                count = round(routes.iterations(len(customers)) * iterations)
+                day = routes.local_day(base, customers, times[base], count)
+            found.append((base, days, day))
+    return found
+
+
+def _times(
+    routes: WeekRoutes, trunk: list[tuple[tuple[int, ...], DayRoutes]], choice: Choice
+) -> dict[int, tuple[int, int]]:
+    """Return when bases' goods are ready, the latest of the week, and the earliest they left the hub."""
+    ready: dict[int, int] = {}
+    left: dict[int, int] = {}
+    for _, day in trunk:
+        for vehicle in day.days:
+            for trip in vehicle.trips:
+                for stop in trip.stops:
+                    site = stop.part.site
+                    ready[site] = max(ready.get(site, 0), stop_ready(routes.question, stop))
+                    left[site] = min(left.get(site, DAY_S), trip.departs_s)
+    for site, (brings, _) in choice.station_bus.items():
+        if brings >= 0:
+            left[site], at = bus_times(routes.question, brings, site)
+            ready[site] = at + unload_s(routes.question, choice, site)
+    times = {base: routes.ready_at(base, visits) for base, visits in choice.visits().items()}
+    return {
+        base: (0, 0) if base == HUB else (ready.get(base, known[0]), left.get(base, known[1]))
+        for base, known in times.items()
+    }
+
+
+def _affordable(routes: WeekRoutes, choice: Choice, iterations: float) -> float:
+    """Return how many times longer than in the search every day can be worked on with what is left."""
+    once = 1.0
+    for base, visits in choice.visits().items():
+        for customers, _ in days_by_customers(base, visits):
+            once += routes.iterations(len(customers)) * (len(customers) + 2)
+    left = routes.budget.work - routes.budget.spent
+    return min(iterations, left / once) if routes.budget.left() else 0.0
+
+
+def _share(
+    routes: WeekRoutes,
+    choice: Choice,
+    times: dict[int, tuple[int, int]],
+    trunk: list[tuple[tuple[int, ...], DayRoutes]],
+    local: list[tuple[int, tuple[int, ...], DayRoutes]],
+) -> bool:
+    """Share out the vehicles of which a day would use more than there are; tell whether that was so."""
+    uses: Uses = {TRUNK: list(trunk)}
+    for base, days, day in local:
+        uses.setdefault(base, []).append((days, day))
+    if not overdrawn(routes.question, uses):
+        return False
+    visits = choice.visits()
+
+    def cost(base: int, fleet: tuple[int, ...]) -> float:
+        routes.fleet[base] = fleet
+        if base == TRUNK:
+            return routes.trunk_week(choice)
+        sets = days_by_customers(base, visits[base])
+        return sum(weight(routes.local_day(base, c, times[base])) * len(days) for c, days in sets)
+
+    routes.fleet = shared_out(
+        routes.question, uses, lambda base: routes.fleet_of(base, trunk=base == TRUNK), cost
+    )
+    return True
+
+
+def _kept_too_long(
+    question: Question,
+    choice: Choice,
+    trunk: list[tuple[tuple[int, ...], DayRoutes]],
+    local: list[tuple[int, tuple[int, ...], DayRoutes]],
+) -> set[tuple[int, int]]:
+    """Return stations and customers whose cold pieces, collected, reach the hub too late."""
+    if not question.cold_out.any():
+        return set()
+    back: dict[tuple[int, int], int] = {}
+    for days, routes in trunk:
+        for vehicle in routes.days:
+            for trip in vehicle.trips:
+                for stop in trip.stops:
+                    for day in days:
+                        key = (stop.part.site, day)
+                        back[key] = max(back.get(key, 0), trip.returns_s)
+    found = set()
+    for base, days, routes in local:
+        if base == HUB:
+            continue
+        for vehicle in routes.days:
+            for trip in vehicle.trips:
+                for stop in trip.stops:
+                    if stop.part.cold_out > 0:
+                        limit = float(question.cold_h[stop.part.site])
+                        for day in days:
+                            gaps = [((d - day - 1) % 7 + 1, t) for (s, d), t in back.items() if s == base]
+                            gap, at = min(gaps, default=(8, 0))
+                            if (gap * DAY_S + at - stop.arrives_s) / 3600.0 > limit + 1e-9:
+                                found.add((base, stop.part.site))
+    return found
+
+
+def _elsewhere(
+    routes: WeekRoutes, reckoned: Reckoned, choice: Choice, banned: set[tuple[int, int]], code: str
+) -> tuple[Choice, WeekRoutes, list[Unserved]]:
+    """Return a choice without pairs that fail; customers nobody is left for are dropped and named."""
+    base, gone = dict(choice.base), []
+    used = sorted(set(base.values()) | {HUB})
+    for customer in sorted({c for b, c in banned if base.get(c) == b}):
+        others = [
+            b
+            for b in (*used, *reckoned.bases)
+            if (b, customer) not in banned and np.isfinite(reckoned.serve[b, customer])
+        ]
+        among = [b for b in others if b in used] or others
+        if among:
+            base |= nearest_bases(reckoned, (customer,), tuple(dict.fromkeys(among)))
+        else:
+            gone.append(customer)
+            del base[customer]
+    if gone:
+        routes = replace(routes, question=routes.question.without(gone), _days={}, _weeks={})
+    days = {c: choice.days[c] for c in (*base, *choice.bus)}
+    return (
+        Choice(base, days, choice.bus, choice.station_bus),
+        routes,
+        [Unserved(c, code, cold_only=False) for c in gone],
+    )
+
+
+def _why(question: Question) -> str:
+    """Return the code of customers that are missed: vehicles are short, unless none is limited."""
+    return "no-vehicle" if any(v.count is not None for v in question.vehicles) else "shift-too-short"
