@@ -5,9 +5,8 @@ They are attached below ``rural``; see `register`.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -122,50 +121,10 @@ def show_coverage(
 
 
 def read_routes(folder: Path) -> CountyPlan:
-    """Read the plan of a folder of routes: with buses where there are any, else the shared one.
+    """Read the plan of a folder of routes: with buses where there are any, else the shared one."""
+    from changtong.rural.result_folder import choose_plan, read_result
 
-    Raises
-    ------
-    InputError
-        A table that is missing or cannot be read.
-    """
-    import polars as pl
-
-    from changtong.errors import InputError, Problem
-    from changtong.rural import county_plan
-
-    inner = [folder / name for name in ("with_buses", "shared") if (folder / name).is_dir()]
-    place = inner[0] if inner else folder
-    problems: list[Problem] = []
-    frames: dict[str, Any] = {}
-    for name, schema in (
-        ("routes", county_plan.ROUTE_SCHEMA),
-        ("stops", county_plan.STOP_SCHEMA),
-        ("stations", county_plan.STATION_SCHEMA),
-        ("villages", county_plan.VILLAGE_SCHEMA),
-        ("unserved", county_plan.UNSERVED_SCHEMA),
-    ):
-        file = place / f"{name}.csv"
-        try:
-            frame = pl.read_csv(file, schema_overrides=schema, infer_schema=False)
-            frames[name] = frame.select(list(schema))
-        except (OSError, pl.exceptions.PolarsError) as error:
-            message = f"{file} cannot be read ({str(error).splitlines()[0]})."
-            problems.append(Problem("unreadable-file", message, file.name, expected="a table of a plan"))
-    if problems:
-        raise InputError(problems)
-    file = place / "summary.json"
-    facts = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    kgco2e = facts.get("kgco2e")
-    return county_plan.CountyPlan(
-        name=str(facts.get("name", place.name)),
-        cost_cny=float(facts.get("cost_cny", 0.0)),
-        distance_km=float(facts.get("distance_km", 0.0)),
-        hours=float(facts.get("hours", 0.0)),
-        kgco2e=None if kgco2e is None else float(kgco2e),
-        pieces=float(facts.get("pieces", 0.0)),
-        **frames,
-    )
+    return choose_plan(read_result(folder))
 
 
 def cold(

@@ -27,13 +27,18 @@ def plan_county_command(
     What cannot be served is named, village by village.
     """
     from changtong.network.io import check_replaceable
-    from changtong.rural.county_folder import read_county  # type: ignore[import-untyped,unused-ignore]
-    from changtong.rural.county_plan import COUNTY_PLAN_FOLDER
+    from changtong.rural.county_folder import read_county
     from changtong.rural.plan_county import plan_county
+    from changtong.rural.result_write import RESULT_FOLDER
 
-    facts = COUNTY_PLAN_FOLDER
+    facts = RESULT_FOLDER
     check_replaceable(output.resolve(), is_ours=facts["is_ours"], what=facts["what"], code=facts["code"])
     result = plan_county(read_county(county), seconds=seconds, seed=seed)
     folder = result.save(output)
     print_result(result.summary() | {"folder": str(folder)}, str(result), as_json=as_json)
     say(f"Written to {folder}.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application ``rural``."""
+    app.command("plan", short_help="Plan a county's delivery.")(plan_county_command)

@@ -1,4 +1,4 @@
-"""Commands of rural delivery: two-echelon routing instances."""
+"""Commands of rural delivery: two-echelon routing instances, and the group that all of them are in."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from changtong import county_commands, county_output_command, county_plan_command
 from changtong.command_options import AsJson
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
@@ -82,4 +83,7 @@ def solve(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
+    county_commands.register(rural)
+    county_plan_command.register(rural)
+    county_output_command.register(rural)
     app.add_typer(rural, name="rural", short_help="Routes of county, township and village.")

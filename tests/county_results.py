@@ -13,14 +13,13 @@ import polars as pl
 
 from changtong._tables import read_table_definition
 from changtong.rural.county import County
-from changtong.rural.county_plan import (
+from changtong.rural.county_plan import CountyPlan, CountyResult
+from changtong.rural.plan_schemas import (
     ROUTE_SCHEMA,
     STATION_SCHEMA,
     STOP_SCHEMA,
     UNSERVED_SCHEMA,
     VILLAGE_SCHEMA,
-    CountyPlan,
-    CountyResult,
 )
 
 DETOUR = 1.3

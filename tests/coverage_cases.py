@@ -8,13 +8,13 @@ import polars as pl
 
 from changtong.rural.county import County
 from changtong.rural.county_folder import build_county
-from changtong.rural.county_plan import (
+from changtong.rural.county_plan import CountyPlan
+from changtong.rural.plan_schemas import (
     ROUTE_SCHEMA,
     STATION_SCHEMA,
     STOP_SCHEMA,
     UNSERVED_SCHEMA,
     VILLAGE_SCHEMA,
-    CountyPlan,
 )
 
 # km between places, the same both ways: hub H, station T, villages A to D

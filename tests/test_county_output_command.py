@@ -10,7 +10,7 @@ import typer
 
 from changtong.county_output_command import register
 from changtong.errors import ChangtongError, InputError, NotFoundError, UsageError
-from changtong.rural.result_folder import save_result
+from changtong.rural.result_write import save_result
 from tests.county_results import small_result
 
 APP = typer.Typer(pretty_exceptions_enable=False)

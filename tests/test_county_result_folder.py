@@ -14,8 +14,9 @@ from polars.testing import assert_frame_equal
 from changtong.errors import InputError, NotFoundError, UsageError
 from changtong.rural.county import COUNTY_TABLES
 from changtong.rural.county_plan import CountyPlan, CountyResult
-from changtong.rural.plan_tables import PLAN_TABLES, TOTALS
-from changtong.rural.result_folder import choose_plan, read_result, save_result
+from changtong.rural.plan_schemas import PLAN_TABLES
+from changtong.rural.result_folder import choose_plan, read_result
+from changtong.rural.result_write import TOTALS, save_result
 from tests.county_results import small_result
 
 

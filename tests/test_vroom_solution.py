@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from changtong.errors import InputError
-from changtong.rural.county_plan import ROUTE_SCHEMA, STOP_SCHEMA
+from changtong.rural.plan_schemas import ROUTE_SCHEMA, STOP_SCHEMA
 from changtong.rural.vroom import read_vroom_solution, routes_of_vroom, vroom_problem
 from changtong.rural.vroom_ways import clock_s
 from tests.county_results import small_county, small_result, way_km

@@ -8,17 +8,17 @@ from typing import Any
 import polars as pl
 
 from changtong.rural.bus_service import BusLoad, bus_loads, bus_times, span
-from changtong.rural.county_plan import (
+from changtong.rural.county_plan import CountyPlan
+from changtong.rural.county_question import DAY_S, DAYS, HUB, Question, weekdays_of
+from changtong.rural.day_routes import DayRoutes, Part, Trip, VehicleDay
+from changtong.rural.impossible import REASONS, Unserved
+from changtong.rural.plan_schemas import (
     ROUTE_SCHEMA,
     STATION_SCHEMA,
     STOP_SCHEMA,
     UNSERVED_SCHEMA,
     VILLAGE_SCHEMA,
-    CountyPlan,
 )
-from changtong.rural.county_question import DAY_S, DAYS, HUB, Question, weekdays_of
-from changtong.rural.day_routes import DayRoutes, Part, Trip, VehicleDay
-from changtong.rural.impossible import REASONS, Unserved
 from changtong.rural.settle_week import Settled
 from changtong.rural.week_routes import station_cost, used_days
 

@@ -10,102 +10,9 @@ from typing import Any
 
 import polars as pl
 
-from changtong.network.io import write_whole_folder
 from changtong.rural.county import County
-
-ROUTE_SCHEMA: dict[str, pl.DataType] = {
-    "route_id": pl.String(),
-    "tier": pl.String(),
-    "weekdays": pl.String(),
-    "vehicle_type": pl.String(),
-    "vehicle": pl.Int64(),
-    "trip": pl.Int64(),
-    "from_site": pl.String(),
-    "departs": pl.String(),
-    "returns": pl.String(),
-    "distance_km": pl.Float64(),
-    "hours": pl.Float64(),
-    "delivered_pieces": pl.Float64(),
-    "collected_pieces": pl.Float64(),
-    "cost_cny": pl.Float64(),
-    "kgco2e": pl.Float64(),
-}
-"""One row a trip of a vehicle: driven on each of ``weekdays`` ("135": Monday, Wednesday, Friday); all figures
-are those of one such day. ``tier``: trunk (hub to stations), local (from a station or the hub to villages) or
-bus (then ``vehicle_type`` is the bus_id). A vehicle is ``vehicle_type`` and ``vehicle`` (1, 2, …) at
-``from_site``; its trips on a day are numbered from 1. Cost of a trip: kilometres, hours and, in trip 1, the
-day of the vehicle; of a bus: pieces, and the day."""
-
-STOP_SCHEMA: dict[str, pl.DataType] = {
-    "route_id": pl.String(),
-    "stop": pl.Int64(),
-    "site_id": pl.String(),
-    "arrives": pl.String(),
-    "departs": pl.String(),
-    "distance_km": pl.Float64(),
-    "delivered_pieces": pl.Float64(),
-    "collected_pieces": pl.Float64(),
-    "delivered_cold_pieces": pl.Float64(),
-    "collected_cold_pieces": pl.Float64(),
-}
-"""One row a stop of a trip, without its start and end; ``distance_km`` from the place before; times
-HH:MM:SS."""
-
-STATION_SCHEMA: dict[str, pl.DataType] = {
-    "site_id": pl.String(),
-    "weekdays": pl.String(),
-    "villages": pl.Int64(),
-    "inbound_pieces_per_week": pl.Float64(),
-    "outbound_pieces_per_week": pl.Float64(),
-    "ready": pl.String(),
-    "cost_cny_per_week": pl.Float64(),
-}
-"""One row a station in use: its days, what it passes on, when local vehicles can leave, rent and
-handling."""
-
-VILLAGE_SCHEMA: dict[str, pl.DataType] = {
-    "site_id": pl.String(),
-    "served_from": pl.String(),
-    "weekdays": pl.String(),
-    "hours_to_delivery": pl.Float64(),
-    "cold_hours": pl.Float64(),
-}
-"""One row a village that is served: the hub, station or bus it is served from, its days, and hours from
-leaving the hub to the village, of all its pieces and of the cold ones (null: it has none)."""
-
-UNSERVED_SCHEMA: dict[str, pl.DataType] = {
-    "site_id": pl.String(),
-    "firm": pl.String(),
-    "pieces_per_week": pl.Float64(),
-    "code": pl.String(),
-    "reason": pl.String(),
-}
-"""One row for what cannot be served, or is left out: ``code`` is one of docs/county.md (``beyond-range``,
-``no-cold-space``, ``cold-too-long``, ``window-closed``, ``shift-too-short``, ``no-vehicle``, ``no-
-capacity`` …)."""
-
-
-PLAN_TABLES = ("routes", "stops", "stations", "villages", "unserved")
-
-SPLIT_SCHEMA: dict[str, pl.DataType] = {
-    "firm": pl.String(),
-    "alone_cny": pl.Float64(),
-    "shared_cny": pl.Float64(),
-    "saving_cny": pl.Float64(),
-}
-"""One row a firm: what it pays alone, its fair part of the cheapest plan, what it saves; a week."""
-
-
-def is_county_plan_folder(path: Path) -> bool:
-    """Tell whether a folder holds a county's plan: only such a one is ever replaced."""
-    return (path / "county.json").is_file()
-
-
-COUNTY_PLAN_FOLDER: dict[str, Any] = {
-    "is_ours": is_county_plan_folder,
-    "what": "folder of a county's plan (it has no county.json)",
-    "code": "not-a-county-plan-folder",
-}
+from changtong.rural.plan_schemas import PLAN_TABLES
+from changtong.rural.result_write import save_result
 
 
 @dataclass(frozen=True)
@@ -248,43 +155,8 @@ class CountyResult:
         return "\n".join(lines)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the tables of every answer, ``split.csv`` and ``county.json``, whole or not at all.
-
-        Every answer has its folder: ``shared``, ``shared_with_buses``, ``alone-1`` and so on in the order
-        of ``split.csv`` (a firm's name may be no file name; county.json tells which is whose).
-
-        Parameters
-        ----------
-        folder : str or Path
-
-        Returns
-        -------
-        Path
-            The folder.
-
-        Raises
-        ------
-        UsageError
-            The folder holds something else, or cannot be written.
-        """
-        folders = {f"alone-{k}": plan for k, plan in enumerate(self.alone.values(), 1)}
-        folders |= {name: plan for name, plan in self.answers.items() if name.startswith("shared")}
-
-        def fill(beside: Path) -> None:
-            for name, plan in folders.items():
-                (beside / name).mkdir()
-                for table, frame in plan.tables().items():
-                    frame.write_csv(beside / name / f"{table}.csv", include_bom=True)
-            self.split.write_csv(beside / "split.csv", include_bom=True)
-            facts = self.summary() | {"folders": {name: plan.name for name, plan in folders.items()}}
-            (beside / "county.json").write_text(
-                json.dumps(facts, ensure_ascii=False, allow_nan=False), "utf-8"
-            )
-
-        own = {"county.json", "split.csv", "shared", "shared_with_buses"} | {
-            f"alone-{k}" for k in range(1, 1000)
-        }
-        return write_whole_folder(Path(folder), fill, own_files=own, **COUNTY_PLAN_FOLDER)
+        """Write the county, every answer and the split to a folder, as :func:`save_result` does."""
+        return save_result(self, folder)
 
 
 def alone_total(alone: Mapping[str, CountyPlan]) -> dict[str, Any]:

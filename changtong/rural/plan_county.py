@@ -18,10 +18,11 @@ from changtong.rural.bus_parcels import use_buses
 from changtong.rural.county import County
 from changtong.rural.county_check import check_plan
 from changtong.rural.county_cost import plan_frames
-from changtong.rural.county_plan import SPLIT_SCHEMA, CountyPlan, CountyResult
+from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.county_question import CountySettings, Question, ask
 from changtong.rural.fair_split import coalitions_needed, consistent, sampled_shapley, shapley
 from changtong.rural.impossible import Possible, find_possible
+from changtong.rural.plan_schemas import SPLIT_SCHEMA
 from changtong.rural.settle_week import Settled, settle
 from changtong.rural.station_choice import (
     STATION_WEIGHTS,

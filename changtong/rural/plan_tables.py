@@ -12,25 +12,10 @@ import polars as pl
 from changtong.errors import Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames, rows_where
-from changtong.rural.county_plan import (
-    ROUTE_SCHEMA,
-    STATION_SCHEMA,
-    STOP_SCHEMA,
-    UNSERVED_SCHEMA,
-    VILLAGE_SCHEMA,
-    CountyPlan,
-)
+from changtong.rural.county_plan import CountyPlan
+from changtong.rural.plan_schemas import PLAN_TABLES
+from changtong.rural.result_write import TOTALS
 
-PLAN_TABLES: dict[str, dict[str, pl.DataType]] = {
-    "routes": ROUTE_SCHEMA,
-    "stops": STOP_SCHEMA,
-    "stations": STATION_SCHEMA,
-    "villages": VILLAGE_SCHEMA,
-    "unserved": UNSERVED_SCHEMA,
-}
-"""Frame of a plan -> its columns and types; each is a CSV file of its name."""
-
-TOTALS = ("cost_cny", "distance_km", "hours", "kgco2e", "pieces")
 CLOCK = r"^([01]\d|2[0-9]|3[0-9]|4[0-7]):[0-5]\d:[0-5]\d$"
 """A time of the day, or of the night after it, as HH:MM:SS."""
 

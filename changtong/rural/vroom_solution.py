@@ -10,7 +10,7 @@ import polars as pl
 
 from changtong.errors import InputError, Problem
 from changtong.rural.county import County
-from changtong.rural.county_plan import ROUTE_SCHEMA, STOP_SCHEMA, UNSERVED_SCHEMA
+from changtong.rural.plan_schemas import ROUTE_SCHEMA, STOP_SCHEMA, UNSERVED_SCHEMA
 from changtong.rural.vroom_document import MEMBER, Document
 from changtong.rural.vroom_ways import DETOUR_FACTOR, say_time, ways_between
 
