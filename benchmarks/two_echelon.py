@@ -37,7 +37,7 @@ def best_known(folder: Path) -> dict[str, float]:
     found: dict[str, float] = {}
     path = folder / "best_known.csv"
     if path.exists():
-        for row in csv.DictReader(path.open(encoding="utf-8")):
+        for row in csv.DictReader(path.read_text("utf-8").splitlines()):
             values = [
                 float(text) for name, text in row.items() if text and name not in ("instance", "gap_pct")
             ]

@@ -105,19 +105,17 @@ def tiny(seed: int, *, split: bool = False) -> TwoEchelonInstance:
     def place() -> Place:
         return Place(rng.randint(0, 20), rng.randint(0, 20))
 
-    n, m = rng.randint(3, 6), rng.randint(1, 3)
+    n, m = rng.randint(4, 6), rng.randint(2, 3)
     demands = [rng.randint(1, 6) for _ in range(n)]
     total = sum(demands)
-    capacity = max(max(demands), math.ceil(total / rng.randint(1, 3)) + rng.randint(0, 3))
-    per_satellite = rng.randint(1, 3)
+    capacity = max(max(demands), math.ceil(total / rng.randint(2, 3)) + rng.randint(0, 3))
+    per_satellite = rng.randint(1, 2)
     trucks = rng.randint(2, 3)
     large = math.ceil(total / trucks) if split else total
     return TwoEchelonInstance(
         f"tiny {seed}",
-        Fleet(
-            trucks, math.ceil(total / trucks) if split else total, rng.choice([1.0, 2.0]), rng.choice([0, 3])
-        ),
-        Fleet(rng.randint(2, 4), capacity, 1.0, rng.choice([0, 5])),
+        Fleet(trucks, large, rng.choice([1.0, 2.0]), rng.choice([0, 3])),
+        Fleet(rng.randint(3, 4), capacity, 1.0, rng.choice([0, 5])),
         per_satellite,
         place(),
         tuple(
