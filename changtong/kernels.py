@@ -49,7 +49,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     if stamp.exists():
         return lambda: None
     parts = PARTS if whose == "planner" else OTHER_PARTS[whose]
-    say(f"Compiling the {whose}'s kernels: once, about half a minute; later runs have them at hand …")
+    say(f"Compiling the {whose}'s kernels: once, about a minute; later runs have them at hand …")
     begin = time.perf_counter()
     works = [
         subprocess.Popen(

@@ -13,9 +13,11 @@ import pytest
 import typer
 from coverage_cases import four_villages, hand_plan
 
-from changtong.county_commands import read_routes, register
+from changtong.county_commands import register
 from changtong.errors import InputError, UsageError
 from changtong.rural.county_folder import read_county, write_county
+from changtong.rural.county_plan import CountyResult
+from changtong.rural.plan_schemas import SPLIT_SCHEMA
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "county"
 app = typer.Typer()
@@ -56,40 +58,25 @@ def test_make(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def save_plan(folder: Path) -> Path:
-    plan = hand_plan(four_villages(), [("AB", "135")], unserved=[("C", None, 42.0, "no-capacity")])
-    folder.mkdir(parents=True)
-    for name in ("routes", "stops", "stations", "villages", "unserved"):
-        getattr(plan, name).write_csv(folder / f"{name}.csv")
-    facts = {"name": "shared", "cost_cny": plan.cost_cny, "kgco2e": None}
-    (folder / "summary.json").write_text(json.dumps(facts))
-    return folder
+    county = four_villages()
+    plan = hand_plan(county, [("AB", "135")], unserved=[("C", None, 42.0, "no-capacity")])
+    split = pl.DataFrame(schema=SPLIT_SCHEMA)
+    return CountyResult(county, {}, plan, None, split, seed=0, seconds=0.0).save(folder)
 
 
 def test_coverage_with_and_without_routes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     county = write_county(four_villages(), tmp_path / "county")
     code, facts = as_json(capsys, "coverage", county)
     assert (code, facts["plan"], "next_steps" in facts) == (0, None, False)
-    save_plan(tmp_path / "routes" / "shared")
+    save_plan(tmp_path / "routes")
     code, facts = as_json(capsys, "coverage", county, "--plan", tmp_path / "routes")
     assert (code, facts["plan"], facts["served_villages"]) == (0, "shared", 2)
     assert facts["next_steps"]["points"][0]["villages"] == 2
-    text = run(capsys, "coverage", county, "--plan", tmp_path / "routes" / "shared")[1]
+    text = run(capsys, "coverage", county, "--plan", tmp_path / "routes")[1]
     assert "next steps:" in text
     own = tmp_path / "own.toml"
     own.write_text('name = "any"\nlabel = "of this test"\n[served]\nmin_visits_per_week = 1\n')
     assert as_json(capsys, "coverage", county, "--definition", own)[1]["village_share"] == 1.0
-
-
-def test_routes_come_back_as_they_were_and_missing_tables_are_told(tmp_path: Path) -> None:
-    plan = hand_plan(four_villages(), [("AB", "135")], unserved=[("C", None, 42.0, "no-capacity")])
-    back = read_routes(save_plan(tmp_path / "r"))
-    for name in ("routes", "stops", "stations", "villages", "unserved"):
-        assert getattr(back, name).equals(getattr(plan, name), null_equal=True), name
-    (tmp_path / "r" / "stops.csv").unlink()
-    (tmp_path / "r" / "villages.csv").write_text("a\n1\n")
-    with pytest.raises(InputError) as caught:
-        read_routes(tmp_path / "r")
-    assert [p.file for p in caught.value.problems] == ["stops.csv", "villages.csv"]
 
 
 def test_cold(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

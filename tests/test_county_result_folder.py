@@ -164,7 +164,7 @@ def test_a_county_without_a_hub_is_told(saved: Path, tmp_path: Path) -> None:
     sites.filter(pl.col("kind") != "county").write_csv(folder / "county" / "sites.csv")
     with pytest.raises(InputError) as caught:
         read_result(folder)
-    assert [problem.code for problem in caught.value.problems] == ["no-hub"]
+    assert "no-hub" in {problem.code for problem in caught.value.problems}
 
 
 def test_an_unknown_carbon_figure_stays_unknown(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from changtong.rural.fair_split import (
 
 
 def test_the_airport_game_has_its_known_values() -> None:
-    # Littlechild and Owen (1973): a runway as long as the largest needs; each part is paid by those who use it
+    # Littlechild and Owen (1973): a runway as long as the largest needs, each part paid by who uses it
     needs = {"A": 12.0, "B": 20.0, "C": 33.0}
     paid = shapley(list(needs), lambda some: max(needs[f] for f in some))
     assert paid == pytest.approx({"A": 4.0, "B": 8.0, "C": 21.0})

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import math
+from dataclasses import replace
 from itertools import permutations, product
+from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
-from county_cases import county, pieces, site, vehicle
+from county_cases import bus, county, drawn, pieces, site, tiny, vehicle, with_sites
 
+from changtong.errors import UsageError
 from changtong.rural.county import County
-from changtong.rural.plan_county import plan_county
+from changtong.rural.county_check import check_plan
+from changtong.rural.county_question import CountySettings, ask
+from changtong.rural.plan_county import plan_county, plan_question
 
 
 def partitions(items: list[str]) -> list[list[list[str]]]:
@@ -144,3 +152,157 @@ def test_tiny_counties_equal_enumeration(case: str, layout: int) -> None:
     found = plan_county(known).shared
     assert found.unserved.is_empty()
     assert found.cost_cny / 7 == pytest.approx(Enumeration(known).day(), rel=1e-3)
+
+
+def test_three_answers_hold_and_are_the_same_twice(tmp_path: Path) -> None:
+    known = drawn(18, 3, firms=3, buses=2)
+    settings = CountySettings(effort=0.2)
+    one, two = (plan_county(known, seed=5, settings=settings) for _ in range(2))
+    for name, plan in one.answers.items():
+        firms = (plan.name,) if name.startswith("alone") else None
+        assert check_plan(known, plan, firms=firms) == []
+        for table, frame in plan.tables().items():
+            assert frame.equals(two.answers[name].tables()[table]), (name, table)
+    assert one.split.equals(two.split)
+    assert one.with_buses is not None
+    assert one.with_buses.cost_cny <= one.shared.cost_cny + 1e-6
+    assert one.split["shared_cny"].sum() <= one.with_buses.cost_cny + 1e-6
+    assert (one.split["saving_cny"] >= -1e-6).all()
+    assert len(str(one).splitlines()) < 25
+    facts = json.loads(one.to_json())
+    assert facts["answers"]["shared"]["cost_cny"] == pytest.approx(one.shared.cost_cny)
+    folder = one.save(tmp_path / "routes")
+    assert pl.read_csv(folder / "shared" / "routes.csv").height == one.shared.routes.height
+    assert json.loads((folder / "county.json").read_text("utf-8"))["folders"]["alone-1"] == "F0"
+    with pytest.raises(UsageError):
+        one.save(tmp_path)
+
+
+def test_never_worse_than_without_stations() -> None:
+    for seed in range(3):
+        known = drawn(20, 5, firms=1, seed=seed)
+        shut = with_sites(known, {f"S{k}": {"opening": "shut"} for k in range(5)})
+        settings = CountySettings(effort=0.3)
+        free, single = (
+            plan_county(known, settings=settings).shared,
+            plan_county(shut, settings=settings).shared,
+        )
+        assert single.stations.is_empty()
+        assert free.unserved["pieces_per_week"].sum() <= single.unserved["pieces_per_week"].sum()
+        assert free.cost_cny <= single.cost_cny + 1e-6
+
+
+def far(**village: Any) -> County:
+    """A hub with one village near it and one 100 km away."""
+    sites = [site("H", "county", 0, 0), site("N", "village", 0, 5), site("F", "village", 100, 0, **village)]
+    return county(sites, [pieces("N", 10), pieces("F", 10)])
+
+
+IMPOSSIBLE = {
+    "beyond-range": ({}, {"range_km": 150.0}, {}),
+    "window-closed": ({"closes": "08:00"}, {}, {}),
+    "shift-too-short": ({}, {"shift_h": 4.0}, {}),
+    "no-capacity": ({}, {"capacity_pieces": 0.0}, {}),
+    "no-vehicle": ({}, {"tier": "trunk"}, {}),
+    "no-cold-space": ({}, {}, {"inbound_cold_share": 0.5}),
+    "cold-too-long": ({}, {"cold_pieces": 50.0}, {"inbound_cold_share": 0.5, "cold_h": 2.0}),
+}
+
+
+@pytest.mark.parametrize("code", IMPOSSIBLE)
+def test_what_is_impossible_is_named_and_the_rest_is_planned(code: str) -> None:
+    village, van, cold = IMPOSSIBLE[code]
+    known = far(**village)
+    known = replace(known, vehicles=county([site("H", "county", 0, 0)], [], [vehicle(**van)]).vehicles)
+    if cold:
+        rows = [pieces("N", 10), pieces("F", 10, **cold)]
+        known = replace(known, pieces=county([site("H", "county", 0, 0)], rows).pieces)
+    plan = plan_county(known).shared
+    assert check_plan(known, plan) == []
+    served = set(plan.villages["site_id"])
+    named = {row["site_id"]: row for row in plan.unserved.to_dicts()}
+    assert named["F"]["code"] == code
+    if code in ("no-capacity", "no-vehicle"):
+        assert set(named) == {"N", "F"}
+    elif cold:
+        assert served == {"N", "F"}  # the other half is brought
+        assert named["F"]["pieces_per_week"] == pytest.approx(35.0)
+    else:
+        assert served == {"N"}
+        assert named["F"]["pieces_per_week"] == pytest.approx(70.0)
+
+
+def test_few_vehicles_serve_what_they_can() -> None:
+    sites = [site("H", "county", 0, 0), site("S", "township", 30, 0)]
+    sites += [site(f"V{k}", "village", 28 + k, 4 * (-1) ** k) for k in range(6)]
+    demand = [pieces(f"V{k}", 30.0) for k in range(6)]
+    known = county(sites, demand, [vehicle(count=1, capacity_pieces=70.0, trips_per_day=1)])
+    plan = plan_county(known).shared
+    assert check_plan(known, plan) == []
+    assert set(plan.unserved["code"]) == {"no-vehicle"}
+    assert plan.villages.height == 2  # seventy pieces hold two of thirty
+
+
+def test_a_village_with_more_than_a_vehicle_holds_is_visited_several_times() -> None:
+    known = county([site("H", "county", 0, 0), site("V", "village", 10, 0)], [pieces("V", 450.0, 60.0)])
+    plan = plan_county(known).shared
+    assert check_plan(known, plan) == []
+    assert plan.stops.height == 3
+
+
+def test_unknown_emissions_are_unknown_and_options_are_checked() -> None:
+    known = county(
+        [site("H", "county", 0, 0), site("V", "village", 10, 0)],
+        [pieces("V", 4.0)],
+        [vehicle(kgco2e_per_km=None)],
+    )
+    result = plan_county(known)
+    assert result.shared.kgco2e is None
+    assert "unknown" in str(result)
+    with pytest.raises(UsageError):
+        plan_county(known, seconds=0.0)
+    with pytest.raises(UsageError):
+        CountySettings(detour_factor=0.5)
+    with pytest.raises(UsageError):
+        plan_county(replace(known, pieces=known.pieces.clear()))
+
+
+def test_roads_count_where_they_are_listed() -> None:
+    known = county([site("H", "county", 0, 0), site("V", "village", 10, 0)], [pieces("V", 4.0)])
+    road = [{"from_site": "H", "to_site": "V", "distance_km": 40.0, "travel_h": 2.0}]
+    longer = replace(known, roads=county(known.sites.to_dicts(), [], roads=road).roads)
+    assert plan_county(known).shared.distance_km == pytest.approx(7 * 26.0, rel=1e-4)
+    plan = plan_county(longer).shared
+    assert plan.distance_km == pytest.approx(7 * 53.0, rel=1e-4)
+    assert plan.hours == pytest.approx(7 * (2.0 + 13 / 40 + 5.2 / 60), rel=1e-3)
+
+
+def test_a_station_can_be_brought_its_goods_by_bus() -> None:
+    sites = [site("H", "county", 0, 0), site("S", "township", 60, 0)]
+    sites += [site(f"V{k}", "village", 60 + k, 3 * (-1) ** k) for k in range(4)]
+    vehicles = [
+        vehicle(vehicle_type="truck", tier="trunk"),
+        vehicle(vehicle_type="trike", tier="local", range_km=60.0, cost_cny_per_day=20.0),
+    ]
+    runs = [bus("B", [("H", "06:30"), ("S", "08:00"), ("H", "10:00")], spare_pieces=100.0)]
+    known = county(sites, [pieces(f"V{k}", 10.0, 2.0) for k in range(4)], vehicles, runs)
+    result = plan_county(known)
+    assert result.with_buses is not None
+    assert check_plan(known, result.with_buses) == []
+    assert set(result.with_buses.routes["tier"]) == {"bus", "local"}
+    assert result.with_buses.cost_cny < result.shared.cost_cny
+
+
+def test_a_stations_own_people_are_served_and_visits_are_spread() -> None:
+    known = tiny()
+    known = replace(
+        with_sites(known, {"V1": {"visits_per_week": 2}, "V2": {"visits_per_week": 1}}),
+        pieces=pl.concat([known.pieces, county([], [pieces("S", 8.0, 2.0)]).pieces]),
+    )
+    question = ask(known, known.firms)
+    assert plan_question(question, seed=0, work=1000.0).left_pieces == 0
+    plan = plan_county(known).shared
+    assert check_plan(known, plan) == []
+    days = dict(plan.villages.select("site_id", "weekdays").iter_rows())
+    assert len(days["V1"]) == 2
+    assert len(days["S"]) == 7

@@ -52,6 +52,8 @@ def check_plan(
     facts = facts_of(county, plan, tuple(firms), detour_factor)
     runs = runs_of(county, plan, facts)
     found: list[str] = list(facts.problems)
+    if any(one.split(":")[0] in ("unknown-site", "unknown-base") for one in found):
+        return found  # nothing can be measured to a place that is not there
     found += check_visits(facts, runs)
     found += check_stations(facts, runs)
     for run in runs:

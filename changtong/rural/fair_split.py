@@ -41,7 +41,7 @@ def consistent(cost: Mapping[Coalition, float]) -> dict[Coalition, float]:
     """Return costs no coalition could better with another's plan.
 
     A coalition pays at most what its parts pay apart (it may plan apart), and at most what a larger one
-    pays (whose plan serves it as well). The first is worked from small coalitions to large, the second back.
+    pays (whose plan serves it as well). Both are worked until nothing changes.
 
     Examples
     --------
@@ -51,14 +51,16 @@ def consistent(cost: Mapping[Coalition, float]) -> dict[Coalition, float]:
     """
     found = dict(cost)
     order = sorted(found, key=lambda some: (len(some), sorted(some)))
-    for whole in order:
-        for part in order:
-            if part < whole and whole - part in found:
-                found[whole] = min(found[whole], found[part] + found[whole - part])
-    for some in reversed(order):
-        larger = [found[other] for other in order if some < other]
-        found[some] = min([found[some], *larger])
-    return found
+    while True:
+        before = dict(found)
+        for whole in order:
+            for part in order:
+                if part < whole and whole - part in found:
+                    found[whole] = min(found[whole], found[part] + found[whole - part])
+        for some in reversed(order):
+            found[some] = min([found[some], *(found[other] for other in order if some < other)])
+        if found == before:
+            return found
 
 
 def shapley(firms: Sequence[str], cost: Callable[[Coalition], float]) -> dict[str, float]:

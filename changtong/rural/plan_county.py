@@ -19,7 +19,7 @@ from changtong.rural.county import County
 from changtong.rural.county_check import check_plan
 from changtong.rural.county_cost import plan_frames
 from changtong.rural.county_plan import CountyPlan, CountyResult
-from changtong.rural.county_question import CountySettings, Question, ask
+from changtong.rural.county_question import HUB, CountySettings, Question, ask
 from changtong.rural.fair_split import coalitions_needed, consistent, sampled_shapley, shapley
 from changtong.rural.impossible import Possible, find_possible
 from changtong.rural.plan_schemas import SPLIT_SCHEMA
@@ -39,8 +39,11 @@ from changtong.rural.week_routes import Budget, Choice, WeekRoutes
 WORK_PER_CUSTOMER = 1_500.0
 """Customers times iterations of PyVRP the shared plan's search may spend on each customer at effort 1."""
 
-LEAST_WORK = 60_000.0
-"""Work a search may always spend: about a second, so that small counties are searched to the end."""
+SINGLE_SHARE, CLOSE = 0.6, 1.1
+"""Work for the plan without stations, as a share; it is worked on where its first cost is this close."""
+
+LEAST_CUSTOMERS = 40
+"""A smaller county is searched as if it had so many: to the end, about a second."""
 
 ALONE_SHARE, COALITION_SHARE, BUS_SHARE = 0.35, 0.06, 0.5
 """Work of a firm's plan, of a coalition's and of buses, as shares of the shared plan's."""
@@ -139,26 +142,33 @@ def plan_question(
     """
     possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
-    budget = Budget(max(work * len(possible.question.customers), LEAST_WORK), until)
+    budget = Budget(work * max(len(possible.question.customers), LEAST_CUSTOMERS), until)
     routes = WeekRoutes(possible.question, budget, seed)
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
     taken = None if hint is None else taken_over(possible, reckoned, hint)
     starts += [] if taken is None else [taken]
     ranked = sorted(range(len(starts)), key=lambda k: (routes.week(starts[k]), k))
-    better = improve_stations(routes, reckoned, starts[ranked[0]], 0.55)
-    better = improve_villages(routes, reckoned, better, 0.75)
-    better = improve_days(routes, better, 0.85)
-    chosen = [improve_stations(routes, reckoned, better, 0.85)]
-    if is_single_level(starts[0]) and not is_single_level(chosen[0]):
-        chosen.append(starts[0])  # never worse than the best plan without stations
-    found = [settle(possible, reckoned, routes, choice, 4.0) for choice in chosen]
+    chosen = starts[ranked[0]]
+    found: list[Settled] = []
+    if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
+        close = routes.week(starts[0]) <= CLOSE * routes.week(chosen)
+        alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed)
+        single = improve_days(alone, starts[0], 0.5) if close else starts[0]
+        found.append(settle(possible, reckoned, alone if close else routes, single, 4.0 if close else 1.0))
+    if reckoned.bases != (HUB,):
+        chosen = improve_stations(routes, reckoned, chosen, 0.55)
+        chosen = improve_villages(routes, reckoned, chosen, 0.75)
+        chosen = improve_days(routes, chosen, 0.85)
+        chosen = improve_stations(routes, reckoned, chosen, 0.85)
+    if not found or not is_single_level(chosen):
+        found.append(settle(possible, reckoned, routes, chosen, 4.0))
     return min(found, key=lambda one: one.rank)
 
 
 def plan_buses(best: Settled, work: float, until: float | None) -> Settled:
     """Return a settled week with parcels on buses, or the same where none is cheaper."""
     routes = best.routes
-    routes.budget = Budget(max(work * len(routes.question.customers), LEAST_WORK), until)
+    routes.budget = Budget(work * max(len(routes.question.customers), LEAST_CUSTOMERS), until)
     choice = use_buses(routes, best.choice)
     routes.ready, routes.left_at = {}, {}
     if not choice.bus and not choice.station_bus:

@@ -113,7 +113,9 @@ def settle(
         if not missed:
             local = _local(routes, choice, times, _affordable(routes, choice, iterations))
             break
-        banned |= missed if turn <= ROUNDS else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
+        # where all vehicles are few another base lacks them as well: what is missed is given up at once
+        moves = turn <= ROUNDS and any(v.local and v.count is None for v in routes.question.vehicles)
+        banned |= missed if moves else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
         choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question))
         unserved += dropped
     question = routes.question

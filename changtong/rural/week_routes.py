@@ -193,7 +193,8 @@ class WeekRoutes:
     def iterations(self, parts: int, start: DayRoutes | None = None) -> int:
         """Return how many iterations the search spends on a day of so many parts; fewer with a beginning."""
         wanted = self.depth * min(20 + 2.0 * parts, 25_000.0 / max(parts, 1))
-        return max(10, round(wanted * (1.0 if start is None else 0.3)))
+        least = max(10.0, min(80.0, 800.0 / max(parts, 1)))  # small days cost nothing and must be right
+        return round(max(least, wanted * (1.0 if start is None else 0.3)))
 
     def fleet_of(self, base: int, *, trunk: bool) -> tuple[int, ...]:
         """Return how many vehicles of each type a base, or the trunk, may use."""
