@@ -173,7 +173,8 @@ def test_three_answers_hold_and_are_the_same_twice(tmp_path: Path) -> None:
     assert facts["answers"]["shared"]["cost_cny"] == pytest.approx(one.shared.cost_cny)
     folder = one.save(tmp_path / "routes")
     assert pl.read_csv(folder / "shared" / "routes.csv").height == one.shared.routes.height
-    assert json.loads((folder / "county.json").read_text("utf-8"))["folders"]["alone-1"] == "F0"
+    facts = json.loads((folder / "county.json").read_text("utf-8"))
+    assert facts["alone"][0] == {"firm": "F0", "folder": "alone-F0"}
     with pytest.raises(UsageError):
         one.save(tmp_path)
 
