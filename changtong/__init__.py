@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from changtong.resilience.remedies import what_would_help
     from changtong.resilience.result import StressSettings, StressTest
     from changtong.resilience.stress import stress_test
+    from changtong.rural.county_folder import check_county, read_county, write_county
+    from changtong.rural.coverage import coverage
+    from changtong.rural.plan_county import plan_county
+    from changtong.rural.sources import india_district, reference_county
     from changtong.rural.two_echelon_file import read_two_echelon
     from changtong.rural.two_echelon_search import solve_two_echelon
     from changtong.simulation.replications import simulate_replications
@@ -60,14 +64,17 @@ _HOMES = {
     "StressSettings": "changtong.resilience.result",
     "StressTest": "changtong.resilience.result",
     "build_network": "changtong.network.model",
+    "check_county": "changtong.rural.county_folder",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
+    "coverage": "changtong.rural.coverage",
     "create_log": "changtong.events.log",
     "create_vault": "changtong.events.vault.store",
     "export_epcis": "changtong.events.export",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
     "generate_scans": "changtong.events.generator.generate",
     "in_force": "changtong.outages",
+    "india_district": "changtong.rural.sources",
     "ingest": "changtong.events.ingest",
     "learn_from_scans": "changtong.events.learn_scans",
     "learn_network": "changtong.network.learn",
@@ -76,12 +83,15 @@ _HOMES = {
     "open_log": "changtong.events.log",
     "open_vault": "changtong.events.vault.store",
     "plan": "changtong.planning.plan",
+    "plan_county": "changtong.rural.plan_county",
     "plan_verified": "changtong.verification",
+    "read_county": "changtong.rural.county_folder",
     "read_mapping": "changtong.events.mapping",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "read_right": "changtong.events.vault.rights",
     "read_two_echelon": "changtong.rural.two_echelon_file",
+    "reference_county": "changtong.rural.sources",
     "reference_network": "changtong.network.reference",
     "resolve": "changtong.events.vault.resolve",
     "run_study": "changtong.studies",
@@ -93,6 +103,7 @@ _HOMES = {
     "trace": "changtong.events.trace_log",
     "what_would_help": "changtong.resilience.remedies",
     "worst_sets": "changtong.resilience.combinations",
+    "write_county": "changtong.rural.county_folder",
     "write_network": "changtong.network.io",
 }
 
@@ -109,14 +120,17 @@ __all__ = [
     "StressSettings",
     "StressTest",
     "build_network",
+    "check_county",
     "check_network",
     "close_sites",
+    "coverage",
     "create_log",
     "create_vault",
     "export_epcis",
     "forecast_volumes",
     "generate_scans",
     "in_force",
+    "india_district",
     "ingest",
     "learn_from_scans",
     "learn_network",
@@ -125,12 +139,15 @@ __all__ = [
     "open_log",
     "open_vault",
     "plan",
+    "plan_county",
     "plan_verified",
+    "read_county",
     "read_mapping",
     "read_network",
     "read_outages",
     "read_right",
     "read_two_echelon",
+    "reference_county",
     "reference_network",
     "resolve",
     "run_study",
@@ -142,6 +159,7 @@ __all__ = [
     "trace",
     "what_would_help",
     "worst_sets",
+    "write_county",
     "write_network",
 ]
 

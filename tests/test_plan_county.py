@@ -307,3 +307,17 @@ def test_a_stations_own_people_are_served_and_visits_are_spread() -> None:
     days = dict(plan.villages.select("site_id", "weekdays").iter_rows())
     assert len(days["V1"]) == 2
     assert len(days["S"]) == 7
+
+
+def test_a_full_station_passes_no_more_on_than_it_can() -> None:
+    sites = [site("H", "county", 0, 0), site("S", "township", 40, 0, handle_pieces_per_day=50.0)]
+    sites += [site(f"V{k}", "village", 40 + k, 4 * (-1) ** k) for k in range(4)]
+    vehicles = [
+        vehicle(vehicle_type="truck", tier="trunk"),
+        vehicle(vehicle_type="trike", tier="local", range_km=60.0, cost_cny_per_day=20.0),
+    ]
+    known = county(sites, [pieces(f"V{k}", 20.0) for k in range(4)], vehicles)
+    plan = plan_county(known).shared
+    assert check_plan(known, plan) == []
+    assert plan.villages.height == 2
+    assert set(plan.unserved["code"]) == {"station-full"}

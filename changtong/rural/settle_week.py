@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from changtong.rural.bus_service import bus_cost, bus_times, unload_s
-from changtong.rural.county_question import DAY_S, HUB, Question
+from changtong.rural.county_question import DAY_S, DAYS, HUB, Question
 from changtong.rural.day_routes import DayRoutes
 from changtong.rural.impossible import Possible, Unserved
 from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
@@ -21,6 +21,7 @@ from changtong.rural.week_routes import (
     Choice,
     WeekRoutes,
     days_by_customers,
+    handled_too_much,
     station_cost,
     stop_ready,
     trunk_days,
@@ -110,13 +111,15 @@ def settle(
         missed = {(s, c) for s in failing for c, b in choice.base.items() if b == s}
         missed |= {(base, p.site) for base, _, day in local for p in day.left}
         missed |= _kept_too_long(routes.question, choice, trunk, local)
+        full = _too_many(routes.question, choice)
+        missed |= full
         if not missed:
             local = _local(routes, choice, times, _affordable(routes, choice, iterations))
             break
         # where all vehicles are few another base lacks them as well: what is missed is given up at once
         moves = turn <= ROUNDS and any(v.local and v.count is None for v in routes.question.vehicles)
         banned |= missed if moves else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
-        choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question))
+        choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question, full))
         unserved += dropped
     question = routes.question
     by_base = choice.visits()
@@ -289,6 +292,28 @@ def _elsewhere(
     )
 
 
-def _why(question: Question) -> str:
-    """Return the code of customers that are missed: vehicles are short, unless none is limited."""
+def _too_many(question: Question, choice: Choice) -> set[tuple[int, int]]:
+    """Return stations with the customers they have no capacity for, the largest first."""
+    found: set[tuple[int, int]] = set()
+    for base, visits in choice.visits().items():
+        limit = float(question.handle_max[base])
+        kept = [(c, mask) for c, mask in visits if c != base]
+        while base != HUB and kept and handled_too_much(question, base, tuple(kept)) > 0:
+            over = [
+                d
+                for d in DAYS
+                if sum(sum(question.per_visit(c)) for c, m in kept if m >> d & 1) > limit + 1e-6
+            ]
+            largest = max(
+                kept, key=lambda v: (any(v[1] >> d & 1 for d in over), sum(question.per_visit(v[0])), v[0])
+            )
+            kept.remove(largest)
+            found.add((base, largest[0]))
+    return found
+
+
+def _why(question: Question, full: set[tuple[int, int]]) -> str:
+    """Return the code of customers that are missed: stations full, or vehicles short where they are few."""
+    if full:
+        return "station-full"
     return "no-vehicle" if any(v.count is not None for v in question.vehicles) else "shift-too-short"
