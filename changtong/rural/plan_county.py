@@ -48,7 +48,10 @@ LEAST_CUSTOMERS = 40
 ALONE_SHARE, COALITION_SHARE, BUS_SHARE = 0.35, 0.06, 0.5
 """Work of a firm's plan, of a coalition's and of buses, as shares of the shared plan's."""
 
-COALITION_DEPTH = 0.3
+HALF = 0.5
+"""A coalition with more than this share of all pieces is planned with the stations of all alone."""
+
+COALITION_DEPTH = 0.2
 """How much a coalition's days are worked on, as a share of those of the search."""
 
 TIME_SHARED, TIME_BUSES, TIME_ALONE = 0.35, 0.50, 0.75
@@ -251,6 +254,10 @@ def coalition_cost(question: Question, best: Settled, work: float, seed: int, un
         possible.question, Budget(work * len(question.customers), until), seed, depth=COALITION_DEPTH
     )
     found = taken_over(possible, reckoned, best.choice)
+    pieces = float((question.inbound + question.outbound).sum())
+    of_all = float((best.question.inbound + best.question.outbound).sum())
+    if found is not None and not is_single_level(found) and pieces > HALF * of_all:
+        return routes.week(found)  # most of the pieces: the stations of all fit
     starts = first_choices(possible.question, reckoned, ())[:1]
     starts += [] if found is None or is_single_level(found) else [found]
     return min(routes.week(choice) for choice in starts)
