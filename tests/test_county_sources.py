@@ -105,11 +105,13 @@ def test_numbers_out_of_range_are_refused(number: dict[str, int]) -> None:
         reference_county(CODE, **number)  # type: ignore[arg-type]
 
 
-def test_buses_go_out_from_the_hub_in_order_of_time(heyang: County) -> None:
+def test_buses_go_out_from_the_hub_and_back_in_order_of_time(heyang: County) -> None:
     for _, stops in heyang.bus_stops.sort("stop").group_by("bus_id"):
-        assert stops["site_id"][0] == heyang.hub
+        way = stops["site_id"].to_list()
+        assert way[0] == heyang.hub
+        assert way == way[::-1]
         assert stops["at"].is_sorted()
-        assert stops["at"].n_unique() == stops.height == stops["site_id"].n_unique()
+        assert stops["at"].n_unique() == stops.height == 2 * stops["site_id"].n_unique() - 1
 
 
 def test_firms_share_out_every_piece() -> None:

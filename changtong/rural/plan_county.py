@@ -54,6 +54,12 @@ HALF = 0.5
 COALITION_DEPTH = 0.2
 """How much a coalition's days are worked on, as a share of those of the search."""
 
+LATE_DEPTH = 0.05
+"""The same of a coalition that is left when time is over."""
+
+FINISH = 4.0
+"""How much more the days of the week that is chosen are worked on than those of the search, in time."""
+
 TIME_SHARED, TIME_BUSES, TIME_ALONE = 0.35, 0.50, 0.75
 """Shares of the seconds asked for after which each stage has ended; coalitions have the rest."""
 
@@ -149,23 +155,34 @@ def plan_question(
     routes = WeekRoutes(possible.question, budget, seed)
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
     taken = None if hint is None else taken_over(possible, reckoned, hint)
-    starts += [] if taken is None else [taken]
-    ranked = sorted(range(len(starts)), key=lambda k: (routes.week(starts[k]), k))
-    chosen = starts[ranked[0]]
+    if taken is not None:
+        starts.insert(1, taken)
+    chosen = _cheapest(routes, starts, at_least=1 if taken is None else 2)
     found: list[Settled] = []
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
         close = routes.week(starts[0]) <= CLOSE * routes.week(chosen)
         alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed)
         single = improve_days(alone, starts[0], 0.5) if close else starts[0]
-        found.append(settle(possible, reckoned, alone if close else routes, single, 4.0 if close else 1.0))
+        finish = FINISH if close and budget.in_time() else 1.0
+        found.append(settle(possible, reckoned, alone if close else routes, single, finish))
     if reckoned.bases != (HUB,):
         chosen = improve_stations(routes, reckoned, chosen, 0.55)
         chosen = improve_villages(routes, reckoned, chosen, 0.75)
         chosen = improve_days(routes, chosen, 0.85)
         chosen = improve_stations(routes, reckoned, chosen, 0.85)
     if not found or not is_single_level(chosen):
-        found.append(settle(possible, reckoned, routes, chosen, 4.0))
+        found.append(settle(possible, reckoned, routes, chosen, FINISH if budget.in_time() else 1.0))
     return min(found, key=lambda one: one.rank)
+
+
+def _cheapest(routes: WeekRoutes, starts: list[Choice], at_least: int) -> Choice:
+    """Return the cheapest of some choices, of the first ones only where time is over."""
+    costs: list[float] = []
+    for start in starts:
+        if len(costs) >= at_least and not routes.budget.in_time():
+            break
+        costs.append(routes.week(start))
+    return starts[costs.index(min(costs))]
 
 
 def plan_buses(best: Settled, work: float, until: float | None) -> Settled:
@@ -179,7 +196,7 @@ def plan_buses(best: Settled, work: float, until: float | None) -> Settled:
     possible = find_possible(routes.question)
     reckoned = reckon(possible.question, possible.allowed)
     again = replace(possible, unserved=best.unserved, question=routes.question)
-    ridden = settle(again, reckoned, routes, choice, 4.0)
+    ridden = settle(again, reckoned, routes, choice, FINISH if routes.budget.in_time() else 1.0)
     return min(ridden, best, key=lambda one: one.rank)
 
 
@@ -253,6 +270,8 @@ def coalition_cost(question: Question, best: Settled, work: float, seed: int, un
     routes = WeekRoutes(
         possible.question, Budget(work * len(question.customers), until), seed, depth=COALITION_DEPTH
     )
+    if not routes.budget.in_time():
+        routes.depth = LATE_DEPTH
     found = taken_over(possible, reckoned, best.choice)
     pieces = float((question.inbound + question.outbound).sum())
     of_all = float((best.question.inbound + best.question.outbound).sum())

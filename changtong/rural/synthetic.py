@@ -15,6 +15,9 @@ import polars as pl
 from changtong.rural.distances import Floats, circle_km
 
 PIECE_DIGITS = 3
+TURN_MIN = 20
+"""Minutes a made-up bus stands at the far end of its line."""
+
 BUS_STOPS = 8
 """Most stops of a made-up bus run, the hub included."""
 
@@ -164,7 +167,10 @@ def bus_lines(sites: pl.DataFrame, count: int) -> tuple[pl.DataFrame, pl.DataFra
         places = [hub, *(others.row(int(k), named=True) for k in (*chosen, end))]
         runs.append({"bus_id": bus_id, "name": f"{hub['name']} – {places[-1]['name']}"})
         minutes = 7 * 60 + 20 * len(runs)
+        turns = len(places)
+        places += places[-2::-1]  # and back the same way, so that it takes what villages send
         for number, place in enumerate(places, 1):
+            minutes += TURN_MIN if number == turns + 1 else 0
             if number > 1:
                 before = places[number - 2]
                 km = float(
@@ -253,7 +259,7 @@ COMMON_NOTES = {
     "vehicles.vehicle_type": FLEET_NOTE,
     "vehicles.count": "a firm's vans hold {fleet_headroom} times its pieces of a day, and one more; others"
     " are hired",
-    "buses.bus_id": "made-up runs from the hub to the farthest village in each direction, along places within"
-    " {bus_corridor_km} km of the line, at {bus_km_per_h} km/h",
+    "buses.bus_id": "made-up runs from the hub to the farthest village in each direction and back, along"
+    " places within {bus_corridor_km} km of the line, at {bus_km_per_h} km/h",
     "buses.spare_pieces": "{bus_spare_pieces}; {bus_cny_per_piece} CNY a piece, {bus_cny_per_day} a day",
 }

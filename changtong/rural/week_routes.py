@@ -82,7 +82,11 @@ class Budget:
 
     def left(self, share: float = 1.0) -> bool:
         """Whether there is work left of a share of it all, and time."""
-        return self.spent < self.work * share and (self.until is None or time.perf_counter() < self.until)
+        return self.spent < self.work * share and self.in_time()
+
+    def in_time(self) -> bool:
+        """Whether there is time left."""
+        return self.until is None or time.perf_counter() < self.until
 
 
 @dataclass
