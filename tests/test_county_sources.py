@@ -15,11 +15,11 @@ import pytest
 
 from changtong.errors import NotFoundError, UsageError
 from changtong.network.reference_demand import make_demand
-from changtong.network.reference_places import assumption, lay_out_places, read_table
+from changtong.network.reference_places import assumption, great_circle_km, lay_out_places, read_table
 from changtong.rural import india
 from changtong.rural.county import County
 from changtong.rural.county_folder import check_county, read_county, write_county
-from changtong.rural.distances import SiteWays, circle_km
+from changtong.rural.distances import SiteWays
 from changtong.rural.sources import india_district, reference_county, small_county
 from changtong.rural.synthetic import firm_pieces, rounded_to_sum, visits_for
 
@@ -136,7 +136,7 @@ def test_small_helpers() -> None:
     )
     assert visits_for(np.array([0.0, 2.0, 6.0, 19.9, 20.0])) == [2, 3, 5, 5, 7]
     one = np.array([0.0])
-    assert circle_km(one, one, np.array([180.0]), one)[0] == pytest.approx(np.pi * 6371.0088)
+    assert great_circle_km(one, one, np.array([180.0]), one)[0] == pytest.approx(np.pi * 6371.0088)
 
 
 def test_ways_are_listed_roads_or_the_detour() -> None:
@@ -144,7 +144,7 @@ def test_ways_are_listed_roads_or_the_detour() -> None:
     ways = SiteWays(county.sites, county.roads)
     hub, far, near = ways.row["HUB"], ways.row["T3"], ways.row["T1"]
     assert ways.km[hub, far] == 21.5
-    straight = circle_km(*(np.array([v]) for v in (108.3, 34.5, 108.31, 34.62)))[0]
+    straight = great_circle_km(*(np.array([v]) for v in (108.3, 34.5, 108.31, 34.62)))[0]
     assert ways.km[hub, near] == pytest.approx(1.3 * straight)
     assert ways.travel_h(40.0)[hub, far] == 0.58
     assert ways.travel_h(40.0)[hub, near] == pytest.approx(1.3 * straight / 40)

@@ -10,11 +10,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from changtong.units import EARTH_RADIUS_KM
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 TEXT_COLUMNS = ("admin_code", "city_code", "province_code", "capital_city_code", "county_code")
-EARTH_RADIUS_KM = 6371.0088  # mean radius, IUGG
 
 
 @cache
@@ -95,7 +96,7 @@ def great_circle_km(lon_1: Floats, lat_1: Floats, lon_2: Floats, lat_2: Floats) 
     east_1, north_1, east_2, north_2 = (np.radians(part) for part in (lon_1, lat_1, lon_2, lat_2))
     half = np.sin((north_2 - north_1) / 2) ** 2
     half = half + np.cos(north_1) * np.cos(north_2) * np.sin((east_2 - east_1) / 2) ** 2
-    circle: Floats = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(half))
+    circle: Floats = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.minimum(half, 1.0)))
     return circle
 
 

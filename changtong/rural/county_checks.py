@@ -11,7 +11,7 @@ from changtong.errors import Problem
 from changtong.network.assembly import Assembly
 from changtong.network.checks import warn_rows
 from changtong.network.findings import rows_where
-from changtong.rural.distances import circle_km
+from changtong.network.reference_places import great_circle_km
 
 FAR_KM = 300.0
 """A place farther from the hub than this is hardly of the county: the largest counties of China are some
@@ -223,8 +223,8 @@ def check_places(made: Assembly) -> None:
         return
     lon, lat = sites["lon"].to_numpy(), sites["lat"].to_numpy()
     middle = np.array([np.median(lon)]), np.array([np.median(lat)])
-    astray = circle_km(lon, lat, *middle) > FAR_KM
-    swapped = astray & (np.abs(lon) <= 90) & (circle_km(lat, lon, *middle) <= FAR_KM)
+    astray = great_circle_km(lon, lat, *middle) > FAR_KM
+    swapped = astray & (np.abs(lon) <= 90) & (great_circle_km(lat, lon, *middle) <= FAR_KM)
     shown = [f"lon {one:.10g}, lat {other:.10g}" for one, other in zip(lon, lat, strict=True)]
     warn_rows(
         made,
@@ -237,7 +237,7 @@ def check_places(made: Assembly) -> None:
     )
     hubs = rows_where(sites["kind"] == "county")
     if len(hubs) == 1 and not swapped[hubs[0]]:
-        km = circle_km(lon, lat, lon[hubs], lat[hubs])
+        km = great_circle_km(lon, lat, lon[hubs], lat[hubs])
         warn_rows(
             made,
             "sites",
@@ -290,7 +290,7 @@ def check_roads(made: Assembly) -> None:
     sites = made.tables["sites"]
     lon, lat = sites["lon"].to_numpy(), sites["lat"].to_numpy()
     one, other = (roads[name].to_physical().to_numpy() for name in ("from_site", "to_site"))
-    straight = circle_km(lon[one], lat[one], lon[other], lat[other])
+    straight = great_circle_km(lon[one], lat[one], lon[other], lat[other])
     km, hours = roads["distance_km"], roads["travel_h"]
     warn_rows(
         made,

@@ -15,10 +15,10 @@ import polars as pl
 from changtong.errors import NotFoundError, UsageError
 from changtong.network.findings import NearestNames
 from changtong.network.reference_demand import PairDemand, make_demand
-from changtong.network.reference_places import Places, assumption, lay_out_places, read_table
+from changtong.network.reference_places import Places, assumption, great_circle_km, lay_out_places, read_table
 from changtong.rural.county import County
 from changtong.rural.county_folder import build_county
-from changtong.rural.distances import Floats, circle_km
+from changtong.rural.distances import Floats
 from changtong.rural.synthetic import (
     COMMON_NOTES,
     assumed,
@@ -227,7 +227,7 @@ def _pickup_km(frame: pl.DataFrame, rng: np.random.Generator) -> pl.Series:
     """Return the way to the pick-up point: in most villages there is one, else at the nearest station."""
     lon, lat = frame["lon"].to_numpy(), frame["lat"].to_numpy()
     stations = np.flatnonzero((frame["kind"] == "township").to_numpy())
-    km: Floats = circle_km(lon[:, None], lat[:, None], lon[stations], lat[stations]).min(axis=1)
+    km: Floats = great_circle_km(lon[:, None], lat[:, None], lon[stations], lat[stations]).min(axis=1)
     own = rng.random(frame.height) < assumed("pickup_point_share")
     way = np.where(own, assumed("pickup_in_village_km"), np.round(km * assumed("detour"), 1))
     return pl.select(pl.when(frame["kind"] == "village").then(pl.Series(way))).to_series()

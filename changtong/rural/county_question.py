@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import UsageError
 from changtong.rural.county import County
+from changtong.rural.distances import DETOUR_FACTOR, SiteWays
 
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
@@ -23,7 +24,6 @@ Flags = NDArray[np.bool_]
 
 HUB = 0
 DAY_S = 86_400
-EARTH_KM = 6371.0088
 DAYS = tuple(range(7))
 
 
@@ -48,7 +48,7 @@ class CountySettings:
     1.4
     """
 
-    detour_factor: float = 1.3
+    detour_factor: float = DETOUR_FACTOR
     effort: float = 1.0
     exact_firms: int = 6
     orders: int = 40
@@ -248,7 +248,8 @@ def ask(
     )
     ids = tuple(sites["site_id"].to_list())
     number = {site: k for k, site in enumerate(ids)}
-    km, road_h = _ways(county, sites, number, settings.detour_factor)
+    ways = SiteWays(sites, county.roads, detour=settings.detour_factor)
+    km, road_h = ways.km, ways.hours
     township = (sites["kind"] == "township").to_numpy()
     usable = township & (sites["opening"] != "shut").fill_null(True).to_numpy()
 
@@ -319,23 +320,6 @@ def _firm_pieces(
         if inbound + outbound > 0:
             found.setdefault(number[row["site_id"]], []).append((row["firm"], inbound + outbound, cold))
     return found
-
-
-def _ways(
-    county: County, sites: pl.DataFrame, number: dict[str, int], factor: float
-) -> tuple[Floats, Floats]:
-    """Return kilometres between sites, and hours where a road states them."""
-    lon, lat = np.radians(sites["lon"].to_numpy()), np.radians(sites["lat"].to_numpy())
-    half = np.sin((lat[:, None] - lat) / 2) ** 2
-    half += np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    km = 2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))) * factor
-    road_h = np.full(km.shape, np.nan)
-    for row in county.roads.iter_rows(named=True):
-        here, there = number.get(row["from_site"]), number.get(row["to_site"])
-        if here is not None and there is not None and here != there:
-            km[here, there] = row["distance_km"]
-            road_h[here, there] = np.nan if row["travel_h"] is None else row["travel_h"]
-    return km, road_h
 
 
 def _vehicles(county: County, firms: tuple[str, ...]) -> tuple[Vehicle, ...]:

@@ -19,9 +19,9 @@ import polars as pl
 
 from changtong.errors import NotFoundError, UsageError
 from changtong.network.findings import NearestNames
+from changtong.network.reference_places import great_circle_km
 from changtong.rural.county import County
 from changtong.rural.county_folder import build_county
-from changtong.rural.distances import circle_km
 from changtong.rural.synthetic import (
     COMMON_NOTES,
     assumed,
@@ -213,7 +213,7 @@ def _number(value: object) -> float:
 
 def _far_from_district(lon: np.ndarray, lat: np.ndarray, placed: np.ndarray) -> np.ndarray:
     middle = np.array([np.median(lon[placed])]), np.array([np.median(lat[placed])])
-    km = circle_km(np.where(placed, lon, middle[0]), np.where(placed, lat, middle[1]), *middle)
+    km = great_circle_km(np.where(placed, lon, middle[0]), np.where(placed, lat, middle[1]), *middle)
     limit = assumed("india_far_factor") * max(float(np.percentile(km[placed], 75)), 10.0)
     far: np.ndarray = (km > limit) & placed
     return far
@@ -227,14 +227,14 @@ def _far_from_pin(lon: np.ndarray, lat: np.ndarray, placed: np.ndarray, pin: np.
         if len(rows) < 3:
             continue
         middle = np.array([np.median(lon[rows])]), np.array([np.median(lat[rows])])
-        km = circle_km(lon[rows], lat[rows], *middle)
+        km = great_circle_km(lon[rows], lat[rows], *middle)
         far[rows] = km > max(assumed("india_pin_km"), 4 * float(np.median(km)))
     return far
 
 
 def _sites(frame: pl.DataFrame, district: str, rng: np.random.Generator) -> pl.DataFrame:
     middle = np.array([frame["lon"].median()]), np.array([frame["lat"].median()])
-    away = circle_km(frame["lon"].to_numpy(), frame["lat"].to_numpy(), *middle)
+    away = great_circle_km(frame["lon"].to_numpy(), frame["lat"].to_numpy(), *middle)
     kinds = frame["kind"].to_list()
     names = [_plain(name) for name in frame["name"]]
     best = "HO" if "HO" in kinds else "PO" if "PO" in kinds else "BO"

@@ -12,7 +12,8 @@ from importlib.resources import files
 import numpy as np
 import polars as pl
 
-from changtong.rural.distances import Floats, circle_km
+from changtong.network.reference_places import great_circle_km
+from changtong.rural.distances import Floats
 
 PIECE_DIGITS = 3
 TURN_MIN = 20
@@ -139,7 +140,7 @@ def bus_lines(sites: pl.DataFrame, count: int) -> tuple[pl.DataFrame, pl.DataFra
     others = sites.filter(pl.col("kind") != "county")
     east = (others["lon"].to_numpy() - hub["lon"]) * np.cos(np.radians(hub["lat"]))
     north = others["lat"].to_numpy() - hub["lat"]
-    far = circle_km(
+    far = great_circle_km(
         others["lon"].to_numpy(), others["lat"].to_numpy(), np.array([hub["lon"]]), np.array([hub["lat"]])
     )
     sector = np.floor((np.arctan2(north, east) + np.pi) / (2 * np.pi) * count).astype(int) % max(count, 1)
@@ -174,7 +175,7 @@ def bus_lines(sites: pl.DataFrame, count: int) -> tuple[pl.DataFrame, pl.DataFra
             if number > 1:
                 before = places[number - 2]
                 km = float(
-                    circle_km(
+                    great_circle_km(
                         *(np.array([v]) for v in (before["lon"], before["lat"], place["lon"], place["lat"]))
                     )[0]
                 )

@@ -9,11 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.rural.county import County
-from changtong.units import EARTH_RADIUS_KM
-
-Floats = NDArray[np.float64]
-DETOUR_FACTOR = 1.3
-"""Road kilometres per kilometre of great circle where no road is listed: assumed."""
+from changtong.rural.distances import DETOUR_FACTOR, Floats, SiteWays
 
 
 def ways_between(
@@ -28,24 +24,10 @@ def ways_between(
         Ids; one may be there several times.
     detour_factor : float
     """
-    where = {site: (lon, lat) for site, lon, lat in county.sites.select("site_id", "lon", "lat").iter_rows()}
-    lon, lat = (np.radians(np.array([where[site][k] for site in sites], np.float64)) for k in (0, 1))
-    half = np.sin((lat[:, None] - lat) / 2) ** 2
-    half += np.cos(lat)[:, None] * np.cos(lat) * np.sin((lon[:, None] - lon) / 2) ** 2
-    km = 2 * EARTH_RADIUS_KM * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0))) * detour_factor
-    hours = np.full(km.shape, np.nan)
-    rows: dict[str, list[int]] = {}
-    for k, site in enumerate(sites):
-        rows.setdefault(site, []).append(k)
-    listed = county.roads.filter(pl.col("from_site").is_in(list(rows)) & pl.col("to_site").is_in(list(rows)))
-    columns = ("from_site", "to_site", "distance_km", "travel_h")
-    for start, end, length, travel in listed.select(columns).iter_rows():
-        if start == end:
-            continue
-        at = np.ix_(rows[start], rows[end])
-        km[at] = length
-        hours[at] = np.nan if travel is None else travel
-    return km, hours
+    some = county.sites.filter(pl.col("site_id").is_in(list(sites)))
+    ways = SiteWays(some, county.roads, detour=detour_factor)
+    rows = [ways.row[site] for site in sites]
+    return ways.km[np.ix_(rows, rows)], ways.hours[np.ix_(rows, rows)]
 
 
 def seconds_of(km: Floats, hours: Floats, speed_km_per_h: float) -> NDArray[np.int64]:
