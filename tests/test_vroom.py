@@ -16,13 +16,14 @@ from polars.testing import assert_frame_equal
 
 from changtong.errors import InputError, NotFoundError, UsageError
 from changtong.rural.county import COUNTY_TABLES, County
+from changtong.rural.day_clock import clock_s
 from changtong.rural.vroom import (
     county_of_vroom,
     read_vroom,
     vroom_problem,
     write_vroom,
 )
-from changtong.rural.vroom_ways import clock_s, ways_between
+from changtong.rural.vroom_ways import ways_between
 from tests.county_results import small_result, way_km
 
 RESULT = small_result()

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from changtong.errors import InputError
+from changtong.rural.day_clock import clock_s
 from changtong.rural.plan_schemas import ROUTE_SCHEMA, STOP_SCHEMA
 from changtong.rural.vroom import read_vroom_solution, routes_of_vroom, vroom_problem
-from changtong.rural.vroom_ways import clock_s
 from tests.county_results import small_county, small_result, way_km
 
 RESULT = small_result()

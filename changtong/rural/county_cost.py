@@ -10,6 +10,7 @@ import polars as pl
 from changtong.rural.bus_service import BusLoad, bus_loads, bus_times, span
 from changtong.rural.county_plan import CountyPlan
 from changtong.rural.county_question import DAY_S, DAYS, HUB, Question, weekdays_of
+from changtong.rural.day_clock import say_time
 from changtong.rural.day_routes import DayRoutes, Part, Trip, VehicleDay
 from changtong.rural.impossible import REASONS, Unserved
 from changtong.rural.plan_schemas import (
@@ -57,11 +58,6 @@ def plan_frames(settled: Settled, name: str) -> CountyPlan:
     )
 
 
-def clock(second: int) -> str:
-    """Return a second of the day as HH:MM:SS."""
-    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
-
-
 class _Rows:
     """Rows of routes and stops, and the numbers of vehicles on each day."""
 
@@ -106,8 +102,8 @@ class _Rows:
                 number,
                 place,
                 self.question.site_ids[vehicle_day.base],
-                clock(trip.departs_s),
-                clock(trip.returns_s),
+                say_time(trip.departs_s),
+                say_time(trip.returns_s),
                 trip.km,
                 hours,
                 sum(p.warm_in + p.cold_in for p in parts),
@@ -123,8 +119,8 @@ class _Rows:
                     route_id,
                     order,
                     self.question.site_ids[p.site],
-                    clock(stop.arrives_s),
-                    clock(stop.departs_s),
+                    say_time(stop.arrives_s),
+                    say_time(stop.departs_s),
                     stop.km,
                     p.warm_in + p.cold_in,
                     p.warm_out + p.cold_out,
@@ -167,7 +163,7 @@ class _Rows:
         self.routes.append(
             (
                 route_id, "bus", weekdays_of(mask), bus.name, 1, 1, self.question.site_ids[HUB],
-                clock(min(times)), clock(max(times)), 0.0, 0.0, brought, taken, cost, 0.0,
+                say_time(min(times)), say_time(max(times)), 0.0, 0.0, brought, taken, cost, 0.0,
             )
         )  # fmt: skip
         merged: dict[tuple[int, int], list[float]] = {}
@@ -176,7 +172,7 @@ class _Rows:
             amounts[0] += inward
             amounts[1] += outward
         for order, ((place, site), amounts) in enumerate(merged.items(), 1):
-            at = clock(bus.stops[place][1])
+            at = say_time(bus.stops[place][1])
             self.stops.append(
                 (route_id, order, self.question.site_ids[site], at, at, 0.0, amounts[0], amounts[1], 0.0, 0.0)
             )
@@ -197,7 +193,7 @@ def _stations(settled: Settled) -> pl.DataFrame:
                 len(passed),
                 float(sum(question.inbound[c] for c in passed)),
                 float(sum(question.outbound[c] for c in passed)),
-                clock(settled.ready[station]) if visits and station in settled.ready else None,
+                say_time(settled.ready[station]) if visits and station in settled.ready else None,
                 station_cost(question, station, visits),
             )
         )

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import UsageError
 from changtong.rural.county import County
+from changtong.rural.day_clock import clock_s
 from changtong.rural.distances import DETOUR_FACTOR, SiteWays
 
 Floats = NDArray[np.float64]
@@ -281,14 +282,6 @@ def ask(
         buses=_buses(county, number) if with_buses else (),
         firm_pieces=_firm_pieces(county, firms, number),
     )
-
-
-def clock_s(time: object, missing: int) -> int:
-    """Return a time of the day in seconds: text HH:MM or HH:MM:SS, or a time; missing where it is none."""
-    if time is None or time == "":
-        return missing
-    parts = [int(part) for part in str(time).split(":")[:3]]
-    return sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
 
 
 def _weekly(county: County, firms: tuple[str, ...]) -> pl.DataFrame:

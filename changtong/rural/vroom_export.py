@@ -16,9 +16,10 @@ import polars as pl
 from changtong.errors import NotFoundError, UsageError
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
+from changtong.rural.day_clock import clock_s
 from changtong.rural.distances import DETOUR_FACTOR
 from changtong.rural.vroom_document import DAY_S, MEMBER
-from changtong.rural.vroom_ways import clock_s, seconds_of, ways_between
+from changtong.rural.vroom_ways import seconds_of, ways_between
 
 Form = Literal["jobs", "shipments"]
 FORMS: tuple[Form, ...] = ("jobs", "shipments")

@@ -13,8 +13,8 @@ import polars as pl
 
 from changtong._tables import default_expression, read_table_definition
 from changtong.rural.county import County
+from changtong.rural.day_clock import say_time
 from changtong.rural.vroom_document import DAY_S, MEMBER, PER_HOUR, Document
-from changtong.rural.vroom_ways import say_time
 
 HUB, FIRM = "HUB", "VROOM"
 MOST_TRIPS = 50

@@ -10,10 +10,11 @@ import polars as pl
 
 from changtong.errors import InputError, Problem
 from changtong.rural.county import County
+from changtong.rural.day_clock import say_time
 from changtong.rural.distances import DETOUR_FACTOR
 from changtong.rural.plan_schemas import ROUTE_SCHEMA, STOP_SCHEMA, UNSERVED_SCHEMA
 from changtong.rural.vroom_document import MEMBER, Document
-from changtong.rural.vroom_ways import say_time, ways_between
+from changtong.rural.vroom_ways import ways_between
 
 TASKS = ("job", "pickup", "delivery")
 LAST_S = 48 * 3600 - 1

@@ -40,28 +40,3 @@ def seconds_of(km: Floats, hours: Floats, speed_km_per_h: float) -> NDArray[np.i
     """
     taken = np.where(np.isnan(hours), km / speed_km_per_h, hours)
     return np.ceil(taken * 3600.0 - 1e-6).astype(np.int64)
-
-
-def clock_s(time: str | None, missing: int) -> int:
-    """Return a time of the day, HH:MM or HH:MM:SS, in seconds.
-
-    Parameters
-    ----------
-    time : str or None
-    missing : int
-        Where there is none.
-    """
-    if not time:
-        return missing
-    parts = [int(part) for part in time.split(":")]
-    return sum(part * unit for part, unit in zip(parts, (3600, 60, 1), strict=False))
-
-
-def say_time(seconds: int) -> str:
-    """Return seconds of the day as HH:MM:SS.
-
-    Parameters
-    ----------
-    seconds : int
-    """
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
