@@ -70,6 +70,11 @@ def test_through_the_whole_range_in_one_run() -> None:
     assert (row["below_h"], row["above_h"]) == (pytest.approx(5 / 15), pytest.approx(5 / 15))
 
 
+def test_a_run_next_to_level_has_a_share() -> None:
+    row = item(readings(0, 5e-324))
+    assert (row["above_h"], row["below_h"], row["state"]) == (0.0, 0.0, "ok")
+
+
 def test_gaps_are_counted_and_not_filled() -> None:
     found = cold_chain(readings(6, 6, minutes=61), LIMITS).items.row(0, named=True)
     assert (found["gaps"], found["observed_h"], found["above_h"]) == (1, 0.0, 0.0)

@@ -251,9 +251,8 @@ def _share_above(one: Floats, other: Floats, limit: Floats) -> Floats:
     """Return the share of a straight run from one value to another that lies above a limit."""
     low, high = np.minimum(one, other), np.maximum(one, other)
     width = np.where(high > low, high - low, 1.0)
-    share: Floats = np.where(
-        high > low, np.clip((high - limit) / width, 0.0, 1.0), (low > limit).astype(float)
-    )
+    above = np.clip(high - limit, 0.0, high - low)  # cut before dividing: a width may be next to nothing
+    share: Floats = np.where(high > low, above / width, (low > limit).astype(float))
     return share
 
 
