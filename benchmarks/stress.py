@@ -27,19 +27,18 @@ import numpy as np
 from peers import machine, pass_program
 from sub_networks import sub_network
 
+from changtong.executors.local import LocalProcesses
 from changtong.kernels import prepare_kernels
 from changtong.network.learn import learn_network
 from changtong.network.reference import reference_network
-from changtong.resilience.cases import Case, make_cases
+from changtong.resilience.cases import Case, Task, make_cases
 from changtong.resilience.combinations import worst_sets
-from changtong.resilience.executors import LocalProcesses
 from changtong.resilience.flowwork import FlowWork
 from changtong.resilience.frozen import freeze
 from changtong.resilience.result import StressSettings
 from changtong.resilience.run import Watch
 from changtong.resilience.stress import stress_test
 from changtong.resilience.today import Today, shut
-from changtong.resilience.work import Task
 
 PROCESSES = 2
 

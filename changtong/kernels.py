@@ -191,7 +191,7 @@ def _compile_simulation() -> None:
 
 def _compile_stress_test() -> None:
     """Close each of four sites in turn, by the way of large networks."""
-    from changtong.resilience.executors import InProcess
+    from changtong.executors.local import InProcess
     from changtong.resilience.result import StressSettings
     from changtong.resilience.stress import stress_test
 

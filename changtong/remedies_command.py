@@ -90,9 +90,9 @@ def remedies(
 
     Money is assumed unless --costs gives prices. Exit code 1 when a remedy could not be tried.
     """
+    from changtong.executors.clusters import executor_named
     from changtong.network.io import check_replaceable, read_network
     from changtong.resilience.candidates import Search
-    from changtong.resilience.executors import executor_named
     from changtong.resilience.remedy_result import REMEDIES_FOLDER
     from changtong.resilience.result import StressSettings
 

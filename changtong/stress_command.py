@@ -84,8 +84,8 @@ def stress(
 
     Every closure gets a proved least and most, the worst get plans. Exit code 1 when a case failed.
     """
+    from changtong.executors.clusters import executor_named
     from changtong.network.io import check_replaceable, read_network
-    from changtong.resilience.executors import executor_named
     from changtong.resilience.result import STRESS_FOLDER, StressSettings
 
     check_replaceable(output, **STRESS_FOLDER)

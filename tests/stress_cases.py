@@ -10,11 +10,11 @@ from types import SimpleNamespace
 
 import polars as pl
 
+from changtong.executors.work import Row, Work, attempt
 from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network, build_network
-from changtong.resilience.cases import Case
+from changtong.resilience.cases import Case, Task
 from changtong.resilience.today import Today
-from changtong.resilience.work import Row, Task, Work, attempt
 
 
 def today_of(problem: FlowProblem) -> Today:
@@ -91,7 +91,7 @@ class Counting:
         self.asked: list[str] = []
         self.stop_after, self.fails = stop_after, fails
 
-    def run(self, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
+    def run(self, work: Work[Task], tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
         for task in tasks:
             if len(self.asked) >= self.stop_after:
                 raise KeyboardInterrupt

@@ -13,6 +13,7 @@ from stress_cases import Counting
 
 from changtong.cli import main
 from changtong.errors import InputError, UsageError
+from changtong.executors.local import InProcess, LocalProcesses
 from changtong.network.checks import check_network
 from changtong.network.io import read_network, write_network
 from changtong.network.model import Network, build_network
@@ -29,7 +30,6 @@ from changtong.resilience.candidates import Search, candidates
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.costs import read_costs
 from changtong.resilience.demands import Demand, demands_of_forecast
-from changtong.resilience.executors import InProcess, LocalProcesses
 from changtong.resilience.remedies import Against, what_would_help, worst_cases
 from changtong.resilience.result import StressSettings
 from changtong.studies import run_study

@@ -15,13 +15,13 @@ from stress_cases import Counting, ring
 
 from changtong.cli import main
 from changtong.errors import InputError, UsageError
+from changtong.executors.local import InProcess
 from changtong.network.io import read_network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings
 from changtong.resilience.cases import Case, make_cases
 from changtong.resilience.chooser import Chooser
-from changtong.resilience.executors import InProcess
 from changtong.resilience.journal import FILE, Journal, open_journal
 from changtong.resilience.result import StressSettings, not_proved, rank
 from changtong.resilience.run import StressRun, Watch
@@ -229,10 +229,10 @@ def test_the_command_writes_all_and_says_what_failed(
     (tmp_path / "mine" / "x").touch()
     assert main(["stress", str(TINY), "-o", str(tmp_path / "mine"), "--executor", "here"]) == 2
     assert "not-a-stress-folder" in capsys.readouterr().err
-    monkeypatch.setattr("changtong.resilience.executors.InProcess", lambda: Counting(fails=("site:A",)))
+    monkeypatch.setattr("changtong.executors.local.InProcess", lambda: Counting(fails=("site:A",)))
     assert main(["stress", str(TINY), "-o", str(tmp_path / "f"), "--executor", "here"]) == 1
     assert "no answer to site:A" in capsys.readouterr().out
-    monkeypatch.setattr("changtong.resilience.executors.InProcess", lambda: Counting(stop_after=2))
+    monkeypatch.setattr("changtong.executors.local.InProcess", lambda: Counting(stop_after=2))
     assert main(["stress", str(TINY), "-o", str(tmp_path / "i"), "--executor", "here"]) == 130
     assert "goes on from here" in capsys.readouterr().err
     assert (tmp_path / "i" / "stress.json").is_file()

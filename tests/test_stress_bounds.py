@@ -15,11 +15,10 @@ from stress_cases import ring, site_case, today_of
 
 from changtong.flows.flow import FlowSettings, solve_flow
 from changtong.flows.problem import FlowProblem
-from changtong.resilience.cases import Case
+from changtong.resilience.cases import Case, Task
 from changtong.resilience.flowwork import FlowWork
 from changtong.resilience.frozen import freeze
 from changtong.resilience.today import inner_cost, shut
-from changtong.resilience.work import Task
 
 
 def least_left(problem: FlowProblem) -> float:

@@ -17,20 +17,14 @@ from plan_cases import planned_networks
 from stress_cases import Echo, ring, site_case
 
 from changtong.errors import InputError, UsageError
+from changtong.executors.clusters import DaskCluster, RayCluster, SparkCluster, executor_named
+from changtong.executors.local import InProcess, LocalProcesses
+from changtong.executors.work import Row
 from changtong.network.model import Network, build_network
 from changtong.outages import Outage
-from changtong.resilience.cases import Case, make_cases
+from changtong.resilience.cases import Case, Task, make_cases
 from changtong.resilience.combinations import _ExactLeft, worst_sets
-from changtong.resilience.executors import (
-    DaskCluster,
-    InProcess,
-    LocalProcesses,
-    RayCluster,
-    SparkCluster,
-    executor_named,
-)
 from changtong.resilience.stress import stress_test
-from changtong.resilience.work import Row, Task
 
 SQUARE = {
     "type": "Polygon",

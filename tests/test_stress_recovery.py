@@ -14,13 +14,13 @@ from stress_cases import Counting, ring
 
 from changtong.cli import main
 from changtong.errors import UsageError
+from changtong.executors.local import InProcess, LocalProcesses
 from changtong.network.io import read_network
 from changtong.network.model import Network, build_network
 from changtong.outage_files import read_outages
 from changtong.outages import Outage
 from changtong.report.stress_report import stress_page
 from changtong.resilience.cases import Case, make_cases
-from changtong.resilience.executors import InProcess, LocalProcesses
 from changtong.resilience.recovery import Recovery, recovery_work
 from changtong.resilience.result import StressSettings, StressTest
 from changtong.resilience.stress import stress_test

@@ -53,6 +53,21 @@ class Case:
         return (Outage(label=self.label, sites=tuple(ids[row] for row in self.sites), legs=legs),)
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One case to work on.
+
+    Attributes
+    ----------
+    case : Case
+    enough : float
+        A first plan that loses no more than this is not improved on.
+    """
+
+    case: Case
+    enough: float = -1.0
+
+
 def make_cases(
     network: Network,
     kinds: Iterable[str] = ("sites",),

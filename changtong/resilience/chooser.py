@@ -7,9 +7,10 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from changtong.executors.work import Row
+from changtong.resilience.cases import Task
 from changtong.resilience.journal import Journal
 from changtong.resilience.result import MEASURES, StressSettings
-from changtong.resilience.work import Row, Task
 
 
 class Running(Protocol):

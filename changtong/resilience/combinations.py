@@ -25,6 +25,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import UsageError
+from changtong.executors.local import LocalProcesses
+from changtong.executors.work import Executor, Row
 from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver
 from changtong.flows.problem import FlowProblem
 from changtong.network.model import Network
@@ -36,13 +38,11 @@ from changtong.planning.bounds import least_unserved
 from changtong.planning.large import price_unserved
 from changtong.planning.result import PlanSettings
 from changtong.planning.small import answer_small
-from changtong.resilience.cases import Case, say_site
+from changtong.resilience.cases import Case, Task, say_site
 from changtong.resilience.exactwork import ask
-from changtong.resilience.executors import LocalProcesses
 from changtong.resilience.frozen import Frozen, freeze
 from changtong.resilience.sets import SCHEMA, WorstSets
 from changtong.resilience.today import shut
-from changtong.resilience.work import Executor, Row, Task
 from changtong.structure import pass_through
 
 Floats = NDArray[np.float64]

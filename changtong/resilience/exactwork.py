@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.executors.work import Row
 from changtong.flows.flow import Termination
 from changtong.network.model import Network
 from changtong.outages import Outage, apply_outages
@@ -17,7 +18,7 @@ from changtong.planning.assemble import Question, assemble
 from changtong.planning.baseline import baseline_flow
 from changtong.planning.result import PlanSettings
 from changtong.planning.small import answer_small
-from changtong.resilience.work import Row, Task
+from changtong.resilience.cases import Task
 
 Floats = NDArray[np.float64]
 

@@ -8,14 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.executors.work import Row
 from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Termination
 from changtong.flows.search import Enough
 from changtong.planning.bounds import least_unserved, quick_bound
 from changtong.planning.checker import check_flow
 from changtong.planning.inorder import Clock, solve_in_order
+from changtong.resilience.cases import Task
 from changtong.resilience.frozen import Frozen
 from changtong.resilience.today import penalties_of, shut
-from changtong.resilience.work import Row, Task
 
 Floats = NDArray[np.float64]
 

@@ -16,10 +16,10 @@ from typing import IO, Any
 import polars as pl
 
 from changtong.errors import UsageError
+from changtong.executors.work import Row
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.resilience.cases import Case
-from changtong.resilience.work import Row
 
 FILE = "cases.jsonl"
 FORMAT = 1

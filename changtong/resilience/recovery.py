@@ -18,11 +18,12 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import UsageError
+from changtong.executors.work import Row
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings
-from changtong.resilience.work import Row, Task
+from changtong.resilience.cases import Task
 from changtong.routes import Routes, routes_in_force
 from changtong.simulation.result import Simulation, is_grown
 from changtong.simulation.simulate import SimulationSettings, simulate

@@ -17,6 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, InternalError, Problem, UsageError
+from changtong.executors.local import InProcess
+from changtong.executors.work import Executor, Row, closing_rows
 from changtong.network.model import Network
 from changtong.planning.answer import is_small
 from changtong.resilience.additions import Remedy
@@ -25,7 +27,6 @@ from changtong.resilience.cases import Case
 from changtong.resilience.costs import Costs, read_costs
 from changtong.resilience.demands import Demand, as_demands
 from changtong.resilience.exactwork import ask
-from changtong.resilience.executors import InProcess
 from changtong.resilience.journal import Journal, journal_in, question_digest
 from changtong.resilience.remedy_result import (
     DEMANDS,
@@ -41,7 +42,6 @@ from changtong.resilience.result import StressSettings
 from changtong.resilience.run import Watch
 from changtong.resilience.stress import stress_test
 from changtong.resilience.trials import AS_IT_IS, Trial, TrialWork, make_trials
-from changtong.resilience.work import Executor, Row, closing_rows
 
 Floats = NDArray[np.float64]
 STAGE = "trial"

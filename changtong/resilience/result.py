@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from changtong.errors import UsageError
+from changtong.executors.work import Row
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Outage
@@ -20,7 +21,6 @@ from changtong.resilience.cases import Case
 from changtong.resilience.journal import FILE
 from changtong.resilience.recovery import Recovery
 from changtong.resilience.sets import WorstSets
-from changtong.resilience.work import Row
 
 MEASURES = {"unserved": "unserved_pieces", "loss": "loss_cny"}
 """What cases are ranked by, and the column of its value."""

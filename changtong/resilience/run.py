@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from changtong.executors.work import Executor, Row, Work, closing_rows
 from changtong.flows.flow import FlowSettings, FlowSolver
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.answer import is_small, penalties
 from changtong.planning.assemble import Question
 from changtong.planning.result import PlanSettings
-from changtong.resilience.cases import Case
+from changtong.resilience.cases import Case, Task
 from changtong.resilience.chooser import Chooser, bound_columns
 from changtong.resilience.exactwork import ExactWork, ask, read_figures
 from changtong.resilience.flowwork import FlowWork
@@ -36,7 +37,6 @@ from changtong.resilience.result import (
     rank,
 )
 from changtong.resilience.today import Bounds, Today
-from changtong.resilience.work import Executor, Row, Task, Work, closing_rows
 
 Progress = Callable[[str, float], None]
 
@@ -240,7 +240,7 @@ class StressRun:
 
     # -- plans -----------------------------------------------------------------
 
-    def _plans(self, work: Work, tasks: list[Task]) -> None:
+    def _plans(self, work: Work[Task], tasks: list[Task]) -> None:
         wanted = {case.name for case in self.journal.open_cases("plan", [task.case for task in tasks])}
         tasks = [task for task in tasks if task.case.name in wanted]
         chooser = Chooser(self, tasks, best_first=isinstance(work, FlowWork))

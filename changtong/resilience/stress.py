@@ -9,14 +9,14 @@ from pathlib import Path
 import polars as pl
 
 from changtong.errors import InputError, Problem
+from changtong.executors.local import LocalProcesses
+from changtong.executors.work import Executor
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.resilience.cases import Case, make_cases
-from changtong.resilience.executors import LocalProcesses
 from changtong.resilience.journal import Journal, journal_in, question_digest
 from changtong.resilience.result import STRESS_FOLDER, StressSettings, StressTest
 from changtong.resilience.run import StressRun, Watch
-from changtong.resilience.work import Executor
 
 
 def stress_test(

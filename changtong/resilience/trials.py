@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from changtong.executors.local import InProcess
+from changtong.executors.work import Executor, Row
 from changtong.network.model import Network
 from changtong.resilience.additions import Remedy
-from changtong.resilience.cases import Case
+from changtong.resilience.cases import Case, Task
 from changtong.resilience.demands import Demand
-from changtong.resilience.executors import InProcess
 from changtong.resilience.result import StressSettings
 from changtong.resilience.stress import stress_test
-from changtong.resilience.work import Executor, Row, Task
 
 AS_IT_IS = -1
 """Number of the remedy that adds nothing."""

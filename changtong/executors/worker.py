@@ -1,6 +1,6 @@
-"""A process that works on one case after another: tasks come in on standard input, rows go out.
+"""A process that works on one task after another: tasks come in on standard input, rows go out.
 
-Run as ``python -m changtong.resilience.worker WORK`` by :class:`LocalProcesses`. A process of its
+Run as ``python -m changtong.executors.worker WORK`` by :class:`LocalProcesses`. A process of its
 own, not a fork: compiled kernels, thread pools and solvers do not survive a fork safely.
 """
 
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from changtong.resilience.work import attempt
+from changtong.executors.work import attempt
 
 
 def serve(work_file: str, tasks: BinaryIO, rows: BinaryIO) -> None:

@@ -5,38 +5,26 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-
-from changtong.resilience.cases import Case
+from typing import Any, Protocol, TypeVar
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One case to work on.
+Task = TypeVar("Task")
+"""What one call is asked; can be pickled."""
 
-    Attributes
-    ----------
-    case : Case
-    enough : float
-        A first plan that loses no more than this is not improved on.
-    """
-
-    case: Case
-    enough: float = -1.0
+Asked = TypeVar("Asked", contravariant=True)
 
 
-class Work(Protocol):
+class Work(Protocol[Asked]):
     """What is done with a task; can be pickled."""
 
-    def __call__(self, task: Task) -> Row:
+    def __call__(self, task: Asked) -> Row:
         """Return what was found, by column."""
         ...
 
-    def portable(self) -> Work:
+    def portable(self) -> Work[Asked]:
         """Return the same for a machine that does not share this one's files."""
         ...
 
@@ -44,7 +32,7 @@ class Work(Protocol):
 class Executor(Protocol):
     """Where tasks run. The one method is all a cluster has to offer."""
 
-    def run(self, work: Work, tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
+    def run(self, work: Work[Task], tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
         """Yield every task with its row, in any order; take tasks one by one, as they can run."""
         ...
 
@@ -59,7 +47,7 @@ def attempt(work: Callable[[Task], Row], task: Task) -> Row:
 
 
 def failed(message: str) -> Row:
-    """Return the row of a case that failed."""
+    """Return the row of a task that failed."""
     return {"status": "failed", "error": message}
 
 
