@@ -17,7 +17,8 @@ from changtong.errors import UsageError
 from changtong.rural.county import County
 from changtong.rural.county_check import check_plan
 from changtong.rural.county_question import CountySettings, ask
-from changtong.rural.plan_county import plan_county, plan_question
+from changtong.rural.plan_county import plan_county
+from changtong.rural.plan_question import plan_question
 
 
 def partitions(items: list[str]) -> list[list[list[str]]]:

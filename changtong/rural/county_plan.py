@@ -88,6 +88,9 @@ class CountyResult:
         ``firm``, ``alone_cny``, ``shared_cny`` (its fair part of the cheapest plan), ``saving_cny``: a week.
     seed : int
     seconds : float
+    settings : mapping
+    coalitions_without_plan : int
+        Groups of firms that time was not left to plan for: in the split they pay what their parts pay.
     """
 
     county: County
@@ -98,6 +101,7 @@ class CountyResult:
     seed: int
     seconds: float
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
+    coalitions_without_plan: int = 0
 
     @property
     def answers(self) -> dict[str, CountyPlan]:
@@ -116,6 +120,7 @@ class CountyResult:
             "alone": alone_total(self.alone),
             "answers": {name: plan.summary() for name, plan in self.answers.items()},
             "split": self.split.to_dicts(),
+            "coalitions_without_plan": self.coalitions_without_plan,
             "unserved": best.unserved.to_dicts(),
         }
 
@@ -145,6 +150,11 @@ class CountyResult:
             f"{row['saving_cny']:>11,.0f}"
             for row in self.split.head(12).to_dicts()
         ]
+        if self.coalitions_without_plan:
+            lines.append(
+                f"    (no time was left to plan for {self.coalitions_without_plan} groups of firms:"
+                " they count as what their parts pay)"
+            )
         best = self.shared if self.with_buses is None else self.with_buses
         for row in best.unserved.head(8).to_dicts():
             lines.append(

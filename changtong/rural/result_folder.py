@@ -74,6 +74,7 @@ def read_result(folder: str | os.PathLike[str]) -> CountyResult:
         seed=int(facts["seed"]),
         seconds=float(facts["seconds"]),
         settings=facts.get("settings", {}),
+        coalitions_without_plan=int(facts.get("coalitions_without_plan", 0)),
     )
 
 
@@ -113,8 +114,12 @@ def _check_facts(facts: Mapping[str, Any], findings: Findings) -> tuple[dict[str
     mark = facts.get("changtong")
     if not isinstance(mark, dict) or (mark.get("kind"), mark.get("version")) != (KIND, VERSION):
         wrong("changtong", f'{{"kind": "{KIND}", "version": {VERSION}}}')
-    for key in ("seed", "seconds"):
-        if not isinstance(facts.get(key), int | float) or isinstance(facts.get(key), bool):
+    for key, value in (
+        ("seed", facts.get("seed")),
+        ("seconds", facts.get("seconds")),
+        ("coalitions_without_plan", facts.get("coalitions_without_plan", 0)),
+    ):
+        if not isinstance(value, int | float) or isinstance(value, bool):
             wrong(key, "a number")
     if not isinstance(facts.get("with_buses"), bool):
         wrong("with_buses", "true or false")

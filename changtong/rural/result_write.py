@@ -99,6 +99,7 @@ def _facts(result: Any, alone: Mapping[str, str]) -> dict[str, Any]:
         "seed": result.seed,
         "seconds": result.seconds,
         "settings": dict(result.settings),
+        "coalitions_without_plan": result.coalitions_without_plan,
     }
 
 

@@ -29,6 +29,9 @@ from changtong.rural.day_routes import (
 HURRY_S = 3_600
 """How long after a direct way the trunk may be at a station where cold pieces are in a hurry."""
 
+LATE_DEPTH = 0.05
+"""How much days are worked on once time is over, as a share of those of the search."""
+
 RECENT = 24
 """Days of a base that are kept to begin a similar one with."""
 
@@ -86,7 +89,7 @@ class Budget:
 
     def in_time(self) -> bool:
         """Whether there is time left."""
-        return self.until is None or time.perf_counter() < self.until
+        return self.until is None or time.monotonic() < self.until
 
 
 @dataclass
@@ -196,7 +199,8 @@ class WeekRoutes:
 
     def iterations(self, parts: int, start: DayRoutes | None = None) -> int:
         """Return how many iterations the search spends on a day of so many parts; fewer with a beginning."""
-        wanted = self.depth * min(20 + 2.0 * parts, 25_000.0 / max(parts, 1))
+        depth = self.depth if self.budget.in_time() else min(self.depth, LATE_DEPTH)
+        wanted = depth * min(20 + 2.0 * parts, 25_000.0 / max(parts, 1))
         least = max(10.0, min(80.0, 800.0 / max(parts, 1)))  # small days cost nothing and must be right
         return round(max(least, wanted * (1.0 if start is None else 0.3)))
 

@@ -1,0 +1,136 @@
+"""The best week found for one question: some firms' pieces, with stations, days and routes of both levels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from changtong.rural.county_question import HUB, Question
+from changtong.rural.impossible import Possible, find_possible
+from changtong.rural.settle_week import Settled, settle
+from changtong.rural.station_choice import (
+    STATION_WEIGHTS,
+    Reckoned,
+    first_choices,
+    improve_stations,
+    improve_villages,
+    nearest_bases,
+    reckon,
+)
+from changtong.rural.visiting_days import improve_days, spread_days
+from changtong.rural.week_routes import Budget, Choice, WeekRoutes
+
+SINGLE_SHARE, CLOSE = 0.6, 1.1
+"""Work for the plan without stations, as a share; it is worked on where its first cost is this close."""
+
+LEAST_CUSTOMERS = 40
+"""A smaller county is searched as if it had so many: to the end, about a second."""
+
+HALF = 0.5
+"""A coalition with more than this share of all pieces is planned with the stations of all alone."""
+
+COALITION_DEPTH = 0.2
+"""How much a coalition's days are worked on, as a share of those of the search."""
+
+FINISH = 4.0
+"""How much more the days of the week that is chosen are worked on than those of the search, in time."""
+
+
+def plan_question(
+    question: Question, *, seed: int, work: float, until: float | None = None, hint: Choice | None = None
+) -> Settled:
+    """Return the best settled week found for one question.
+
+    Parameters
+    ----------
+    question : Question
+    seed : int
+    work : float
+        Iterations of PyVRP to spend on each customer.
+    until : float, optional
+        Moment of the machine's monotonic clock to end at.
+    hint : Choice, optional
+        A choice made for more firms, to be tried as well.
+    """
+    possible = find_possible(question)
+    reckoned = reckon(possible.question, possible.allowed)
+    budget = Budget(work * max(len(possible.question.customers), LEAST_CUSTOMERS), until)
+    routes = WeekRoutes(possible.question, budget, seed)
+    starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
+    taken = None if hint is None else taken_over(possible, reckoned, hint)
+    if taken is not None:
+        starts.insert(1, taken)
+    chosen = _cheapest(routes, starts, at_least=1 if taken is None else 2)
+    found: list[Settled] = []
+    if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
+        close = routes.week(starts[0]) <= CLOSE * routes.week(chosen)
+        alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed)
+        single = improve_days(alone, starts[0], 0.5) if close else starts[0]
+        finish = FINISH if close and budget.in_time() else 1.0
+        found.append(settle(possible, reckoned, alone if close else routes, single, finish))
+    if reckoned.bases != (HUB,):
+        chosen = improve_stations(routes, reckoned, chosen, 0.55)
+        chosen = improve_villages(routes, reckoned, chosen, 0.75)
+        chosen = improve_days(routes, chosen, 0.85)
+        chosen = improve_stations(routes, reckoned, chosen, 0.85)
+    if not found or not is_single_level(chosen):
+        found.append(settle(possible, reckoned, routes, chosen, FINISH if budget.in_time() else 1.0))
+    return min(found, key=lambda one: one.rank)
+
+
+def _cheapest(routes: WeekRoutes, starts: list[Choice], at_least: int) -> Choice:
+    """Return the cheapest of some choices, of the first ones only where time is over."""
+    costs: list[float] = []
+    for start in starts:
+        if len(costs) >= at_least and not routes.budget.in_time():
+            break
+        costs.append(routes.week(start))
+    return starts[costs.index(min(costs))]
+
+
+def taken_over(possible: Possible, reckoned: Reckoned, hint: Choice) -> Choice | None:
+    """Return a choice made for more firms for the customers of fewer, None where it does not fit."""
+    question = possible.question
+    used = tuple(sorted({0, *(b for b in hint.base.values() if b in reckoned.bases)}))
+    base = {c: hint.base.get(c, 0) for c in question.customers}
+    astray = tuple(c for c, b in base.items() if not np.isfinite(reckoned.serve[b, c]))
+    base |= nearest_bases(reckoned, astray, used) if astray else {}
+    if not all(np.isfinite(reckoned.serve[b, c]) for c, b in base.items()):
+        return None
+    spread = spread_days(question, base)
+    return Choice(base, {c: hint.days.get(c, spread[c]) for c in base})
+
+
+def is_single_level(choice: Choice) -> bool:
+    """Tell whether the hub serves everybody itself."""
+    return all(base == 0 for base in choice.base.values())
+
+
+def coalition_cost(
+    question: Question, hint: Choice, pieces: float, *, work: float, seed: int, until: float | None
+) -> float:
+    """Return the cost of some firms together, by a short search: the stations of all, and none.
+
+    Parameters
+    ----------
+    question : Question
+    hint : Choice
+        The choice made for all firms.
+    pieces : float
+        Of all firms, in a week.
+    work : float
+        Iterations of PyVRP to spend on each customer.
+    seed : int
+    until : float, optional
+        Moment of the machine's monotonic clock to end at.
+    """
+    possible = find_possible(question)
+    reckoned = reckon(possible.question, possible.allowed)
+    budget = Budget(work * len(question.customers), until)
+    routes = WeekRoutes(possible.question, budget, seed, depth=COALITION_DEPTH)
+    found = taken_over(possible, reckoned, hint)
+    mine = float((question.inbound + question.outbound).sum())
+    if found is not None and not is_single_level(found) and mine > HALF * pieces:
+        return routes.week(found)  # most of the pieces: the stations of all fit
+    starts = first_choices(possible.question, reckoned, ())[:1]
+    starts += [] if found is None or is_single_level(found) else [found]
+    return min(routes.week(choice) for choice in starts)
