@@ -29,10 +29,6 @@ Sets = Annotated[
 OperatorColumn = Annotated[
     str, typer.Option("--operator-column", help="Column of sites that names the operator.")
 ]
-ExecutorName = Annotated[
-    str,
-    typer.Option("--executor", help="local:N processes, here, dask:ADDRESS, ray[:ADDRESS], spark[:MASTER]."),
-]
 Anew = Annotated[bool, typer.Option("--anew", help="Forget what the folder holds.")]
 PlanSeconds = Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit of one plan.")]
 PlanGap = Annotated[float, typer.Option("--gap", min=1e-5, max=0.5, help="Proved gap of a plan.")]

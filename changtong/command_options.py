@@ -31,6 +31,10 @@ Gap = Annotated[
     float, typer.Option("--gap", min=0.0, max=1.0, help="Proved gap at which to stop (0.001 = 0.1 %).")
 ]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit for the flow.")]
+ExecutorName = Annotated[
+    str,
+    typer.Option("--executor", help="local:N processes, here, dask:ADDRESS, ray[:ADDRESS], spark[:MASTER]."),
+]
 PageLanguage = Annotated[Language, typer.Option("--language", help="Language pages open in.")]
 
 

@@ -104,17 +104,17 @@ def show_coverage(
 ) -> None:
     """Show which villages are served, and with a plan the cheapest next steps."""
     from changtong.rural.county_folder import read_county
-    from changtong.rural.coverage import coverage
     from changtong.rural.coverage_definition import read_definition
-    from changtong.rural.coverage_steps import next_steps
 
     place = read_county(county)
     asking = read_definition(definition)
     routes = None if plan is None else read_routes(plan)
-    found = coverage(place, routes, asking)
+    from changtong.studies import run_study
+
+    study = run_study("county-coverage", place, plan=routes, definition=asking, measure=by)
+    found, steps = study.result
     facts, text = found.summary(), str(found)
-    if routes is not None:
-        steps = next_steps(place, routes, asking, measure=by)
+    if steps is not None:
         facts |= {"next_steps": steps.summary()}
         text += f"\n{steps}"
     print_result(facts, text, as_json=as_json)

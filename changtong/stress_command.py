@@ -13,7 +13,6 @@ from changtong.closure_options import (
     Areas,
     Close,
     Closures,
-    ExecutorName,
     OperatorColumn,
     PlanGap,
     PlanSeconds,
@@ -21,7 +20,7 @@ from changtong.closure_options import (
     Stages,
     compile_for_stress,
 )
-from changtong.command_options import AsJson, Folder, Language, PageLanguage
+from changtong.command_options import AsJson, ExecutorName, Folder, Language, PageLanguage
 from changtong.console import print_result, say
 from changtong.errors import UsageError
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from changtong import __version__
+from changtong.county_studies import COUNTY_ANALYSES, county_digest
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.log import EventLog, open_log
 from changtong.log_studies import LOG_ANALYSES, log_digest
@@ -37,6 +38,7 @@ from changtong.resilience.remedy_result import REMEDIES_FOLDER, Remedies
 from changtong.resilience.result import STRESS_FOLDER, StressTest
 from changtong.resilience.run import Watch
 from changtong.resilience.stress import stress_test
+from changtong.rural.county import County
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -60,8 +62,8 @@ class Study:
     version : str
         Of this package.
     input_digest : str
-        SHA-256 over the network's tables and the outages, or over the log (after an ingest: with what it
-        brought).
+        SHA-256 over the network's tables and the outages, over the county's tables, or over the log (after
+        an ingest: with what it brought).
     seed : int or None
         None: the analysis uses no random numbers.
     folder : Path or None
@@ -237,7 +239,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
 
 def run_study(
     name: str,
-    subject: Network | EventLog,
+    subject: Network | EventLog | County,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -252,8 +254,8 @@ def run_study(
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
-        "starting-backlog".
-    subject : Network or EventLog
+        "starting-backlog". Of a county: "county-plan", "county-coverage".
+    subject : Network, EventLog or County
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -278,6 +280,8 @@ def run_study(
         to an ingest ``files``, ``mapping`` and those of :func:`changtong.events.ingest.ingest`; to a
         starting backlog ``network``, ``at`` and those of
         :func:`changtong.events.starting_backlog.starting_backlog`.
+        Of a county: to a plan ``definition`` (of coverage, for the report) and those of
+        :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
 
     Raises
     ------
@@ -287,13 +291,23 @@ def run_study(
         The analysis is of a log and not of a network, or the other way round; ``folder`` holds something
         else than such a result, or cannot be written.
     """
-    if name not in ANALYSES and name not in LOG_ANALYSES:
-        raise NotFoundError(f"No analysis {name!r}; there is {', '.join([*ANALYSES, *LOG_ANALYSES])}.")
+    kinds: dict[str, dict[str, Callable[..., tuple[Any, Path | None]]]] = {
+        "a network": ANALYSES,
+        "a scan log": LOG_ANALYSES,
+        "a county": COUNTY_ANALYSES,
+    }
+    owner = next((kind for kind, known in kinds.items() if name in known), None)
+    if owner is None:
+        listed = ", ".join(one for known in kinds.values() for one in known)
+        raise NotFoundError(f"No analysis {name!r}; there is {listed}.")
+    given = _kind_of(subject)
+    if owner != given:
+        raise UsageError(f"{name!r} is an analysis of {owner}, not of {given}.")
     where = None if folder is None else Path(folder)
     if isinstance(subject, EventLog):
         return _log_study(name, subject, outages, where, language, seed, options)
-    if name in LOG_ANALYSES:
-        raise UsageError(f"{name!r} is an analysis of a scan log, not of a network.")
+    if isinstance(subject, County):
+        return _county_study(name, subject, outages, where, language, seed, options)
     if name == "replications" and seed is not None:
         options["seed"] = seed
     result, saved = ANALYSES[name](subject, outages, where, language, **options)
@@ -312,8 +326,6 @@ def _log_study(
     options: dict[str, Any],
 ) -> Study:
     """Run an analysis of a scan log."""
-    if name not in LOG_ANALYSES:
-        raise UsageError(f"{name!r} is an analysis of a network, not of a scan log.")
     if outages or seed is not None:
         raise UsageError("Analyses of a scan log know no outages and draw nothing.")
     result, saved = LOG_ANALYSES[name](log, where, language, **options)
@@ -322,6 +334,30 @@ def _log_study(
     days = [str(day) for day in after.days]
     _keep(study, {"log": log.path.name, "zone": log.zone, "rows": after.rows, "days": days[:1] + days[-1:]})
     return study
+
+
+def _county_study(
+    name: str,
+    county: County,
+    outages: tuple[Outage, ...],
+    where: Path | None,
+    language: Language,
+    seed: int | None,
+    options: dict[str, Any],
+) -> Study:
+    """Run an analysis of a county."""
+    if outages:
+        raise UsageError("Analyses of a county know no outages.")
+    result, saved = COUNTY_ANALYSES[name](county, where, language, seed=seed, **options)
+    study = Study(name, result, datetime.now(UTC), __version__, county_digest(county), seed, saved)
+    _keep(study, {"county": county.name})
+    return study
+
+
+def _kind_of(subject: Network | EventLog | County) -> str:
+    if isinstance(subject, EventLog):
+        return "a scan log"
+    return "a county" if isinstance(subject, County) else "a network"
 
 
 def _keep(study: Study, subject: dict[str, Any]) -> None:

@@ -15,10 +15,14 @@ import pytest
 
 from changtong.errors import UsageError
 from changtong.report import county_map, write_county_report
+from changtong.report.county_coverage import coverage_section
 from changtong.report.county_report import county_report_page
-from changtong.report.county_view import answers, best_answer, coverage_table, figure_rows, split_rows
-from changtong.report.texts import LANGUAGES, text, whole
+from changtong.report.county_view import answers, best_answer, figure_rows, split_rows
+from changtong.report.texts import LANGUAGES, percent, text, whole
 from changtong.rural.county_plan import CountyResult
+from changtong.rural.coverage import coverage
+from changtong.rural.coverage_definition import read_definition
+from changtong.rural.coverage_steps import next_steps
 from tests.browser import CHROMIUM, FRAME, opened
 from tests.county_results import Book, small_result
 from tests.pages import Page
@@ -205,13 +209,20 @@ def test_a_county_without_firms_buses_or_trips_has_a_page() -> None:
     assert len(made.tables["figures"][0]) == 2
 
 
-def test_coverage_is_shown_only_where_it_is_given() -> None:
-    assert 'id="coverage"' not in html()
-    frame = pl.DataFrame({"firms": ["≥ 1", "≥ 3"], "villages": [7, 5], "village_share": [0.875, None]})
-    made = county_report_page(RESULT, coverage=frame)
-    assert 'id="coverage"' in made
-    assert "87.5 %" in made
-    assert coverage_table(frame)["rows"][1] == ["≥ 3", "5", "–"]  # type: ignore[index]
+def test_coverage_is_that_of_the_command_and_its_steps_are_drawn() -> None:
+    plan = best_answer(RESULT).plans[0]
+    asked = dataclasses.replace(read_definition(), min_visits_per_week=7, max_pickup_km=None)
+    found, steps = coverage(RESULT.county, plan, asked), next_steps(RESULT.county, plan, asked)
+    assert steps.steps.height  # or there is nothing to draw
+    section = coverage_section(RESULT.county, plan, asked)
+    assert percent(found.village_share) in section["heading"].zh
+    assert len(section["steps"]) == min(steps.steps.height, 40)
+    assert str(section["curve"]).count("H") >= steps.points.height - 1
+    visits = section["groups"][0]["rows"]
+    assert sum(int(row["villages"]) for row in visits) == found.villages.height
+    made = county_report_page(RESULT, definition=asked)
+    assert section["heading"].zh in made
+    assert "coverage-curve" in made
 
 
 def test_names_are_text_and_nothing_may_run_or_load() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import polars as pl
 from markupsafe import Markup, escape
@@ -94,3 +96,10 @@ def draw_fate(rerouted: float, lost: float) -> Markup:
         f'<rect class="fate-rerouted" x="0" width="{split:.1f}" height="18"/>'
         f'<rect class="fate-lost" x="{split:.1f}" width="{600 - split:.1f}" height="18"/></svg>'
     )
+
+
+def round_up(most: float) -> tuple[float, float]:
+    """Return a round number above ``most``, and the step that divides it into a few."""
+    size = 10.0 ** math.floor(math.log10(most))
+    step = next(m * size for m in (0.2, 0.5, 1.0, 2.0) if most / (m * size) <= 6.0)
+    return step * math.ceil(most / step - 1e-9), step

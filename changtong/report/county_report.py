@@ -8,11 +8,11 @@ from typing import Any
 
 import polars as pl
 
+from changtong.report.county_coverage import coverage_section
 from changtong.report.county_map import draw_county
 from changtong.report.county_view import (
     answers,
     best_answer,
-    coverage_table,
     figure_rows,
     headline,
     split_rows,
@@ -24,6 +24,7 @@ from changtong.report.plan_report import check_options, script_texts
 from changtong.report.texts import Both, Language, has_text, named, same, text, whole
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
+from changtong.rural.coverage_definition import CoverageDefinition
 from changtong.rural.route_files import site_names, write_beside
 from changtong.rural.timetables import bus_timetable, station_timetable
 
@@ -40,7 +41,7 @@ def write_county_report(
     path: str | os.PathLike[str],
     *,
     language: Language = "zh",
-    coverage: pl.DataFrame | None = None,
+    definition: CoverageDefinition | None = None,
 ) -> Path:
     """Write the page to a file.
 
@@ -51,19 +52,19 @@ def write_county_report(
         Of the page.
     language : {"zh", "en"}
         The language it opens in; both are in it.
-    coverage : polars.DataFrame, optional
-        Shares of villages and people served, as a table of the page.
+    definition : CoverageDefinition, optional
+        When a village counts as served; by default the built-in one.
 
     Returns
     -------
     Path
         The page.
     """
-    return write_beside(Path(path), county_report_page(result, language=language, coverage=coverage))
+    return write_beside(Path(path), county_report_page(result, language=language, definition=definition))
 
 
 def county_report_page(
-    result: CountyResult, *, language: Language = "zh", coverage: pl.DataFrame | None = None
+    result: CountyResult, *, language: Language = "zh", definition: CoverageDefinition | None = None
 ) -> str:
     """Return the page as text: one file that loads nothing.
 
@@ -71,7 +72,7 @@ def county_report_page(
     ----------
     result : CountyResult
     language : {"zh", "en"}
-    coverage : polars.DataFrame, optional
+    definition : CoverageDefinition, optional
     """
     check_options(language, None)
     county, made, best = result.county, answers(result), best_answer(result)
@@ -96,7 +97,7 @@ def county_report_page(
         "timetables": timetables,
         "timed_more": timed_more,
         "buses": _bus_rows(plan, county, names),
-        "coverage": coverage_table(coverage),
+        "coverage": coverage_section(county, plan, definition),
         "assumed": _assumed(county),
         "facts": _facts(result),
         "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),

@@ -9,7 +9,7 @@ import polars as pl
 from markupsafe import Markup
 
 from changtong.report.charts import draw_bar
-from changtong.report.texts import Both, money, named, percent, same, text, whole
+from changtong.report.texts import Both, money, named, percent, text, whole
 from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.timetables import vehicles_used
 
@@ -285,35 +285,3 @@ def unserved_rows(made: list[Answer], names: dict[str, str], most: int) -> tuple
                 if one.name not in entry["answers"]:
                     entry["answers"].append(one.name)
     return list(found.values())[:most], len(found)
-
-
-def coverage_table(frame: pl.DataFrame | None) -> Row | None:
-    """Return a table of coverage as its columns have it; None without one.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame, optional
-    """
-    if frame is None:
-        return None
-    numbers = [kind.is_numeric() for kind in frame.schema.values()]
-    rows = [
-        [
-            _say_cell(name, value, number=number)
-            for name, value, number in zip(frame.columns, row, numbers, strict=True)
-        ]
-        for row in frame.iter_rows()
-    ]
-    heads = [
-        (named("coverage", name) if named("coverage", name) != same(name) else same(name.replace("_", " ")))
-        for name in frame.columns
-    ]
-    return {"heads": list(zip(heads, numbers, strict=True)), "rows": rows, "numbers": numbers}
-
-
-def _say_cell(name: str, value: Any, *, number: bool) -> str:
-    if value is None:
-        return "–"
-    if name.endswith("_share"):
-        return percent(value)
-    return whole(value) if number else str(value)

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup, escape
 
+from changtong.report.charts import round_up
 from changtong.report.texts import Both, text, whole
 
 WIDE, HIGH = 640, 400
@@ -31,7 +32,7 @@ def draw_savings(table: pl.DataFrame, says: dict[str, Both]) -> Markup:
     cost = known["cost_cny_per_day"].to_list()
     saved = (known["expected_before"] - known["expected_after"]).to_list()
     low, high = _ends(cost)
-    top, step = _round_up(max(*saved, 1.0))
+    top, step = round_up(max(*saved, 1.0))
 
     def x(value: float) -> float:
         return LEFT + (RIGHT - LEFT) * math.log(value / low) / math.log(high / low)
@@ -96,10 +97,3 @@ def _ends(cost: list[float]) -> tuple[float, float]:
     ticks = [m * 10.0**e for e in range(-4, 14) for m in DECADE]
     low = max(tick for tick in ticks if tick < 0.9 * min(cost))
     return low, min(tick for tick in ticks if tick > 1.1 * max(cost))
-
-
-def _round_up(most: float) -> tuple[float, float]:
-    """Return a round number above ``most``, and the step that divides it into a few."""
-    size = 10.0 ** math.floor(math.log10(most))
-    step = next(m * size for m in (0.2, 0.5, 1.0, 2.0) if most / (m * size) <= 6.0)
-    return step * math.ceil(most / step - 1e-9), step

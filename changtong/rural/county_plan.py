@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,9 +164,9 @@ class CountyResult:
             lines.append(f"  … and {best.unserved.height - 8} more unserved, in the table")
         return "\n".join(lines)
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, extra: Callable[[Path], None] | None = None) -> Path:
         """Write the county, every answer and the split to a folder, as :func:`save_result` does."""
-        return save_result(self, folder)
+        return save_result(self, folder, extra=extra)
 
 
 def alone_total(alone: Mapping[str, CountyPlan]) -> dict[str, Any]:

@@ -32,6 +32,8 @@ STEP_SCHEMA: dict[str, pl.DataType] = {
     "lacking": pl.String(),
     "actions": pl.String(),
     "weekdays": pl.String(),
+    "pickup_point": pl.Boolean(),
+    "more_firms": pl.Int64(),
     "new_trips": pl.Int64(),
     "extra_cny_per_week": pl.Float64(),
 }
@@ -273,7 +275,7 @@ class _Work:
         if measure == "people":
             weight = np.array([max(float(row["people"]), 1.0) for row in self.rows])
         extras = [self._extras(row) for row in self.rows]
-        fixed = np.array([sum(cost for _, cost in extra) for extra in extras])
+        fixed = np.array([cost for _, _, cost in extras])
         steps: list[tuple[Any, ...]] = []
         while left.any():
             daily = self._daily()
@@ -287,8 +289,10 @@ class _Work:
             fresh = [self._visit(day, k) for day in days[k]]
             row = self.rows[k]
             weekdays = "".join(sorted(DAYS[day] for day in days[k]))
+            point, firms, _ = extras[k]
             actions = [f"visit on days {weekdays}"] if weekdays else []
-            actions += [words for words, _ in extras[k]]
+            actions += ["pick-up point"] if point else []
+            actions += [f"{firms} more firm{'s' if firms > 1 else ''}"] if firms else []
             steps.append(
                 (
                     len(steps) + 1,
@@ -298,6 +302,8 @@ class _Work:
                     row["lacking"],
                     "; ".join(actions),
                     weekdays,
+                    point,
+                    firms,
                     sum(fresh),
                     float(total[k]),
                 )
@@ -309,18 +315,16 @@ class _Work:
             self._block(row, "no-insertion", code or "beyond room, range or hours")
         return steps
 
-    def _extras(self, row: dict[str, Any]) -> list[tuple[str, float]]:
-        """Return what a village needs beside visits, with the cost of a week."""
+    def _extras(self, row: dict[str, Any]) -> tuple[bool, int, float]:
+        """Return what a village needs beside visits: a pick-up point, more firms; and the cost of a week."""
         lacking = row["lacking"].split(", ")
-        made = []
-        if "pickup" in lacking:
-            made.append(("pick-up point", self.asking.pickup_point_cny_per_week))
+        point, firms = "pickup" in lacking, 0
         if "firms" in lacking:
-            missing = (self.asking.min_firms or 0) - max(int(row["firms"]), int(row["firms_with_pieces"]))
-            if missing > 0:
-                words = f"{missing} more firm{'s' if missing > 1 else ''}"
-                made.append((words, missing * self.asking.firm_cny_per_week))
-        return made
+            firms = max(
+                0, (self.asking.min_firms or 0) - max(int(row["firms"]), int(row["firms_with_pieces"]))
+            )
+        cost = point * self.asking.pickup_point_cny_per_week + firms * self.asking.firm_cny_per_week
+        return point, firms, cost
 
     def _daily(self) -> Floats:
         """Return the least price of a visit of each village on each day."""

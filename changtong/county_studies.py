@@ -1,0 +1,71 @@
+"""The analyses of a county behind the doorway: what ``run_study`` runs on a county instead of a network."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+from changtong.network.io import check_replaceable
+from changtong.report import write_county_report
+from changtong.rural.county import County
+from changtong.rural.county_plan import CountyPlan, CountyResult
+from changtong.rural.coverage import Coverage, coverage
+from changtong.rural.coverage_definition import CoverageDefinition
+from changtong.rural.coverage_steps import NextSteps, next_steps
+from changtong.rural.plan_county import plan_county
+from changtong.rural.result_write import RESULT_FOLDER
+
+Language = Literal["zh", "en"]
+
+
+def county_digest(county: County) -> str:
+    """Return a SHA-256 over a county's tables: equal inputs, equal digest."""
+    total = hashlib.sha256(county.name.encode())
+    for name, table in county.tables().items():
+        total.update(f"{name}\n{table.write_csv()}".encode())
+    return total.hexdigest()
+
+
+def _plan(
+    county: County,
+    folder: Path | None,
+    language: Language,
+    *,
+    seed: int | None,
+    definition: CoverageDefinition | None = None,
+    **options: Any,
+) -> tuple[CountyResult, Path | None]:
+    """Plan the county; the folder gets the report page too."""
+    if folder is not None:
+        check_replaceable(folder.resolve(), **RESULT_FOLDER)
+    result = plan_county(county, seed=seed or 0, **options)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_county_report(result, into / "report.html", language=language, definition=definition)
+
+    return result, result.save(folder, extra=page)
+
+
+def _coverage(
+    county: County,
+    folder: Path | None,
+    language: Language,
+    *,
+    seed: int | None,
+    plan: CountyPlan | None = None,
+    definition: CoverageDefinition | None = None,
+    measure: str = "villages",
+) -> tuple[tuple[Coverage, NextSteps | None], None]:
+    """Tell who is served and, with a plan, the cheapest next steps; nothing is written."""
+    found = coverage(county, plan, definition)
+    return (found, None if plan is None else next_steps(county, plan, definition, measure=measure)), None
+
+
+COUNTY_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
+    "county-plan": _plan,
+    "county-coverage": _coverage,
+}
