@@ -61,10 +61,7 @@ def coverage_section(county: County, plan: CountyPlan, definition: CoverageDefin
         "to_full": _to_full(steps),
         "steps": [_step(row) for row in rows],
         "steps_total": steps.steps.height,
-        "blocked": [
-            (named("coverage_blocked", code), whole(count))
-            for code, count in steps.blocked["code"].value_counts(sort=True).iter_rows()
-        ],
+        "blocked": _blocked(steps),
     }
 
 
@@ -121,9 +118,22 @@ def _definition(found: Coverage) -> Both:
     )
 
 
-def _lacking(found: Coverage) -> list[tuple[Both, str]]:
+def _lacking(found: Coverage) -> Both | None:
+    """Return how many villages lack what, None where none lacks anything."""
     counts = found.summary()["lacking"]
-    return [(named("coverage_asks", name), whole(count)) for name, count in counts.items() if count]
+    parts = [_counted("coverage_asks", name, count) for name, count in counts.items() if count]
+    return text("coverage.lacking", parts=joined(parts)) if parts else None
+
+
+def _blocked(steps: NextSteps) -> Both | None:
+    """Return for how many villages no step was found, and why; None where there is none."""
+    counts = steps.blocked["code"].value_counts(sort=True).iter_rows()
+    parts = [_counted("coverage_blocked", code, count) for code, count in counts]
+    return text("coverage.blocked", parts=joined(parts)) if parts else None
+
+
+def _counted(section: str, code: str, count: int) -> Both:
+    return text("coverage.counted", what=named(section, code), count=whole(count))
 
 
 def _bands(frame: pl.DataFrame, kind: str) -> list[Row]:
