@@ -6,6 +6,7 @@ import numpy as np
 
 from changtong.rural.county_question import HUB, Question
 from changtong.rural.impossible import Possible, find_possible
+from changtong.rural.joint_routes import improve_jointly
 from changtong.rural.settle_week import Settled, settle
 from changtong.rural.station_choice import (
     STATION_WEIGHTS,
@@ -69,6 +70,7 @@ def plan_question(
         found.append(settle(possible, reckoned, alone if close else routes, single, finish))
     if reckoned.bases != (HUB,):
         chosen = improve_stations(routes, reckoned, chosen, 0.55)
+        chosen = improve_jointly(routes, reckoned, chosen, 0.65)
         chosen = improve_villages(routes, reckoned, chosen, 0.75)
         chosen = improve_days(routes, chosen, 0.85)
         chosen = improve_stations(routes, reckoned, chosen, 0.85)
