@@ -117,17 +117,17 @@ def _with_villages(question: Question, choice: Choice, run: int, group: list[int
             mask = _bus_days(question, pair, customer, days[customer])
             if mask is None:
                 continue
-            tried = Choice(
-                {c: b for c, b in base.items() if c != customer},
-                {**days, customer: mask},
-                {**bus, customer: pair},
-                choice.station_bus,
+            tried = replace(
+                choice,
+                base={c: b for c, b in base.items() if c != customer},
+                days={**days, customer: mask},
+                bus={**bus, customer: pair},
             )
             if room_left(question, bus_loads(question, tried)):
                 base, days, bus = dict(tried.base), dict(tried.days), dict(tried.bus)
                 moved = True
                 break
-    return Choice(base, days, bus, choice.station_bus) if moved else None
+    return replace(choice, base=base, days=days, bus=bus) if moved else None
 
 
 def _bus_days(question: Question, pair: Pair, customer: int, wanted: int) -> int | None:
@@ -151,7 +151,7 @@ def _back_on_round(question: Question, choice: Choice, customer: int) -> Choice 
         return None
     near = min(others, key=lambda c: (float(question.km[c, customer]), c))
     bus = {c: pair for c, pair in choice.bus.items() if c != customer}
-    return Choice({**choice.base, customer: choice.base[near]}, choice.days, bus, choice.station_bus)
+    return replace(choice, base={**choice.base, customer: choice.base[near]}, bus=bus)
 
 
 def _station(routes: WeekRoutes, choice: Choice, cost: float, station: int) -> tuple[Choice, float]:

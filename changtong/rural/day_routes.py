@@ -163,6 +163,7 @@ def route_day(
     extra_cny: NDArray[np.float64] | None = None,
     day_price: Sequence[float] | None = None,
     start: DayRoutes | None = None,
+    fleet_at: Sequence[Sequence[int]] | None = None,
 ) -> DayRoutes:
     """Return cheap routes for parts from bases, each ready at a second of the day.
 
@@ -185,6 +186,8 @@ def route_day(
         CNY on top of a vehicle's day, by type: the price of a scarce one.
     start : DayRoutes, optional
         Routes of a similar day to begin with.
+    fleet_at : sequence of sequences of int, optional
+        Vehicles of each type at each base, where these have their own; none beyond ``fleet``.
     """
     able = [
         [
@@ -213,6 +216,7 @@ def route_day(
         several_trips,
         extra_cny if extra_cny is None else extra_cny[:, [bool(k) for k in able]],
         day_price,
+        fleet_at,
     )
     solution = model.solve(iterations, seed, None if start is None else model.begin(start))
     days, missed = model.read(solution)
@@ -245,6 +249,7 @@ class _Model:
         several_trips: bool,
         extra_cny: NDArray[np.float64] | None,
         day_price: Sequence[float] | None,
+        fleet_at: Sequence[Sequence[int]] | None,
     ) -> None:
         self.question, self.bases, self.parts = question, bases, parts
         self.sure = sure
@@ -279,7 +284,7 @@ class _Model:
         types: list[VehicleType] = []
         self.types: list[tuple[int, int]] = []
         for place, (_, ready) in enumerate(bases):
-            for kind, count in enumerate(fleet):
+            for kind, count in enumerate(fleet if fleet_at is None else fleet_at[place]):
                 v = question.vehicles[kind]
                 if count <= 0 or max(v.starts_s, ready) >= v.ends_s:
                     continue

@@ -7,15 +7,30 @@ routes of both levels, all of it first, then base by base.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
 from changtong.rural.county_question import DAYS, HUB
 from changtong.rural.day_routes import DayRoutes, route_day
-from changtong.rural.station_choice import Reckoned
+from changtong.rural.station_choice import Reckoned, by_promise, move
+from changtong.rural.visiting_days import spread_days
 from changtong.rural.week_routes import Choice, WeekRoutes, visit_parts
 
 MOST_PLACES = 3_000
 """Visits and bases of a day beyond which one problem would take too much memory."""
 
-JOINT_SHARE = 0.12
+CLOSE = 1.25
+"""A change of stations that costs at most so many times as much is worked on."""
+
+EXCHANGES = 5
+"""Stations tried in place of one that is shut, the most promising."""
+
+MOST_FLEETS = 5
+"""Other ways to share out few vehicles that are tried."""
+
+JOINT_SHARE = 0.05
 """Work of one day's problem, as a share of all."""
 
 
@@ -38,14 +53,54 @@ def improve_jointly(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, shar
         for day in _days_to_try(choice):
             if not routes.budget.left(share):
                 return choice
-            wanted = _bases_of_day(routes, reckoned, choice, day)
-            for some in _proposals(choice, wanted):
-                tried = Choice({**choice.base, **some}, choice.days, choice.bus, choice.station_bus)
+            before = choice
+            for tried in _proposals(routes, reckoned, before, day, share):
                 new = routes.week(tried)
                 if new < cost - 1e-6:
                     choice, cost, again = tried, new, True
-                    break
     return choice
+
+
+def exchange_stations(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, share: float) -> Choice:
+    """Shut, open and exchange stations where it pays after a routing problem of all bases.
+
+    Who moves to a station that opens is first reckoned; routes then fit badly, and the step would be given up
+    too early. Those that come close are judged after :func:`improve_jointly`.
+    """
+    cost = routes.week(choice)
+    again = True
+    while again:
+        again = False
+        for changed in _station_moves(reckoned, choice):
+            if not routes.budget.left(share):
+                return choice
+            tried = Choice(changed, spread_days(routes.question, changed, choice))
+            if routes.week_if_enough(tried) > CLOSE * cost:
+                continue
+            tried = improve_jointly(routes, reckoned, tried, share)
+            new = routes.week(tried)
+            if new < cost - 1e-6:
+                choice, cost, again = tried, new, True
+                break
+    return choice
+
+
+def _station_moves(reckoned: Reckoned, choice: Choice) -> list[dict[int, int]]:
+    """Return customers' bases after each change of stations, the most promising first."""
+    used = set(choice.base.values())
+    order = by_promise(reckoned, choice)
+    single = [move(reckoned, choice, base) for base in order]
+    found = [one for one in single if one is not None]
+    for shut in [b for b in order if b in used]:
+        moved = move(reckoned, choice, shut)
+        if moved is None:
+            continue
+        without = Choice(moved, choice.days)
+        for opened in [b for b in order if b not in used][:EXCHANGES]:
+            both = move(reckoned, without, opened)
+            if both is not None:
+                found.append(both)
+    return found
 
 
 def _days_to_try(choice: Choice) -> list[int]:
@@ -58,34 +113,49 @@ def _days_to_try(choice: Choice) -> list[int]:
     return [day for _, day in sorted(found.items(), key=lambda one: (-len(one[0]), one[1]))]
 
 
-def _bases_of_day(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, day: int) -> dict[int, int]:
-    """Return customer -> base as one routing problem of the day has it, where that is another one."""
+def _proposals(
+    routes: WeekRoutes, reckoned: Reckoned, choice: Choice, day: int, share: float
+) -> Iterator[Choice]:
+    """Yield choices with other bases for customers of a day: all that a problem changes, then in parts."""
     question, visits = routes.question, choice.visits()
     bases = [HUB, *(b for b in visits if b != HUB)]
     customers = [c for c, b in choice.base.items() if choice.days[c] >> day & 1 and c != b]
-    ready = [(b, routes.ready_at(b, visits.get(b, ()))[0]) for b in bases]
     parts = [part for c in customers for part in visit_parts(question, c, HUB, 0)]
     if not parts or len(bases) < 2 or len(parts) + len(bases) > MOST_PLACES:
-        return {}
+        return
     known = [
         routes.local_day(b, today, routes.ready_at(b, visits[b]))
         for b in visits
         if (today := tuple(c for c, mask in visits[b] if mask >> day & 1 and c != b))
     ]
+    fleet = tuple((10_000 if v.count is None else v.count) if v.local else 0 for v in question.vehicles)
     start = DayRoutes(tuple(d for some in known for d in some.days), (), 0.0)
-    count = max(50, round(JOINT_SHARE * routes.budget.work / len(parts)))
-    routes.budget.spent += count * (len(parts) + 2)
-    found = route_day(
-        question,
-        ready,
-        parts,
-        routes.fleet_of(HUB, trunk=False),
-        iterations=count,
-        seed=routes.seed,
-        day_price=routes.price,
-        start=start,
-    )
-    # a customer in several parts goes where most of them go
+    for fleet_at in _fleets(routes, choice, day, bases, start, fleet):
+        if not routes.budget.left(share):
+            return
+        count = max(50, round(JOINT_SHARE * routes.budget.work / len(parts)))
+        routes.budget.spent += count * (len(parts) + 2)
+        found = route_day(
+            question,
+            [(b, routes.ready_at(b, visits.get(b, ()))[0]) for b in bases],
+            parts,
+            fleet,
+            iterations=count,
+            seed=routes.seed,
+            day_price=routes.price,
+            start=start,
+            fleet_at=fleet_at,
+        )
+        moved = _moved(reckoned, choice, found)
+        given = {} if fleet_at is None else {b: tuple(row) for b, row in zip(bases, fleet_at, strict=True)}
+        if given and not moved:
+            yield replace(choice, fleet=given)
+        for some in _in_parts(choice, moved):
+            yield replace(choice, base={**choice.base, **some}, fleet=given)
+
+
+def _moved(reckoned: Reckoned, choice: Choice, found: DayRoutes) -> dict[int, int]:
+    """Return customer -> base where routes serve it from another one; where most of its pieces come from."""
     votes: dict[int, dict[int, float]] = {}
     for vehicle in found.days:
         for trip in vehicle.trips:
@@ -98,8 +168,8 @@ def _bases_of_day(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, day: i
     }
 
 
-def _proposals(choice: Choice, wanted: dict[int, int]) -> list[dict[int, int]]:
-    """Return what to try of other bases: everything, then from one base to another at a time."""
+def _in_parts(choice: Choice, wanted: dict[int, int]) -> list[dict[int, int]]:
+    """Return what to try: everything, then what two bases exchange."""
     if not wanted:
         return []
     pairs: dict[tuple[int, int], dict[int, int]] = {}
@@ -108,3 +178,76 @@ def _proposals(choice: Choice, wanted: dict[int, int]) -> list[dict[int, int]]:
         pairs.setdefault(pair, {})[c] = b
     some = sorted(pairs.values(), key=len, reverse=True)
     return [wanted, *some] if len(some) > 1 else [wanted]
+
+
+def _fleets(
+    routes: WeekRoutes, choice: Choice, day: int, bases: list[int], start: DayRoutes, fleet: tuple[int, ...]
+) -> list[list[list[int]] | None]:
+    """Return vehicles of each type at each base, to try one after another.
+
+    Where there are few of a type, each base has what it uses now. Where that is too many one base gives up
+    what is too much, the one whose vehicles are emptiest first; where none is spare, one goes elsewhere.
+    """
+    vehicles = routes.question.vehicles
+    few = [kind for kind, v in enumerate(vehicles) if v.count and fleet[kind] > 0]
+    if not few:
+        return [None]
+    local = sum(
+        (routes.base_uses(b, v)[:, day] for b, v in choice.visits().items()),
+        np.zeros(len(vehicles), np.int64),
+    )
+    in_trunk = routes.uses(choice)[:, day] - local
+    found = [list(fleet) for _ in bases]
+    others: list[list[list[int]]] = []
+    for kind in few:
+        free = max(0, (vehicles[kind].count or 0) - int(in_trunk[kind]))
+        used, load = [0] * len(bases), [0.0] * len(bases)
+        for one in start.days:
+            if one.vehicle == kind:
+                place = bases.index(one.base)
+                used[place] += 1
+                load[place] += sum(stop.part.pieces for trip in one.trips for stop in trip.stops)
+        tries = _allocations(used, load, free)
+        for place, count in enumerate(tries[0]):
+            found[place][kind] = count
+        others += [
+            [[*row[:kind], count, *row[kind + 1 :]] for row, count in zip(found, one, strict=True)]
+            for one in tries[1:]
+        ]
+    return [found, *others[:MOST_FLEETS]]
+
+
+def _allocations(used: list[int], load: list[float], free: int) -> list[list[int]]:
+    """Return numbers of vehicles at each base, in all no more than there are.
+
+    Examples
+    --------
+    >>> _allocations([4, 1], [40.0, 2.0], 4)
+    [[4, 0], [3, 1]]
+    >>> _allocations([2, 2], [30.0, 20.0], 4)
+    [[2, 2], [3, 1], [1, 3]]
+    """
+    order = sorted((k for k, n in enumerate(used) if n), key=lambda k: (load[k] / used[k], k))
+    over = sum(used) - free
+    if over > 0:
+        return [
+            [n - (over if j == k else 0) for j, n in enumerate(used)] for k in order if used[k] >= over
+        ] or [_cut(used, order, over)]
+    if over < 0:
+        return [[n + (j == order[-1]) * -over if order else n for j, n in enumerate(used)]]
+    shifts = [
+        [n + (j == into) - (j == out) for j, n in enumerate(used)]
+        for out in order
+        for into in reversed(order)
+        if out != into
+    ]
+    return [list(used), *shifts]
+
+
+def _cut(used: list[int], order: list[int], over: int) -> list[int]:
+    """Take what is too much from one base after another."""
+    left = list(used)
+    for k in order:
+        taken = min(left[k], over)
+        left[k], over = left[k] - taken, over - taken
+    return left

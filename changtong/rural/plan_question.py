@@ -6,7 +6,7 @@ import numpy as np
 
 from changtong.rural.county_question import HUB, Question
 from changtong.rural.impossible import Possible, find_possible
-from changtong.rural.joint_routes import improve_jointly
+from changtong.rural.joint_routes import exchange_stations, improve_jointly
 from changtong.rural.settle_week import Settled, settle
 from changtong.rural.station_choice import (
     STATION_WEIGHTS,
@@ -25,6 +25,9 @@ SINGLE_SHARE, CLOSE = 0.6, 1.1
 
 LEAST_CUSTOMERS = 40
 """A smaller county is searched as if it had so many: to the end, about a second."""
+
+SHORT_SHARE = 0.3
+"""Share of the work after which choices that lack vehicles are no longer worked on before one is taken."""
 
 HALF = 0.5
 """A coalition with more than this share of all pieces is planned with the stations of all alone."""
@@ -60,7 +63,7 @@ def plan_question(
     taken = None if hint is None else taken_over(possible, reckoned, hint)
     if taken is not None:
         starts.insert(1, taken)
-    chosen = _cheapest(routes, starts, at_least=1 if taken is None else 2)
+    chosen = _cheapest(routes, reckoned, starts, at_least=1 if taken is None else 2)
     found: list[Settled] = []
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
         close = routes.week(starts[0]) <= CLOSE * routes.week(chosen)
@@ -72,6 +75,7 @@ def plan_question(
         chosen = improve_stations(routes, reckoned, chosen, 0.55)
         chosen = improve_jointly(routes, reckoned, chosen, 0.65)
         chosen = improve_villages(routes, reckoned, chosen, 0.75)
+        chosen = exchange_stations(routes, reckoned, chosen, 0.8)
         chosen = improve_days(routes, chosen, 0.85)
         chosen = improve_stations(routes, reckoned, chosen, 0.85)
     if not found or not is_single_level(chosen):
@@ -79,14 +83,19 @@ def plan_question(
     return min(found, key=lambda one: one.rank)
 
 
-def _cheapest(routes: WeekRoutes, starts: list[Choice], at_least: int) -> Choice:
-    """Return the cheapest of some choices, of the first ones only where time is over."""
-    costs: list[float] = []
+def _cheapest(routes: WeekRoutes, reckoned: Reckoned, starts: list[Choice], at_least: int) -> Choice:
+    """Return the cheapest of some choices, of the first ones only where time is over.
+
+    One that lacks vehicles is first given other bases, so that those there are suffice.
+    """
+    found: list[tuple[float, Choice]] = []
     for start in starts:
-        if len(costs) >= at_least and not routes.budget.in_time():
+        if len(found) >= at_least and not routes.budget.in_time():
             break
-        costs.append(routes.week(start))
-    return starts[costs.index(min(costs))]
+        if routes.short(start).any():
+            start = improve_jointly(routes, reckoned, start, SHORT_SHARE)
+        found.append((routes.week(start), start))
+    return min(found, key=lambda one: one[0])[1]
 
 
 def taken_over(possible: Possible, reckoned: Reckoned, hint: Choice) -> Choice | None:

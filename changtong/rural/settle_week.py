@@ -99,7 +99,7 @@ def settle(
     turn = 0
     while True:
         turn += 1
-        routes.fleet = {}
+        routes.fleet = dict(choice.fleet)
         trunk = _trunk(routes, choice, iterations)
         times = _times(routes, trunk, choice)
         local = _local(routes, choice, times, 1.0)
@@ -121,7 +121,7 @@ def settle(
         banned |= missed if moves else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
         choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question, full))
         unserved += dropped
-    question = routes.question
+    question, choice = routes.question, replace(choice, fleet=dict(routes.fleet))
     by_base = choice.visits()
     cost = sum(day.cost_cny * len(days) for days, day in trunk) + bus_cost(question, choice)
     cost += sum(day.cost_cny * len(days) for _, days, day in local)
@@ -283,7 +283,7 @@ def _elsewhere(
             gone.append(customer)
             del base[customer]
     if gone:
-        routes = replace(routes, question=routes.question.without(gone), _days={}, _weeks={})
+        routes = replace(routes, question=routes.question.without(gone), _days={}, _weeks={}, _uses={})
     days = {c: choice.days[c] for c in (*base, *choice.bus)}
     return (
         Choice(base, days, choice.bus, choice.station_bus),

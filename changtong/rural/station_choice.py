@@ -8,7 +8,7 @@ stations are shut, opened and exchanged, and villages move between bases, each t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -182,10 +182,10 @@ def improve_stations(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, sha
     again = True
     while again:
         again = False
-        for base in _by_promise(reckoned, choice):
+        for base in by_promise(reckoned, choice):
             if not routes.budget.left(share):
                 return choice
-            changed = _move(reckoned, choice, base)
+            changed = move(reckoned, choice, base)
             if changed is None:
                 continue
             tried = Choice(changed, spread_days(routes.question, changed, choice))
@@ -195,11 +195,11 @@ def improve_stations(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, sha
     return choice
 
 
-def _by_promise(reckoned: Reckoned, choice: Choice) -> list[int]:
+def by_promise(reckoned: Reckoned, choice: Choice) -> list[int]:
     """Return stations in the order of what shutting or opening them promises."""
     found = []
     for base in reckoned.bases:
-        changed = None if base == HUB else _move(reckoned, choice, base)
+        changed = None if base == HUB else move(reckoned, choice, base)
         if changed is not None:
             serve = reckoned.serve
             more = sum(float(serve[b, c] - serve[choice.base[c], c]) for c, b in changed.items())
@@ -208,7 +208,7 @@ def _by_promise(reckoned: Reckoned, choice: Choice) -> list[int]:
     return [base for _, base in sorted(found)]
 
 
-def _move(reckoned: Reckoned, choice: Choice, base: int) -> dict[int, int] | None:
+def move(reckoned: Reckoned, choice: Choice, base: int) -> dict[int, int] | None:
     """Return bases of customers after a station is shut, or opened; None where that cannot be."""
     serve = reckoned.serve
     mine = tuple(c for c, b in choice.base.items() if b == base)
@@ -236,7 +236,7 @@ def improve_villages(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, sha
             if all(choice.base[c] == to for c in group):
                 continue
             changed = {**choice.base, **dict.fromkeys(group, to)}
-            tried = Choice(changed, choice.days)
+            tried = replace(choice, base=changed)
             new = routes.week(tried)
             if new < cost - 1e-6:
                 choice, cost, again = tried, new, True

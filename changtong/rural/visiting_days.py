@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -146,9 +147,7 @@ def improve_days(routes: WeekRoutes, choice: Choice, share: float) -> Choice:
                 continue
             if not routes.budget.left(share):
                 return choice
-            tried = Choice(
-                choice.base, {**choice.days, **dict.fromkeys(some, mask)}, choice.bus, choice.station_bus
-            )
+            tried = replace(choice, days={**choice.days, **dict.fromkeys(some, mask)})
             new = routes.week(tried)
             if new < cost - 1e-6:
                 choice, cost = tried, new

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from changtong.rural.county_question import DAY_S, DAYS, HUB, Question
 from changtong.rural.day_routes import (
@@ -38,6 +39,10 @@ RECENT = 24
 HANDLED_TOO_MUCH_CNY = 100.0
 """What a piece beyond a station's capacity weighs in the search."""
 
+SHORT_CNY = LEFT_CNY
+"""What a vehicle's day beyond those there are weighs in the search."""
+
+Ints = NDArray[np.int64]
 Visits = tuple[tuple[int, int], ...]
 """Customers of a base and the days of each as bits, in order of site numbers."""
 
@@ -60,12 +65,15 @@ class Choice:
         Customer a bus serves instead -> runs that bring and take its pieces, -1 for none.
     station_bus : mapping
         Station the trunk need not go to -> runs that bring and take its pieces, -1 for none.
+    fleet : mapping
+        Base (-1: the trunk) -> vehicles of each type it may use; missing: all there are.
     """
 
     base: Mapping[int, int]
     days: Mapping[int, int]
     bus: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     station_bus: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    fleet: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     def visits(self) -> dict[int, Visits]:
         """Return base -> its customers with their days."""
@@ -102,7 +110,7 @@ class WeekRoutes:
     budget : Budget
     seed : int
     fleet : mapping of int to tuple
-        Base (-1: the trunk) -> vehicles of each type it may use; missing: all there are.
+        The fleet of the choice at hand.
     price : tuple of float
         What a vehicle's day weighs on top, by type.
     ready, left_at : dict
@@ -119,6 +127,7 @@ class WeekRoutes:
     left_at: dict[int, int] = field(default_factory=dict)
     _days: dict[object, DayRoutes] = field(default_factory=dict)
     _weeks: dict[object, float] = field(default_factory=dict)
+    _uses: dict[object, Ints] = field(default_factory=dict)
     _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
 
     def ready_at(self, base: int, visits: Visits = ()) -> tuple[int, int]:
@@ -220,7 +229,7 @@ class WeekRoutes:
         if key not in self._weeks:
             self._weeks[key] = (
                 sum(
-                    weight(self.local_day(base, customers, times), self.price) * len(days)
+                    weight(self.local_day(base, customers, times)) * len(days)
                     for customers, days in days_by_customers(base, visits)
                 )
                 + station_cost(self.question, base, visits)
@@ -232,12 +241,56 @@ class WeekRoutes:
         """Return what the trunk costs in a week."""
         total = 0.0
         for loads, days in trunk_days(self.question, choice.visits(), choice.station_bus):
-            total += weight(self.trunk_day(loads), self.price) * len(days)
+            total += weight(self.trunk_day(loads)) * len(days)
         return total
 
     def week(self, choice: Choice) -> float:
-        """Return what a choice costs in a week, what is left out weighed heavily."""
+        """Return what a choice costs in a week; what is left out, or lacks a vehicle, weighs heavily."""
+        return self.week_if_enough(choice) + SHORT_CNY * float(self.short(choice).sum())
+
+    def week_if_enough(self, choice: Choice) -> float:
+        """Return what a choice costs in a week were there vehicles enough for all bases at once."""
+        self.fleet = dict(choice.fleet)
         return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
+
+    def short(self, choice: Choice) -> Ints:
+        """Return how many vehicles of each type are lacking, summed over the days of the week."""
+        few = [kind for kind, v in enumerate(self.question.vehicles) if v.count]
+        lacking = np.zeros(len(self.question.vehicles), np.int64)
+        if not few:
+            return lacking
+        used = self.uses(choice)
+        for kind in few:
+            count = self.question.vehicles[kind].count or 0
+            lacking[kind] = np.maximum(used[kind] - count, 0).sum()
+        return lacking
+
+    def uses(self, choice: Choice) -> Ints:
+        """Return the vehicles in use: a row for each type, a column for each day."""
+        self.fleet = dict(choice.fleet)
+        used = np.zeros((len(self.question.vehicles), 7), np.int64)
+        for base, visits in choice.visits().items():
+            used += self.base_uses(base, visits)
+        for loads, days in trunk_days(self.question, choice.visits(), choice.station_bus):
+            _count_vehicles(self.trunk_day(loads), days, used)
+        return used
+
+    def base_uses(self, base: int, visits: Visits) -> Ints:
+        """Return the vehicles of each type a base uses on each day."""
+        times = self.ready_at(base, visits)
+        key = (base, visits, times, self.fleet.get(base), self.price)
+        if key not in self._uses:
+            used = np.zeros((len(self.question.vehicles), 7), np.int64)
+            for customers, days in days_by_customers(base, visits):
+                _count_vehicles(self.local_day(base, customers, times), days, used)
+            self._uses[key] = used
+        return self._uses[key]
+
+
+def _count_vehicles(routes: DayRoutes, days: Iterable[int], used: Ints) -> None:
+    for vehicle in routes.days:
+        for day in days:
+            used[vehicle.vehicle, day] += 1
 
 
 def weight(routes: DayRoutes, price: tuple[float, ...] | None = None) -> float:
