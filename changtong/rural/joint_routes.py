@@ -24,6 +24,9 @@ MOST_PLACES = 3_000
 CLOSE = 1.25
 """A change of stations that costs at most so many times as much is worked on."""
 
+MOST_SHAKEN = 8
+"""Neighbours that are moved at once, at most one less."""
+
 EXCHANGES = 5
 """Stations tried in place of one that is shut, the most promising."""
 
@@ -82,6 +85,30 @@ def exchange_stations(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, sh
             if new < cost - 1e-6:
                 choice, cost, again = tried, new, True
                 break
+    return choice
+
+
+def shake(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, share: float) -> Choice:
+    """Move a customer and its neighbours to another base at random, then let routes choose again.
+
+    While the budget's share lasts; what is not better is forgotten.
+    """
+    cost, rng = routes.week(choice), np.random.default_rng(routes.seed)
+    customers = sorted(choice.base)
+    km = routes.question.km
+    while routes.budget.left(share) and len(set(choice.base.values())) > 1:
+        middle = customers[int(rng.integers(len(customers)))]
+        near = sorted(customers, key=lambda c: (float(km[middle, c]), c))[: int(rng.integers(2, MOST_SHAKEN))]
+        others = [b for b in sorted(set(choice.base.values())) if b != choice.base[middle]]
+        close = sorted(others, key=lambda b: (float(reckoned.serve[b, middle]), b))[:3]
+        to = close[int(rng.integers(len(close)))]
+        moved = {c: to for c in near if np.isfinite(reckoned.serve[to, c])}
+        routes.budget.spent += len(customers)  # so that a shake that changes nothing ends as well
+        tried = replace(choice, base={**choice.base, **moved})
+        tried = improve_jointly(routes, reckoned, tried, share)
+        new = routes.week(tried)
+        if new < cost - 1e-6:
+            choice, cost = tried, new
     return choice
 
 

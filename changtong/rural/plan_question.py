@@ -6,7 +6,7 @@ import numpy as np
 
 from changtong.rural.county_question import HUB, Question
 from changtong.rural.impossible import Possible, find_possible
-from changtong.rural.joint_routes import exchange_stations, improve_jointly
+from changtong.rural.joint_routes import exchange_stations, improve_jointly, shake
 from changtong.rural.settle_week import Settled, settle
 from changtong.rural.station_choice import (
     STATION_WEIGHTS,
@@ -78,6 +78,7 @@ def plan_question(
         chosen = exchange_stations(routes, reckoned, chosen, 0.8)
         chosen = improve_days(routes, chosen, 0.85)
         chosen = improve_stations(routes, reckoned, chosen, 0.85)
+        chosen = shake(routes, reckoned, chosen, 0.9)
     if not found or not is_single_level(chosen):
         found.append(settle(possible, reckoned, routes, chosen, FINISH if budget.in_time() else 1.0))
     return min(found, key=lambda one: one.rank)
