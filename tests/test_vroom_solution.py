@@ -137,6 +137,13 @@ def test_a_problem_that_is_not_ours_cannot_price_a_solution(tmp_path: Path) -> N
         read_vroom_solution(tmp_path / "p.json", tmp_path / "p.json", COUNTY)
 
 
+def test_a_problem_of_another_county_is_refused() -> None:
+    document = vroom_problem(COUNTY, plan=RESULT.shared).document
+    other = COUNTY.with_tables(sites=COUNTY.sites.filter(pl.col("site_id") != "V3"))
+    with pytest.raises(InputError, match="vroom-ambiguous"):
+        routes_of_vroom(answer(document), document, other)
+
+
 def test_sums_of_an_answer() -> None:
     document = vroom_problem(COUNTY, plan=RESULT.shared).document
     solution = answer(document)

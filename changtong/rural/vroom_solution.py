@@ -149,6 +149,8 @@ def routes_of_vroom(
         raise InputError([Problem("vroom-ambiguous", said, "problem", None, f"$.{MEMBER}", hint=hint)])
     try:
         tasks = _tasks(problem, member)
+        if not {task.site for task in tasks.values()} <= set(county.sites["site_id"]):
+            raise KeyError("site_id")
         fleet = [_vehicle(entry, county) for entry in member["vehicles"]]
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         said = "the problem is not as it was written, or of another county."
