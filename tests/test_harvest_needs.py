@@ -105,10 +105,15 @@ def test_by_hand() -> None:
     assert facts["figures"]["cost_cny"] == {"now": 100.0, "harvest": 160.0, "more": 60.0}
     said = str(found)
     assert "all 2 there are" in said
+    # three and a half pieces more stay behind: less is told than harvest needs
+    assert (found.complete, found.more_unserved_pieces, facts["complete"]) == (False, 3.5, False)
+    assert "NOT ALL IS SERVED: the plan at harvest leaves 4 pieces" in said
     assert "unknown" in said
     assert "more unserved: A post +4 (cold-too-long)" in said
     back = needs_at_harvest(THEN, NOW, county("then"), county())
     assert back.summary()["stations_opened"] == ["T"]
+    assert (back.complete, back.more_unserved_pieces) == (True, 0.0)
+    assert "NOT ALL" not in str(back)
     assert back.cold["more_space"].to_list() == [50.0, -70.0]
 
 

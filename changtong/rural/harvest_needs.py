@@ -87,6 +87,7 @@ UNSERVED_SCHEMA: dict[str, pl.DataType] = {
 
 TIERS = ("trunk", "local")
 SHOWN = 8
+ROUNDING_PIECES = 0.5
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,17 @@ class HarvestNeeds:
     stations: pl.DataFrame
     unserved: pl.DataFrame
 
+    @property
+    def more_unserved_pieces(self) -> float:
+        """Pieces a week left unserved at harvest beyond those of now; 0 where they are fewer."""
+        (row,) = self.figures.filter(pl.col("figure") == "unserved_pieces")["more"].to_list()
+        return max(0.0, float(row))
+
+    @property
+    def complete(self) -> bool:
+        """Whether the figures are of all that harvest asks for: else they tell less than it needs."""
+        return self.more_unserved_pieces < ROUNDING_PIECES
+
     def summary(self) -> dict[str, Any]:
         """Return the figures a person decides by, as plain values."""
         changed = self.stations.filter(pl.col("state") != "kept")
@@ -121,6 +133,7 @@ class HarvestNeeds:
             "county_harvest": self.county_harvest,
             "plan_now": self.plan_now,
             "plan_harvest": self.plan_harvest,
+            "complete": self.complete,
             "figures": {row.pop("figure"): row for row in self.figures.iter_rows(named=True)},
             "vehicles": self.vehicles.to_dicts(),
             "cold": self.cold.to_dicts(),
@@ -137,8 +150,14 @@ class HarvestNeeds:
         lines = [
             f"what harvest needs, a week\n  now: {self.county_now} ({self.plan_now})"
             f"\n  harvest: {self.county_harvest} ({self.plan_harvest})",
-            _line("", "now", "harvest", "more"),
         ]
+        if not self.complete:
+            lines.append(
+                f"  NOT ALL IS SERVED: the plan at harvest leaves {self.more_unserved_pieces:,.0f} pieces"
+                " more unserved, and the\n  figures are without them. To see what serving all takes, leave"
+                " count empty in the vehicles of\n  its county and plan again."
+            )
+        lines.append(_line("", "now", "harvest", "more"))
         for row in self.figures.iter_rows(named=True):
             lines.append(_numbers(LABELS[row["figure"]], row["now"], row["harvest"], row["more"]))
         lines.append("  most vehicles out on one weekday, by type")
