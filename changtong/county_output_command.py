@@ -1,4 +1,4 @@
-"""Commands for the outputs of a county plan: route sheets, files for other programs, the report page."""
+"""Commands for the outputs of a county plan: sheets, files, the page, what harvest needs; VROOM's answers."""
 
 from __future__ import annotations
 
@@ -141,8 +141,68 @@ def report_county(
     print_result({"report": str(page)}, f"{result.county.name} → {page}", as_json=as_json)
 
 
+def needs(
+    now: Annotated[Path, typer.Argument(metavar="NOW/", help="A folder with a county's plans, as it is.")],
+    harvest: Annotated[
+        Path, typer.Argument(metavar="HARVEST/", help="One with the plans of the same county at harvest.")
+    ],
+    answer: Answer = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what the delivery plan needs more at harvest: vehicles, cold space, stations, money, time."""
+    from changtong.rural.harvest_needs import needs_at_harvest
+    from changtong.rural.result_folder import choose_plan, read_result
+
+    first, second = read_result(now), read_result(harvest)
+    before, after = choose_plan(first, answer), choose_plan(second, answer)
+    if before.name != after.name:
+        said = f"{now} answers with {before.name} and {harvest} with {after.name}"
+        raise UsageError(f"{said}: name one that both have with --answer, for example shared.")
+    found = needs_at_harvest(before, after, first.county, second.county)
+    one, two = ({"seed": result.seed, **result.settings} for result in (first, second))
+    other = sorted(key for key in one.keys() | two.keys() if one.get(key) != two.get(key))
+    said = f"\n  planned with another {', '.join(other)}" if other else ""
+    print_result(found.summary() | {"settings_differ": other}, f"{found}{said}", as_json=as_json)
+
+
+def import_routes(
+    solution: Annotated[Path, typer.Argument(metavar="SOLUTION.json", help="What VROOM answered.")],
+    problem: Annotated[
+        Path, typer.Argument(metavar="PROBLEM.json", help="The problem that was solved, as export wrote it.")
+    ],
+    county: Annotated[
+        Path, typer.Argument(metavar="COUNTY/", help="The county folder the problem was made from.")
+    ],
+    weekdays: Annotated[
+        str, typer.Option("--weekdays", help="Days on which the routes are driven, 1 = Monday.")
+    ] = "1234567",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write tables as CSV.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the routes VROOM answered with, priced by the county; with -o write them as tables."""
+    from changtong.rural.county_folder import read_county
+    from changtong.rural.route_files import with_site_names, write_frames
+    from changtong.rural.vroom import read_vroom_solution
+
+    if output is not None and output.suffix:
+        raise UsageError(f"-o {output}: expected a folder, CSV is several tables.")
+    place = read_county(county)
+    found = read_vroom_solution(solution, problem, place, weekdays=weekdays)
+    facts = found.summary() | {"weekdays": weekdays}
+    said = str(found)
+    if output is not None:
+        files = write_frames(with_site_names(found.tables(), place), output)
+        facts |= {"files": [str(path) for path in files]}
+        said += f"\n  →  {output}"
+    print_result(facts, said, as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("sheets", short_help="Route sheets of a county plan, to print.")(sheets)
     app.command("export", short_help="Routes as GPX, GeoJSON, CSV or a VROOM problem.")(export_routes)
     app.command("report", short_help="The report page of a county plan.")(report_county)
+    app.command("needs", short_help="What harvest needs more: vehicles, cold space, stations, money.")(needs)
+    app.command("import-routes", short_help="VROOM's answer as routes, priced by the county.")(import_routes)

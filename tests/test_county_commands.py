@@ -14,7 +14,7 @@ import typer
 from coverage_cases import four_villages, hand_plan
 
 from changtong.county_commands import register
-from changtong.errors import InputError, UsageError
+from changtong.errors import InputError, NotFoundError, UsageError
 from changtong.rural.county_folder import read_county, write_county
 from changtong.rural.county_plan import CountyResult
 from changtong.rural.plan_schemas import SPLIT_SCHEMA
@@ -102,6 +102,85 @@ def test_produce(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = tmp_path / "t.csv"
     own.write_text("level,pieces_per_year,kind\ncity,20000000,assumed\n")
     assert as_json(capsys, "produce", file, "--thresholds", own)[1]["below"] == 1
+
+
+def register_file(folder: Path) -> Path:
+    file = folder / "p.csv"
+    file.write_text("project,product,admin_code,level,year,pieces\npears,pears,610524,county,2023,5600\n")
+    return file
+
+
+def test_harvest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = register_file(tmp_path), tmp_path / "harvest"
+    asked = ("harvest", EXAMPLE, file, "--project", "pears", "-o", output)
+    code, facts = as_json(capsys, *asked)
+    assert (code, facts["villages"], facts["new_firm"]) == (0, 12, None)
+    assert facts["pieces_per_day"] == pytest.approx(100.0)  # half of 5,600 in 28 days
+    assert facts["assumed"] == {"peak_share": 0.5, "cold_share": 0.5, "cold_h": 24.0}
+    before, after = (
+        read_county(folder).pieces["outbound_pieces_per_day"].sum() for folder in (EXAMPLE, output)
+    )
+    assert after - before == pytest.approx(100.0)
+    text = run(capsys, *asked, "--peak-share", 0.25, "--cold-share", 0)[1]
+    assert "50 pieces a day more from 12 villages, 0 of them cold" in text
+    assert "assumed: 25% of the year in 4 weeks" in text
+    code, facts = as_json(capsys, *asked, "--village", "V01", "--village", "V02", "--firm", "blue",
+                          "--peak-weeks", 2, "--cold-hours", 12)  # fmt: skip
+    assert (facts["villages"], facts["new_firm"], facts["pieces_per_day"]) == (2, "blue", 200.0)
+    assert facts["warnings"] == []  # anybody's vehicles carry it
+    blue = read_county(output).pieces.filter(pl.col("firm") == "blue")
+    assert sorted(blue["site_id"]) == ["V01", "V02"]
+    assert blue["cold_h"].to_list() == [12.0, 12.0]
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (("--project", "pear"), 'Did you mean "pears"'),
+        (("--project", "pears", "--village", "V1", "--village", "V77"), "no village 'V1', 'V77'"),
+        (("--project", "pears", "--peak-share", "2"), "peak share"),
+        (("--project", "pears", "--cold-share", "nan"), "cold share"),
+        (("--project", "pears", "--cold-hours", "0"), "cold hours"),
+        (("--project", "pears", "--peak-weeks", "53"), "peak weeks"),
+        (("--project", "pears", "--firm", " "), "firm"),
+    ],
+)
+def test_harvests_that_cannot_be_meant(tmp_path: Path, more: tuple[str, ...], said: str) -> None:
+    with pytest.raises((UsageError, NotFoundError), match=said):
+        run_quietly("harvest", EXAMPLE, register_file(tmp_path), "-o", tmp_path / "out", *more)
+    assert not (tmp_path / "out").exists()
+
+
+def run_quietly(*arguments: object) -> None:
+    typer.main.get_command(app).main([str(a) for a in arguments], standalone_mode=False)
+
+
+def test_a_harvest_is_not_written_over_its_county(tmp_path: Path) -> None:
+    county = write_county(four_villages(), tmp_path / "county")
+    file = register_file(tmp_path)
+    with pytest.raises(UsageError, match="is the county itself"):
+        run_quietly("harvest", county, file, "--project", "pears", "-o", tmp_path / "x" / ".." / "county")
+    with pytest.raises(UsageError) as caught:
+        run_quietly("harvest", county, file, "--project", "pears", "-o", Path(__file__).parent)
+    assert caught.value.code == "not-a-county-folder"
+
+
+def test_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file, output = tmp_path / "p.json", tmp_path / "county"
+    there = [112.0, 34.0]
+    vehicle = {"id": 1, "start": there, "end": there, "capacity": [40, 10]}
+    job = {"id": 1, "description": "a", "location": [112.1, 34.1], "delivery": [7, 2]}
+    file.write_text(json.dumps({"vehicles": [vehicle], "jobs": [job]}))
+    with pytest.raises(InputError) as caught:
+        run(capsys, "import", file, "-o", output)
+    assert {problem.code for problem in caught.value.problems} == {"vroom-ambiguous"}
+    assert not output.exists()
+    code, facts = as_json(capsys, "import", file, "-o", output, "--second-amount", "cold")
+    assert (code, facts["villages"], facts["inbound_pieces_per_day"]) == (0, 1, 9.0)
+    assert read_county(output).pieces["inbound_cold_share"].to_list() == pytest.approx([2 / 9])
+    assert "villages" in run(capsys, "import", file, "-o", output, "--second-amount", "cold")[1]
+    with pytest.raises(InputError, match="missing-file"):
+        run(capsys, "import", tmp_path / "none.json", "-o", output)
 
 
 def test_nothing_heavy_is_loaded_for_help() -> None:

@@ -17,12 +17,13 @@ from changtong.errors import UsageError
 from changtong.report import county_map, write_county_report
 from changtong.report.county_coverage import coverage_section
 from changtong.report.county_report import county_report_page
-from changtong.report.county_view import answers, best_answer, figure_rows, split_rows
-from changtong.report.texts import LANGUAGES, percent, text, whole
+from changtong.report.county_view import answers, best_answer, figure_rows, say_why, split_rows
+from changtong.report.texts import LANGUAGES, Both, named, percent, same, text, whole
 from changtong.rural.county_plan import CountyResult
 from changtong.rural.coverage import coverage
 from changtong.rural.coverage_definition import read_definition
 from changtong.rural.coverage_steps import next_steps
+from changtong.rural.impossible import REASONS
 from tests.browser import CHROMIUM, FRAME, opened
 from tests.county_results import Book, small_result
 from tests.pages import Page
@@ -103,8 +104,26 @@ def test_what_is_not_served_is_named_with_its_reason_and_its_answers() -> None:
     assert "没有可用冷藏空间" in rows[0][1]
     assert "Beyond every vehicle's range" in rows[1][1]
     assert "128.4 km there and back" in rows[1][1]
+    # Chinese readers are told in Chinese, whatever the plan's own words are
+    chinese = re.sub(r'<span lang="en">.*?</span>', "", section[0], flags=re.DOTALL)
+    assert "都超出所有车辆的续航里程" in chinese
+    assert "there and back" not in chinese
     assert "共同配送＋客货邮" in rows[1][4]
     assert rows[1][3] == "49"
+
+
+@pytest.mark.parametrize("code", [*REASONS, "vroom-unassigned"])
+def test_every_code_has_its_sentence(code: str) -> None:
+    assert named("county_reason", code) != same(code)
+    why = say_why(code, None)
+    assert re.fullmatch(r"[\u4e00-\u9fff，、：。]+", why.zh.removeprefix("VROOM "))
+    assert why.en == REASONS.get(code, why.en)
+    assert say_why(code, "its own words") == Both(why.zh, "its own words")
+
+
+def test_the_words_of_an_unknown_code_are_shown_as_they_are() -> None:
+    assert say_why("landslide", "塌方") == same("塌方")
+    assert say_why("landslide", None) == same("")
 
 
 def layers() -> list[str]:

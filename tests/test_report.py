@@ -78,7 +78,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|sheet\..*_head|loads\.(top_|.*_chart)|bottlenecks\.(site|leg)$|assumptions\.(official|derived|assumed)$"
         r"|run\.(n|w|is|c|r|s|fault)_|play\.(sites_(grown|burst)|under_way|most)$"
         r"|stress_(status|level)\.|provenance\.|remedies\.(kind|price|forecast)_"
-        r"|daily_(name|state|note|class)\.|county_(event|reason)\.|tier\.|county\.(line_|.*_long$|detour_factor$)"
+        r"|daily_(name|state|note|class)\.|county_(event|reason|why)\.|tier\.|county\.(line_|.*_long$|detour_factor$)"
         r"|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]

@@ -8,43 +8,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from changtong.errors import InputError
+from changtong.errors import InputError, UsageError
 from changtong.rural.day_clock import clock_s
 from changtong.rural.plan_schemas import ROUTE_SCHEMA, STOP_SCHEMA
 from changtong.rural.vroom import read_vroom_solution, routes_of_vroom, vroom_problem
 from tests.county_results import small_county, small_result, way_km
+from tests.vroom_cases import answer
 
 RESULT = small_result()
 COUNTY = RESULT.county
-
-
-def answer(document: dict[str, Any], *, distances: bool = True) -> dict[str, Any]:
-    """Answer a problem of jobs as VROOM would, the first vehicle of each depot doing all of its jobs."""
-    routes, left = [], list(document["jobs"])
-    for vehicle in document["vehicles"]:
-        mine = [job for job in left if job.get("skills") == vehicle.get("skills")]
-        left = [job for job in left if job not in mine]
-        if not mine:
-            continue
-        held = document["matrices"][vehicle["profile"]]
-        here, at, metres = vehicle["start_index"], vehicle["time_window"][0], 0
-        steps = [{"type": "start", "arrival": at, "distance": 0}]
-        for job in mine:
-            to = job["location_index"]
-            at += held["durations"][here][to]
-            metres += held["distances"][here][to]
-            steps.append({"type": "job", "id": job["id"], "arrival": at, "waiting_time": 60, "setup": 0,
-                          "service": job["service"], "distance": metres, "violations": []})  # fmt: skip
-            at, here = at + 60 + job["service"], to
-        at += held["durations"][here][vehicle["end_index"]]
-        metres += held["distances"][here][vehicle["end_index"]]
-        steps.append({"type": "end", "arrival": at, "distance": metres})
-        routes.append({"vehicle": vehicle["id"], "steps": steps})
-    if not distances:
-        for route in routes:
-            for step in route["steps"]:
-                del step["distance"]
-    return {"code": 0, "routes": routes, "unassigned": []}
 
 
 @pytest.mark.parametrize("distances", [True, False])
@@ -163,3 +135,41 @@ def test_a_problem_that_is_not_ours_cannot_price_a_solution(tmp_path: Path) -> N
     (tmp_path / "p.json").write_text("[]")
     with pytest.raises(InputError):
         read_vroom_solution(tmp_path / "p.json", tmp_path / "p.json", COUNTY)
+
+
+def test_a_problem_of_another_county_is_refused() -> None:
+    document = vroom_problem(COUNTY, plan=RESULT.shared).document
+    other = COUNTY.with_tables(sites=COUNTY.sites.filter(pl.col("site_id") != "V3"))
+    with pytest.raises(InputError, match="vroom-ambiguous"):
+        routes_of_vroom(answer(document), document, other)
+
+
+def test_sums_of_an_answer() -> None:
+    document = vroom_problem(COUNTY, plan=RESULT.shared).document
+    solution = answer(document)
+    gone = solution["routes"].pop(0)
+    lost = [step["id"] for step in gone["steps"] if step["type"] == "job"]
+    solution["unassigned"] = [{"id": name, "type": "job"} for name in lost]
+    made = routes_of_vroom(solution, document, COUNTY, weekdays="135")
+    facts = made.summary()
+    assert (facts["trips"], facts["vehicles"], facts["unserved_sites"]) == (2, 2, len(lost))
+    assert facts["sites"] == sum(len(route["steps"]) - 2 for route in solution["routes"])
+    assert facts["distance_km"] == pytest.approx(
+        sum(route["steps"][-1]["distance"] for route in solution["routes"]) / 1000
+    )
+    pieces = sum(sum(job["delivery"]) + sum(job["pickup"]) for job in document["jobs"] if job["id"] in lost)
+    scale = document["changtong"]["amount_per_piece"]
+    assert facts["unserved_pieces_per_week"] == pytest.approx(3 * pieces / scale)
+    assert f"left out: {len(lost)} sites" in str(made)
+    unknown = COUNTY.with_tables(
+        vehicles=COUNTY.vehicles.with_columns(kgco2e_per_km=pl.lit(None, pl.Float64))
+    )
+    assert routes_of_vroom(solution, document, unknown).summary()["kgco2e"] is None
+
+
+@pytest.mark.parametrize("weekdays", ["", "8", "31", "11", "1 3", "mon", "1\n"])
+def test_wrong_weekdays_are_refused(weekdays: str) -> None:
+    document = vroom_problem(COUNTY, plan=RESULT.shared).document
+    with pytest.raises(UsageError) as caught:
+        routes_of_vroom(answer(document), document, COUNTY, weekdays=weekdays)
+    assert caught.value.code == "bad-weekdays"

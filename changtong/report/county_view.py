@@ -9,7 +9,7 @@ import polars as pl
 from markupsafe import Markup
 
 from changtong.report.charts import draw_bar
-from changtong.report.texts import Both, money, named, percent, text, whole
+from changtong.report.texts import Both, has_text, money, named, percent, same, text, whole
 from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.timetables import vehicles_used
 
@@ -278,10 +278,27 @@ def unserved_rows(made: list[Answer], names: dict[str, str], most: int) -> tuple
                         "firm": row["firm"] or "–",
                         "pieces": whole(row["pieces_per_week"]),
                         "reason": named("county_reason", row["code"]),
-                        "detail": row["reason"] or "",
+                        "detail": say_why(row["code"], row["reason"]),
                         "answers": [],
                     },
                 )
                 if one.name not in entry["answers"]:
                     entry["answers"].append(one.name)
     return list(found.values())[:most], len(found)
+
+
+def say_why(code: str, reason: str | None) -> Both:
+    """Say why something is not served: a plan's own words are English, the Chinese is made from the code.
+
+    Parameters
+    ----------
+    code : str
+        One of docs/county.md; of a code that is not known the words are shown as they are.
+    reason : str or None
+        The plan's own words.
+    """
+    key = f"county_why.{code}"
+    if not has_text(key):
+        return same(reason or "")
+    known = text(key)
+    return Both(zh=known.zh, en=reason or known.en)

@@ -12,11 +12,14 @@ import polars as pl
 from changtong._tables import PRODUCE_SET
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.network.assembly import Assembly
-from changtong.network.findings import Findings, rows_where
+from changtong.network.findings import Findings, NearestNames, rows_where
 from changtong.network.table_files import TableSource, assemble_files
 from changtong.rural.county import County
 
 CODE_PATTERN = r"^[1-9]\d{5}$"
+MOST_COLD_H = 168.0
+"""The longest limit a county's table of pieces holds."""
+
 PROJECT_SCHEMA: dict[str, pl.DataType] = {
     "project": pl.String(),
     "product": pl.String(),
@@ -229,6 +232,10 @@ class Harvest:
         ``site_id``, ``pieces_per_day``, ``cold_pieces_per_day``.
     county : County
         The county with these pieces added: plan it to see what harvest takes.
+    peak_share, cold_share, cold_h : float
+        What was assumed: share of the year in these weeks, share that is cold, hours these may be under way.
+    new_firm : str or None
+        The firm that carries it, where it had no pieces in the county before.
     """
 
     project: str
@@ -237,6 +244,40 @@ class Harvest:
     cold_pieces_per_day: float
     villages: pl.DataFrame
     county: County
+    peak_share: float
+    cold_share: float
+    cold_h: float
+    new_firm: str | None = None
+
+    def summary(self) -> dict[str, Any]:
+        """Return what was added and what was assumed, as plain values."""
+        return {
+            "project": self.project,
+            "name": self.county.name,
+            "peak_weeks": self.peak_weeks,
+            "pieces_per_day": self.pieces_per_day,
+            "cold_pieces_per_day": self.cold_pieces_per_day,
+            "villages": self.villages.height,
+            "new_firm": self.new_firm,
+            "assumed": {
+                "peak_share": self.peak_share,
+                "cold_share": self.cold_share,
+                "cold_h": self.cold_h,
+            },
+        }
+
+    def __str__(self) -> str:
+        weeks = f"{self.peak_weeks} week{'s' if self.peak_weeks != 1 else ''}"
+        count = self.villages.height
+        lines = [
+            f"{self.county.name}: {self.pieces_per_day:,.0f} pieces a day more from {count:,}"
+            f" village{'s' if count != 1 else ''}, {self.cold_pieces_per_day:,.0f} of them cold",
+            f"  assumed: {self.peak_share:.0%} of the year in {weeks}, {self.cold_share:.0%} of it cold,"
+            f" under way {self.cold_h:g} h at most",
+        ]
+        if self.new_firm is not None:
+            lines.append(f"  {self.new_firm} had no pieces in the county before: is the name right?")
+        return "\n".join(lines)
 
 
 def at_harvest(
@@ -282,12 +323,18 @@ def at_harvest(
     """
     latest = report.latest.filter(pl.col("project") == project)
     if latest.height == 0:
-        raise NotFoundError(f"no project {project!r} in the register.")
+        hint = NearestNames(report.latest["project"]).hint(project)
+        raise NotFoundError(f"no project {project!r} in the register. {hint}".rstrip())
     if not 1 <= peak_weeks <= 52:
         raise UsageError(f"peak weeks {peak_weeks}: give 1 to 52.")
     for name, share in (("peak share", peak_share), ("cold share", cold_share)):
         if not 0 <= share <= 1:
             raise UsageError(f"{name} {share:g}: give 0 to 1.")
+    if not 0 < cold_h <= MOST_COLD_H:
+        raise UsageError(f"cold hours {cold_h:g}: give more than 0, at most {MOST_COLD_H:g}.")
+    firm = None if firm is None else firm.strip()
+    if firm == "":
+        raise UsageError("firm: give a name.")
     growing = _growing(county, villages)
     pieces = float(latest["pieces"].item()) * peak_share / (peak_weeks * 7)
     each = growing.select(
@@ -311,7 +358,9 @@ def at_harvest(
     made = county.with_tables(
         name=f"{county.name}, {project} at harvest", pieces=grown, provenance=provenance
     )
-    return Harvest(project, peak_weeks, pieces, pieces * cold_share, each, made)
+    new = firm if firm is not None and firm not in county.firms else None
+    cold = pieces * cold_share
+    return Harvest(project, peak_weeks, pieces, cold, each, made, peak_share, cold_share, cold_h, new)
 
 
 def _growing(county: County, villages: list[str] | None) -> pl.DataFrame:
@@ -320,7 +369,8 @@ def _growing(county: County, villages: list[str] | None) -> pl.DataFrame:
     if villages is not None:
         missing = sorted(set(villages) - set(growing["site_id"]))
         if missing:
-            raise NotFoundError(f"no village {missing[0]!r} in the county.")
+            named = ", ".join(map(repr, missing[:5])) + (", …" if len(missing) > 5 else "")
+            raise NotFoundError(f"no village {named} in the county.")
         growing = growing.filter(pl.col("site_id").is_in(villages))
     if growing.height == 0:
         raise UsageError("The county has no village for the produce to come from.")

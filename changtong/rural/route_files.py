@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -289,6 +289,18 @@ def csv_tables(plan: CountyPlan, county: County) -> dict[str, pl.DataFrame]:
         "station_timetable": station_timetable(plan, county),
         "bus_timetable": bus_timetable(plan, county),
     }
+    return with_site_names(frames, county)
+
+
+def with_site_names(frames: Mapping[str, pl.DataFrame], county: County) -> dict[str, pl.DataFrame]:
+    """Return tables with names beside the ids of sites.
+
+    Parameters
+    ----------
+    frames : mapping
+        Name -> table.
+    county : County
+    """
     names = site_names(county)
     return {name: _with_names(frame, names) for name, frame in frames.items()}
 
@@ -315,8 +327,20 @@ def write_csv_tables(plan: CountyPlan, county: County, folder: str | os.PathLike
     county : County
     folder : path
     """
+    return write_frames(csv_tables(plan, county), folder)
+
+
+def write_frames(frames: Mapping[str, pl.DataFrame], folder: str | os.PathLike[str]) -> list[Path]:
+    """Write tables as CSV files of their names, as `write_csv_tables` does.
+
+    Parameters
+    ----------
+    frames : mapping
+        Name -> table.
+    folder : path
+    """
     made = []
-    for name, frame in csv_tables(plan, county).items():
+    for name, frame in frames.items():
         text = _defused(frame).write_csv(float_precision=3)
         made.append(write_beside(Path(folder) / f"{name}.csv", b"\xef\xbb\xbf" + text.encode()))
     return made

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import polars as pl
 
-from changtong.errors import InputError, Problem
+from changtong.errors import InputError, Problem, UsageError
 from changtong.rural.county import County
+from changtong.rural.county_checks import WEEKDAYS_PATTERN
 from changtong.rural.day_clock import say_time
 from changtong.rural.distances import DETOUR_FACTOR
 from changtong.rural.plan_schemas import ROUTE_SCHEMA, STOP_SCHEMA, UNSERVED_SCHEMA
@@ -17,6 +19,7 @@ from changtong.rural.vroom_document import MEMBER, Document
 from changtong.rural.vroom_ways import ways_between
 
 TASKS = ("job", "pickup", "delivery")
+SHOWN_SITES = 8
 LAST_S = 48 * 3600 - 1
 """Latest second of a clock that is written HH:MM:SS."""
 
@@ -35,6 +38,44 @@ class VroomRoutes:
     routes: pl.DataFrame
     stops: pl.DataFrame
     unserved: pl.DataFrame
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the frames by name."""
+        return {"routes": self.routes, "stops": self.stops, "unserved": self.unserved}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the sums of one day, and what is left out in a week, as plain values."""
+        sums = ("distance_km", "hours", "cost_cny", "delivered_pieces", "collected_pieces")
+        carbon = self.routes["kgco2e"]
+        return {
+            "trips": self.routes.height,
+            "vehicles": self.routes.select("from_site", "vehicle_type", "vehicle").n_unique(),
+            "sites": self.stops["site_id"].n_unique(),
+            **{name: float(self.routes[name].sum()) for name in sums},
+            "kgco2e": None if carbon.null_count() else float(carbon.sum()),
+            "unserved_sites": self.unserved["site_id"].n_unique(),
+            "unserved_pieces_per_week": float(self.unserved["pieces_per_week"].sum()),
+            "unserved": self.unserved["site_id"].unique().sort().to_list(),
+        }
+
+    def __str__(self) -> str:
+        s = self.summary()
+        carbon = "unknown" if s["kgco2e"] is None else f"{s['kgco2e']:,.1f}"
+        lines = [
+            f"{s['trips']:,} trips of {s['vehicles']:,} vehicles to {s['sites']:,} sites, on each day:",
+            f"  km {s['distance_km']:,.1f}, hours {s['hours']:,.1f}, CNY {s['cost_cny']:,.2f},"
+            f" kg CO2e {carbon}",
+            f"  pieces {s['delivered_pieces']:,.0f} brought, {s['collected_pieces']:,.0f} taken",
+        ]
+        if s["unserved"]:
+            named = ", ".join(s["unserved"][:SHOWN_SITES]) + (
+                ", …" if s["unserved_sites"] > SHOWN_SITES else ""
+            )
+            lines.append(
+                f"  left out: {s['unserved_sites']:,} sites,"
+                f" {s['unserved_pieces_per_week']:,.0f} pieces a week ({named})"
+            )
+        return "\n".join(lines)
 
 
 @dataclass(frozen=True)
@@ -95,7 +136,12 @@ def routes_of_vroom(
     InputError
         Every problem with its path: ``vroom-failed``, ``vroom-violation``, ``vroom-twice``,
         ``vroom-missing``, ``unknown-value`` and so on.
+    UsageError
+        ``bad-weekdays``.
     """
+    if not weekdays or not re.fullmatch(WEEKDAYS_PATTERN, weekdays):
+        expected = "digits 1 (Monday) to 7 (Sunday), each once, in order: 135"
+        raise UsageError(f"weekdays {weekdays!r}: expected {expected}.", "bad-weekdays")
     member = problem.get(MEMBER)
     if not isinstance(member, dict) or not isinstance(member.get("vehicles"), list):
         said = f"the problem has no member {MEMBER!r}: nothing says which vehicle and site its ids are."
@@ -103,6 +149,8 @@ def routes_of_vroom(
         raise InputError([Problem("vroom-ambiguous", said, "problem", None, f"$.{MEMBER}", hint=hint)])
     try:
         tasks = _tasks(problem, member)
+        if not {task.site for task in tasks.values()} <= set(county.sites["site_id"]):
+            raise KeyError("site_id")
         fleet = [_vehicle(entry, county) for entry in member["vehicles"]]
     except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         said = "the problem is not as it was written, or of another county."
