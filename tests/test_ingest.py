@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, NotFoundError, UsageError
+from changtong.events.duplicates import DayFilters
 from changtong.events.hashing import siphash
 from changtong.events.ingest import Ingest, ingest
 from changtong.events.keys import from_pseudonym, key_of, key_words, pseudonym
@@ -375,3 +377,28 @@ def test_killed_twenty_times_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     assert frame(log)["row_key"].n_unique() == 240_000
     assert sorted(batch.source for batch in log.batches) == sorted(file.name for file in files)
     assert set((log.path / "events").glob("day=*/*")) == set(log.files())
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32), st.integers(1, 60))
+def test_filters_of_days_forget_no_key_however_few_are_held(seed: int, turns: int) -> None:
+    rng = np.random.default_rng(seed)
+    days = {day: rng.integers(-(2**63), 2**63 - 1, 50) for day in range(5)} | {7: np.empty(0, np.int64)}
+    made: list[int] = []
+
+    def keys_of(day: int) -> Iterator[np.ndarray]:
+        made.append(day)
+        yield from np.array_split(days[day], 3)
+
+    filters = DayFilters(keys_of, lambda day: len(days[day]), most_rows=120)
+    for day in rng.choice(list(days), turns).tolist():
+        seen = filters.seen(day, days[day])
+        assert (seen is None) == (day == 7)
+        assert seen is None or seen.all()
+        held = [other for other, one in filters._filters.items() if one is not None]
+        assert len(held) <= 2 or filters._again > 20
+    assert len(made) <= 5 + 20 + 5  # made again some times, then all are held
+    fresh = rng.integers(-(2**63), 2**63 - 1, 2000)
+    seen = filters.seen(0, fresh)
+    assert seen is not None
+    assert seen.mean() < 0.05

@@ -8,6 +8,7 @@ keys in the log at the end: 2 bytes of memory a row, and no row is lost or kept 
 from __future__ import annotations
 
 import mmap as system
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from mmap import mmap
 
@@ -17,6 +18,12 @@ from numpy.typing import NDArray
 from changtong.events.filtering import add, find, look, places, put
 
 BITS_PER_KEY = 16
+
+MOST_DAY_ROWS = 400_000_000
+"""Rows of days whose filters are held at once: 800 MB."""
+
+MOST_AGAIN = 20
+"""How often filters of days are made again before all are held."""
 
 MADV_HUGEPAGE: int | None = getattr(system, "MADV_HUGEPAGE", None)
 
@@ -51,6 +58,72 @@ class Filter:
         add(self._parts[-1], keys, seen)
         self._room -= len(keys)
         return maybe | seen
+
+    def seen(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return which keys may have been added, and add none: false is certain."""
+        maybe = np.zeros(len(keys), np.bool_)
+        here = np.empty(len(keys), np.bool_)
+        for part in self._parts:
+            look(part, keys, here)
+            maybe |= here
+        return maybe
+
+
+class DayFilters:
+    """A filter for each day of a log, made when rows of that day come, a few kept at a time.
+
+    A log of many times the file's rows then takes memory for some days only. Where a file goes to and fro
+    between its days, all are kept: making them again and again would take longer than the file.
+
+    Parameters
+    ----------
+    keys_of : callable
+        Day -> the row keys the log has of it, in parts.
+    rows_of : callable
+        Day -> how many these are.
+    """
+
+    def __init__(
+        self,
+        keys_of: Callable[[int], Iterable[NDArray[np.int64]]],
+        rows_of: Callable[[int], int],
+        *,
+        most_rows: int = MOST_DAY_ROWS,
+    ) -> None:
+        self._keys_of, self._rows_of, self._most_rows = keys_of, rows_of, most_rows
+        self._filters: dict[int, Filter | None] = {}
+        self._rows: dict[int, int] = {}
+        self._made: set[int] = set()
+        self._again = 0
+
+    def seen(self, day: int, keys: NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which keys may be in the log on a day; None where it has no rows of it."""
+        if day not in self._filters:
+            self._make(day)
+        found = self._filters[day]
+        if found is None:
+            return None
+        self._filters[day] = self._filters.pop(day)  # the latest stands last
+        return found.seen(keys)
+
+    def _make(self, day: int) -> None:
+        rows = self._rows_of(day)
+        if not rows:
+            self._filters[day] = None
+            return
+        self._again += day in self._made
+        self._made.add(day)
+        held = [other for other, one in self._filters.items() if one is not None]
+        while (
+            held
+            and self._again <= MOST_AGAIN
+            and rows + sum(self._rows[other] for other in held) > self._most_rows
+        ):
+            del self._filters[held.pop(0)]
+        made = Filter(rows)
+        for keys in self._keys_of(day):
+            made.add(keys)
+        self._filters[day], self._rows[day] = made, rows
 
 
 def _room(blocks: int) -> NDArray[np.uint64]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from changtong.errors import InternalError, UsageError
 from changtong.events.clocks import days_of
 from changtong.events.convert import Bad, Converter, Parsed, Rows, bad_rows
-from changtong.events.duplicates import Filter, Suspects
+from changtong.events.duplicates import DayFilters, Filter, Suspects
 from changtong.events.foreign_source import FOREIGN, ForeignSource
 from changtong.events.formats.emsevt import read_emsevt
 from changtong.events.formats.epcis import read_epcis
@@ -262,7 +262,7 @@ class _Run:
         self.converter, self.progress = converter, progress
         self.days: dict[int, _Day] = {}
         self.filter = Filter(max(1, path.stat().st_size // ROW_BYTES))
-        self.met: set[int] = set()
+        self.known = DayFilters(self._keys_of, self._rows_of)
         self.zone = zone_of(log.zone)
         self.read = self.added = self.doubled = 0
         self.reasons: Counter[str] = Counter()
@@ -342,10 +342,12 @@ class _Run:
         """Return the rows that are new for certain, in order of time, and the day of each."""
         days = np.empty(len(rows.at_ms), np.int64)
         days_of(rows.at_ms, *self.zone, days)
-        for day in np.unique(days).tolist():
-            if day not in self.met:
-                self._meet(day)
         maybe = self.filter.add(rows.row_key)
+        for day in np.unique(days).tolist():
+            of_day = np.flatnonzero(days == day)
+            seen = self.known.seen(day, rows.row_key[of_day])
+            if seen is not None:
+                maybe[of_day] |= seen
         if maybe.any():
             self._keep_suspects(rows, np.flatnonzero(maybe), days)
         new = np.flatnonzero(~maybe)
@@ -360,13 +362,18 @@ class _Run:
         self.first_ms = first_ms if self.first_ms is None else min(self.first_ms, first_ms)
         self.last_ms = last_ms if self.last_ms is None else max(self.last_ms, last_ms)
 
-    def _meet(self, day: int) -> None:
-        """Take the keys of a day that has rows already."""
-        self.met.add(day)
-        at = EPOCH + timedelta(days=day)
-        for file in self.log.files(at, at):
+    def _keys_of(self, day: int) -> Iterator[NDArray[np.int64]]:
+        """Yield the keys of the log's rows of a day."""
+        for file in self._files_of(day):
             for batch in pq.ParquetFile(file).iter_batches(2_000_000, columns=["row_key"]):
-                self.filter.add(batch.column(0).to_numpy())
+                yield batch.column(0).to_numpy()
+
+    def _rows_of(self, day: int) -> int:
+        return sum(pq.ParquetFile(file).metadata.num_rows for file in self._files_of(day))
+
+    def _files_of(self, day: int) -> list[Path]:
+        at = EPOCH + timedelta(days=day)
+        return self.log.files(at, at)
 
     def _keep_suspects(self, rows: Rows, take: NDArray[np.int64], days: NDArray[np.int64]) -> None:
         table = rows.table(take, SCHEMA).append_column("day", pa.array(days[take]))
@@ -382,13 +389,12 @@ class _Run:
         self.suspect_writer.close()
         frame = pl.read_parquet(self.suspects)
         for (day,), some in frame.partition_by("day", as_dict=True, maintain_order=True).items():
-            at = EPOCH + timedelta(days=int(day))
             suspects = Suspects(some["row_key"].to_numpy())
             mine = self._day(int(day))
             if mine.writer is not None:
                 mine.writer.close()
                 mine.writer = None
-            for file in [*self.log.files(at, at), *(self.log.path / name for name in mine.files)]:
+            for file in [*self._files_of(int(day)), *(self.log.path / name for name in mine.files)]:
                 for batch in pq.ParquetFile(file).iter_batches(2_000_000, columns=["row_key"]):
                     suspects.meet(batch.column(0).to_numpy())
             new = suspects.new()
