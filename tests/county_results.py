@@ -343,6 +343,13 @@ def small_result(names: dict[str, str] | None = None, *, buses: bool = True) -> 
         {
             "firm": list(alone), "alone_cny": own, "shared_cny": [cost - saving for cost in own],
             "saving_cny": [saving] * len(own),
+            "alone_unserved_pieces": [
+                float(plan.unserved["pieces_per_week"].sum()) for plan in alone.values()
+            ],
+            "shared_unserved_pieces": [
+                float(shared.unserved.filter(pl.col("firm") == firm)["pieces_per_week"].sum())
+                for firm in alone
+            ],
         }
     )  # fmt: skip
     return CountyResult(county, alone, shared, with_buses, split, 7, 1.5, {"detour_factor": DETOUR})

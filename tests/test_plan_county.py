@@ -322,3 +322,24 @@ def test_a_full_station_passes_no_more_on_than_it_can() -> None:
     assert check_plan(known, plan) == []
     assert plan.villages.height == 2
     assert set(plan.unserved["code"]) == {"station-full"}
+
+
+def test_parts_add_up_to_the_plan_where_a_firm_alone_leaves_pieces_behind() -> None:
+    """A has no vehicle of its own: alone it serves nobody, together B's van takes its pieces."""
+    known = county(
+        [site("H", "county", 0, 0), site("V1", "village", 10, 0), site("V2", "village", -10, 0)],
+        [pieces("V1", 10, firm="A"), pieces("V2", 10, firm="B")],
+        [vehicle(firm="B")],
+    )
+    result = plan_county(known)
+    split = {row["firm"]: row for row in result.split.to_dicts()}
+    assert sum(row["shared_cny"] for row in split.values()) == pytest.approx(result.shared.cost_cny)
+    assert (split["A"]["alone_cny"], split["A"]["alone_unserved_pieces"]) == (0.0, 70.0)
+    assert split["A"]["shared_unserved_pieces"] == 0.0
+    # A would rather pay 10 CNY for each of its 70 pieces than leave them: its gain is part of that
+    added = result.shared.cost_cny - result.alone["B"].cost_cny
+    by_hand = {"A": (700.0 + added) / 2, "B": result.alone["B"].cost_cny - (700.0 - added) / 2}
+    assert added < 700.0
+    for firm, paid in by_hand.items():
+        assert split[firm]["shared_cny"] == pytest.approx(paid)
+        assert split[firm]["saving_cny"] == pytest.approx((700.0 - added) / 2)

@@ -24,6 +24,7 @@ from changtong.report.plan_report import check_options, script_texts
 from changtong.report.texts import Both, Language, has_text, named, same, text, whole
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
+from changtong.rural.county_question import CountySettings
 from changtong.rural.coverage_definition import CoverageDefinition
 from changtong.rural.route_files import site_names, write_beside
 from changtong.rural.timetables import bus_timetable, station_timetable
@@ -90,6 +91,7 @@ def county_report_page(
         "figures": figure_rows(made),
         "carbon_unknown": any(one.kgco2e is None for one in made),
         "split": split_rows(result.split),
+        "split_note": text("county.split_note", piece=whole(_piece_cny(result))),
         "picture": draw_county(county, _map_plans(result, best.key)),
         "unserved": unserved,
         "unserved_total": unserved_total,
@@ -190,6 +192,11 @@ def _assumed(county: County) -> list[Row]:
         {key: row[key] or "–" for key in ("table", "column", "source", "note")}
         for row in rows.iter_rows(named=True)
     ]
+
+
+def _piece_cny(result: CountyResult) -> float:
+    """Return what an unserved piece weighed when the saving was split."""
+    return float(result.settings.get("unserved_cny_per_piece", CountySettings().unserved_cny_per_piece))
 
 
 def _facts(result: CountyResult) -> list[tuple[Both, str]]:

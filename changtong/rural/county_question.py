@@ -42,6 +42,8 @@ class CountySettings:
         Up to so many firms the saving is split over all coalitions; beyond, over sampled orders.
     orders : int
         Orders sampled beyond ``exact_firms``.
+    unserved_cny_per_piece : float
+        What a piece that is not served weighs where plans that serve different pieces are compared: assumed.
 
     Examples
     --------
@@ -53,12 +55,15 @@ class CountySettings:
     effort: float = 1.0
     exact_firms: int = 6
     orders: int = 40
+    unserved_cny_per_piece: float = 10.0
 
     def __post_init__(self) -> None:
         if self.detour_factor < 1.0:
             raise UsageError(
                 f"A detour factor of {self.detour_factor} is less than a straight line; at least 1."
             )
+        if not self.unserved_cny_per_piece >= 0.0:
+            raise UsageError(f"A piece not served weighs {self.unserved_cny_per_piece}; at least 0.")
         if not self.effort > 0.0:
             raise UsageError(f"An effort of {self.effort} does nothing; more than 0.")
 

@@ -37,11 +37,12 @@ def sampled_orders(firms: Sequence[str], orders: int, seed: int) -> list[tuple[s
     return found
 
 
-def consistent(cost: Mapping[Coalition, float]) -> dict[Coalition, float]:
+def consistent(cost: Mapping[Coalition, float], kept: Coalition | None = None) -> dict[Coalition, float]:
     """Return costs no coalition could better with another's plan.
 
     A coalition pays at most what its parts pay apart (it may plan apart), and at most what a larger one
-    pays (whose plan serves it as well). Both are worked until nothing changes.
+    pays (whose plan serves it as well). Both are worked until nothing changes. The cost of ``kept`` stays as
+    it is: that of a plan that will be paid.
 
     Examples
     --------
@@ -54,10 +55,12 @@ def consistent(cost: Mapping[Coalition, float]) -> dict[Coalition, float]:
     while True:
         before = dict(found)
         for whole in order:
+            if whole == kept:
+                continue
             for part in order:
                 if part < whole and whole - part in found:
                     found[whole] = min(found[whole], found[part] + found[whole - part])
-        for some in reversed(order):
+        for some in (one for one in reversed(order) if one != kept):
             found[some] = min([found[some], *(found[other] for other in order if some < other)])
         if found == before:
             return found

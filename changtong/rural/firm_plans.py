@@ -63,7 +63,10 @@ class FirmWork:
     seed: int
 
     def __call__(self, task: FirmTask) -> Row:
-        """Return ``cost``, with ``plan`` for one firm; a coalition time is not left for has none."""
+        """Return ``cost``, unserved pieces weighed, with ``plan`` for one firm.
+
+        A coalition time is not left for has no cost.
+        """
         firms = task.firms
         if len(firms) > 1 and task.until is not None and time.monotonic() >= task.until:
             return {"status": "ok", "cost": None}
@@ -71,14 +74,14 @@ class FirmWork:
         question = ask(self.county, firms, name=name, settings=self.settings)
         if len(firms) > 1:
             work = self.work * COALITION_SHARE
-            cost = coalition_cost(
+            cost, left = coalition_cost(
                 question, self.hint, self.pieces, work=work, seed=self.seed, until=task.until
             )
-            return {"status": "ok", "cost": cost}
+            return {"status": "ok", "cost": cost + left * self.settings.unserved_cny_per_piece}
         work = self.work * ALONE_SHARE
         found = plan_question(question, seed=self.seed, work=work, until=task.until, hint=self.hint)
         plan = checked_plan(self.county, found, firms, name, self.settings)
-        return {"status": "ok", "cost": plan.cost_cny, "plan": plan}
+        return {"status": "ok", "cost": weighed_cny(plan, self.settings), "plan": plan}
 
     def portable(self) -> FirmWork:
         """Return itself: it needs no file."""
@@ -113,7 +116,7 @@ def plan_firms(
     Returns
     -------
     tuple
-        Firm -> plan; firms -> cost in CNY a week; how many coalitions time was not left for.
+        Firm -> plan; firms -> CNY a week with unserved pieces weighed; how many coalitions had no time.
 
     Raises
     ------
@@ -141,6 +144,11 @@ def plan_firms(
             if len(task.firms) == 1:
                 plans[task.firms[0]] = row["plan"]
     return {firm: plans[firm] for firm in firms}, cost, without
+
+
+def weighed_cny(plan: CountyPlan, settings: CountySettings) -> float:
+    """Return what a plan costs in a week with what its unserved pieces weigh, to compare plans by."""
+    return plan.cost_cny + settings.unserved_cny_per_piece * float(plan.unserved["pieces_per_week"].sum())
 
 
 def _weight(task: FirmTask) -> float:

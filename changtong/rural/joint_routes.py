@@ -160,6 +160,8 @@ def _proposals(
     for fleet_at in _fleets(routes, choice, day, bases, start, fleet):
         if not routes.budget.left(share):
             return
+        if fleet_at is not None and not any(any(row) for row in fleet_at):
+            continue  # the trunk has them all
         count = max(50, round(JOINT_SHARE * routes.budget.work / len(parts)))
         routes.budget.spent += count * (len(parts) + 2)
         found = route_day(

@@ -7,6 +7,7 @@ levels, then the trunk is settled first and local routes start when its goods ar
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -20,7 +21,7 @@ from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.county_question import CountySettings, ask
 from changtong.rural.fair_split import Coalition, coalitions_needed, consistent, sampled_shapley, shapley
-from changtong.rural.firm_plans import FirmWork, checked_plan, plan_firms
+from changtong.rural.firm_plans import FirmWork, checked_plan, plan_firms, weighed_cny
 from changtong.rural.impossible import find_possible
 from changtong.rural.plan_question import FINISH, LEAST_CUSTOMERS, plan_question
 from changtong.rural.plan_schemas import SPLIT_SCHEMA
@@ -125,8 +126,10 @@ def plan_county(
             executor=executor,
             tell=lambda share: tell("firms", BUSES_DONE + (1.0 - BUSES_DONE) * share),
         )
-    cheapest = min(one.cost_cny for one in (shared, with_buses) if one is not None)
-    split = _split(alone, needed, cost, cheapest, seed, settings)
+    best_plan = min(
+        (one for one in (shared, with_buses) if one is not None), key=lambda one: weighed_cny(one, settings)
+    )
+    split = _split(alone, needed, cost, best_plan, seed, settings)
     return CountyResult(
         county, alone, shared, with_buses, split, seed, time.monotonic() - began, asdict(settings), without
     )
@@ -151,19 +154,29 @@ def _split(
     alone: dict[str, CountyPlan],
     needed: list[Coalition],
     cost: dict[Coalition, float],
-    cheapest: float,
+    together: CountyPlan,
     seed: int,
     settings: CountySettings,
 ) -> pl.DataFrame:
-    """Return what each firm pays alone and of the cheapest plan, its Shapley value."""
+    """Return what each firm pays alone and of the plan of all, its Shapley value; parts add up to the plan.
+
+    Costs are compared with what unserved pieces weigh; each firm then bears its own unserved pieces.
+    """
     firms = tuple(alone)
-    apart = {some: sum(alone[firm].cost_cny for firm in some) for some in needed}
-    known = {some: min(total, cost.get(some, total)) for some, total in apart.items()}
+    each = {firm: weighed_cny(plan, settings) for firm, plan in alone.items()}
     everybody = frozenset(firms)
-    fair = consistent(known | {everybody: min(cheapest, apart[everybody])})
+    known = {some: min(cost.get(some, math.inf), sum(each[firm] for firm in some)) for some in needed}
+    fair = consistent(known | {everybody: weighed_cny(together, settings)}, kept=everybody)
     if len(firms) <= settings.exact_firms:
-        paid = shapley(firms, fair.__getitem__)
+        part = shapley(firms, fair.__getitem__)
     else:
-        paid = sampled_shapley(firms, fair.__getitem__, orders=settings.orders, seed=seed)
-    rows = [(f, alone[f].cost_cny, paid[f], alone[f].cost_cny - paid[f]) for f in firms]
+        part = sampled_shapley(firms, fair.__getitem__, orders=settings.orders, seed=seed)
+    left = dict(together.unserved.group_by("firm").agg(pl.col("pieces_per_week").sum()).iter_rows())
+    rows = []
+    for firm in firms:
+        paid = part[firm] - settings.unserved_cny_per_piece * left.get(firm, 0.0)
+        gone = float(alone[firm].unserved["pieces_per_week"].sum())
+        rows.append(
+            (firm, alone[firm].cost_cny, paid, each[firm] - part[firm], gone, float(left.get(firm, 0.0)))
+        )
     return pl.DataFrame(rows, schema=SPLIT_SCHEMA, orient="row")

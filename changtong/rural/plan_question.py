@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from changtong.rural.county_question import HUB, Question
+from changtong.rural.day_routes import LEFT_CNY
 from changtong.rural.impossible import Possible, find_possible
 from changtong.rural.joint_routes import exchange_stations, improve_jointly, shake
-from changtong.rural.settle_week import Settled, settle
+from changtong.rural.settle_week import Settled, settle, unserved_pieces
 from changtong.rural.station_choice import (
     STATION_WEIGHTS,
     Reckoned,
@@ -119,8 +120,8 @@ def is_single_level(choice: Choice) -> bool:
 
 def coalition_cost(
     question: Question, hint: Choice, pieces: float, *, work: float, seed: int, until: float | None
-) -> float:
-    """Return the cost of some firms together, by a short search: the stations of all, and none.
+) -> tuple[float, float]:
+    """Return what some firms together cost and leave unserved, by a short search: stations of all, and none.
 
     Parameters
     ----------
@@ -134,15 +135,24 @@ def coalition_cost(
     seed : int
     until : float, optional
         Moment of the machine's monotonic clock to end at.
+
+    Returns
+    -------
+    tuple of float
+        CNY and pieces of a week.
     """
     possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
     budget = Budget(work * len(question.customers), until)
     routes = WeekRoutes(possible.question, budget, seed, depth=COALITION_DEPTH)
+    starts: list[Choice] = []
     found = taken_over(possible, reckoned, hint)
     mine = float((question.inbound + question.outbound).sum())
-    if found is not None and not is_single_level(found) and mine > HALF * pieces:
-        return routes.week(found)  # most of the pieces: the stations of all fit
-    starts = first_choices(possible.question, reckoned, ())[:1]
-    starts += [] if found is None or is_single_level(found) else [found]
-    return min(routes.week(choice) for choice in starts)
+    if found is not None and not is_single_level(found):
+        starts.append(found)
+    if not starts or mine <= HALF * pieces:  # with most of the pieces the stations of all fit
+        starts += first_choices(possible.question, reckoned, ())[:1]
+    best = min(starts, key=routes.week)
+    parts, left = routes.left_out(best)
+    cost = routes.week(best) - parts * LEFT_CNY - 10.0 * left
+    return cost, left + unserved_pieces(question, possible.unserved)

@@ -90,5 +90,9 @@ SPLIT_SCHEMA: dict[str, pl.DataType] = {
     "alone_cny": pl.Float64(),
     "shared_cny": pl.Float64(),
     "saving_cny": pl.Float64(),
+    "alone_unserved_pieces": pl.Float64(),
+    "shared_unserved_pieces": pl.Float64(),
 }
-"""One row a firm: what it pays alone, its fair part of the cheapest plan, what it saves; a week."""
+"""One row a firm, of a week: what it pays alone, its fair part of the cheapest plan, its gain, and the pieces
+left unserved alone and in that plan. The gain counts pieces that are served now, at the settings'
+``unserved_cny_per_piece``. Parts add up to the plan's cost."""

@@ -7,6 +7,7 @@ out among bases before the last routes are made.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,18 +66,20 @@ class Settled:
     @property
     def left_pieces(self) -> float:
         """Pieces of a week that are not served."""
-        return sum(
-            sum(
-                cold if one.cold_only else total
-                for _, total, cold in self.question.firm_pieces.get(one.site, [])
-            )
-            for one in self.unserved
-        )
+        return unserved_pieces(self.question, self.unserved)
 
     @property
     def rank(self) -> tuple[float, float]:
         """What plans are compared by: pieces not served, then cost."""
         return (round(self.left_pieces, 3), self.cost_cny)
+
+
+def unserved_pieces(question: Question, unserved: Iterable[Unserved]) -> float:
+    """Return the pieces of a week of customers that are not served, or whose cold pieces are not."""
+    return sum(
+        sum(cold if one.cold_only else total for _, total, cold in question.firm_pieces.get(one.site, []))
+        for one in unserved
+    )
 
 
 def settle(

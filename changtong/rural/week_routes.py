@@ -253,6 +253,24 @@ class WeekRoutes:
         self.fleet = dict(choice.fleet)
         return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
 
+    def left_out(self, choice: Choice) -> tuple[float, float]:
+        """Return the parts local vehicles, or the trunk, leave out in a week, and their pieces."""
+        self.fleet = dict(choice.fleet)
+        visits, parts, pieces = choice.visits(), 0, 0.0
+        made = [
+            (self.local_day(base, customers, self.ready_at(base, some)), len(days))
+            for base, some in visits.items()
+            for customers, days in days_by_customers(base, some)
+        ]
+        made += [
+            (self.trunk_day(loads), len(days))
+            for loads, days in trunk_days(self.question, visits, choice.station_bus)
+        ]
+        for day, times in made:
+            parts += times * len(day.left)
+            pieces += times * sum(part.pieces for part in day.left)
+        return parts, pieces
+
     def short(self, choice: Choice) -> Ints:
         """Return how many vehicles of each type are lacking, summed over the days of the week."""
         few = [kind for kind, v in enumerate(self.question.vehicles) if v.count]
