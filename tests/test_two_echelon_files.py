@@ -124,7 +124,9 @@ def test_one_satellite_without_commas(tmp_path: Path) -> None:
 
 
 def test_depot_and_satellites_of_their_own_carry_costs(tmp_path: Path) -> None:
-    five = own_sections(GOOD, "!Depot: (x,y)\n1,2\n!Satellites: (x,y,maxCap,handling)\n-3,4,90,0.5   5,6,80,0")
+    five = own_sections(
+        GOOD, "!Depot: (x,y)\n1,2\n!Satellites: (x,y,maxCap,handling)\n-3,4,90,0.5   5,6,80,0"
+    )
     assert read(tmp_path, five).satellites[0] == Satellite(Place(-3, 4), 0.5, 90.0)
     two = own_sections(GOOD, "!Depot:\n1,2   3,4\n!Satellites:\n-3,4   5,6.5")
     assert codes(tmp_path, two)[0] == ("field-count", 8)

@@ -153,7 +153,7 @@ def _headings(lines: list[str]) -> dict[int, str]:
     """Return which section each heading begins, by its line, from 1.
 
     A heading begins with the name. A section that has no such heading may be named further inside one
-    ("Number of customers"): where that line names no other section, and numbers follow before any other words.
+    ("Number of customers"): where that line names no other section, and the next words are numbers.
     """
     comments = {n: line for n, line in enumerate(lines, 1) if _is_comment(line)}
     found = {n: kind for n, line in comments.items() if (kind := _named(line)) is not None}
@@ -243,8 +243,8 @@ class _Reader:
         own = [kind for kind in (DEPOT, SATELLITES) if kind in sections]
         if STORES in sections:
             for kind in own:
-                line, first = sections[kind].line, sections[STORES].line
-                self._wrong("twice-named", f"{kind} are named again; first on line {first}.", line)
+                line, before = sections[kind].line, sections[STORES].line
+                self._wrong("twice-named", f"{kind} are named again; first on line {before}.", line)
         elif len(own) == 2:
             depot, satellites = sections[DEPOT], sections[SATELLITES]
             first = self._regrouped(depot, (2,))
