@@ -19,7 +19,7 @@ from changtong.cli import main
 from changtong.errors import UsageError
 from changtong.rural.first_level import can_carry, first_level_cost, truck_sets
 from changtong.rural.two_echelon import Customer, Fleet, Place, Satellite, TwoEchelonInstance
-from changtong.rural.two_echelon_arrays import Arrays, kept_satellites
+from changtong.rural.two_echelon_arrays import Arrays, first_fit, kept_satellites
 from changtong.rural.two_echelon_check import check_two_echelon
 from changtong.rural.two_echelon_file import read_two_echelon
 from changtong.rural.two_echelon_plan import share_loads
@@ -138,6 +138,12 @@ def test_satellites_are_kept_until_the_limits_are() -> None:
     assert len({route.satellite for route in each.plan.freighters}) == 20
     small = tuple(Satellite(Place(7.0 * s, 1.0), 0.0, 100.0) for s in range(20))
     assert solve(line(20, 20, satellites=small), iterations=300).feasible
+
+
+def test_first_fit_by_hand() -> None:
+    assert first_fit(np.array([3.0, 6.0, 4.0, 7.0]), [10.0] * 4) == 2
+    assert first_fit(np.array([6.0, 6.0]), [10.0]) is None
+    assert first_fit(np.array([6.0, 4.0]), [np.inf, 1.0]) == 1
 
 
 def test_kept_satellites_hold_the_demand() -> None:

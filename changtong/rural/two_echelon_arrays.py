@@ -149,9 +149,11 @@ def kept_satellites(instance: TwoEchelonInstance) -> tuple[int, ...]:
     # a whole customer fits nowhere in what is left over at a satellite
     asked = min(demand.sum() + demand.max(), largest[:MOST_WHERE_NEEDED].sum())
     number = MOST_SATELLITES
-    freighters = min(instance.freighters.vehicles, _enough_freighters(demand, instance.freighters.capacity))
+    routes = first_fit(demand, [instance.freighters.capacity] * len(demand)) or 0
+    freighters = min(instance.freighters.vehicles, routes)
     while number < min(count, MOST_WHERE_NEEDED) and (
-        number * instance.freighters_per_satellite < freighters or largest[:number].sum() < asked * (1 - 1e-9)
+        number * instance.freighters_per_satellite < freighters
+        or first_fit(demand, largest[:number].tolist()) is None
     ):
         number += 1
     away = np.hypot(places[:, None, 0] - customers[None, :, 0], places[:, None, 1] - customers[None, :, 1])
@@ -173,16 +175,20 @@ def _largest_others(room: Floats, without: list[int], number: int) -> float:
     return float(np.sort(others)[::-1][:number].sum())
 
 
-def _enough_freighters(demand: Floats, capacity: float) -> int:
-    """Return how many city freighters are surely enough: large customers first, each into the first."""
-    room: list[float] = []
+def first_fit(demand: Floats, room: list[float]) -> int | None:
+    """Return how many places are used when each customer, large ones first, gets the first one with room.
+
+    None where one finds no room. It is an upper bound of the least number.
+    """
+    left = [most * (1 + 1e-9) for most in room]
+    used = 0
     for asked in np.sort(demand)[::-1]:
-        at = next((k for k, left in enumerate(room) if asked <= left), None)
+        at = next((k for k, most in enumerate(left) if asked <= most), None)
         if at is None:
-            room.append(capacity * (1 + 1e-9) - asked)
-        else:
-            room[at] -= asked
-    return len(room)
+            return None
+        left[at] -= asked
+        used = max(used, at + 1)
+    return used
 
 
 def searched_part(instance: TwoEchelonInstance) -> TwoEchelonInstance:
