@@ -75,6 +75,21 @@ def test_what_is_not_known_is_neither_served_nor_lacking() -> None:
     assert "of 1 villages something asked is not known" in str(found)
 
 
+def test_hours_are_not_asked_of_a_village_that_only_sends() -> None:
+    county = four_villages()
+    no_more = pl.when(pl.col("site_id") == "C").then(0.0).otherwise("inbound_pieces_per_day")
+    county = county.with_tables(pieces=county.pieces.with_columns(inbound_pieces_per_day=no_more))
+    visited = hand_plan(county, [("A", "135"), ("C", "135")])
+    hours = pl.when(pl.col("site_id").is_in(["A", "C"])).then(None).otherwise("hours_to_delivery")
+    plan = replace(visited, villages=visited.villages.with_columns(hours_to_delivery=hours))
+    asking = replace(VISITS, max_hours=24.0)
+    found = {row["site_id"]: row for row in coverage(county, plan, asking).villages.iter_rows(named=True)}
+    assert (found["C"]["served"], found["C"]["unknown"]) == (True, "")
+    assert (found["A"]["served"], found["A"]["unknown"]) == (None, "hours")  # it gets something
+    unvisited = coverage(county, hand_plan(county, [("A", "135")]), asking).villages
+    assert "hours" in unvisited.filter(pl.col("site_id") == "C")["lacking"][0]
+
+
 def test_without_a_plan_the_tables_tell_and_hours_are_not_asked() -> None:
     found = coverage(four_villages(), None, ALL)
     assert found.asked == ("visits", "firms", "pickup", "outbound")
