@@ -9,6 +9,7 @@ import polars as pl
 from changtong.rural.county import County
 from changtong.rural.county_folder import build_county
 from changtong.rural.county_plan import CountyPlan
+from changtong.rural.day_clock import say_time
 from changtong.rural.plan_schemas import (
     ROUTE_SCHEMA,
     STATION_SCHEMA,
@@ -86,17 +87,23 @@ def hand_plan(
         km = sum(
             KM["".join(sorted(pair, key="HABCDT".index))] for pair in zip(whole, whole[1:], strict=False)
         )
-        here = county.pieces.filter(pl.col("site_id").is_in(list(way)))
-        each = here.select("inbound_pieces_per_day", "outbound_pieces_per_day").sum() * 7 / len(days)
-        delivered, collected = each.row(0)
+        sums = county.pieces.group_by("site_id").agg(
+            (pl.col("inbound_pieces_per_day", "outbound_pieces_per_day") * 7 / len(days)).sum()
+        )
+        pieces = {site: amounts for site, *amounts in sums.iter_rows()}
+        delivered, collected = (sum(pieces[site][n] for site in way) for n in (0, 1))
         ends = 8 + km / vehicle["speed_km_per_h"]
         back = f"{int(ends):02d}:{round(ends % 1 * 60):02d}:00"
         routes.append(
             (f"r{number}", "local", days, vehicle["vehicle_type"], number, 1, "H", "08:00:00", back, km)
             + (ends - 8, delivered, collected, vehicle["cost_cny_per_day"] + km, None)
         )
+        gone = 0.0
         for place, site in enumerate(way, 1):
-            stops.append((f"r{number}", place, site, "09:00:00", "09:00:00", 1.0, 1.0, 1.0, 0.0, 0.0))
+            leg = KM["".join(sorted((whole[place - 1], site), key="HABCDT".index))]
+            gone += leg
+            at = say_time(round(8 * 3600 + gone / vehicle["speed_km_per_h"] * 3600))
+            stops.append((f"r{number}", place, site, at, at, leg, *pieces[site], 0.0, 0.0))
             villages[site] = (site, "H", days, (hours or {}).get(site, 2.0), None)
     frame = pl.DataFrame(routes, schema=ROUTE_SCHEMA, orient="row")
     cost = float((frame["cost_cny"] * frame["weekdays"].str.len_chars()).sum()) if routes else 0.0

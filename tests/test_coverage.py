@@ -15,11 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
+from changtong.rural.county import County
 from changtong.rural.coverage import coverage
 from changtong.rural.coverage_definition import CoverageDefinition, read_definition
 from changtong.rural.coverage_steps import _wanted, next_steps
+from changtong.rural.day_clock import clock_s
 from changtong.rural.sources import small_county
-from changtong.rural.week_insertion import DAYS, hour_of, plan_week
+from changtong.rural.week_insertion import DAYS, PlanWeek, Trip, Wanted, plan_week
 
 VISITS = CoverageDefinition("three days", "of this test", min_visits_per_week=3)
 NEAR = replace(VISITS, max_pickup_km=2.0, pickup_point_cny_per_week=70.0, firm_cny_per_week=20.0)
@@ -71,6 +73,21 @@ def test_what_is_not_known_is_neither_served_nor_lacking() -> None:
     assert (found.summary()["unknown_villages"], found.village_share) == (1, 0.5)
     assert json.loads(found.to_json())["asked"] == ["visits", "pickup"]
     assert "of 1 villages something asked is not known" in str(found)
+
+
+def test_hours_are_not_asked_of_a_village_that_only_sends() -> None:
+    county = four_villages()
+    no_more = pl.when(pl.col("site_id") == "C").then(0.0).otherwise("inbound_pieces_per_day")
+    county = county.with_tables(pieces=county.pieces.with_columns(inbound_pieces_per_day=no_more))
+    visited = hand_plan(county, [("A", "135"), ("C", "135")])
+    hours = pl.when(pl.col("site_id").is_in(["A", "C"])).then(None).otherwise("hours_to_delivery")
+    plan = replace(visited, villages=visited.villages.with_columns(hours_to_delivery=hours))
+    asking = replace(VISITS, max_hours=24.0)
+    found = {row["site_id"]: row for row in coverage(county, plan, asking).villages.iter_rows(named=True)}
+    assert (found["C"]["served"], found["C"]["unknown"]) == (True, "")
+    assert (found["A"]["served"], found["A"]["unknown"]) == (None, "hours")  # it gets something
+    unvisited = coverage(county, hand_plan(county, [("A", "135")]), asking).villages
+    assert "hours" in unvisited.filter(pl.col("site_id") == "C")["lacking"][0]
 
 
 def test_without_a_plan_the_tables_tell_and_hours_are_not_asked() -> None:
@@ -188,6 +205,103 @@ def test_cold_goods_are_put_only_where_there_is_cold_space() -> None:
     assert "no-cold-space" in found.blocked["reason"][0]
 
 
+def with_site(county: County, site: str, **values: object) -> County:
+    here = pl.col("site_id") == site
+    changed = {name: pl.when(here).then(pl.lit(value)).otherwise(name) for name, value in values.items()}
+    return county.with_tables(sites=county.sites.with_columns(**changed))
+
+
+def test_a_village_is_met_within_its_own_window() -> None:
+    """C is 30 minutes from the hub, B 11, or 12 by A; the van leaves at 8."""
+    county = four_villages()
+    closed = with_site(county, "C", closes="08:20")
+    plan = hand_plan(closed, [("A", "135")], unserved=[("C", None, 42.0, "window-closed")])
+    found = next_steps(closed, plan, VISITS)
+    assert sorted(found.steps["site_id"]) == ["B", "D"]
+    assert rows(found.blocked, "site_id", "code") == [("C", "no-insertion")]
+    assert "window-closed" in found.blocked["reason"][0]
+    just = with_site(county, "C", closes="08:30")
+    assert "C" in next_steps(just, hand_plan(just, [("A", "135")]), VISITS).steps["site_id"]
+    # before A the van is at B at 8:11, after A at 8:12: either way 3 km more
+    early = with_site(county, "B", closes="08:11")
+    week = plan_week(early, hand_plan(early, [("A", "1")]))
+    price, place = week.insertion(0, 0, wanted_of(early, week, "B"))
+    assert (price[0], place[0]) == (pytest.approx(3.0), 0)
+    late = with_site(four_villages(shift_h=1.0), "B", opens="08:50", closes="10:00")
+    plan = hand_plan(late, [("A", "1")])
+    week = plan_week(late, plan)
+    # waiting from 8:12 to 8:50 and 11 km home are beyond the hour; a trip of its own leaves later
+    assert np.isinf(week.insertion(0, 0, wanted_of(late, week, "B"))[0][0])
+    assert week.new_trip(0, wanted_of(late, week, "B"))[0][0] == pytest.approx(10 + 22)
+    week.add_trip(0, "van", week.ways.row["H"], 0, wanted_of(late, week, "B"))
+    assert week.trips[0][1].leaves_h == pytest.approx([8 + 39 / 60, 8 + 50 / 60, 9 + 1 / 60])
+
+
+def wanted_of(county: County, week: PlanWeek, *sites: str) -> Wanted:
+    named = [{"site_id": site, "visits_per_week": 0} for site in sites]
+    return _wanted(county, hand_plan(county, []), week, named, np.full(len(sites), 3))
+
+
+@pytest.mark.parametrize("way", ["inbound", "outbound"])
+def test_cold_goods_keep_their_hours(way: str) -> None:
+    """C is half an hour from the hub, and half an hour back."""
+    for hours, served in ((0.4, False), (0.6, True)):
+        county = four_villages(cold_pieces=50)
+        here = pl.col("site_id") == "C"
+        pieces = county.pieces.with_columns(
+            pl.when(here).then(1.0).otherwise(0.0).alias(f"{way}_cold_share"),
+            cold_h=pl.when(here).then(hours),
+        )
+        county = county.with_tables(pieces=pieces)
+        found = next_steps(county, hand_plan(county, [("A", "135")]), VISITS)
+        assert ("C" in found.steps["site_id"]) is served
+        assert ("C" in found.blocked["site_id"]) is not served
+
+
+def test_cold_goods_by_a_station_wait_for_its_truck() -> None:
+    county = with_site(four_villages(cold_pieces=50), "T", cold=True)
+    both = county.pieces.with_columns(
+        inbound_cold_share=pl.lit(1.0), outbound_cold_share=pl.lit(1.0), cold_h=pl.lit(4.0)
+    )
+    county = county.with_tables(pieces=both)
+    week = plan_week(county, hand_plan(county, []))
+    station = week.ways.row["T"]
+    week.bases[0] = [station]
+    week.ready(station, 8.5)
+    inbound = wanted_of(county, week, "D")  # brings only
+    assert np.isinf(week.new_trip(0, inbound)[0][0])  # no truck comes that day
+    week.trunk_h = {(station, 0): (7.0, 9.0), (station, 1): (7.0, 9.0)}
+    assert np.isfinite(week.new_trip(0, inbound)[0][0])  # 7:00 to 8:52
+    week.trunk_h = {(station, 0): (4.5, 9.0), (station, 1): (7.0, 9.0)}
+    assert np.isinf(week.new_trip(0, inbound)[0][0])  # 4:30 to 8:52
+    week.trunk_h = {(station, 0): (7.0, 9.0), (station, 1): (7.0, 9.0)}
+    # what is taken at C at 8:44 is at the hub at 9 on the next day
+    assert np.isinf(week.new_trip(0, wanted_of(county, week, "C"))[0][0])
+
+
+def test_warm_goods_have_the_warm_room() -> None:
+    """A's 21 pieces and B's 14 of a visit go beside 60 cold ones into 100, and not beside 70."""
+    for cold, fits in ((60, True), (70, False)):
+        county = four_villages(cold_pieces=cold)
+        week = plan_week(county, hand_plan(county, [("A", "135")]))
+        assert np.isfinite(week.insertion(0, 0, wanted_of(county, week, "B"))[0][0]) is np.bool_(fits)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 9)] * 4), max_size=5), st.tuples(*[st.integers(0, 9)] * 4))
+def test_loads_at_every_point_are_those_of_a_walk(stops: list[tuple], more: tuple) -> None:
+    """The most a trip holds with one stop more, wherever it is put, by walking along it."""
+    amounts = [(0, 0, 0, 0), *stops, (0, 0, 0, 0)]
+    trip = Trip("r", "van", 1, 0, [0] * len(amounts), [8.0] * len(amounts), amounts)
+    for kind in (0, 1):
+        before, after = trip.most_load(kind)
+        for place in range(len(amounts) - 1):
+            way = [*amounts[: place + 1], more, *amounts[place + 1 :]]
+            load = sum(stop[kind] for stop in way)
+            loads = [load := load - stop[kind] + stop[kind + 2] for stop in way[:-1]]
+            assert max(before[place] + more[kind], after[place] + more[kind + 2]) == max(loads)
+
+
 def test_pick_up_points_firms_and_what_cannot_be_helped() -> None:
     county = four_villages()
     two = replace(NEAR, min_firms=2, max_hours=10.0)
@@ -253,9 +367,10 @@ def test_what_is_inserted_adds_up(order: tuple[str, ...], days: str) -> None:
 
 
 def test_times() -> None:
-    assert hour_of("07:30") == 7.5
-    assert hour_of("24:00") == 24
-    assert hour_of("00:00:36") == pytest.approx(0.01)
+    assert clock_s("07:30", 0) == 7.5 * 3600
+    assert clock_s("24:00", 0) == 24 * 3600
+    assert clock_s("00:00:36", 0) == 36
+    assert clock_s(None, 5) == clock_s("", 5) == 5
 
 
 @pytest.mark.parametrize(

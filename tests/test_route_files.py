@@ -262,6 +262,24 @@ def test_days_of_a_vehicle_that_are_alike_are_one_sheet() -> None:
     assert vehicles_used(with_buses()) == 4
 
 
+def test_a_vehicle_at_two_bases_on_different_days_is_one() -> None:
+    row = SHARED.routes.filter(pl.col("route_id") == "S-L1").row(0, named=True)
+
+    def used(*trips: tuple[str, int, str, str]) -> int:
+        made = [
+            row | {"from_site": base, "vehicle": number, "weekdays": days, "vehicle_type": kind}
+            for base, number, days, kind in trips
+        ]
+        return vehicles_used(
+            dataclasses.replace(SHARED, routes=pl.DataFrame(made, schema=SHARED.routes.schema))
+        )
+
+    assert used(("HUB", 1, "1", "trike"), ("T1", 1, "2", "trike"), ("HUB", 1, "12", "lorry")) == 2
+    assert used(("HUB", 1, "12", "trike"), ("T1", 1, "23", "trike")) == 2
+    assert used(("HUB", 1, "1", "trike"), ("HUB", 1, "1", "trike"), ("HUB", 2, "3", "trike")) == 1
+    assert used() == 0
+
+
 def test_every_trip_of_every_day_is_on_one_sheet() -> None:
     for plan in (SHARED, with_buses(), *RESULT.alone.values()):
         driven = [

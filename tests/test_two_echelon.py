@@ -19,7 +19,7 @@ from changtong.cli import main
 from changtong.errors import UsageError
 from changtong.rural.first_level import can_carry, first_level_cost, truck_sets
 from changtong.rural.two_echelon import Customer, Fleet, Place, Satellite, TwoEchelonInstance
-from changtong.rural.two_echelon_arrays import Arrays
+from changtong.rural.two_echelon_arrays import Arrays, first_fit, kept_satellites
 from changtong.rural.two_echelon_check import check_two_echelon
 from changtong.rural.two_echelon_file import read_two_echelon
 from changtong.rural.two_echelon_plan import share_loads
@@ -108,6 +108,64 @@ def test_more_satellites_than_are_searched_completely() -> None:
     sets = [int(x) for x in arrays.work.sets[: truck_sets(5, arrays.work)]]
     assert sum(arrays.data.tours[x] for x in sets) == pytest.approx(cost)
     assert can_carry(np.array(sets), len(sets), scaled, capacity, np.zeros(1 << len(sets)))
+
+
+def line(customers: int, stores: int, **changes) -> TwoEchelonInstance:
+    """Return an instance of customers of 90 on a line, vehicles of 100, one satellite here and there."""
+    made = TwoEchelonInstance(
+        "line",
+        Fleet(customers + 10, 100.0),
+        Fleet(customers, 100.0),
+        customers,
+        Place(0, 0),
+        tuple(Satellite(Place(7.0 * s, 1.0)) for s in range(stores)),
+        tuple(Customer(Place(float(c), 2.0), 90.0) for c in range(customers)),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+@pytest.mark.parametrize("satellites", [2, 5, 11])
+def test_many_trucks_are_no_limit(satellites: int) -> None:
+    found = solve(line(70, satellites), iterations=300)
+    assert found.plan is not None
+    assert 63 <= len(found.plan.trucks) <= 63 + satellites
+
+
+def test_satellites_are_kept_until_the_limits_are() -> None:
+    """One city freighter each, or room for one customer each: all twenty satellites are needed."""
+    each = solve(line(20, 20, freighters_per_satellite=1), iterations=300)
+    assert each.plan is not None
+    assert len({route.satellite for route in each.plan.freighters}) == 20
+    small = tuple(Satellite(Place(7.0 * s, 1.0), 0.0, 100.0) for s in range(20))
+    assert solve(line(20, 20, satellites=small), iterations=300).feasible
+
+
+def test_first_fit_by_hand() -> None:
+    assert first_fit(np.array([3.0, 6.0, 4.0, 7.0]), [10.0] * 4) == 2
+    assert first_fit(np.array([6.0, 6.0]), [10.0]) is None
+    assert first_fit(np.array([6.0, 4.0]), [np.inf, 1.0]) == 1
+
+
+def test_kept_satellites_hold_the_demand() -> None:
+    """The near ones are small; without the far large one the fifteen cannot pass the demand."""
+    near = [Satellite(Place(float(s), 2.0), 0.0, 100.0) for s in range(20)]
+    far = Satellite(Place(900.0, 900.0), 0.0, 2000.0)
+    kept = kept_satellites(line(20, 21, satellites=(*near, far)))
+    assert len(kept) == 15
+    assert 20 in kept
+    assert solve(line(20, 21, satellites=(*near, far)), iterations=300).feasible
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [line(500, 2), line(21, 21, freighters_per_satellite=1)],
+    ids=["more than 400 trucks", "more than 20 satellites"],
+)
+def test_what_is_beyond_the_solver_is_told_at_once(instance: TwoEchelonInstance) -> None:
+    assert impossible_demands(instance) == ()
+    found = solve(instance, iterations=10**9)
+    assert {reason.code for reason in found.reasons} == {"beyond-solver"}
+    assert found.iterations == 0
 
 
 @pytest.mark.parametrize(("kind", "customers", "satellites"), [(4, 50, 5), (5, 60, 10), (6, 50, 4)])

@@ -58,6 +58,12 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     )
 
 
+def own_sections(text: str, stores: str) -> str:
+    """Return the text with other lines for the stores."""
+    begin, end = text.index("!Stores"), text.index("!----\n!Customers")
+    return text[:begin] + stores + "\n" + text[end:]
+
+
 @pytest.mark.parametrize(
     "form",
     [
@@ -75,6 +81,15 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         lambda text: text.replace("1,2,3   4,5,6   7,8,0", "1 2 3\n4 5 6\n7 8 0"),
         lambda text: text.replace("4,5,6,2,7", "4,5,6.0,2e0,7   ! the small ones"),
         lambda text: text.upper(),
+        lambda text: text.replace("1,2   -3,4   5,6.5", "1 2 -3 4 5 6.5"),
+        lambda text: text.replace("1,2   -3,4   5,6.5", "1 2\n-3 4 5 6.5"),
+        lambda text: text.replace("Stores: (first: depot x,y; then: satellites", "Satellites and depot: ("),
+        lambda text: text.replace("1,2   -3,4", "! the depot's place is the first\n1,2   -3,4"),
+        lambda text: text.replace("Customers: (x,y,demand)", "Number of customers: 3"),
+        lambda text: text.replace("!Trucks", "!Made of 3 customers, 2 satellites\n!Trucks"),
+        lambda text: own_sections(text, "!Depot:\n1,2\n!Satellites:\n-3,4   5,6.5"),
+        lambda text: own_sections(text, "!Depot\n1 2\n!----\n!Satellites (x y)\n-3 4 5 6.5"),
+        lambda text: own_sections(text, "!Satellites:\n-3 4\n5 6.5\n!Depot:\n1 2"),
     ],
 )  # fmt: skip
 def test_other_forms_mean_the_same(tmp_path: Path, form) -> None:
@@ -93,6 +108,28 @@ def test_costs_of_satellites(tmp_path: Path) -> None:
     own = read(tmp_path, GOOD + "!Handling costs at satellites\n0.5, 0.25\n")
     assert own.satellites == three.satellites
     assert codes(tmp_path, GOOD + "!Handling costs at satellites\n0.5\n")[0][0] == "field-count"
+
+
+def test_one_satellite_without_commas(tmp_path: Path) -> None:
+    """An even count of numbers on one line is pairs, not one place with costs."""
+    one = read(tmp_path, GOOD.replace("1,2   -3,4   5,6.5", "145 215 148 232"))
+    assert (one.depot, one.satellites) == (Place(145, 215), (Satellite(Place(148, 232)),))
+    named = GOOD.replace("satellites x,y)", "satellites x,y,handlingCost,maxCap)")
+    lines = read(tmp_path, named.replace("1,2   -3,4   5,6.5", "1 2\n-3 4 0.5 90\n5 6.5 0 80"))
+    assert lines.satellites[0] == Satellite(Place(-3, 4), 0.5, 90.0)
+    # with costs named and no line for each place it cannot be told which number is what
+    assert codes(tmp_path, named.replace("1,2   -3,4   5,6.5", "1 2 -3 4 0.5 90 5 6.5 0 80"))[0][0] == (
+        "field-count"
+    )
+
+
+def test_depot_and_satellites_of_their_own_carry_costs(tmp_path: Path) -> None:
+    five = own_sections(
+        GOOD, "!Depot: (x,y)\n1,2\n!Satellites: (x,y,maxCap,handling)\n-3,4,90,0.5   5,6,80,0"
+    )
+    assert read(tmp_path, five).satellites[0] == Satellite(Place(-3, 4), 0.5, 90.0)
+    two = own_sections(GOOD, "!Depot:\n1,2   3,4\n!Satellites:\n-3,4   5,6.5")
+    assert codes(tmp_path, two)[0] == ("field-count", 8)
 
 
 @given(st.integers(0, 500))
@@ -120,6 +157,9 @@ def test_what_is_written_is_read(tmp_path: Path, seed: int) -> None:
         ("1,2   -3,4   5,6.5", "1,2", ("missing-section", 8)),
         ("!Customers: (x,y,demand)\n1,2,3   4,5,6   7,8,0", "", ("missing-section", None)),
         ("!Customers", "!Stores", ("twice-named", 11)),
+        ("!Customers", "!Depot:\n1,2\n!Customers", ("twice-named", 11)),
+        ("4,5,6,2,7", "-1,5,6,2,7", ("negative", 6)),
+        ("4,5,6,2,7", "0,5,6,2,7", ("out-of-range", 6)),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_told_with_its_line(tmp_path: Path, old: str, new: str, found: tuple) -> None:

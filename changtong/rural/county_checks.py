@@ -19,6 +19,9 @@ hundred kilometres across."""
 
 WEEKDAYS_PATTERN = "^1?2?3?4?5?6?7?$"
 FASTEST_KM_PER_H = 200.0
+PLAN_NAMES = ("shared", "with_buses", "shared_with_buses")
+"""What the answers of all firms together are called; an answer may be asked for by its name or a firm's."""
+
 STRAIGHT_TOLERANCE = 0.95
 """A road may be this much shorter than the great circle before it is reported: positions are rounded."""
 
@@ -136,7 +139,20 @@ def _check_uses(made: Assembly, usable: pl.DataFrame) -> None:
 
 
 def check_firms(made: Assembly) -> None:
-    """Warn of vehicles of firms that have no pieces: often the name is written in two ways."""
+    """Report firms named as answers are, and warn of vehicles of firms that have no pieces.
+
+    Often such a name is written in two ways.
+    """
+    sender = made.tables["pieces"]["firm"]
+    _wrong_rows(
+        made,
+        "pieces",
+        sender.is_in(PLAN_NAMES) & sender.is_first_distinct(),
+        "reserved-name",
+        "firm",
+        lambda row: f"a firm is named {sender[row]}, as the answer of all firms together is.",
+        "another name",
+    )
     vehicles, firms = made.tables["vehicles"], made.tables["pieces"]["firm"].unique()
     owner = vehicles["firm"]
     known = ", ".join(firms.drop_nulls().sort().to_list()[:10])
@@ -152,7 +168,7 @@ def check_firms(made: Assembly) -> None:
 
 
 def check_buses(made: Assembly) -> None:
-    """Report runs with fewer than two stops, stops out of order of time, and weekdays nobody can read."""
+    """Report runs with fewer than two stops, stops out of order of time, odd weekdays, and ids of sites."""
     buses, stops = made.tables["buses"], made.tables["bus_stops"]
     days = buses["weekdays"]
     _wrong_rows(
@@ -163,6 +179,18 @@ def check_buses(made: Assembly) -> None:
         "weekdays",
         lambda row: f'"{days[row]}" is no list of weekdays.',
         "digits 1 (Monday) to 7 (Sunday), each once, in order: 135",
+    )
+    places = set(made.tables["sites"]["site_id"].cast(pl.String).to_list())
+    runs = buses["bus_id"].cast(pl.String)
+    _wrong_rows(
+        made,
+        "buses",
+        runs.is_in(sorted(places)),
+        "bus-named-as-site",
+        "bus_id",
+        lambda row: f"{runs[row]} is the id of a site too.",
+        "an id no site has",
+        "A village is served from a site or from a bus: the ids must tell which.",
     )
     sites = stops.group_by("bus_id").agg(pl.len(), pl.col("site_id"))
     by_bus = {row["bus_id"]: row for row in sites.iter_rows(named=True)}

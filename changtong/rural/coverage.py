@@ -204,7 +204,16 @@ def _facts(county: County, plan: CountyPlan | None) -> pl.DataFrame:
         visits_per_week=visits,
         firms=pl.when(visits > 0).then(pl.col("firms").fill_null(0)).otherwise(0),
         outbound=visits > 0,  # what is there is taken whenever something is brought
+        gets=pl.col("site_id").is_in(_getting(county, plan)),
     )
+
+
+def _getting(county: County, plan: CountyPlan) -> list[str]:
+    """Return the sites to which something is to be brought under a plan."""
+    pieces = county.pieces.filter(pl.col("inbound_pieces_per_day") > 0)
+    if plan.name in county.firms:
+        pieces = pieces.filter(pl.col("firm") == plan.name)
+    return pieces["site_id"].cast(pl.String).unique().to_list()
 
 
 def _firms_served(county: County, plan: CountyPlan) -> pl.DataFrame:
@@ -236,7 +245,11 @@ def _tests(definition: CoverageDefinition, *, planned: bool) -> dict[str, pl.Exp
     if definition.max_hours is not None and planned:
         unvisited = pl.col("visits_per_week") == 0
         made["hours"] = (
-            pl.when(unvisited).then(False).otherwise(pl.col("hours_to_delivery") <= definition.max_hours)
+            pl.when(unvisited)
+            .then(False)
+            .when(pl.col("gets").not_())
+            .then(True)
+            .otherwise(pl.col("hours_to_delivery") <= definition.max_hours)
         )
     if definition.max_pickup_km is not None:
         made["pickup"] = pl.col("pickup_km") <= definition.max_pickup_km

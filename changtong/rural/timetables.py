@@ -84,12 +84,21 @@ def vehicle_days(plan: CountyPlan) -> list[VehicleDay]:
 def vehicles_used(plan: CountyPlan) -> int:
     """Return how many vehicles the plan needs; buses run anyway and do not count.
 
+    A vehicle may start from one base today and from another tomorrow: of each type as many are needed as
+    are out on the day when most are.
+
     Parameters
     ----------
     plan : CountyPlan
+
+    Examples
+    --------
+    A lorry, and a tricycle at the hub on Mondays and at a station on Tuesdays are two vehicles.
     """
     own = plan.routes.filter(pl.col("tier") != "bus")
-    return int(own.select("from_site", "vehicle_type", "vehicle").unique().height)
+    days = own.with_columns(day=pl.col("weekdays").str.split("")).explode("day").filter(pl.col("day") != "")
+    out = days.group_by("vehicle_type", "day").agg(pl.struct("from_site", "vehicle").n_unique().alias("out"))
+    return int(out.group_by("vehicle_type").agg(pl.col("out").max())["out"].sum())
 
 
 def station_timetable(plan: CountyPlan, county: County) -> pl.DataFrame:

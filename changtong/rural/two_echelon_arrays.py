@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,17 @@ Ints = NDArray[np.int64]
 MOST_SATELLITES = 15
 """Satellites whose sets are all kept at hand; of more, those nearest to the demand are used."""
 
+MOST_WHERE_NEEDED = 20
+"""Satellites used where fewer have no room for all freighters or for the whole demand."""
+
 MOST_COVERED = 11
 """Satellites up to which the least cost of covering a set with several trucks is computed."""
 
 MOST_NEAR = 300
-MOST_TRUCKS = 60
+
+MOST_TRUCKS = 400
+"""Trucks the first level is computed for."""
+
 POOL_SLOTS = 1 << 17
 POOL_STOPS = 1 << 21
 
@@ -45,7 +52,7 @@ class Arrays:
 
     def __init__(self, instance: TwoEchelonInstance, seed: int) -> None:
         self.instance = instance
-        self.kept = _kept_satellites(instance)
+        self.kept = kept_satellites(instance)
         satellites = [instance.satellites[s] for s in self.kept]
         m, n = len(satellites), len(instance.customers)
         places = [s.place for s in satellites] + [c.place for c in instance.customers]
@@ -54,12 +61,12 @@ class Arrays:
         demand = np.array([customer.demand for customer in instance.customers], np.float64)
         distance = _distances(points)
         around = np.arctan2(*(points[:m] - depot).T)
-        trucks = min(instance.trucks.vehicles, MOST_TRUCKS)
+        trucks = truck_limit(instance, m)
         first = _distances(np.vstack([depot, points[:m]]))
         per_distance, fixed = instance.trucks.cost_per_distance, instance.trucks.fixed_cost
         tours, self.last, self.before = tour_costs(first, per_distance, fixed)
         capacity = instance.trucks.capacity
-        fewest = max(1, math.ceil(demand.sum() / capacity - 1e-9))
+        fewest = _fewest_trucks(instance)
         least = least_costs(tours, fewest if m <= MOST_COVERED else 1)
         handling = np.outer(demand, [s.handling_cost for s in satellites])
         near = np.argsort(distance[m:, m:], axis=1, kind="stable")[:, 1 : MOST_NEAR + 1]
@@ -113,23 +120,89 @@ def _most_stops(demand: Floats, instance: TwoEchelonInstance) -> int:
     return max(1, int(np.searchsorted(sums, instance.freighters.capacity * (1 + 1e-6), side="right")))
 
 
-def _kept_satellites(instance: TwoEchelonInstance) -> tuple[int, ...]:
-    """Return the satellites to use: all, or those that bring the demand nearest, chosen one by one."""
+def _fewest_trucks(instance: TwoEchelonInstance) -> int:
+    return max(1, math.ceil(instance.demand / instance.trucks.capacity - 1e-9))
+
+
+def truck_limit(instance: TwoEchelonInstance, satellites: int) -> int:
+    """Return how many trucks a search considers.
+
+    More than the least number and one for each satellite in use never drive: all but the last truck of a
+    group that shares satellites are full.
+    """
+    return min(instance.trucks.vehicles, _fewest_trucks(instance) + satellites, MOST_TRUCKS)
+
+
+def kept_satellites(instance: TwoEchelonInstance) -> tuple[int, ...]:
+    """Return the satellites to use: all, or those that bring the demand nearest, chosen one by one.
+
+    Of each choice the largest of the others can still take the whole demand, as long as any choice can.
+    """
     count = len(instance.satellites)
     if count <= MOST_SATELLITES:
         return tuple(range(count))
     places = np.array([(s.place.x, s.place.y) for s in instance.satellites], np.float64)
     customers = np.array([(c.place.x, c.place.y) for c in instance.customers], np.float64)
     demand = np.array([c.demand for c in instance.customers], np.float64)
+    room = np.minimum([s.capacity for s in instance.satellites], demand.sum())
+    largest = np.sort(room)[::-1]
+    # a whole customer fits nowhere in what is left over at a satellite
+    asked = min(demand.sum() + demand.max(), largest[:MOST_WHERE_NEEDED].sum())
+    number = MOST_SATELLITES
+    routes = first_fit(demand, [instance.freighters.capacity] * len(demand)) or 0
+    freighters = min(instance.freighters.vehicles, routes)
+    while number < min(count, MOST_WHERE_NEEDED) and (
+        number * instance.freighters_per_satellite < freighters
+        or first_fit(demand, largest[:number].tolist()) is None
+    ):
+        number += 1
     away = np.hypot(places[:, None, 0] - customers[None, :, 0], places[:, None, 1] - customers[None, :, 1])
     nearest = np.full(len(customers), np.inf)
     kept: list[int] = []
-    for _ in range(MOST_SATELLITES):
+    for left in range(number - 1, -1, -1):
         cost = (np.minimum(away, np.minimum(nearest, 1e15)) * demand).sum(axis=1)
         cost[kept] = np.inf
-        kept.append(int(np.argmin(cost)))
+        others = [_largest_others(room, [*kept, s], left) for s in range(count)]
+        able = room[kept].sum() + room + others >= asked * (1 - 1e-9)
+        kept.append(int(np.argmin(np.where(able, cost, np.inf) if able.any() else cost)))
         nearest = np.minimum(nearest, away[kept[-1]])
     return tuple(sorted(kept))
+
+
+def _largest_others(room: Floats, without: list[int], number: int) -> float:
+    """Return the room of the largest satellites besides some."""
+    others = np.delete(room, without)
+    return float(np.sort(others)[::-1][:number].sum())
+
+
+def first_fit(demand: Floats, room: list[float]) -> int | None:
+    """Return how many places are used when each customer, large ones first, gets the first one with room.
+
+    None where one finds no room. It is an upper bound of the least number.
+    """
+    left = [most * (1 + 1e-9) for most in room]
+    used = 0
+    for asked in np.sort(demand)[::-1]:
+        at = next((k for k, most in enumerate(left) if asked <= most), None)
+        if at is None:
+            return None
+        left[at] -= asked
+        used = max(used, at + 1)
+    return used
+
+
+def searched_part(instance: TwoEchelonInstance) -> TwoEchelonInstance:
+    """Return what a search looks at: the instance itself, or with fewer satellites and trucks.
+
+    Trucks that never drive are not counted as cut.
+    """
+    kept = kept_satellites(instance)
+    trucks = instance.trucks
+    if truck_limit(instance, len(kept)) == MOST_TRUCKS:
+        trucks = replace(trucks, vehicles=MOST_TRUCKS)
+    if len(kept) == len(instance.satellites) and trucks == instance.trucks:
+        return instance
+    return replace(instance, trucks=trucks, satellites=tuple(instance.satellites[s] for s in kept))
 
 
 def _state(routes: int, m: int, n: int, most_stops: int, seed: int) -> State:

@@ -2,8 +2,8 @@
 
 Four sections, each begun by a line with ``!`` that names it and its fields: trucks, city freighters,
 stores (the depot, then the satellites), customers. What separates numbers of one place is a comma, what
-separates places is white space, a semicolon or a new line. Where a file has no such lines the sections
-follow one another in this order, one a line.
+separates places is white space, a semicolon or a new line. The depot and the satellites may have sections
+of their own. Where a file has no such lines the sections follow one another in this order, one a line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,15 @@ from changtong.rural.two_echelon import Customer, Fleet, Place, Satellite, TwoEc
 
 TRUCKS, FREIGHTERS, STORES, CUSTOMERS = "trucks", "city freighters", "stores", "customers"
 HANDLING = "handling costs"
+DEPOT, SATELLITES = "depots", "satellites"
 SECTIONS = (TRUCKS, FREIGHTERS, STORES, CUSTOMERS)
 _NAMES = (
     (HANDLING, re.compile(r"handling", re.I)),
     (FREIGHTERS, re.compile(r"city\s*_?-?freighters?|freighters|2nd|second", re.I)),
     (TRUCKS, re.compile(r"trucks?|1st|first[ -]level", re.I)),
-    (STORES, re.compile(r"stores?|satellites|depot", re.I)),
+    (STORES, re.compile(r"stores?", re.I)),
+    (SATELLITES, re.compile(r"satellites", re.I)),
+    (DEPOT, re.compile(r"depot", re.I)),
     (CUSTOMERS, re.compile(r"customers?|clients?", re.I)),
 )
 _EXPECTED = {
@@ -108,13 +111,12 @@ def _text(path: Path) -> str:
 def _split(text: str, name: str, problems: list[Problem]) -> dict[str, _Section]:
     """Part the lines into sections, by their names or, where none is named, by their order."""
     sections: dict[str, _Section] = {}
-    lines = re.split(r"\r\n|\r|\n", text)
-    named = any(_named(line) for line in lines if line.lstrip().startswith("!"))
+    lines = [line.strip() for line in re.split(r"\r\n|\r|\n", text)]
+    headings = _headings(lines)
     current: _Section | None = None
     for number, line in enumerate(lines, 1):
-        stripped = line.strip()
-        if stripped.startswith(("!", "#", "//", "%")):
-            kind = _named(stripped)
+        if _is_comment(line):
+            kind = headings.get(number)
             if kind is not None:
                 if kind in sections:
                     before = sections[kind].line
@@ -123,12 +125,12 @@ def _split(text: str, name: str, problems: list[Problem]) -> dict[str, _Section]
                             "twice-named", f"{kind} are named again; first on line {before}.", name, number
                         )
                     )
-                current = sections.setdefault(kind, _Section(number, stripped))
+                current = sections.setdefault(kind, _Section(number, line))
             continue
-        stripped = re.split(r"!|#|//", stripped)[0].strip()
+        stripped = re.split(r"!|#|//", line)[0].strip()
         if not stripped:
             continue
-        if not named:
+        if not headings:
             kind = SECTIONS[min(len(sections), 3)]
             if len(sections) == 4:
                 current = sections[CUSTOMERS]
@@ -143,9 +145,45 @@ def _split(text: str, name: str, problems: list[Problem]) -> dict[str, _Section]
     return sections
 
 
+def _is_comment(line: str) -> bool:
+    return line.startswith(("!", "#", "//", "%"))
+
+
+def _headings(lines: list[str]) -> dict[int, str]:
+    """Return which section each heading begins, by its line, from 1.
+
+    A heading begins with the name. A section that has no such heading may be named further inside one
+    ("Number of customers"): where that line names no other section, and the next words are numbers.
+    """
+    comments = {n: line for n, line in enumerate(lines, 1) if _is_comment(line)}
+    found = {n: kind for n, line in comments.items() if (kind := _named(line)) is not None}
+    known = set(found.values()) | {HANDLING}
+    if known & {STORES, DEPOT, SATELLITES}:
+        known |= {STORES, DEPOT, SATELLITES}
+    for n, line in comments.items():
+        kinds = {kind for kind, pattern in _NAMES if pattern.search(_head(line))}
+        if len(kinds) == 1 and not kinds & known and _leads_numbers(lines, n):
+            found[n] = kinds.pop()
+            known.add(found[n])
+    return dict(sorted(found.items()))
+
+
+def _leads_numbers(lines: list[str], heading: int) -> bool:
+    """Return whether the next line with letters or numbers is no comment."""
+    for line in lines[heading:]:
+        if re.search(r"\w", line):
+            return not _is_comment(line)
+    return False
+
+
+def _head(line: str) -> str:
+    """Return the words of a comment before its colon, or its first ones."""
+    return line.lstrip("!#/% -").split(":")[0][:40]
+
+
 def _named(line: str) -> str | None:
-    """Return the section a comment names: the word before its colon, or its first words."""
-    head = line.lstrip("!#/% -").split(":")[0][:40]
+    """Return the section a comment begins with the name of."""
+    head = _head(line)
     for kind, pattern in _NAMES:
         if pattern.match(head):
             return kind
@@ -176,6 +214,7 @@ class _Reader:
     def __init__(self, path: Path, sections: dict[str, _Section], problems: list[Problem]) -> None:
         self.path, self.name = path, path.name
         self.sections, self.problems = sections, problems
+        self._join_stores()
 
     def instance(self) -> TwoEchelonInstance | None:
         for kind in SECTIONS:
@@ -197,6 +236,24 @@ class _Reader:
             tuple(Satellite(Place(s[0], s[1]), *s[2:]) for s in stores[1:]),
             tuple(Customer(Place(c[0], c[1]), c[2]) for c in customers),
         )
+
+    def _join_stores(self) -> None:
+        """Make one section of the depot's and the satellites' own ones; either name alone stands for both."""
+        sections = self.sections
+        own = [kind for kind in (DEPOT, SATELLITES) if kind in sections]
+        if STORES in sections:
+            for kind in own:
+                line, before = sections[kind].line, sections[STORES].line
+                self._wrong("twice-named", f"{kind} are named again; first on line {before}.", line)
+        elif len(own) == 2:
+            depot, satellites = sections[DEPOT], sections[SATELLITES]
+            first = self._regrouped(depot, (2,))
+            if len(first) != 1:
+                self._wrong("field-count", f"there are {len(first)} depots.", depot.line, "x,y of the depot")
+            groups = [*first, *self._regrouped(satellites, (2, 3, 4, 5))]
+            sections[STORES] = _Section(satellites.line, satellites.header, groups)
+        elif own:
+            sections[STORES] = sections[own[0]]
 
     def _wrong(self, code: str, message: str, line: int | None, expected: str = "") -> None:
         self.problems.append(Problem(code, message, self.name, line, expected=expected))
@@ -292,19 +349,33 @@ class _Reader:
         return made
 
     def _regrouped(self, section: _Section, sizes: tuple[int, ...]) -> list[_Group]:
-        """Return one group a place; where white space alone separates numbers, a line is a place."""
+        """Return one group a place; where white space alone separates numbers, a line is a place.
+
+        A line with more numbers is as many places as fit: triples of customers; pairs of the depot and the
+        satellites, unless the section's line names further numbers of a satellite.
+        """
         groups = section.groups
         if any(len(group.values) != 1 for group in groups):
             return groups
         by_line: dict[int, _Group] = {}
         for group in groups:
             by_line.setdefault(group.line, _Group(group.line, [])).values.extend(group.values)
-        if len(by_line) > 1 or len(groups) in sizes:
-            return list(by_line.values())
-        size = sizes[0]
-        flat = [group.values[0] for group in groups]
-        line = groups[0].line
-        return [_Group(line, flat[i : i + size]) for i in range(0, len(flat), size)]
+        size, named = sizes[0], len(sizes) > 1 and _names_extras(section.header)
+        made = []
+        for line, group in by_line.items():
+            flat = group.values
+            if len(flat) in sizes and (named or len(flat) % size or len(flat) == size):
+                made.append(group)
+            elif named:
+                message = f"{len(flat)} numbers of places are not told apart."
+                self._wrong("field-count", message, line, "commas within a place, or a line for each")
+            else:
+                made += [_Group(line, flat[i : i + size]) for i in range(0, len(flat), size)]
+        return made
+
+
+def _names_extras(header: str) -> bool:
+    return any(pattern.search(header) for _, pattern in _EXTRA_WORDS)
 
 
 def _extras(header: str) -> tuple[str, ...]:

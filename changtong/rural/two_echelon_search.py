@@ -25,7 +25,7 @@ from changtong.rural.two_echelon import (
     TwoEchelonInstance,
     TwoEchelonResult,
 )
-from changtong.rural.two_echelon_arrays import Arrays
+from changtong.rural.two_echelon_arrays import Arrays, searched_part
 from changtong.rural.two_echelon_check import check_two_echelon
 from changtong.rural.two_echelon_plan import read_plan
 from changtong.rural.two_echelon_steps import restart, search
@@ -121,7 +121,8 @@ def solve_two_echelon(
     if seconds is None and iterations is None:
         seconds = 10.0
     _check_call(seconds, seed, iterations)
-    reasons = impossible_demands(instance)
+    part = searched_part(instance)
+    reasons = impossible_demands(instance) or _beyond_solver(part)
     if reasons:
         return TwoEchelonResult(instance, None, None, reasons, time.perf_counter() - begin, 0, seed)
     budget = _Budget(seconds, iterations, begin)
@@ -131,7 +132,9 @@ def solve_two_echelon(
         reason = Problem(
             "no-feasible-plan",
             f"the search found no plan that keeps all limits in {budget.done:,} iterations.",
-            hint="There may be none, or it needs more time.",
+            hint="There may be none, or it needs more time."
+            if part is instance
+            else f"There may be none, or it needs more time, or more than the {_extent(part)} searched.",
         )
         return TwoEchelonResult(
             instance, None, None, (reason,), time.perf_counter() - begin, budget.done, seed
@@ -220,6 +223,22 @@ def impossible_demands(instance: TwoEchelonInstance) -> tuple[Problem, ...]:
             )
         )
     return tuple(found)
+
+
+def _beyond_solver(part: TwoEchelonInstance) -> tuple[Problem, ...]:
+    """Return why the part of an instance that is searched holds no plan, though the instance may."""
+    return tuple(
+        Problem(
+            "beyond-solver",
+            f"no plan is looked for: of this instance {_extent(part)} are searched, and {reason.message}",
+            hint="There may be a plan. Part the instance, or raise capacities.",
+        )
+        for reason in impossible_demands(part)
+    )
+
+
+def _extent(part: TwoEchelonInstance) -> str:
+    return f"{len(part.satellites)} satellites and {part.trucks.vehicles} trucks"
 
 
 class _Search:
