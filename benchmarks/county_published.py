@@ -20,57 +20,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from county_cases import county, pieces, site, vehicle
+from county_cases import county_of_instance
 from two_echelon import best_known
 
-from changtong.rural.county import County
 from changtong.rural.county_question import CountySettings
 from changtong.rural.plan_county import plan_county
-from changtong.rural.two_echelon import TwoEchelonInstance
 from changtong.rural.two_echelon_file import read_two_echelon
-
-FAST_KM_PER_H, FAR_KM = 20_000.0, 50_000.0
-
-
-def county_of_instance(given: TwoEchelonInstance) -> County:
-    """Return an instance as a county: distances are kilometres, costs are CNY."""
-    places = {"H": given.depot}
-    places |= {f"S{k}": one.place for k, one in enumerate(given.satellites)}
-    places |= {f"V{k}": one.place for k, one in enumerate(given.customers)}
-    kinds = {"H": "county", "S": "township", "V": "village"}
-    free = {"stop_min": 0.0, "piece_min": 0.0}
-    sites = [
-        site(name, kinds[name[0]], place.x / 1000, place.y / 1000, **free) for name, place in places.items()
-    ]
-    demand = [pieces(f"V{k}", one.demand) for k, one in enumerate(given.customers)]
-    roads = []
-    for one, a in places.items():
-        for other, b in places.items():
-            if one == other:
-                continue
-            away = {one[0], other[0]} == {"H", "V"}
-            km = FAR_KM if away else max(((a.x - b.x) ** 2 + (a.y - b.y) ** 2) ** 0.5, 1e-6)
-            roads.append(
-                {"from_site": one, "to_site": other, "distance_km": km, "travel_h": km / FAST_KM_PER_H}
-            )
-    same = {
-        "cost_cny_per_day": 0.0,
-        "cost_cny_per_h": 0.0,
-        "speed_km_per_h": FAST_KM_PER_H,
-        "trips_per_day": 1,
-    }
-    fleet = [
-        vehicle(
-            vehicle_type=name,
-            tier=tier,
-            count=one.vehicles,
-            capacity_pieces=one.capacity,
-            cost_cny_per_km=one.cost_per_distance,
-            **same,
-        )
-        for name, tier, one in (("truck", "trunk", given.trucks), ("freighter", "local", given.freighters))
-    ]
-    return county(sites, demand, fleet, roads=roads)
 
 
 def main() -> None:
