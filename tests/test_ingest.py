@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from changtong.errors import InputError, NotFoundError, UsageError
-from changtong.events.duplicates import DayFilters
+from changtong.events.duplicates import MOST_AGAIN, DayFilters
 from changtong.events.hashing import siphash
 from changtong.events.ingest import Ingest, ingest
 from changtong.events.keys import from_pseudonym, key_of, key_words, pseudonym
@@ -396,8 +396,8 @@ def test_filters_of_days_forget_no_key_however_few_are_held(seed: int, turns: in
         assert (seen is None) == (day == 7)
         assert seen is None or seen.all()
         held = [other for other, one in filters._filters.items() if one is not None]
-        assert len(held) <= 2 or filters._again > 20
-    assert len(made) <= 5 + 20 + 5  # made again some times, then all are held
+        assert len(held) <= 2 or filters._again > MOST_AGAIN
+    assert len(made) <= 5 + MOST_AGAIN + 5  # made again some times, then all are held
     fresh = rng.integers(-(2**63), 2**63 - 1, 2000)
     seen = filters.seen(0, fresh)
     assert seen is not None

@@ -19,10 +19,10 @@ from changtong.events.filtering import add, find, look, places, put
 
 BITS_PER_KEY = 16
 
-MOST_DAY_ROWS = 400_000_000
-"""Rows of days whose filters are held at once: 800 MB."""
+MOST_DAY_ROWS = 1_000_000_000
+"""Rows of days whose filters are held at once: 2 GB."""
 
-MOST_AGAIN = 20
+MOST_AGAIN = 5
 """How often filters of days are made again before all are held."""
 
 MADV_HUGEPAGE: int | None = getattr(system, "MADV_HUGEPAGE", None)
