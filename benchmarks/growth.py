@@ -9,9 +9,11 @@ from __future__ import annotations
 import shutil
 import sys
 from datetime import timedelta
-from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
+
+import chart
+from chart import Line
 
 from changtong.events.generator.generate import generate_scans
 from changtong.events.generator.settings import Damage, ScanSettings
@@ -30,9 +32,6 @@ SERIES = (
     ("indicators", "written by hand", "one query each, by hand", "#d55e00", "6 4"),
 )
 """Benchmark, part, what it is called, colour, dashes: told apart without colours as well."""
-
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 860, 420, 70, 230, 40, 50
-
 
 DAY = ScanSettings().first_day + timedelta(days=DAYS - 2)
 """The day whose indicators are asked for."""
@@ -58,48 +57,17 @@ def make_log(folder: Path, events: int) -> None:
 
 def draw(table: list[dict[str, Any]], file: Path) -> None:
     """Draw seconds over events, both by powers of ten."""
-    points = {
-        name: [(row["events"], row[what][part]["seconds"]) for row in table if part in row[what]]
-        for what, part, name, _, _ in SERIES
-    }
-    every = [value for line in points.values() for value in line]
-    x_low, x_high = floor(log10(min(x for x, _ in every))), ceil(log10(max(x for x, _ in every)))
-    y_low, y_high = floor(log10(min(y for _, y in every))), ceil(log10(max(y for _, y in every)))
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        across = LEFT + (log10(x) - x_low) / max(1, x_high - x_low) * (WIDTH - LEFT - RIGHT)
-        down = TOP + (y_high - log10(y)) / max(1, y_high - y_low) * (HEIGHT - TOP - BOTTOM)
-        return round(across, 1), round(down, 1)
-
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="13">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        f'<text x="{LEFT}" y="22">Seconds by number of scans in seven days, 2 cores</text>',
-    ]
-    for power in range(x_low, x_high + 1):
-        x, bottom = at(10**power, 10**y_low)
-        parts.append(f'<path d="M{x} {TOP}V{bottom}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x}" y="{bottom + 20}" text-anchor="middle">{10**power:,}</text>')
-    for power in range(y_low, y_high + 1):
-        x, y = at(10**x_low, 10.0**power)
-        parts.append(f'<path d="M{x} {y}H{WIDTH - RIGHT}" stroke="#ddd"/>')
-        parts.append(f'<text x="{x - 8}" y="{y + 4}" text-anchor="end">{10.0**power:g} s</text>')
-    ends = []
-    for _, _, name, colour, dashes in SERIES:
-        line = [at(*point) for point in points[name]]
-        if not line:
-            continue
-        path = "M" + "L".join(f"{x} {y}" for x, y in line)
-        parts.append(
-            f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dashes}"/>'
+    lines = [
+        Line(
+            name,
+            [(row["events"], row[what][part]["seconds"]) for row in table if part in row[what]],
+            colour,
+            dashes,
         )
-        parts += [f'<circle cx="{x}" cy="{y}" r="3.5" fill="{colour}"/>' for x, y in line]
-        ends.append((line[-1][1], line[-1][0], name, colour))
-    below = 0.0
-    for y, x, name, colour in sorted(ends):  # names one below the other where lines end close together
-        below = max(y + 4, below + 17)
-        parts.append(f'<text x="{x + 10}" y="{below}" fill="{colour}">{name}</text>')
-    file.write_text("\n".join([*parts, "</svg>", ""]), "utf-8")
+        for what, part, name, colour, dashes in SERIES
+    ]
+    title = "Seconds by number of scans in seven days, 2 cores"
+    chart.draw(lines, file, title, say_x=lambda x: f"{x:,.0f}", say_y=lambda y: f"{y:g} s")
 
 
 if __name__ == "__main__":
