@@ -70,6 +70,8 @@ def test(arguments):
             wheel,
         )
         try:
+            say("compiling kernels (once for these sources; a minute or two) …")
+            subprocess.run([str(PYTHON), "-m", "changtong.kernels"], cwd=folder, check=True)
             # from another folder, so that the wheel and not the source tree is imported
             command = [
                 str(PYTHON),
@@ -79,6 +81,7 @@ def test(arguments):
                 str(HERE / "pyproject.toml"),
                 "--rootdir",
                 str(HERE),
+                *("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
             ]
             return subprocess.run([*command, str(HERE / "tests"), *arguments], cwd=folder).returncode
         finally:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,8 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     begin = time.perf_counter()
     works = [
         subprocess.Popen(
-            [sys.executable, "-m", "changtong.kernels", part],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *_python_path()])},
+            _command(part),
+            env=_environment(),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -81,12 +82,21 @@ def _python_path() -> list[str]:
 
 
 def compile_kernels() -> None:
-    """Compile what plans, simulations, stress tests and the scan log run, and note that it is done."""
-    for whose, parts in {"planner": PARTS, **OTHER_PARTS}.items():
-        stamp = _stamp(whose)
-        for compile_part in parts.values():
-            compile_part()
-        _note_done(stamp)
+    """Compile what all commands run, as many parts at once as there are cores, and note that it is done."""
+    names = sorted(ALL_PARTS, key=lambda name: name in BUILT_ON_OTHERS)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as crew:
+        list(crew.map(lambda name: subprocess.run(_command(name), env=_environment(), check=True), names))
+    for whose in ("planner", *OTHER_PARTS):
+        _note_done(_stamp(whose))
+
+
+def _command(part: str) -> list[str]:
+    return [sys.executable, "-m", "changtong.kernels", part]
+
+
+def _environment() -> dict[str, str]:
+    """Return the environment in which this very package is found."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), *_python_path()])}
 
 
 def _note_done(stamp: Path) -> None:
@@ -287,11 +297,13 @@ OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "made-up scans": {"made-up-scans": _compile_made_up_scans},
     "rural": {"rural": _compile_rural},
 }
+ALL_PARTS = PARTS | {name: part for parts in OTHER_PARTS.values() for name, part in parts.items()}
+BUILT_ON_OTHERS = ("simulation", "stress-test", "traces", "vault")
+"""Parts that are quick once others are compiled."""
 
 
 if __name__ == "__main__":
-    every = PARTS | {name: part for parts in OTHER_PARTS.values() for name, part in parts.items()}
     if len(sys.argv) > 1:
-        every[sys.argv[1]]()
+        ALL_PARTS[sys.argv[1]]()
     else:
         compile_kernels()

@@ -62,8 +62,10 @@ def test_new_sources_are_compiled_anew(
     (tmp_path / "package" / "planning").mkdir(parents=True)
     source = tmp_path / "package" / "planning" / "trees.py"
     source.write_text("", "utf-8")
-    monkeypatch.setattr(kernels, "PARTS", {"flow": lambda: None})
+    ran: list[str] = []
+    monkeypatch.setattr(kernels.subprocess, "run", lambda command, **_: ran.append(command[-1]))
     kernels.compile_kernels()
+    assert sorted(ran) == sorted(kernels.ALL_PARTS)
     kernels.prepare_kernels(lambda _: None)
     assert started == []
     source.write_text("# another way", "utf-8")
