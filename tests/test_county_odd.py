@@ -11,6 +11,8 @@ from county_cases import bus, county, drawn, pieces, site, vehicle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from changtong.errors import InternalError
+from changtong.rural import firm_plans
 from changtong.rural.county import County
 from changtong.rural.county_check import check_plan
 from changtong.rural.county_plan import CountyPlan, CountyResult
@@ -23,12 +25,13 @@ from changtong.rural.week_routes import local_errand
 H = site("H", "county", 0, 0)
 
 
-def planned(known: County, effort: float = 0.1) -> CountyResult:
-    """Plan a county; every answer passes the checker."""
+def planned(known: County, effort: float = 0.1, *, sound: bool = True) -> CountyResult:
+    """Plan a county; every answer passes the checker, at once where it is ``sound``."""
     result = plan_county(known, settings=CountySettings(effort=effort))
     for plan in result.answers.values():
         firms = (plan.name,) if plan.name in known.firms else None
         assert check_plan(known, plan, firms=firms) == []
+        assert not sound or "plan-fault" not in plan.unserved["code"].to_list()
     return result
 
 
@@ -247,6 +250,20 @@ def test_the_trunk_hurries_with_a_stations_own_cold_pieces() -> None:
     assert set(shared.routes["tier"]) == {"trunk"}
 
 
+def test_the_trunk_may_come_as_late_as_its_cold_space_does() -> None:
+    """Few cold pieces at a station whose only cold trunk vehicle is slow do not shut the station."""
+    known = county(
+        [H, site("S", "township", 20, 0, cold=True), site("V", "village", 24, 0)],
+        [pieces("S", 5, inbound_cold_share=0.1), pieces("V", 50)],
+        [
+            vehicle(vehicle_type="fast", tier="trunk", speed_km_per_h=60.0),
+            vehicle(vehicle_type="slow", tier="trunk", speed_km_per_h=20.0, cold_pieces=5.0),
+            vehicle(vehicle_type="trike", tier="local", range_km=30.0, shift_h=14.0),
+        ],
+    )
+    assert unserved(planned(known).shared) == []
+
+
 def test_cold_space_without_warm_room_is_cold_space() -> None:
     """The reefer has no room for the warm pieces; its cold ones are late, not without space."""
     reefer = vehicle(vehicle_type="r", capacity_pieces=50.0, cold_pieces=50.0)
@@ -256,6 +273,16 @@ def test_cold_space_without_warm_room_is_cold_space() -> None:
         [vehicle(), reefer],
     )
     assert unserved(planned(known).shared) == [("V", 35.0, "cold-too-long")]
+
+
+def test_warm_pieces_without_room_are_named_as_such() -> None:
+    """All room is cold: nothing of a village with warm pieces is served, for want of room, not of hours."""
+    known = county(
+        [H, site("V", "village", 10, 0)],
+        [pieces("V", 10, inbound_cold_share=0.5, cold_h=8.0)],
+        [vehicle(cold_pieces=200.0)],
+    )
+    assert unserved(planned(known).shared) == [("V", 70.0, "no-capacity")]
 
 
 # hours
@@ -423,3 +450,29 @@ def test_routes_of_a_part_nobody_can_serve_tell_it() -> None:
     part = Part(1, 5.0, 0.0, 0.0, 0.0, 0, 60, NO_LIMIT_S)
     found = route_day(question, [(HUB, 0)], [part], [5], iterations=10, seed=0)
     assert found == DayRoutes((), (part,), 0.0, question.left_cny)
+
+
+def faulty(name: str, text: str) -> Any:
+    """Return a checker that finds a rule broken while a village is in the plan."""
+
+    def check(known: County, plan: CountyPlan, **more: Any) -> list[str]:
+        return [text] if name in plan.villages["site_id"].to_list() else check_plan(known, plan, **more)
+
+    return check
+
+
+def test_a_plan_that_fails_for_one_village_keeps_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = county(
+        [H, site("V", "village", 10, 0), site("V2", "village", -10, 0)], [pieces("V", 10), pieces("V2", 10)]
+    )
+    monkeypatch.setattr(firm_plans, "check_plan", faulty("V", "cold-too-long: to V on day 1 9.00 h."))
+    shared = planned(known, sound=False).shared
+    assert unserved(shared) == [("V", 70.0, "plan-fault")]
+    assert shared.villages["site_id"].to_list() == ["V2"]
+
+
+def test_a_plan_that_fails_for_nobody_in_particular_is_a_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = county([H, site("V", "village", 10, 0)], [pieces("V", 10)])
+    monkeypatch.setattr(firm_plans, "check_plan", faulty("V", "wrong-cost: of the week."))
+    with pytest.raises(InternalError, match="wrong-cost"):
+        planned(known)

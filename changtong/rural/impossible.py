@@ -22,6 +22,7 @@ REASONS = {
     "shift-too-short": "The way there and back with the stop takes longer than any shift, or ends too late.",
     "cold-too-long": "Its cold pieces would be under way longer than they may be.",
     "station-full": "The stations that could pass it on have no capacity left, and the hub cannot serve it.",
+    "plan-fault": "Its part of the plan failed the check: a fault of the planner, please report it.",
 }
 """Code -> why a customer's pieces are not served; the codes are those of docs/county.md."""
 
@@ -56,19 +57,22 @@ class Possible:
 def find_possible(question: Question) -> Possible:
     """Return which bases can serve which customers, and name what none can.
 
-    A station passes on what a trunk vehicle or a bus brings; it passes cold goods on with a cold store alone.
-    Cold goods collected through a station stay there until the trunk's next day.
+    A station passes on what a trunk vehicle brings, at the earliest it can be there; it passes cold goods on
+    with a cold store alone. Cold goods collected through a station stay there until the trunk's next day.
+    Buses are not looked at here (:mod:`changtong.rural.bus_only`).
     """
     unserved: list[Unserved] = []
     allowed = _allowed(question)
     nobody = [c for c in question.customers if not allowed[:, c].any()]
     cold = [c for c in nobody if question.cold_in[c] + question.cold_out[c] > 0]
     if cold:
-        unserved += [Unserved(c, _cold_code(question, c), cold_only=True) for c in cold]
+        patient = replace(question, cold_h=np.full_like(question.cold_h, np.inf))
+        unserved += [Unserved(c, _cold_code(question, patient, c), cold_only=True) for c in cold]
         question = question.without_cold(cold)
         allowed = _allowed(question)
         nobody = [c for c in question.customers if not allowed[:, c].any()]
-        unserved = [one for one in unserved if one.site not in nobody]  # nothing of it can be served
+        # where nothing of it can be served, one reason is enough unless cold hours are another
+        unserved = [one for one in unserved if one.code == "cold-too-long" or one.site not in nobody]
     if nobody:
         unserved += [Unserved(c, _code(question, c), cold_only=False) for c in nobody]
         question = question.without(nobody)
@@ -112,15 +116,20 @@ def _passes_cold(question: Question, station: int, customer: int) -> bool:
     return bool(question.cold_h[customer] >= 24.0 * gap + 12.0)
 
 
-def _cold_code(question: Question, customer: int) -> str:
-    """Return why the cold pieces of a customer cannot be served."""
+def _cold_code(question: Question, patient: Question, customer: int) -> str:
+    """Return why the cold pieces of a customer cannot be served; ``patient``: without limits of hours."""
+    late = _cold_served(patient, customer) and not _cold_served(question, customer)
+    return "cold-too-long" if late else "no-cold-space"
+
+
+def _cold_served(question: Question, customer: int) -> bool:
+    """Tell whether any base can serve a customer's cold pieces without the others."""
     _, cold_in, _, cold_out = question.per_visit(customer)
-    free = replace(question, cold_h=np.full_like(question.cold_h, np.inf))
-    for base in (HUB, *(s for s in question.stations if trunk_reaches(question, s))):
-        passes = base == HUB or _passes_cold(free, base, customer)
-        if passes and _errand(free, base, customer).possible((0.0, cold_in, 0.0, cold_out)):
-            return "cold-too-long"
-    return "no-cold-space"
+    return any(
+        (base == HUB or _passes_cold(question, base, customer))
+        and _errand(question, base, customer).possible((0.0, cold_in, 0.0, cold_out))
+        for base in (HUB, *(s for s in question.stations if trunk_reaches(question, s)))
+    )
 
 
 def _code(question: Question, customer: int) -> str:

@@ -110,7 +110,7 @@ def settle(
             times = _times(routes, trunk, choice)
             local = _local(routes, choice, times, 1.0)
         failing = {p.site for _, day in trunk for p in day.left}
-        missed = {(s, c) for s in failing for c, b in choice.base.items() if b == s}
+        missed = _missed_by_trunk(routes.question, choice, trunk)
         missed |= {(base, p.site) for base, _, day in local for p in day.left}
         late = _kept_too_long(routes.question, choice, trunk, local)
         full = _too_many(routes.question, choice)
@@ -246,6 +246,19 @@ def _share(
         routes.question, uses, lambda base: routes.fleet_of(base, trunk=base == TRUNK), cost
     )
     return True
+
+
+def _missed_by_trunk(
+    question: Question, choice: Choice, trunk: list[tuple[tuple[int, ...], DayRoutes]]
+) -> set[tuple[int, int]]:
+    """Return stations and customers the trunk brings too little: those with cold pieces where these fail."""
+    left = {(p.site, p.warm_in + p.warm_out > 0) for _, day in trunk for p in day.left}
+    return {
+        (station, c)
+        for station, warm in left
+        for c, base in choice.base.items()
+        if base == station and (warm or question.cold_in[c] + question.cold_out[c] > 0)
+    }
 
 
 def _uses(

@@ -67,12 +67,12 @@ class Errand:
         ----------
         amounts : tuple of float
         share : float
-            More loads than the fewest equal ones must cost less than this share of these.
+            Others than the fewest equal loads must cost less than this share of these; 1: the cheapest.
         """
         best = self._best(amounts)
         if best is not None:
             few = min(self._equal(amounts), default=best, key=lambda cut: (cut[1], cut[0]))
-            return best[2] if best[0] < share * few[0] or few[1] >= best[1] else few[2]
+            return few[2] if share < 1.0 and best[0] >= share * few[0] else best[2]
         both = [some for some in (_warm(amounts), _cold(amounts)) if sum(some) > 0]
         if len(both) < 2:
             return [self._part(amounts, 1)]
@@ -110,7 +110,12 @@ class Errand:
             found += _both(self._best(warm), self._best(cold))
             for kind in self.kinds:
                 found += self._filled(kind, cold, warm) + self._filled(kind, warm, cold)
-        return min(found, key=lambda cut: cut[:2], default=None)
+        # of equally cheap ones full loads and a rest, which goes with others
+        return min(
+            found,
+            key=lambda cut: (round(cut[0], 1), cut[1], -max(part.pieces for part in cut[2])),
+            default=None,
+        )
 
     def _equal(self, amounts: Amounts) -> list[Cut]:
         """Return equal loads of each vehicle type that can bring them."""

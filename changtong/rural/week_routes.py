@@ -444,7 +444,8 @@ def arrival_limit(question: Question, station: int, visits: Visits) -> tuple[int
     closes early, an hour after a vehicle that goes there first; never so late that a customer is closed.
     """
     cold = hurried(question, visits)
-    first, leaves = (int(some[station]) for some in question.first_arrivals[cold])
+    space = any(question.cold_in[c] + question.cold_out[c] > 0 for c, _ in visits)
+    first, leaves = (int(some[station]) for some in question.first_arrivals[space])
     closes = int(question.closes_s[station])
     if first < 0:
         return closes, 0
