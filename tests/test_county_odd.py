@@ -345,6 +345,19 @@ def test_a_station_the_trunk_cannot_reach_is_fed_by_bus() -> None:
     assert set(result.with_buses.villages["served_from"]) == {"S"}
 
 
+def test_a_station_with_cold_pieces_of_its_own_is_not_fed_by_bus() -> None:
+    """S is served from the hub; what a run brought there for V would count as its own."""
+    known = county(
+        [H, site("S", "township", 20, 0, cold=True), site("V", "village", 24, 0)],
+        [pieces("S", 10, inbound_cold_share=0.5), pieces("V", 5)],
+        [vehicle(tier="local", range_km=55.0, cold_pieces=20.0)],
+        [bus("B", [("H", "07:00"), ("S", "08:00"), ("H", "09:00")])],
+    )
+    result = planned(known)
+    assert result.with_buses is not None
+    assert unserved(result.with_buses) == [("V", 35.0, "beyond-range")]
+
+
 def test_a_bus_takes_no_more_than_it_holds() -> None:
     known = county(
         [H, site("V1", "village", 60, 0), site("V2", "village", 61, 0)],

@@ -40,6 +40,8 @@ def with_bus_only(asked: Question, best: Settled) -> Settled:
     choice = best.choice
     direct = {c for c in wanted if _on_run(full, choice, c) is not None}
     for station in full.stations:
+        if full.cold_in[station] + full.cold_out[station] > 0:
+            continue  # the checker takes what a run brings there for its own
         near = [c for c in wanted if (c not in direct or c == station) and c not in choice.base]
         if set(near) - direct and station not in set(choice.base.values()):
             choice = _fed_by_bus(full, choice, station, near) or choice

@@ -174,7 +174,7 @@ def _station(routes: WeekRoutes, choice: Choice, cost: float, station: int) -> t
     """Try every pair of runs for a station in place of the trunk; local vehicles then wait for the bus."""
     question = routes.question
     mine = [c for c, base in choice.base.items() if base == station]
-    if any(question.cold_in[c] + question.cold_out[c] > 0 for c in mine):
+    if any(question.cold_in[c] + question.cold_out[c] > 0 for c in (station, *mine)):
         return choice, cost
     mask = used_days((c, choice.days[c]) for c in mine)
     before_ready, before_left = routes.ready.get(station), routes.left_at.get(station)
