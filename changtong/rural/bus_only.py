@@ -52,7 +52,7 @@ def with_bus_only(asked: Question, best: Settled) -> Settled:
     if not served:
         return best
     question = full.without([c for c in wanted if c not in served])
-    routes = replace(best.routes, question=question, _days={}, _weeks={})
+    routes = best.routes.about(question)
     for station, (brings, _) in choice.station_bus.items():
         if brings >= 0:
             routes.left_at[station], at = bus_times(question, brings, station)

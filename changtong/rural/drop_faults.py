@@ -63,7 +63,7 @@ def settle_without(settled: Settled, customers: list[int]) -> Settled:
     named = [one for one in settled.unserved if one.site not in customers]
     named += [Unserved(c, FAULT, cold_only=False) for c in customers]
     possible = find_possible(question)
-    routes = replace(settled.routes, question=question, ready={}, left_at={}, _days={}, _weeks={})
+    routes = replace(settled.routes.about(question), ready={}, left_at={})
     return settle(
         replace(possible, question=question, unserved=tuple(named)),
         reckon(question, possible.allowed),

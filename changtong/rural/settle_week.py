@@ -133,14 +133,14 @@ def settle(
             unserved += [Unserved(c, codes[c], cold_only=c in mixed) for c in gone]
             question = routes.question.without([c for c in gone if c not in mixed])
             question = question.without_cold(list(mixed)) if mixed else question
-            routes = replace(routes, question=question, _days={}, _weeks={})
+            routes = routes.about(question)
             if mixed:  # their other pieces may do without what keeps pieces cold
                 again = find_possible(question)
                 reckoned = reckon(question, again.allowed)
                 banned = {(b, c) for b, c in banned if c not in mixed}
                 choice, gone = _elsewhere(question, reckoned, choice, banned, mixed)
                 unserved += [Unserved(c, codes[c], cold_only=False) for c in gone]
-                routes = replace(routes, question=question.without(gone), _days={}, _weeks={})
+                routes = routes.about(question.without(gone))
     question = routes.question
     by_base = choice.visits()
     cost = sum(day.cost_cny * len(days) for days, day in trunk) + bus_cost(question, choice)

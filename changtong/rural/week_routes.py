@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -121,6 +121,10 @@ class WeekRoutes:
     _days: dict[object, DayRoutes] = field(default_factory=dict)
     _weeks: dict[object, float] = field(default_factory=dict)
     _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
+
+    def about(self, question: Question) -> WeekRoutes:
+        """Return routes of another question: days solved before begin similar ones, none is kept."""
+        return replace(self, question=question, _days={}, _weeks={})
 
     def ready_at(self, base: int, visits: Visits = ()) -> tuple[int, int]:
         """Return when a base's goods are ready and left the hub: as settled, else as reckoned."""
