@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from changtong.rural.bus_service import bus_cost, bus_loads, bus_times, room_left, span, unload_s
+from changtong.rural.bus_service import (
+    bus_cost,
+    bus_loads,
+    bus_takes,
+    bus_times,
+    room_left,
+    span,
+    unload_s,
+)
 from changtong.rural.county_question import HUB, Question
 from changtong.rural.visiting_days import patterns
 from changtong.rural.week_routes import Choice, WeekRoutes, used_days
@@ -22,6 +30,12 @@ def village_runs(question: Question, customer: int) -> list[Pair]:
     if question.cold_in[customer] + question.cold_out[customer] > 0:
         return []
     return _pairs(question, customer, float(question.inbound[customer]), float(question.outbound[customer]))
+
+
+def run_pairs(question: Question, station: int, customers: list[int]) -> list[Pair]:
+    """Return pairs of runs that could bring and take the pieces of a station's customers."""
+    inbound, outbound = (float(sum(a[c] for c in customers)) for a in (question.inbound, question.outbound))
+    return _pairs(question, station, inbound, outbound)
 
 
 def _pairs(question: Question, site: int, inbound: float, outbound: float) -> list[Pair]:
@@ -114,7 +128,7 @@ def _with_villages(question: Question, choice: Choice, run: int, group: list[int
         if customer not in base:
             continue
         for pair in (pair for pair in village_runs(question, customer) if run in pair):
-            mask = _bus_days(question, pair, customer, days[customer])
+            mask = bus_days(question, pair, customer, days[customer])
             if mask is None:
                 continue
             tried = replace(
@@ -130,7 +144,7 @@ def _with_villages(question: Question, choice: Choice, run: int, group: list[int
     return replace(choice, base=base, days=days, bus=bus) if moved else None
 
 
-def _bus_days(question: Question, pair: Pair, customer: int, wanted: int) -> int | None:
+def bus_days(question: Question, pair: Pair, customer: int, wanted: int) -> int | None:
     """Return days of a customer's visits on which both runs go: those it has, where they do."""
     runs = 127
     for number in pair:
@@ -150,6 +164,8 @@ def _back_on_round(question: Question, choice: Choice, customer: int) -> Choice 
     if not others:
         return None
     near = min(others, key=lambda c: (float(question.km[c, customer]), c))
+    if not bus_takes(question, choice, choice.base[near], customer):
+        return None
     bus = {c: pair for c, pair in choice.bus.items() if c != customer}
     return replace(choice, base={**choice.base, customer: choice.base[near]}, bus=bus)
 
@@ -158,13 +174,12 @@ def _station(routes: WeekRoutes, choice: Choice, cost: float, station: int) -> t
     """Try every pair of runs for a station in place of the trunk; local vehicles then wait for the bus."""
     question = routes.question
     mine = [c for c, base in choice.base.items() if base == station]
-    if any(question.cold_in[c] + question.cold_out[c] > 0 for c in mine):
+    if any(question.cold_in[c] + question.cold_out[c] > 0 for c in (station, *mine)):
         return choice, cost
-    inbound, outbound = (float(sum(a[c] for c in mine)) for a in (question.inbound, question.outbound))
     mask = used_days((c, choice.days[c]) for c in mine)
     before_ready, before_left = routes.ready.get(station), routes.left_at.get(station)
-    for pair in _pairs(question, station, inbound, outbound)[:4]:
-        if _bus_days(question, pair, station, mask) != mask:
+    for pair in run_pairs(question, station, mine)[:4]:
+        if bus_days(question, pair, station, mask) != mask:
             continue
         tried = replace(choice, station_bus={**choice.station_bus, station: pair})
         if not room_left(question, bus_loads(question, tried)):

@@ -31,7 +31,7 @@ def bus_loads(question: Question, choice: Choice) -> list[BusLoad]:
                 found += _loads(runs, day, customer, warm_in, warm_out)
     if choice.station_bus:
         for day, loads in enumerate(station_loads(question, choice.visits())):
-            for site, warm_in, cold_in, warm_out, cold_out, _ in loads:
+            for site, warm_in, cold_in, warm_out, cold_out, *_ in loads:
                 if site in choice.station_bus:
                     found += _loads(
                         choice.station_bus[site], day, site, warm_in + cold_in, warm_out + cold_out
@@ -75,6 +75,17 @@ def room_left(question: Question, loads: Iterable[BusLoad]) -> bool:
         if max(held, default=0.0) > bus.spare + 1e-6:
             return False
     return True
+
+
+def bus_takes(question: Question, choice: Choice, base: int, customer: int) -> bool:
+    """Tell whether a base can have one more customer: one fed by bus has room in the holds, on their days."""
+    if base not in choice.station_bus:
+        return True
+    if question.cold_in[customer] + question.cold_out[customer] > 0:
+        return False
+    more = Choice({**choice.base, customer: base}, choice.days, choice.bus, choice.station_bus)
+    loads = bus_loads(question, more)
+    return all(one.bus >= 0 for one in loads) and room_left(question, loads)
 
 
 def span(question: Question, number: int, site: int, *, brings: bool) -> tuple[int, int]:

@@ -27,6 +27,9 @@ HUB = 0
 DAY_S = 86_400
 DAYS = tuple(range(7))
 
+LEFT_CNY, MOST_LEFT_CNY = 20_000.0, 1e9
+"""What leaving a visit out weighs at least in a search, CNY, and at most."""
+
 
 @dataclass(frozen=True)
 class CountySettings:
@@ -184,6 +187,45 @@ class Question:
                 hours = np.where(np.isnan(self.road_h), self.km / v.km_per_h, self.road_h)
                 hours_at[v.km_per_h] = np.ceil(hours * 3600.0 - 1e-6).astype(np.int64)
         return tuple(hours_at[v.km_per_h] for v in self.vehicles)
+
+    @cached_property
+    def left_cny(self) -> float:
+        """What leaving a visit out weighs in a search, CNY: more than any vehicle's day and way cost."""
+        far = float((self.km[HUB] + self.km[:, HUB]).max())
+        dearest = max(
+            (
+                v.day_cny
+                + v.km_cny * (far if v.range_km is None else v.range_km)
+                + v.h_cny * v.shift_s / 3600
+                for v in self.vehicles
+                if v.count != 0
+            ),
+            default=0.0,
+        )
+        return min(max(LEFT_CNY, 3.0 * dearest), MOST_LEFT_CNY)
+
+    @cached_property
+    def first_arrivals(self) -> dict[bool, tuple[Longs, Longs]]:
+        """Whether with cold space alone -> first second a trunk vehicle can be at each site, and left for it.
+
+        -1 where none can.
+        """
+        found = {}
+        for cold in (False, True):
+            first = np.full(len(self.site_ids), 2 * DAY_S, np.int64)
+            left = np.full(len(self.site_ids), -1, np.int64)
+            for v, ways in zip(self.vehicles, self.seconds, strict=True):
+                if not v.trunk or (cold and v.cold <= 0):
+                    continue
+                there, back = ways[HUB], ways[:, HUB] + np.ceil(self.stop_s).astype(np.int64)
+                at = np.maximum(v.starts_s + there, self.opens_s)
+                can = (at <= self.closes_s) & (at + back <= v.ends_s) & (there + back <= v.shift_s)
+                if v.range_km is not None:
+                    can &= self.km[HUB] + self.km[:, HUB] <= v.range_km + 1e-9
+                sooner = can & (at < first)
+                first[sooner], left[sooner] = at[sooner], (at - there)[sooner]
+            found[cold] = (np.where(left < 0, -1, first), left)
+        return found
 
     @cached_property
     def has_cold(self) -> bool:

@@ -1,9 +1,10 @@
 """Routes of one day from one base or several, by PyVRP: the integers it works in, and its answer in ours.
 
 PyVRP (Wouda, Lan and Kool 2024) works in whole numbers. Here a duration is a second, rounded up, so that
-every time it gives can be driven as it stands; a piece is 1,000 units; money is a ten-thousandth of a CNY.
-What a kilometre costs stands in the "distance" of a vehicle type's own matrix: its limit is the range times
-that cost, and no unit cost has to be a whole number. All figures of a result are added up again from
+every time it gives can be driven as it stands; a piece is 1,000 units; money is a ten-thousandth of a CNY,
+or finer where a range is kept and kilometres are cheap. What a kilometre costs stands in the "distance" of a
+vehicle type's own matrix, rounded up: its limit is the range times that cost, kept to less than a metre, and
+no unit cost has to be a whole number. All figures of a result are added up again from
 kilometres and seconds (:mod:`changtong.rural.county_cost`).
 """
 
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pyvrp import (
     Activity,
     ActivityType,
@@ -35,23 +35,32 @@ from pyvrp import (
 from pyvrp.search import NeighbourhoodParams
 from pyvrp.stop import MaxIterations
 
-from changtong.rural.county_question import Question, Vehicle
+from changtong.rural.county_question import LEFT_CNY, Question, Vehicle
 
 PIECE = 1_000
 CNY = 10_000
-KM_FREE = 1_000
+KM_FREE = 1_000_000
 """Units of a kilometre where it costs nothing."""
+
+KM_FINE = 2_000
+"""Least units of a kilometre where a range is kept: two of them are a metre."""
+
+MOST_UNITS = 1e15
+"""Money of one figure: thousands of them can be added up."""
 
 NEIGHBOURS = 20
 """Nearest visits a move looks at; on 90 visits as good as 40 in the same time, better than 10."""
 
-LEFT_CNY = 20_000.0
-"""What leaving a visit out weighs in the search, CNY: more than any vehicle day."""
+NO_LIMIT_S = 10**9
+"""Stands for no limit of the seconds cold pieces may be on board."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One visit, or a part of it: warm and cold pieces to the site and from it, and when it can be."""
+    """One visit, or a part of it: warm and cold pieces to the site and from it, and when it can be.
+
+    ``cold_s``: seconds its cold pieces may be on board, from the base or to it.
+    """
 
     site: int
     warm_in: float
@@ -60,6 +69,7 @@ class Part:
     cold_out: float
     opens_s: int
     closes_s: int
+    cold_s: int = NO_LIMIT_S
 
     @property
     def pieces(self) -> float:
@@ -115,11 +125,12 @@ class VehicleDay:
 
 @dataclass(frozen=True)
 class DayRoutes:
-    """Routes of a day and the parts nobody could serve."""
+    """Routes of a day and the parts nobody could serve; ``left_cny``: what each of these weighs."""
 
     days: tuple[VehicleDay, ...]
     left: tuple[Part, ...]
     cost_cny: float
+    left_cny: float = LEFT_CNY
 
 
 NO_ROUTES = DayRoutes((), (), 0.0)
@@ -142,6 +153,8 @@ def can_serve(question: Question, base: int, ready_s: int, kind: int, part: Part
         return False
     there, back = int(question.seconds[kind][base, part.site]), int(question.seconds[kind][part.site, base])
     service = service_s(question, part)
+    if (part.cold_in > 0 and there > part.cold_s) or (part.cold_out > 0 and service + back > part.cold_s):
+        return False
     at = max(max(v.starts_s, ready_s) + there, part.opens_s)
     return (
         at <= part.closes_s
@@ -158,10 +171,8 @@ def route_day(
     *,
     iterations: int,
     seed: int,
-    shift_s: int = 86_400,
+    shift_s: Sequence[int] | None = None,
     several_trips: bool = True,
-    extra_cny: NDArray[np.float64] | None = None,
-    day_price: Sequence[float] | None = None,
     start: DayRoutes | None = None,
     fleet_at: Sequence[Sequence[int]] | None = None,
 ) -> DayRoutes:
@@ -176,31 +187,28 @@ def route_day(
         Vehicles of each type there are at each base; 0 where it may not be used.
     iterations, seed : int
         Of PyVRP.
-    shift_s : int
-        Limit of a vehicle's day, beside its own.
+    shift_s : sequence of int, optional
+        Limits of a vehicle's day by type, beside its own.
     several_trips : bool
         Whether a vehicle may come back for more.
-    extra_cny : array (bases, parts), optional
-        What serving a part from a base costs more, for choosing; with it ranges are not kept.
-    day_price : sequence of float, optional
-        CNY on top of a vehicle's day, by type: the price of a scarce one.
     start : DayRoutes, optional
         Routes of a similar day to begin with.
     fleet_at : sequence of sequences of int, optional
         Vehicles of each type at each base, where these have their own; none beyond ``fleet``.
     """
+    limits = tuple(v.shift_s for v in question.vehicles) if shift_s is None else tuple(shift_s)
     able = [
         [
             kind
             for kind, count in enumerate(fleet)
-            if count > 0 and _any_base(question, bases, kind, p, shift_s)
+            if count > 0 and _any_base(question, bases, kind, p, limits[kind])
         ]
         for p in parts
     ]
     left = tuple(p for p, kinds in zip(parts, able, strict=True) if not kinds)
     kept = [p for p, kinds in zip(parts, able, strict=True) if kinds]
     if not kept:
-        return DayRoutes((), left, 0.0)
+        return DayRoutes((), left, 0.0, question.left_cny)
     sure = [
         any(fleet[kind] >= len(parts) and question.vehicles[kind].count is None for kind in kinds)
         for kinds in able
@@ -212,15 +220,14 @@ def route_day(
         kept,
         fleet,
         sure,
-        shift_s,
+        limits,
         several_trips,
-        extra_cny if extra_cny is None else extra_cny[:, [bool(k) for k in able]],
-        day_price,
         fleet_at,
     )
     solution = model.solve(iterations, seed, None if start is None else model.begin(start))
     days, missed = model.read(solution)
-    return DayRoutes(days, left + missed, sum(day_cost(question, day) for day in days))
+    cost = sum(day_cost(question, day) for day in days)
+    return DayRoutes(days, left + missed, cost, question.left_cny)
 
 
 def day_cost(question: Question, day: VehicleDay) -> float:
@@ -245,10 +252,8 @@ class _Model:
         parts: list[Part],
         fleet: Sequence[int],
         sure: list[bool],
-        shift_s: int,
+        limits: Sequence[int],
         several_trips: bool,
-        extra_cny: NDArray[np.float64] | None,
-        day_price: Sequence[float] | None,
         fleet_at: Sequence[Sequence[int]] | None,
     ) -> None:
         self.question, self.bases, self.parts = question, bases, parts
@@ -256,6 +261,7 @@ class _Model:
         sites = np.array([b for b, _ in bases] + [p.site for p in parts])
         self.sites = sites
         cold = any(p.cold_in + p.cold_out > 0 for p in parts)
+        money = _money(question, fleet)
         locations = [Location(0.0, 0.0) for _ in sites]
         depots = [Depot(k) for k in range(len(bases))]
         first = len(bases)
@@ -268,7 +274,7 @@ class _Model:
                 tw_early=p.opens_s,
                 tw_late=p.closes_s,
                 required=sure[k],
-                prize=0 if sure[k] else round(LEFT_CNY * CNY + p.pieces * 10 * CNY),
+                prize=0 if sure[k] else round((question.left_cny + p.pieces * 10) * money),
             )
             for k, p in enumerate(parts)
         ]
@@ -280,7 +286,7 @@ class _Model:
         np.fill_diagonal(km, 0.0)
         distances: list[Any] = []
         durations: list[Any] = []
-        profiles: dict[tuple[int, int], int] = {}
+        profiles: dict[int, int] = {}
         types: list[VehicleType] = []
         self.types: list[tuple[int, int]] = []
         for place, (_, ready) in enumerate(bases):
@@ -288,14 +294,12 @@ class _Model:
                 v = question.vehicles[kind]
                 if count <= 0 or max(v.starts_s, ready) >= v.ends_s:
                     continue
-                key = (kind, place if extra_cny is not None else -1)
-                if key not in profiles:
-                    profiles[key] = len(distances)
-                    per_km = v.km_cny * CNY if v.km_cny > 0 or extra_cny is not None else KM_FREE
+                per_km, paid = _per_km(v, money)
+                if kind not in profiles:
+                    profiles[kind] = len(distances)
                     cost = km * per_km
-                    if extra_cny is not None:
-                        cost[:, first:] += extra_cny[place] * CNY
-                    whole = np.rint(cost).astype(np.int64)
+                    # up: a round is never longer than its whole numbers say
+                    whole = np.ceil(cost - 1e-6).astype(np.int64)
                     np.fill_diagonal(whole, 0)
                     distances.append(whole)
                     duration = question.seconds[kind][np.ix_(sites, sites)].copy()
@@ -304,34 +308,34 @@ class _Model:
                 more = v.trips - 1 if several_trips else 0
                 useful = more > 0 and (v.warm < totals[0] or 0 < v.cold < totals[1])
                 farthest = 1 << 62
-                if v.range_km is not None and extra_cny is None:
-                    farthest = int(v.range_km * (v.km_cny * CNY if v.km_cny > 0 else KM_FREE)) + 2
-                price = 0.0 if day_price is None else day_price[kind]
+                if v.range_km is not None:  # the way there and back alone always fits
+                    farthest = int(v.range_km * per_km + 1e-6) + 2
                 types.append(
                     VehicleType(
                         num_available=min(count, len(parts)),
                         capacity=_units(v.warm, v.cold, cold, whole=math.floor),
                         start_depot=place,
                         end_depot=place,
-                        fixed_cost=round((v.day_cny + price) * CNY),
+                        fixed_cost=round(v.day_cny * money),
                         tw_early=max(v.starts_s, ready),
                         tw_late=v.ends_s,
-                        shift_duration=min(v.shift_s, shift_s),
-                        unit_distance_cost=1 if v.km_cny > 0 or extra_cny is not None else 0,
-                        unit_duration_cost=round(v.h_cny * CNY / 3600.0),
-                        profile=profiles[key],
+                        shift_duration=min(v.shift_s, limits[kind]),
+                        unit_distance_cost=1 if paid else 0,
+                        unit_duration_cost=round(v.h_cny * money / 3600.0),
+                        profile=profiles[kind],
                         reload_depots=[place] if useful else [],
                         max_reloads=more if useful else 0,
                         max_distance=farthest,
                     )
                 )
                 self.types.append((place, kind))
+        self.money = money
         self.data = ProblemData(locations, clients, depots, types, distances, durations)
 
     def solve(self, iterations: int, seed: int, begin: Solution | None = None) -> Solution:
         """Return the best feasible solution found; one vehicle for each part where none is."""
         params = SolveParams(
-            penalty=PenaltyParams(max_penalty=1e7),
+            penalty=PenaltyParams(max_penalty=1e7 * self.money / CNY),
             neighbourhood=NeighbourhoodParams(num_neighbours=NEIGHBOURS),
             ils=IteratedLocalSearchParams(num_iters_no_improvement=max(50, iterations // 3)),
         )
@@ -444,6 +448,22 @@ class _Model:
             if trips:
                 days.append(VehicleDay(kind, base, tuple(trips)))
         return tuple(days), tuple(p for k, p in enumerate(self.parts) if k not in seen)
+
+
+def _money(question: Question, fleet: Sequence[int]) -> int:
+    """Return units of a CNY: finer where kilometres are cheap and their number is limited."""
+    units = CNY
+    for v, count in zip(question.vehicles, fleet, strict=True):
+        if count > 0 and v.range_km is not None and v.km_cny > 0:
+            while v.km_cny * units < KM_FINE and units * 10 * question.left_cny <= MOST_UNITS:
+                units *= 10
+    return units
+
+
+def _per_km(v: Vehicle, money: int) -> tuple[float, bool]:
+    """Return units of a kilometre, and whether they count as money: not where they are too coarse."""
+    paid = v.km_cny > 0 and (v.range_km is None or v.km_cny * money >= KM_FINE)
+    return (v.km_cny * money, True) if paid else (KM_FREE, False)
 
 
 def _units(warm: float, cold: float, with_cold: bool, *, whole: object = round) -> list[int]:

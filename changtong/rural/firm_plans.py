@@ -18,6 +18,7 @@ from changtong.rural.county_check import check_plan
 from changtong.rural.county_cost import plan_frames
 from changtong.rural.county_plan import CountyPlan
 from changtong.rural.county_question import CountySettings, ask
+from changtong.rural.drop_faults import faulty_customers, settle_without
 from changtong.rural.fair_split import Coalition
 from changtong.rural.plan_question import coalition_cost, plan_question
 from changtong.rural.settle_week import Settled
@@ -28,6 +29,9 @@ ALONE_SHARE, COALITION_SHARE = 0.35, 0.06
 
 ONE_PROCESS = 100
 """Up to so many customers other processes would take longer to begin than the work takes."""
+
+FAULT_ROUNDS = 3
+"""Times a plan that fails the checker is settled, each time without those it fails for."""
 
 
 @dataclass(frozen=True)
@@ -169,13 +173,20 @@ def checked_plan(
 ) -> CountyPlan:
     """Return a settled week as a plan that has passed the independent checker.
 
+    Customers whose part of it breaks a rule are left out and named, and the others are settled again.
+
     Raises
     ------
     InternalError
-        It has not.
+        It has not, and nobody can be named or leaving them out does not help.
     """
-    plan = plan_frames(settled, name)
-    wrong = check_plan(county, plan, firms=firms, detour_factor=settings.detour_factor)
-    if wrong:
-        raise InternalError(f"The plan {name} breaks {len(wrong)} rules; first: {'; '.join(wrong[:3])}")
-    return plan
+    for _ in range(FAULT_ROUNDS):
+        plan = plan_frames(settled, name)
+        wrong = check_plan(county, plan, firms=firms, detour_factor=settings.detour_factor)
+        if not wrong:
+            return plan
+        faulty = faulty_customers(settled, plan, wrong)
+        if not faulty:
+            break
+        settled = settle_without(settled, faulty)
+    raise InternalError(f"The plan {name} breaks {len(wrong)} rules; first: {'; '.join(wrong[:3])}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.rural.county_question import DAY_S, HUB, Question, Vehicle
-from changtong.rural.day_routes import Part, can_serve, service_s
-from changtong.rural.week_routes import hurried, reckoned_ready, trunk_reaches, visit_parts
+from changtong.rural.county_question import HUB, Question, Vehicle
+from changtong.rural.day_routes import Part, service_s
+from changtong.rural.vehicle_loads import Errand
+from changtong.rural.week_routes import first_ready, local_errand, own_errand, trunk_reaches
 
 REASONS = {
     "no-vehicle": "No vehicle that may go to villages is free for it.",
@@ -20,6 +22,7 @@ REASONS = {
     "shift-too-short": "The way there and back with the stop takes longer than any shift, or ends too late.",
     "cold-too-long": "Its cold pieces would be under way longer than they may be.",
     "station-full": "The stations that could pass it on have no capacity left, and the hub cannot serve it.",
+    "plan-fault": "Its part of the plan failed the check: a fault of the planner, please report it.",
 }
 """Code -> why a customer's pieces are not served; the codes are those of docs/county.md."""
 
@@ -54,18 +57,22 @@ class Possible:
 def find_possible(question: Question) -> Possible:
     """Return which bases can serve which customers, and name what none can.
 
-    A station passes on what a trunk vehicle or a bus brings; it passes cold goods on with a cold store alone.
-    Cold goods collected through a station stay there until the trunk's next day.
+    A station passes on what a trunk vehicle brings, at the earliest it can be there; it passes cold goods on
+    with a cold store alone. Cold goods collected through a station stay there until the trunk's next day.
+    Buses are not looked at here (:mod:`changtong.rural.bus_only`).
     """
     unserved: list[Unserved] = []
     allowed = _allowed(question)
     nobody = [c for c in question.customers if not allowed[:, c].any()]
     cold = [c for c in nobody if question.cold_in[c] + question.cold_out[c] > 0]
     if cold:
-        unserved += [Unserved(c, _cold_code(question, c), cold_only=True) for c in cold]
+        patient = replace(question, cold_h=np.full_like(question.cold_h, np.inf))
+        unserved += [Unserved(c, _cold_code(question, patient, c), cold_only=True) for c in cold]
         question = question.without_cold(cold)
         allowed = _allowed(question)
         nobody = [c for c in question.customers if not allowed[:, c].any()]
+        # where nothing of it can be served, one reason is enough unless cold hours are another
+        unserved = [one for one in unserved if one.code == "cold-too-long" or one.site not in nobody]
     if nobody:
         unserved += [Unserved(c, _code(question, c), cold_only=False) for c in nobody]
         question = question.without(nobody)
@@ -79,38 +86,29 @@ def _allowed(question: Question) -> NDArray[np.bool_]:
     reached = [s for s in question.stations if trunk_reaches(question, s)]
     for base in (HUB, *reached):
         for customer in question.customers:
-            ready, left_at = times(question, base, customer)
-            if base == customer:
-                allowed[base, customer] = _passes_cold(question, base, customer)
-            elif base == HUB or _passes_cold(question, base, customer):
-                parts = visit_parts(question, customer, base, left_at)
-                allowed[base, customer] = all(_any_vehicle(question, base, ready, p) for p in parts)
+            if base == HUB or _passes_cold(question, base, customer):
+                errand = _errand(question, base, customer)
+                allowed[base, customer] = errand.possible(question.per_visit(customer))
     return allowed
 
 
+def _errand(question: Question, base: int, customer: int) -> Errand:
+    """Return the visit of a customer from a base as early as can be; a station's own people by the trunk."""
+    if base == customer:
+        return own_errand(question, base)
+    return local_errand(question, customer, base, *times(question, base, customer))
+
+
 def times(question: Question, base: int, customer: int) -> tuple[int, int]:
-    """Return when a base would be ready for a customer, and its goods would have left the hub."""
-    if base == HUB:
-        return 0, 0
-    return reckoned_ready(question, base, cold=hurried(question, ((customer, 127),)))
-
-
-def _any_vehicle(question: Question, base: int, ready: int, part: Part) -> bool:
-    """Tell whether a vehicle can serve a part from a base; cold goods from the hub within their hours."""
-    limit = DAY_S
-    if base == HUB and part.cold_in + part.cold_out > 0 and np.isfinite(question.cold_h[part.site]):
-        limit = int(question.cold_h[part.site] * 3600.0)
-    return any(
-        v.local and can_serve(question, base, ready, kind, part, limit)
-        for kind, v in enumerate(question.vehicles)
-    )
+    """Return when a base is ready for a customer at the earliest, and its goods then left the hub."""
+    return (0, 0) if base == HUB else first_ready(question, base, customer)
 
 
 def _passes_cold(question: Question, station: int, customer: int) -> bool:
     """Tell whether a station can pass cold pieces on, those collected on the trunk's next day."""
     if question.cold_in[customer] + question.cold_out[customer] <= 0:
         return True
-    if not question.cold_store[station] or not any(v.trunk and v.cold > 0 for v in question.vehicles):
+    if not question.cold_store[station] or not trunk_reaches(question, station, cold=True):
         return False
     if question.cold_out[customer] <= 0 or customer == station:
         return True
@@ -118,57 +116,54 @@ def _passes_cold(question: Question, station: int, customer: int) -> bool:
     return bool(question.cold_h[customer] >= 24.0 * gap + 12.0)
 
 
-def _cold_code(question: Question, customer: int) -> str:
-    """Return why the cold pieces of a customer cannot be served."""
-    free = question.cold_h.copy()
-    free[customer] = np.inf
-    if not any(v.local and v.cold > 0 for v in question.vehicles):
-        return "no-cold-space"
-    for base in (HUB, *question.stations):
-        if base != HUB and not _passes_cold(question, base, customer):
-            continue
-        ready = times(question, base, customer)[0]
-        closes = int(question.closes_s[customer])
-        parts = [
-            Part(customer, p.warm_in, p.cold_in, p.warm_out, p.cold_out, p.opens_s, closes)
-            for p in visit_parts(question, customer, base, 0)
-        ]
-        if all(_fits_someone(question, base, ready, p) for p in parts):
-            return "cold-too-long"
-    return "no-cold-space"
+def _cold_code(question: Question, patient: Question, customer: int) -> str:
+    """Return why the cold pieces of a customer cannot be served; ``patient``: without limits of hours."""
+    late = _cold_served(patient, customer) and not _cold_served(question, customer)
+    return "cold-too-long" if late else "no-cold-space"
 
 
-def _fits_someone(question: Question, base: int, ready: int, part: Part) -> bool:
+def _cold_served(question: Question, customer: int) -> bool:
+    """Tell whether any base can serve a customer's cold pieces without the others."""
+    _, cold_in, _, cold_out = question.per_visit(customer)
     return any(
-        v.local and can_serve(question, base, ready, k, part, DAY_S) for k, v in enumerate(question.vehicles)
+        (base == HUB or _passes_cold(question, base, customer))
+        and _errand(question, base, customer).possible((0.0, cold_in, 0.0, cold_out))
+        for base in (HUB, *(s for s in question.stations if trunk_reaches(question, s)))
     )
 
 
 def _code(question: Question, customer: int) -> str:
     """Return what keeps the vehicle that comes closest from a customer: the last test it fails."""
     bases = [HUB, *(s for s in question.stations if s != customer and trunk_reaches(question, s))]
-    furthest = 0
-    for base in bases:
-        ready, left_at = times(question, base, customer)
-        for part in visit_parts(question, customer, base, left_at):
+    return code_from(question, customer, {base: times(question, base, customer) for base in bases})
+
+
+def code_from(question: Question, customer: int, ready: Mapping[int, tuple[int, int]]) -> str:
+    """Return what keeps vehicles from a customer, from bases ready at a time, their goods gone at another."""
+    warm_in, cold_in, warm_out, cold_out = question.per_visit(customer)
+    furthest = []
+    for amounts in ((warm_in, 0.0, warm_out, 0.0), (0.0, cold_in, 0.0, cold_out)):
+        tests = [0]
+        for base, (at, left_at) in ready.items():
+            errand = local_errand(question, customer, base, at, left_at)
             for kind, v in enumerate(question.vehicles):
-                if v.local:
-                    furthest = max(furthest, 1 + _passed(question, base, ready, kind, v, part))
-    return ("no-vehicle", "no-capacity", "beyond-range", "window-closed", "shift-too-short", "no-vehicle")[
-        furthest
-    ]
+                if v.local and sum(amounts) > 0:
+                    part = errand.smallest(kind, amounts)
+                    tests.append(1 if part is None else 2 + _passed(question, base, at, kind, v, part))
+        if sum(amounts) > 0:
+            furthest.append(max(tests))
+    codes = ("no-vehicle", "no-capacity", "beyond-range", "window-closed", "shift-too-short", "no-vehicle")
+    return codes[min(furthest, default=0)]
 
 
 def _passed(question: Question, base: int, ready: int, kind: int, v: Vehicle, part: Part) -> int:
-    """Return how many tests a vehicle passes: room, range, window, shift."""
-    if not part.fits(v):
-        return 0
+    """Return how many tests a vehicle with room for it passes: range, window, shift."""
     both = float(question.km[base, part.site] + question.km[part.site, base])
     if v.range_km is not None and both > v.range_km + 1e-9:
-        return 1
+        return 0
     at = max(max(v.starts_s, ready) + int(question.seconds[kind][base, part.site]), part.opens_s)
     if at > part.closes_s:
-        return 2
+        return 1
     back = int(question.seconds[kind][part.site, base])
     span = int(question.seconds[kind][base, part.site]) + service_s(question, part) + back
-    return 3 if at + service_s(question, part) + back > v.ends_s or span > v.shift_s else 4
+    return 2 if at + service_s(question, part) + back > v.ends_s or span > v.shift_s else 3

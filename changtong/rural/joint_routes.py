@@ -171,7 +171,6 @@ def _proposals(
             fleet,
             iterations=count,
             seed=routes.seed,
-            day_price=routes.price,
             start=start,
             fleet_at=fleet_at,
         )

@@ -16,10 +16,11 @@ import polars as pl
 
 from changtong.errors import UsageError
 from changtong.executors.work import Executor
+from changtong.rural.bus_only import with_bus_only
 from changtong.rural.bus_parcels import use_buses
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
-from changtong.rural.county_question import CountySettings, ask
+from changtong.rural.county_question import CountySettings, Question, ask
 from changtong.rural.fair_split import Coalition, coalitions_needed, consistent, sampled_shapley, shapley
 from changtong.rural.firm_plans import FirmWork, checked_plan, plan_firms, weighed_cny
 from changtong.rural.impossible import find_possible
@@ -109,7 +110,7 @@ def plan_county(
     tell("buses", SHARED_DONE)
     with_buses = None
     if question.buses:
-        ridden = plan_buses(best, work * BUS_SHARE, until(TIME_BUSES))
+        ridden = plan_buses(question, best, work * BUS_SHARE, until(TIME_BUSES))
         with_buses = checked_plan(county, ridden, firms, "shared_with_buses", settings)
     tell("firms", BUSES_DONE)
     alone = {firms[0]: replace(shared, name=firms[0])}
@@ -135,17 +136,18 @@ def plan_county(
     )
 
 
-def plan_buses(best: Settled, work: float, until: float | None) -> Settled:
-    """Return a settled week with parcels on buses, or the same where none is cheaper."""
-    routes = best.routes
+def plan_buses(asked: Question, best: Settled, work: float, until: float | None) -> Settled:
+    """Return a settled week with parcels on buses: what only they can serve, and where they are cheaper."""
+    begun = with_bus_only(asked, best)
+    routes = begun.routes
     routes.budget = Budget(work * max(len(routes.question.customers), LEAST_CUSTOMERS), until)
-    choice = use_buses(routes, best.choice)
+    choice = use_buses(routes, begun.choice)
     routes.ready, routes.left_at = {}, {}
     if not choice.bus and not choice.station_bus:
         return best
     possible = find_possible(routes.question)
     reckoned = reckon(possible.question, possible.allowed)
-    again = replace(possible, unserved=best.unserved, question=routes.question)
+    again = replace(possible, unserved=begun.unserved, question=routes.question)
     ridden = settle(again, reckoned, routes, choice, FINISH if routes.budget.in_time() else 1.0)
     return min(ridden, best, key=lambda one: one.rank)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from changtong.rural.county_question import HUB, Question
-from changtong.rural.day_routes import LEFT_CNY
 from changtong.rural.impossible import Possible, find_possible
 from changtong.rural.joint_routes import exchange_stations, improve_jointly, shake
 from changtong.rural.settle_week import Settled, settle, unserved_pieces
@@ -153,6 +152,5 @@ def coalition_cost(
     if not starts or mine <= HALF * pieces:  # with most of the pieces the stations of all fit
         starts += first_choices(possible.question, reckoned, ())[:1]
     best = min(starts, key=routes.week)
-    parts, left = routes.left_out(best)
-    cost = routes.week(best) - parts * LEFT_CNY - 10.0 * left
-    return cost, left + unserved_pieces(question, possible.unserved)
+    weighs, left = routes.left_out(best)
+    return routes.week(best) - weighs, left + unserved_pieces(question, possible.unserved)

@@ -7,22 +7,24 @@ out among bases before the last routes are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 
-from changtong.rural.bus_service import bus_cost, bus_times, unload_s
+from changtong.rural.bus_service import bus_cost, bus_takes, bus_times, unload_s
 from changtong.rural.county_question import DAY_S, DAYS, HUB, Question
 from changtong.rural.day_routes import DayRoutes
-from changtong.rural.impossible import Possible, Unserved
+from changtong.rural.impossible import Possible, Unserved, code_from, find_possible
 from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
-from changtong.rural.station_choice import Reckoned, nearest_bases
+from changtong.rural.station_choice import Reckoned, nearest_bases, reckon
 from changtong.rural.week_routes import (
     Choice,
     WeekRoutes,
     days_by_customers,
     handled_too_much,
+    local_errand,
     station_cost,
     stop_ready,
     trunk_days,
@@ -76,9 +78,12 @@ class Settled:
 
 def unserved_pieces(question: Question, unserved: Iterable[Unserved]) -> float:
     """Return the pieces of a week of customers that are not served, or whose cold pieces are not."""
+    unserved = list(unserved)
+    cold_apart = {one.site for one in unserved if one.cold_only}
     return sum(
-        sum(cold if one.cold_only else total for _, total, cold in question.firm_pieces.get(one.site, []))
+        cold if one.cold_only else total - (cold if one.site in cold_apart else 0.0)
         for one in unserved
+        for _, total, cold in question.firm_pieces.get(one.site, [])
     )
 
 
@@ -111,19 +116,37 @@ def settle(
             times = _times(routes, trunk, choice)
             local = _local(routes, choice, times, 1.0)
         failing = {p.site for _, day in trunk for p in day.left}
-        missed = {(s, c) for s in failing for c, b in choice.base.items() if b == s}
+        missed = _missed_by_trunk(routes.question, choice, trunk)
         missed |= {(base, p.site) for base, _, day in local for p in day.left}
-        missed |= _kept_too_long(routes.question, choice, trunk, local)
+        late = _kept_too_long(routes.question, choice, trunk, local)
         full = _too_many(routes.question, choice)
-        missed |= full
+        missed |= late | full
         if not missed:
-            local = _local(routes, choice, times, _affordable(routes, choice, iterations))
+            longer = _local(routes, choice, times, _affordable(routes, choice, iterations))
+            if not overdrawn(routes.question, _uses(trunk, longer)):
+                local = longer
             break
+        codes = {c: _why(routes.question, choice, times, c, (failing, late, full)) for _, c in missed}
         # where all vehicles are few another base lacks them as well: what is missed is given up at once
-        moves = turn <= ROUNDS and any(v.local and v.count is None for v in routes.question.vehicles)
-        banned |= missed if moves else {(b, c) for _, c in missed for b in (HUB, *reckoned.bases)}
-        choice, routes, dropped = _elsewhere(routes, reckoned, choice, banned, _why(routes.question, full))
-        unserved += dropped
+        few = not any(v.local and v.count is None for v in routes.question.vehicles)
+        for base, customer in missed:
+            hopeless = turn > ROUNDS or (few and codes[customer] == "no-vehicle")
+            banned |= {(b, customer) for b in ((HUB, *reckoned.bases, base) if hopeless else (base,))}
+        before = choice
+        choice, gone = _elsewhere(routes.question, reckoned, choice, banned)
+        if gone:
+            mixed = {c: before.days[c] for c in gone if _has_both(routes.question, c)}
+            unserved += [Unserved(c, codes[c], cold_only=c in mixed) for c in gone]
+            question = routes.question.without([c for c in gone if c not in mixed])
+            question = question.without_cold(list(mixed)) if mixed else question
+            routes = routes.about(question)
+            if mixed:  # their other pieces may do without what keeps pieces cold
+                again = find_possible(question)
+                reckoned = reckon(question, again.allowed)
+                banned = {(b, c) for b, c in banned if c not in mixed}
+                choice, gone = _elsewhere(question, reckoned, choice, banned, mixed)
+                unserved += [Unserved(c, codes[c], cold_only=False) for c in gone]
+                routes = routes.about(question.without(gone))
     question, choice = routes.question, replace(choice, fleet=dict(routes.fleet))
     by_base = choice.visits()
     cost = sum(day.cost_cny * len(days) for days, day in trunk) + bus_cost(question, choice)
@@ -141,7 +164,7 @@ def settle(
         tuple(local),
         {b: t[0] for b, t in times.items()},
         {b: t[1] for b, t in times.items()},
-        tuple(unserved),
+        _merged(unserved),
         cost,
         routes,
     )
@@ -213,9 +236,7 @@ def _share(
     local: list[tuple[int, tuple[int, ...], DayRoutes]],
 ) -> bool:
     """Share out the vehicles of which a day would use more than there are; tell whether that was so."""
-    uses: Uses = {TRUNK: list(trunk)}
-    for base, days, day in local:
-        uses.setdefault(base, []).append((days, day))
+    uses = _uses(trunk, local)
     if not overdrawn(routes.question, uses):
         return False
     visits = choice.visits()
@@ -233,24 +254,54 @@ def _share(
     return True
 
 
+def _missed_by_trunk(
+    question: Question, choice: Choice, trunk: list[tuple[tuple[int, ...], DayRoutes]]
+) -> set[tuple[int, int]]:
+    """Return stations and customers the trunk brings too little: those with cold pieces where these fail."""
+    left = {(p.site, p.warm_in + p.warm_out > 0) for _, day in trunk for p in day.left}
+    return {
+        (station, c)
+        for station, warm in left
+        for c, base in choice.base.items()
+        if base == station and (warm or question.cold_in[c] + question.cold_out[c] > 0)
+    }
+
+
+def _uses(
+    trunk: list[tuple[tuple[int, ...], DayRoutes]], local: list[tuple[int, tuple[int, ...], DayRoutes]]
+) -> Uses:
+    uses: Uses = {TRUNK: list(trunk)}
+    for base, days, day in local:
+        uses.setdefault(base, []).append((days, day))
+    return uses
+
+
 def _kept_too_long(
     question: Question,
     choice: Choice,
     trunk: list[tuple[tuple[int, ...], DayRoutes]],
     local: list[tuple[int, tuple[int, ...], DayRoutes]],
 ) -> set[tuple[int, int]]:
-    """Return stations and customers whose cold pieces, collected, reach the hub too late."""
-    if not question.cold_out.any():
+    """Return bases and customers whose cold pieces are too long under way by the trunk.
+
+    Those collected through a station that reach the hub too late, and those of a station's own people.
+    """
+    if not question.has_cold:
         return set()
     back: dict[tuple[int, int], int] = {}
+    found: set[tuple[int, int]] = set()
     for days, routes in trunk:
         for vehicle in routes.days:
             for trip in vehicle.trips:
                 for stop in trip.stops:
+                    site = stop.part.site
                     for day in days:
-                        key = (stop.part.site, day)
-                        back[key] = max(back.get(key, 0), trip.returns_s)
-    found = set()
+                        back[site, day] = max(back.get((site, day), 0), trip.returns_s)
+                    if choice.base.get(site) == site:
+                        limit = float(question.cold_h[site]) * 3600.0
+                        brought = question.cold_in[site] > 0 and stop.arrives_s - trip.departs_s > limit
+                        taken = question.cold_out[site] > 0 and trip.returns_s - stop.arrives_s > limit
+                        found |= {(site, site)} if brought or taken else set()
     for base, days, routes in local:
         if base == HUB:
             continue
@@ -268,31 +319,44 @@ def _kept_too_long(
 
 
 def _elsewhere(
-    routes: WeekRoutes, reckoned: Reckoned, choice: Choice, banned: set[tuple[int, int]], code: str
-) -> tuple[Choice, WeekRoutes, list[Unserved]]:
-    """Return a choice without pairs that fail; customers nobody is left for are dropped and named."""
-    base, gone = dict(choice.base), []
-    used = sorted(set(base.values()) | {HUB})
-    for customer in sorted({c for b, c in banned if base.get(c) == b}):
+    question: Question,
+    reckoned: Reckoned,
+    choice: Choice,
+    banned: set[tuple[int, int]],
+    more: Mapping[int, int] = MappingProxyType({}),
+) -> tuple[Choice, list[int]]:
+    """Return a choice without pairs that fail, and the customers nobody is left for.
+
+    ``more``: customers without a base that want one, with their days.
+    """
+    gone: list[int] = []
+    used = sorted({HUB, *choice.base.values()})
+    choice = replace(choice, days={**choice.days, **more})
+    for customer in sorted({*more, *(c for b, c in banned if choice.base.get(c) == b)}):
         others = [
             b
-            for b in (*used, *reckoned.bases)
-            if (b, customer) not in banned and np.isfinite(reckoned.serve[b, customer])
+            for b in dict.fromkeys((*used, *reckoned.bases))
+            if (b, customer) not in banned
+            and np.isfinite(reckoned.serve[b, customer])
+            and bus_takes(question, choice, b, customer)
         ]
         among = [b for b in others if b in used] or others
+        base = dict(choice.base)
         if among:
-            base |= nearest_bases(reckoned, (customer,), tuple(dict.fromkeys(among)))
+            base |= nearest_bases(reckoned, (customer,), tuple(among))
         else:
             gone.append(customer)
-            del base[customer]
-    if gone:
-        routes = replace(routes, question=routes.question.without(gone), _days={}, _weeks={}, _uses={})
-    days = {c: choice.days[c] for c in (*base, *choice.bus)}
-    return (
-        Choice(base, days, choice.bus, choice.station_bus),
-        routes,
-        [Unserved(c, code, cold_only=False) for c in gone],
-    )
+            base.pop(customer, None)
+        choice = replace(choice, base=base)
+    days = {c: choice.days[c] for c in (*choice.base, *choice.bus)}
+    fed = {s: pair for s, pair in choice.station_bus.items() if s in set(choice.base.values())}
+    return Choice(choice.base, days, choice.bus, fed), gone
+
+
+def _has_both(question: Question, customer: int) -> bool:
+    """Tell whether a customer has warm and cold pieces."""
+    cold = float(question.cold_in[customer] + question.cold_out[customer])
+    return cold > 0 and float(question.inbound[customer] + question.outbound[customer]) - cold > 1e-9
 
 
 def _too_many(question: Question, choice: Choice) -> set[tuple[int, int]]:
@@ -315,8 +379,37 @@ def _too_many(question: Question, choice: Choice) -> set[tuple[int, int]]:
     return found
 
 
-def _why(question: Question, full: set[tuple[int, int]]) -> str:
-    """Return the code of customers that are missed: stations full, or vehicles short where they are few."""
-    if full:
+def _merged(unserved: list[Unserved]) -> tuple[Unserved, ...]:
+    """Return what is unserved, once where cold and other pieces of a site are for the same reason."""
+    rest = {(one.site, one.code) for one in unserved if not one.cold_only}
+    return tuple(one for one in unserved if not one.cold_only or (one.site, one.code) not in rest)
+
+
+def _why(
+    question: Question,
+    choice: Choice,
+    times: dict[int, tuple[int, int]],
+    customer: int,
+    found: tuple[set[int], set[tuple[int, int]], set[tuple[int, int]]],
+) -> str:
+    """Return the code of a customer that is missed.
+
+    ``found``: stations the trunk fails, pairs whose cold pieces are too long under way, and pairs a station
+    has no capacity for.
+    """
+    failing, late, full = found
+    base = choice.base[customer]
+    if (base, customer) in full:
         return "station-full"
-    return "no-vehicle" if any(v.count is not None for v in question.vehicles) else "shift-too-short"
+    if (base, customer) in late:
+        return "cold-too-long"
+    if base in failing:
+        few = all(v.count is not None for v in question.vehicles if v.trunk)
+        return "no-vehicle" if few else "shift-too-short"
+    amounts = question.per_visit(customer)
+    errand = local_errand(question, customer, base, *times[base])
+    if errand.possible(amounts):
+        return "no-vehicle"  # it could be served alone: vehicles are too few
+    if errand.possible((amounts[0], 0.0, amounts[2], 0.0)):
+        return "cold-too-long"
+    return code_from(question, customer, {base: times[base]})

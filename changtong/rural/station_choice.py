@@ -259,6 +259,9 @@ def _village_moves(question: Question, reckoned: Reckoned, choice: Choice) -> li
     for customer, base in sorted(choice.base.items()):
         if base == customer:
             continue
+        if np.isfinite(serve[customer, customer]):  # a station: the trunk may serve its own people alone
+            dearer = float(serve[customer, customer] + reckoned.open[customer] - serve[base, customer])
+            found.append((dearer / float(question.visits[customer]), [customer], customer))
         order = used[np.argsort(serve[used, customer], kind="stable")]
         others = [int(b) for b in order if b not in (base, customer) and np.isfinite(serve[b, customer])][:2]
         for to in others:

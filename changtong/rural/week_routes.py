@@ -7,25 +7,18 @@ whole week, the latest.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from changtong.rural.cold_hours import timely_routes
 from changtong.rural.county_question import DAY_S, DAYS, HUB, Question
-from changtong.rural.day_routes import (
-    LEFT_CNY,
-    NO_ROUTES,
-    DayRoutes,
-    Part,
-    Stop,
-    can_serve,
-    day_cost,
-    route_day,
-    service_s,
-)
+from changtong.rural.day_routes import NO_LIMIT_S, NO_ROUTES, DayRoutes, Part, Stop, service_s
+from changtong.rural.vehicle_loads import Errand
 
 HURRY_S = 3_600
 """How long after a direct way the trunk may be at a station where cold pieces are in a hurry."""
@@ -36,19 +29,24 @@ LATE_DEPTH = 0.05
 RECENT = 24
 """Days of a base that are kept to begin a similar one with."""
 
+FEW, SMALL = 0.6, 12
+"""A visit is cut into more loads than need be where these alone cost less than this share. On days of so few
+parts cheaper loads are tried in any case."""
+
+RECUTS = 3
+"""Times what is left because vehicles are few is cut again."""
+
 HANDLED_TOO_MUCH_CNY = 100.0
 """What a piece beyond a station's capacity weighs in the search."""
-
-SHORT_CNY = LEFT_CNY
-"""What a vehicle's day beyond those there are weighs in the search."""
 
 Ints = NDArray[np.int64]
 Visits = tuple[tuple[int, int], ...]
 """Customers of a base and the days of each as bits, in order of site numbers."""
 
 
-Load = tuple[int, float, float, float, float, int]
-"""Station, warm and cold pieces to it, warm and cold from it, latest second the trunk may be there."""
+Load = tuple[int, float, float, float, float, int, int]
+"""Station, warm and cold pieces to it, warm and cold from it, latest second the trunk may be there, and
+seconds the cold pieces of its own people may be on board."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,6 @@ class WeekRoutes:
     seed : int
     fleet : mapping of int to tuple
         The fleet of the choice at hand.
-    price : tuple of float
-        What a vehicle's day weighs on top, by type.
     ready, left_at : dict
         Station -> second its goods are ready, and when they left the hub.
     """
@@ -122,13 +118,17 @@ class WeekRoutes:
     seed: int = 0
     depth: float = 1.0
     fleet: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    price: tuple[float, ...] | None = None
     ready: dict[int, int] = field(default_factory=dict)
     left_at: dict[int, int] = field(default_factory=dict)
     _days: dict[object, DayRoutes] = field(default_factory=dict)
     _weeks: dict[object, float] = field(default_factory=dict)
     _uses: dict[object, Ints] = field(default_factory=dict)
+    _visits: dict[object, list[Part]] = field(default_factory=dict)
     _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
+
+    def about(self, question: Question) -> WeekRoutes:
+        """Return routes of another question: days solved before begin similar ones, none is kept."""
+        return replace(self, question=question, _days={}, _weeks={}, _uses={}, _visits={})
 
     def ready_at(self, base: int, visits: Visits = ()) -> tuple[int, int]:
         """Return when a base's goods are ready and left the hub: as settled, else as reckoned."""
@@ -136,12 +136,7 @@ class WeekRoutes:
             return 0, 0
         if base in self.ready:
             return self.ready[base], self.left_at[base]
-        return reckoned_ready(
-            self.question,
-            base,
-            cold=hurried(self.question, visits),
-            pieces=most_passed(self.question, visits),
-        )
+        return reckoned_ready(self.question, base, visits)
 
     def local_day(
         self, base: int, customers: tuple[int, ...], times: tuple[int, int], iterations: int | None = None
@@ -150,20 +145,70 @@ class WeekRoutes:
 
         ``times``: when its goods are ready, and left the hub.
         """
-        ready, left_at = times
         fleet = self.fleet_of(base, trunk=False)
-        key = (base, customers, times, fleet, self.price)
+        key = (base, customers, times, fleet)
         known = self._days.get(key)
         if known is not None and iterations is None:
             return known
-        parts = [p for c in customers for p in visit_parts(self.question, c, base, left_at)]
+
+        def parts(share: float, of: Mapping[int, tuple[int, ...]]) -> list[Part]:
+            return [p for c in customers for p in self._visit(c, base, times, share, of.get(c, fleet))]
+
         start = known or self._similar(base, customers)
-        count = self.iterations(len(parts), start) if iterations is None else iterations
-        self.budget.spent += count * (len(parts) + 2)
-        found = local_routes(
-            self.question, base, ready, left_at, parts, fleet, count, self.seed, self.price, start
-        )
+        found = self._routed((base, times[0]), parts, fleet, iterations, start)
         return self._keep(key, base, customers, found, known)
+
+    def _visit(
+        self, customer: int, base: int, times: tuple[int, int], share: float, fleet: tuple[int, ...]
+    ) -> list[Part]:
+        """Return one visit cut into parts, cut once for the same vehicles."""
+        key = (customer, base, times, share, tuple(count > 0 for count in fleet))
+        if key not in self._visits:
+            self._visits[key] = visit_parts(
+                self.question, customer, base, times[1], times[0], share=share, fleet=fleet
+            )
+        return self._visits[key]
+
+    def _routed(
+        self,
+        base: tuple[int, int],
+        parts: Callable[[float, Mapping[int, tuple[int, ...]]], list[Part]],
+        fleet: tuple[int, ...],
+        iterations: int | None,
+        start: DayRoutes | None,
+    ) -> DayRoutes:
+        """Return routes for visits cut into parts; the better of some ways to cut.
+
+        Cheaper loads are tried on small days. What is left because vehicles are few is cut for those of which
+        there are as many as wanted.
+        """
+
+        def routed(cut: list[Part]) -> DayRoutes:
+            count = self.iterations(len(cut), start) if iterations is None else iterations
+            self.budget.spent += count * (len(cut) + 2)
+            return timely_routes(
+                self.question, *base, cut, fleet,
+                iterations=count, seed=self.seed, start=start,
+            )  # fmt: skip
+
+        def better(one: DayRoutes, other: DayRoutes) -> DayRoutes:
+            return min(one, other, key=weight)
+
+        few = parts(FEW, {})
+        found = routed(few)
+        if len(few) <= SMALL and (cheap := parts(1.0, {})) != few:
+            found = better(found, routed(cheap))
+        plenty = tuple(
+            count if v.count is None else 0 for count, v in zip(fleet, self.question.vehicles, strict=True)
+        )
+        scarce: dict[int, tuple[int, ...]] = {}
+        for _ in range(RECUTS if plenty != fleet and any(plenty) else 0):
+            more = {p.site for p in found.left} - set(scarce)
+            scarce |= dict.fromkeys(more, plenty)
+            if not more or (other := parts(FEW, scarce)) == few:
+                break
+            found = better(found, routed(other))
+        return found
 
     def _similar(self, base: int, customers: tuple[int, ...]) -> DayRoutes | None:
         """Return the routes of the most similar day of a base, where at least half is the same."""
@@ -179,7 +224,7 @@ class WeekRoutes:
     def _keep(
         self, key: object, base: int, customers: tuple[int, ...], found: DayRoutes, known: DayRoutes | None
     ) -> DayRoutes:
-        if known is None or weight(found, self.price) < weight(known, self.price) - 1e-9:
+        if known is None or weight(found) < weight(known) - 1e-9:
             self._days[key] = found
             recent = self._recent.setdefault(base, [])
             recent.append((frozenset(customers), found))
@@ -191,19 +236,21 @@ class WeekRoutes:
         if not loads:
             return NO_ROUTES
         fleet = self.fleet_of(-1, trunk=True)
-        key = (loads, fleet, self.price)
+        key = (loads, fleet)
         known = self._days.get(key)
         if known is not None and iterations is None:
             return known
-        parts = [p for load in loads for p in load_parts(self.question, load)]
+
+        def parts(share: float, of: Mapping[int, tuple[int, ...]]) -> list[Part]:
+            return [
+                p
+                for load in loads
+                for p in load_parts(self.question, load, share=share, fleet=of.get(load[0], fleet))
+            ]
+
         stations = tuple(load[0] for load in loads)
         start = known or self._similar(-1, stations)
-        count = self.iterations(len(parts), start) if iterations is None else iterations
-        self.budget.spent += count * (len(parts) + 2)
-        found = route_day(
-            self.question, [(HUB, 0)], parts, fleet,
-            iterations=count, seed=self.seed, day_price=self.price, start=start,
-        )  # fmt: skip
+        found = self._routed((HUB, 0), parts, fleet, iterations, start)
         return self._keep(key, -1, stations, found, known)
 
     def iterations(self, parts: int, start: DayRoutes | None = None) -> int:
@@ -225,7 +272,7 @@ class WeekRoutes:
     def base_week(self, base: int, visits: Visits) -> float:
         """Return what a base costs in a week without the trunk: routes, rent, handling, what is left out."""
         times = self.ready_at(base, visits)
-        key = (base, visits, times, self.fleet.get(base), self.price)
+        key = (base, visits, times, self.fleet.get(base))
         if key not in self._weeks:
             self._weeks[key] = (
                 sum(
@@ -246,7 +293,7 @@ class WeekRoutes:
 
     def week(self, choice: Choice) -> float:
         """Return what a choice costs in a week; what is left out, or lacks a vehicle, weighs heavily."""
-        return self.week_if_enough(choice) + SHORT_CNY * float(self.short(choice).sum())
+        return self.week_if_enough(choice) + self.question.left_cny * float(self.short(choice).sum())
 
     def week_if_enough(self, choice: Choice) -> float:
         """Return what a choice costs in a week were there vehicles enough for all bases at once."""
@@ -254,9 +301,9 @@ class WeekRoutes:
         return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
 
     def left_out(self, choice: Choice) -> tuple[float, float]:
-        """Return the parts local vehicles, or the trunk, leave out in a week, and their pieces."""
+        """Return what all that routes leave out in a week weighs, and its pieces."""
         self.fleet = dict(choice.fleet)
-        visits, parts, pieces = choice.visits(), 0, 0.0
+        visits, weighs, pieces = choice.visits(), 0.0, 0.0
         made = [
             (self.local_day(base, customers, self.ready_at(base, some)), len(days))
             for base, some in visits.items()
@@ -267,9 +314,9 @@ class WeekRoutes:
             for loads, days in trunk_days(self.question, visits, choice.station_bus)
         ]
         for day, times in made:
-            parts += times * len(day.left)
+            weighs += times * (weight(day) - day.cost_cny)
             pieces += times * sum(part.pieces for part in day.left)
-        return parts, pieces
+        return weighs, pieces
 
     def short(self, choice: Choice) -> Ints:
         """Return how many vehicles of each type are lacking, summed over the days of the week."""
@@ -296,7 +343,7 @@ class WeekRoutes:
     def base_uses(self, base: int, visits: Visits) -> Ints:
         """Return the vehicles of each type a base uses on each day."""
         times = self.ready_at(base, visits)
-        key = (base, visits, times, self.fleet.get(base), self.price)
+        key = (base, visits, times, self.fleet.get(base))
         if key not in self._uses:
             used = np.zeros((len(self.question.vehicles), 7), np.int64)
             for customers, days in days_by_customers(base, visits):
@@ -311,10 +358,9 @@ def _count_vehicles(routes: DayRoutes, days: Iterable[int], used: Ints) -> None:
             used[vehicle.vehicle, day] += 1
 
 
-def weight(routes: DayRoutes, price: tuple[float, ...] | None = None) -> float:
+def weight(routes: DayRoutes) -> float:
     """Return cost with what is left out."""
-    extra = 0.0 if price is None else sum(price[day.vehicle] for day in routes.days)
-    return routes.cost_cny + extra + sum(LEFT_CNY + 10.0 * part.pieces for part in routes.left)
+    return routes.cost_cny + sum(routes.left_cny + 10.0 * part.pieces for part in routes.left)
 
 
 def days_by_customers(base: int, visits: Visits) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
@@ -367,7 +413,8 @@ def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[lis
         if base == HUB:
             continue
         used = [day for day in DAYS if used_days(visits) >> day & 1]
-        latest = arrival_limit(question, base, cold=hurried(question, visits))[0]
+        latest = arrival_limit(question, base, visits)[0]
+        cold_s = _cold_s(question, base) if any(c == base for c, _ in visits) else NO_LIMIT_S
         for place, day in enumerate(used):
             before = used[place - 1]
             amounts = [0.0] * 4
@@ -381,7 +428,7 @@ def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[lis
                     amounts[3] += cold_out
             if sum(amounts) > 0:
                 rounded = [round(a, 6) for a in amounts]
-                per_day[day].append((base, rounded[0], rounded[1], rounded[2], rounded[3], latest))
+                per_day[day].append((base, rounded[0], rounded[1], rounded[2], rounded[3], latest, cold_s))
     return per_day
 
 
@@ -397,121 +444,58 @@ def trunk_days(
     return [(loads, tuple(days)) for loads, days in found.items()]
 
 
-def visit_parts(question: Question, customer: int, base: int, left_at: int) -> list[Part]:
-    """Return one visit as parts a vehicle holds; cold goods from a station have a latest time."""
-    closes = int(question.closes_s[customer])
-    amounts = question.per_visit(customer)
-    cold = amounts[1] > 0 and base != HUB and np.isfinite(question.cold_h[customer])
-    late = int(min(closes, left_at + question.cold_h[customer] * 3600.0)) if cold else closes
-    local = [k for k, v in enumerate(question.vehicles) if v.local]
-    return _parts(question, customer, amounts, local, late, closes)
-
-
-def load_parts(question: Question, load: Load) -> list[Part]:
-    """Return what the trunk hands over at a station as parts a vehicle holds."""
-    station, *amounts, latest = load
-    trunk = [k for k, v in enumerate(question.vehicles) if v.trunk]
-    return _parts(question, station, tuple(amounts), trunk, latest, latest)
-
-
-def _parts(
-    question: Question, site: int, amounts: tuple[float, ...], kinds: list[int], cold_closes: int, closes: int
-) -> list[Part]:
-    opens = int(question.opens_s[site])
-    warm_in, cold_in, warm_out, cold_out = amounts
-    together = _fewest(question, kinds, amounts)
-    if together is not None:
-        share = [a / together for a in amounts]
-        return [Part(site, share[0], share[1], share[2], share[3], opens, cold_closes)] * together
-    found = []
-    for some, last in (((warm_in, 0.0, warm_out, 0.0), closes), ((0.0, cold_in, 0.0, cold_out), cold_closes)):
-        if sum(some) > 0:
-            number = _fewest(question, kinds, some) or 1
-            share = [a / number for a in some]
-            found += [Part(site, share[0], share[1], share[2], share[3], opens, last)] * number
-    return found
-
-
-def _fewest(question: Question, kinds: list[int], amounts: tuple[float, ...]) -> int | None:
-    """Return the fewest vehicle loads amounts need, None where no vehicle takes them together."""
-    warm, cold = max(amounts[0], amounts[2]), max(amounts[1], amounts[3])
-    needs = []
-    for kind in kinds:
-        v = question.vehicles[kind]
-        if (warm > 0 and v.warm <= 0) or (cold > 0 and v.cold <= 0):
-            continue
-        loads = [int(np.ceil(a / b - 1e-9)) for a, b in ((warm, v.warm), (cold, v.cold)) if a > 0]
-        needs.append(max(loads, default=1))
-    return max(1, min(needs)) if needs else None
-
-
-def local_routes(
+def visit_parts(
     question: Question,
+    customer: int,
+    base: int,
+    left_at: int,
+    ready: int = 0,
+    *,
+    share: float = FEW,
+    fleet: tuple[int, ...] | None = None,
+) -> list[Part]:
+    """Return one visit as parts vehicles bring from a base; cold goods from a station have a latest time."""
+    errand = local_errand(question, customer, base, ready, left_at, fleet)
+    return errand.parts(question.per_visit(customer), share)
+
+
+def local_errand(
+    question: Question,
+    customer: int,
     base: int,
     ready: int,
     left_at: int,
-    parts: list[Part],
-    fleet: tuple[int, ...],
-    iterations: int,
-    seed: int,
-    price: tuple[float, ...] | None,
-    start: DayRoutes | None = None,
-) -> DayRoutes:
-    """Return a base's routes of a day; cold goods that would be too long under way go on own trips."""
-    found = route_day(
-        question,
-        [(base, ready)],
-        parts,
-        fleet,
-        iterations=iterations,
-        seed=seed,
-        day_price=price,
-        start=start,
-    )
-    if base != HUB or not question.has_cold:
-        return found
-    late = [
-        s.part
-        for d in found.days
-        for t in d.trips
-        for s in t.stops
-        if _too_long(question, t.departs_s, t.returns_s, s)
-    ]
-    if not late:
-        return found
-    # a trip no longer than the hours allowed keeps them either way: those that are late go on such trips,
-    # then the others again without them, until none is late
-    apart: list[Part] = []
-    while late:
-        apart += [p for p in parts if p.site in {q.site for q in late}]
-        rest = [p for p in parts if p.site not in {q.site for q in apart}]
-        days, left, used = [], [], [0] * len(fleet)
-        limits = sorted({float(question.cold_h[p.site]) for p in apart})
-        for limit in [*limits, None]:
-            some = rest if limit is None else [p for p in apart if float(question.cold_h[p.site]) == limit]
-            free = tuple(max(0, f - u) for f, u in zip(fleet, used, strict=True))
-            made = route_day(
-                question, [(base, ready)], some, free, iterations=iterations, seed=seed, day_price=price,
-                shift_s=DAY_S if limit is None else int(limit * 3600), several_trips=limit is None,
-            )  # fmt: skip
-            days += list(made.days)
-            left += list(made.left)
-            for day in made.days:
-                used[day.vehicle] += 1
-        late = [
-            s.part
-            for d in days
-            for t in d.trips
-            for s in t.stops
-            if s.part.site not in {p.site for p in apart} and _too_long(question, t.departs_s, t.returns_s, s)
-        ]
-    return DayRoutes(tuple(days), tuple(left), sum(day_cost(question, d) for d in days))
+    fleet: tuple[int, ...] | None = None,
+) -> Errand:
+    """Return the visit of a local vehicle to a customer; ``left_at``: when its goods left the hub."""
+    closes = int(question.closes_s[customer])
+    limit = _cold_s(question, customer)
+    late = closes if base == HUB else min(closes, left_at + limit)
+    kinds = tuple(k for k, v in enumerate(question.vehicles) if v.local and (fleet is None or fleet[k] > 0))
+    return Errand(question, base, customer, ready, kinds, closes, late, limit if base == HUB else NO_LIMIT_S)
 
 
-def _too_long(question: Question, departs_s: int, returns_s: int, stop: Stop) -> bool:
-    limit = float(question.cold_h[stop.part.site]) * 3600.0 + 1e-6
-    to_it = stop.part.cold_in > 0 and stop.arrives_s - departs_s > limit
-    return to_it or (stop.part.cold_out > 0 and returns_s - stop.arrives_s > limit)
+def own_errand(question: Question, station: int) -> Errand:
+    """Return the visit of the trunk to a station's own people."""
+    kinds = tuple(k for k, v in enumerate(question.vehicles) if v.trunk)
+    closes = int(question.closes_s[station])
+    return Errand(question, HUB, station, 0, kinds, closes, closes, _cold_s(question, station))
+
+
+def load_parts(
+    question: Question, load: Load, *, share: float = FEW, fleet: tuple[int, ...] | None = None
+) -> list[Part]:
+    """Return what the trunk hands over at a station as parts vehicles bring."""
+    station, warm_in, cold_in, warm_out, cold_out, latest, cold_s = load
+    kinds = tuple(k for k, v in enumerate(question.vehicles) if v.trunk and (fleet is None or fleet[k] > 0))
+    errand = Errand(question, HUB, station, 0, kinds, latest, latest, cold_s)
+    return errand.parts((warm_in, cold_in, warm_out, cold_out), share)
+
+
+def _cold_s(question: Question, customer: int) -> int:
+    """Return seconds a customer's cold pieces may be under way."""
+    limit = float(question.cold_h[customer]) * 3600.0
+    return int(min(limit + 1e-6, NO_LIMIT_S))
 
 
 def hurried(question: Question, visits: Visits) -> bool:
@@ -526,44 +510,61 @@ def most_passed(question: Question, visits: Visits) -> float:
     return max(sum(sum(question.per_visit(c)) for c, mask in visits if mask >> day & 1) for day in DAYS)
 
 
-def arrival_limit(question: Question, station: int, *, cold: bool) -> tuple[int, int]:
+def arrival_limit(question: Question, station: int, visits: Visits) -> tuple[int, int]:
     """Return the latest second the trunk may be at a station, and the earliest it leaves the hub for it.
 
-    Late enough that local vehicles still have a whole shift; where cold pieces are in a hurry, an hour after
-    a vehicle that goes there first.
+    Late enough that local vehicles still have a whole shift; where cold pieces are in a hurry, or a customer
+    closes early, an hour after a vehicle that goes there first; never so late that a customer is closed.
     """
-    ways = [
-        (
-            max(v.starts_s + int(question.seconds[kind][HUB, station]), int(question.opens_s[station])),
-            v.starts_s,
-        )
-        for kind, v in enumerate(question.vehicles)
-        if v.trunk and (not cold or v.cold > 0)
-    ]
-    if not ways:
-        return int(question.closes_s[station]), 0
-    first, leaves = min(ways)
+    cold = hurried(question, visits)
+    space = any(question.cold_in[c] + question.cold_out[c] > 0 for c, _ in visits)
+    first, leaves = (int(some[station]) for some in question.first_arrivals[space])
+    closes = int(question.closes_s[station])
+    if first < 0:
+        return closes, 0
     whole_shift = max((v.ends_s - v.shift_s for v in question.vehicles if v.local), default=DAY_S)
-    latest = first + HURRY_S if cold else whole_shift - 1800
-    return max(first, min(latest, int(question.closes_s[station]))), leaves
+    latest = min(first + HURRY_S if cold else whole_shift - 1800, closes)
+    due = due_s(question, station, visits)
+    if due is not None and due - stand_s(question, station, most_passed(question, visits)) < latest:
+        latest = min(first + HURRY_S, due - stand_s(question, station, most_passed(question, visits)))
+    return max(first, min(latest, closes)), leaves
 
 
-def reckoned_ready(
-    question: Question, station: int, *, cold: bool = False, pieces: float = 0.0
-) -> tuple[int, int]:
+def due_s(question: Question, station: int, visits: Visits) -> int | None:
+    """Return when a station's goods must be ready for customers that close; None where none does."""
+    ways = [question.seconds[kind][station] for kind, v in enumerate(question.vehicles) if v.local]
+    due = [
+        int(question.closes_s[c]) - min(int(way[c]) for way in ways)
+        for c, _ in visits
+        if ways and c != station and question.closes_s[c] < DAY_S
+    ]
+    return min(due, default=None)
+
+
+def stand_s(question: Question, station: int, pieces: float) -> int:
+    """Return seconds until pieces that arrive at a station are ready."""
+    return math.ceil(float(question.stop_s[station] + question.piece_s[station] * pieces) - 1e-6)
+
+
+def reckoned_ready(question: Question, station: int, visits: Visits = ()) -> tuple[int, int]:
     """Return by when a station's goods are ready, whatever the trunk does, and when they left the hub."""
-    latest, leaves = arrival_limit(question, station, cold=cold)
-    stand = float(question.stop_s[station] + question.piece_s[station] * pieces)
-    return latest + 600 * max(1, int(np.ceil(stand / 600.0))), leaves
+    latest, leaves = arrival_limit(question, station, visits)
+    stand = stand_s(question, station, most_passed(question, visits))
+    ready = latest + 600 * max(1, math.ceil(stand / 600.0))  # in steps: more days are then equal
+    due = due_s(question, station, visits)
+    return (latest + stand if due is not None and due < ready else ready), leaves
 
 
-def trunk_reaches(question: Question, station: int) -> bool:
+def first_ready(question: Question, station: int, customer: int) -> tuple[int, int]:
+    """Return when a station's goods for a customer are ready at the earliest, and when they left the hub."""
+    cold = question.cold_in[customer] > 0
+    first, leaves = (int(some[station]) for some in question.first_arrivals[bool(cold)])
+    return first + stand_s(question, station, sum(question.per_visit(customer))), leaves
+
+
+def trunk_reaches(question: Question, station: int, *, cold: bool = False) -> bool:
     """Tell whether any trunk vehicle can serve a station at all."""
-    part = Part(station, 0.0, 0.0, 0.0, 0.0, int(question.opens_s[station]), int(question.closes_s[station]))
-    return any(
-        v.trunk and can_serve(question, HUB, 0, kind, part, 86_400)
-        for kind, v in enumerate(question.vehicles)
-    )
+    return bool(question.first_arrivals[cold][0][station] >= 0)
 
 
 def stop_ready(question: Question, stop: Stop) -> int:
