@@ -18,6 +18,7 @@ from polars.testing import assert_frame_equal
 from scan_cases import SITES, epoch_ms, make_log, write_log
 
 from changtong.events import columns, day_sources, item_scans
+from changtong.events.columns import read_run
 from changtong.events.engine import DuckDBEngine, open_duckdb
 from changtong.events.indicators import indicators
 from changtong.events.item_scans import ItemScans, Window
@@ -74,7 +75,11 @@ def test_kernels_and_queries_return_the_same_rows(
         both_ways(write_log(senseless_log(seed, rows, voids), Path(folder)), look_back_days=look_back_days)
 
 
-def test_parts_row_groups_and_passes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("room", [True, False])
+def test_parts_row_groups_and_passes_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: bool
+) -> None:
+    monkeypatch.setattr(item_scans, "has_room", lambda _: room)
     file = tmp_path / "one.parquet"
     senseless_log(4, 4000, 30).write_parquet(file, row_group_size=500)
     monkeypatch.setattr(columns, "ROWS_READ", 600)
@@ -91,7 +96,11 @@ def test_parts_row_groups_and_passes_change_nothing(tmp_path: Path, monkeypatch:
     both_ways([file])
 
 
-def test_every_pass_has_other_items_and_all_have_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("room", [True, False])
+def test_every_pass_has_other_items_and_all_have_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: bool
+) -> None:
+    monkeypatch.setattr(item_scans, "has_room", lambda _: room)
     file = tmp_path / "one.parquet"
     log = senseless_log(5, 3000, 0)
     log.write_parquet(file)
@@ -99,7 +108,10 @@ def test_every_pass_has_other_items_and_all_have_all(tmp_path: Path) -> None:
     window = Window(int(log["at_ms"].min()), int(log["at_ms"].max()) + 1)  # type: ignore[arg-type]
     scans = ItemScans([file], window, codes, [], memory_gib=3000 * item_scans.ROW_BYTES / 2.5 / 2**30)
     assert scans.passes == 3
+    read: list[object] = []
+    monkeypatch.setattr(item_scans, "read_run", lambda run, names: read.append(run) or read_run(run, names))
     parts = [part for number in range(3) for part in scans.read(number)]
+    assert len(read) == len(set(map(id, read))) * (1 if room else 3)  # on disk: the log is read once
     keys = np.concatenate([part.item_key for part in parts])
     known = log.filter(pl.col("item").is_not_null(), pl.col("code") != "note")
     assert len(keys) == len(set(keys.tolist()))

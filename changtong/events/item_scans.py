@@ -1,7 +1,8 @@
 """Scans of the log's files brought together by item, for the indicators: what a database sorts and joins for.
 
 Rows are parted by a hash of their item, and each part put in order by item and time; 8 bytes a scan and 18 an
-item stay. Where not all items fit into the memory given, the files are read again for the others.
+item stay. Where not all items fit into the memory given, rows go to files on disk, one for each share of the
+items; where there is no room for these, the log's files are read again for each share.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from changtong.errors import UsageError
 from changtong.events.columns import Ints, Longs, Run, numbers_of, open_scans, read_run, runs_of
 from changtong.events.item_order import buckets_for, by_item, copied
 from changtong.events.item_steps import SITES, arrange, count_sites, part_rows, renumber_sites
+from changtong.events.spilled_rows import Group, Shorts, SpilledRows, has_room
 
 ROWS_OF_A_PART = 150_000
 MOST_PARTS = 4096
@@ -37,8 +38,6 @@ DAY_MS = 86_400_000
 _DAYS = {"site": pl.Int64, "days_back": pl.Int64, "scans": pl.Int64, "newest_ms": pl.Int64}
 
 COLUMNS = ("at_ms", "code", "site_id", "item", "service_class")
-
-Shorts = NDArray[np.uint16]
 
 _NO_KEYS, _NO_CLASSES = np.zeros(0, np.int64), np.zeros(0, np.uint16)
 
@@ -59,15 +58,6 @@ class Part(NamedTuple):
     place: Longs
 
 
-class _Group(NamedTuple):
-    """Rows read together, by part: key, place_time and class."""
-
-    ptr: Longs
-    key: Longs
-    place: Longs
-    classes: Shorts
-
-
 class ItemScans:
     """The scans of a window, brought together by item, some items at a time.
 
@@ -83,13 +73,13 @@ class ItemScans:
     voided : sequence of str
         Events declared wrong, by id: left out.
     memory_gib : float
-        What the rows may take; with more of them, the files are read several times.
+        What the rows may take; with more of them, items come in several passes.
     threads : int
 
     Attributes
     ----------
     passes : int
-        How often the files are read.
+        In how many shares the items come.
     site_ids : tuple of str
         Ascending, those listed and those seen; the number of a site is its place from 1. ``""`` where none is
         named. Known after the first pass, as are the next two.
@@ -122,6 +112,7 @@ class ItemScans:
         self._sites: dict[str, int] = {}
         self._class_numbers: dict[str, int] = {}
         self._days: list[pl.DataFrame] = []
+        self._spilled: SpilledRows | None = None
         self._lock = Lock()
 
     def share_memory(self, memory_gib: float) -> None:
@@ -137,12 +128,23 @@ class ItemScans:
         cuts = np.linspace(0, self._parts, self.passes + 1).astype(int)
         low, high = int(cuts[number]), int(cuts[number + 1])
         with ThreadPoolExecutor(self._threads) as pool:
-            groups = list(pool.map(lambda run: self._read(run, low, high, number == 0), self._runs))
+            if self.passes > 1 and number == 0 and has_room(sum(run.rows for run in self._runs)):
+                self._spilled = SpilledRows(cuts.tolist(), len(self._runs))
+                list(pool.map(self._spill, range(len(self._runs))))
+            if self._spilled is not None:
+                groups = self._spilled.take(number)
+            else:
+                groups = list(pool.map(lambda run: self._read(run, low, high, number == 0), self._runs))
             if number == 0:
                 self._name()
             return list(pool.map(lambda part: self._arrange(groups, part), range(high - low)))
 
-    def _read(self, run: Run, low: int, high: int, is_first: bool) -> _Group:
+    def _spill(self, number: int) -> None:
+        """Read one run and put its rows on disk."""
+        assert self._spilled is not None
+        self._spilled.put(number, self._read(self._runs[number], 0, self._parts, True))
+
+    def _read(self, run: Run, low: int, high: int, is_first: bool) -> Group:
         """Read some row groups and part their rows: those of the parts from ``low`` to below ``high``."""
         columns = [*COLUMNS, *(["event_id"] if len(self._voided) else [])]
         table = read_run(run, columns)
@@ -179,7 +181,7 @@ class ItemScans:
             at_ms, item, code_no, sites[site_no], classes[class_no], codes, base_ms, end_ms,
             self._parts, low, ptr, key, place, of,
         )  # fmt: skip
-        return _Group(ptr, copied(key[:n]), copied(place[:n]), copied(of[:n]))
+        return Group(ptr, copied(key[:n]), copied(place[:n]), copied(of[:n]))
 
     def _count(self, at_ms: Longs, site: Ints, sites: Longs) -> None:
         """Count scans by site, a number into ``sites``, and day back from the end."""
@@ -221,7 +223,7 @@ class ItemScans:
         )
         self.classes = (*classes, "")
 
-    def _arrange(self, groups: list[_Group], part: int) -> Part:
+    def _arrange(self, groups: list[Group], part: int) -> Part:
         """Bring the rows of a part together by item."""
         spans = [(group, int(group.ptr[part]), int(group.ptr[part + 1])) for group in groups]
         key = np.concatenate([_NO_KEYS, *(of.key[a:b] for of, a, b in spans)])
