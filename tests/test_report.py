@@ -79,7 +79,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|run\.(n|w|is|c|r|s|fault)_|play\.(sites_(grown|burst)|under_way|most)$"
         r"|stress_(status|level)\.|provenance\.|remedies\.(kind|price|forecast)_"
         r"|daily_(name|state|note|class)\.|county_(event|reason|why)\.|tier\.|county\.(line_|.*_long$|detour_factor$)"
-        r"|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
+        r"|coverage_(asks|band|blocked|words)\.|coverage\.(by|times_by)_|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 

@@ -229,10 +229,10 @@ def test_the_command_writes_all_and_says_what_failed(
     (tmp_path / "mine" / "x").touch()
     assert main(["stress", str(TINY), "-o", str(tmp_path / "mine"), "--executor", "here"]) == 2
     assert "not-a-stress-folder" in capsys.readouterr().err
-    monkeypatch.setattr("changtong.executors.local.InProcess", lambda: Counting(fails=("site:A",)))
+    monkeypatch.setattr("changtong.executors.clusters.InProcess", lambda: Counting(fails=("site:A",)))
     assert main(["stress", str(TINY), "-o", str(tmp_path / "f"), "--executor", "here"]) == 1
     assert "no answer to site:A" in capsys.readouterr().out
-    monkeypatch.setattr("changtong.executors.local.InProcess", lambda: Counting(stop_after=2))
+    monkeypatch.setattr("changtong.executors.clusters.InProcess", lambda: Counting(stop_after=2))
     assert main(["stress", str(TINY), "-o", str(tmp_path / "i"), "--executor", "here"]) == 130
     assert "goes on from here" in capsys.readouterr().err
     assert (tmp_path / "i" / "stress.json").is_file()
