@@ -23,7 +23,7 @@ from changtong.rural.week_routes import Budget, Choice, WeekRoutes
 SINGLE_SHARE, CLOSE = 0.6, 1.1
 """Work for the plan without stations, as a share; it is worked on where its first cost is this close."""
 
-LEAST_CUSTOMERS = 40
+LEAST_CUSTOMERS = 100
 """A smaller county is searched as if it had so many: to the end, about a second."""
 
 SHORT_SHARE = 0.3
@@ -72,13 +72,13 @@ def plan_question(
         finish = FINISH if close and budget.in_time() else 1.0
         found.append(settle(possible, reckoned, alone if close else routes, single, finish))
     if reckoned.bases != (HUB,):
-        chosen = improve_stations(routes, reckoned, chosen, 0.55)
-        chosen = improve_jointly(routes, reckoned, chosen, 0.65)
-        chosen = improve_villages(routes, reckoned, chosen, 0.75)
-        chosen = exchange_stations(routes, reckoned, chosen, 0.8)
-        chosen = improve_days(routes, chosen, 0.85)
-        chosen = improve_stations(routes, reckoned, chosen, 0.85)
-        chosen = shake(routes, reckoned, chosen, 0.9)
+        chosen = improve_stations(routes, reckoned, chosen, 0.5)
+        chosen = improve_jointly(routes, reckoned, chosen, 0.6)
+        chosen = exchange_stations(routes, reckoned, chosen, 0.72)
+        chosen = improve_villages(routes, reckoned, chosen, 0.8)
+        chosen = improve_days(routes, chosen, 0.87)
+        chosen = improve_stations(routes, reckoned, chosen, 0.87)
+        chosen = shake(routes, reckoned, chosen, 0.92)
     if not found or not is_single_level(chosen):
         found.append(settle(possible, reckoned, routes, chosen, FINISH if budget.in_time() else 1.0))
     return min(found, key=lambda one: one.rank)
