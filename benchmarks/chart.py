@@ -74,8 +74,10 @@ def draw(
         )
         parts += [f'<circle cx="{x}" cy="{y}" r="3.5" fill="{line.colour}"/>' for x, y in points]
         ends.append((points[-1][1], points[-1][0], line.name, line.colour))
-    below = 0.0
-    for y, x, name, colour in sorted(ends):  # names one below the other where lines end close together
-        below = max(y + 4, below + 17)
-        parts.append(f'<text x="{x + 10}" y="{below}" fill="{colour}">{name}</text>')
+    place = float(HEIGHT)
+    for y, x, name, colour in sorted(
+        ends, reverse=True
+    ):  # names one above the other where lines end close together
+        place = min(y + 4, place - 17)
+        parts.append(f'<text x="{x + 10}" y="{place}" fill="{colour}">{name}</text>')
     file.write_text("\n".join([*parts, "</svg>", ""]), "utf-8")

@@ -23,6 +23,9 @@ WORTH_KERNELS = 5_000_000
 KERNEL_SHARE = 0.85
 """Of the engine's memory, for scans that are brought to their items; DuckDB has little to do meanwhile."""
 
+SHARE_ON_DISK = 0.15
+"""The same where shares of the items wait on disk: a small share at a time, beside what is made of it."""
+
 MOST_SITES = 4_000_000
 """Sites whose numbers still fit beside time and code in the 63 bits of a scan."""
 
@@ -94,7 +97,7 @@ def by_kernel(engine: DuckDBEngine, window: Window, days: Sequence[DayLimits]) -
         threads=engine.threads,
     )  # fmt: skip
     if scans.passes > 1:
-        scans.share_memory(0.5 * engine.memory_gib)
+        scans.share_memory((SHARE_ON_DISK if scans.on_disk else 0.5) * engine.memory_gib)
 
     def made(parts: list[Part], k: int) -> tuple[pa.Table, pa.Table]:
         return day_tables(parts, scans.classes, window.base_ms, days[k], codes, engine.threads)
@@ -115,7 +118,7 @@ def by_kernel(engine: DuckDBEngine, window: Window, days: Sequence[DayLimits]) -
                 for name, rows in zip(("items", "stays"), made(some, k), strict=True):
                     engine.append(f"{name}_{k}", rows)
             del some
-        engine.limit(1.0)
+        engine.limit(0.75)  # what the kernels held does not all go back to the system
 
         def name_day(k: int) -> None:
             engine.view("due_items", f"SELECT * FROM items_{k}")

@@ -7,6 +7,7 @@ Both run the same files of ``changtong/events/sql``. An engine offers the views 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -227,7 +228,7 @@ def open_duckdb(
     memory_gib, threads : float, int
         Limits. What does not fit goes to ``spill_folder``.
     spill_folder : Path, optional
-        Default: where DuckDB puts it.
+        Default: one of this process's own among the system's temporary files.
 
     Returns
     -------
@@ -242,8 +243,9 @@ def open_duckdb(
     connection.execute(f"SET memory_limit = '{int(memory_gib * 1024)}MiB'")
     connection.execute(f"SET threads = {int(threads)}")
     connection.execute("SET preserve_insertion_order = false")  # nothing here depends on it; saves memory
-    if spill_folder is not None:
-        connection.execute("SET temp_directory = ?", [str(spill_folder)])
+    if spill_folder is None:  # DuckDB's own default is the folder one happens to stand in
+        spill_folder = Path(tempfile.gettempdir()) / f"changtong-duckdb-{os.getpid()}"
+    connection.execute("SET temp_directory = ?", [str(spill_folder)])
     connection.from_arrow(_site_frame(sites).to_arrow()).create("sites")
     if files:
         try:

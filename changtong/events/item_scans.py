@@ -80,6 +80,8 @@ class ItemScans:
     ----------
     passes : int
         In how many shares the items come.
+    on_disk : bool
+        Whether shares wait on disk: then many small ones cost no more than few.
     site_ids : tuple of str
         Ascending, those listed and those seen; the number of a site is its place from 1. ``""`` where none is
         named. Known after the first pass, as are the next two.
@@ -119,6 +121,7 @@ class ItemScans:
         """Take another limit of memory, before the first pass."""
         rows = sum(run.rows for run in self._runs)
         self.passes = max(1, math.ceil(rows * ROW_BYTES / (memory_gib * 2**30)))
+        self.on_disk = self.passes > 1 and has_room(rows)
         self._parts = 1
         while rows > self._parts * ROWS_OF_A_PART and self._parts < MOST_PARTS or self._parts < self.passes:
             self._parts *= 2
@@ -128,7 +131,7 @@ class ItemScans:
         cuts = np.linspace(0, self._parts, self.passes + 1).astype(int)
         low, high = int(cuts[number]), int(cuts[number + 1])
         with ThreadPoolExecutor(self._threads) as pool:
-            if self.passes > 1 and number == 0 and has_room(sum(run.rows for run in self._runs)):
+            if self.on_disk and number == 0:
                 self._spilled = SpilledRows(cuts.tolist(), len(self._runs))
                 list(pool.map(self._spill, range(len(self._runs))))
             if self._spilled is not None:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from changtong.report.charts import draw_bar, round_up
 from changtong.report.county_words import say_days
-from changtong.report.texts import Both, joined, named, percent, same, text, whole
+from changtong.report.texts import Both, joined, named, percent, text, whole
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
 from changtong.rural.coverage import Coverage, coverage
@@ -36,7 +36,7 @@ def coverage_section(county: County, plan: CountyPlan, definition: CoverageDefin
     """
     found = coverage(county, plan, definition)
     steps = next_steps(county, plan, definition)
-    served = int(found.villages["served"].sum())
+    served, unknown = int(found.villages["served"].sum()), found.villages["served"].null_count()
     rows = steps.steps.head(STEP_ROWS).iter_rows(named=True)
     return {
         "heading": text(
@@ -46,6 +46,7 @@ def coverage_section(county: County, plan: CountyPlan, definition: CoverageDefin
             all=whole(found.villages.height),
             people=text("coverage.no_people") if found.people_share is None else percent(found.people_share),
         ),
+        "unknown": text("coverage.unknown", count=whole(unknown)) if unknown else None,
         "definition": _definition(found),
         "lacking": _lacking(found),
         "groups": [
@@ -112,8 +113,8 @@ def _definition(found: Coverage) -> Both:
     asked = joined([named("coverage_asks", name) for name in found.asked])
     return text(
         "coverage.definition",
-        name=same(found.definition.name),
-        label=same(found.definition.label),
+        name=named("coverage_words", found.definition.name),
+        label=named("coverage_words", found.definition.label),
         asked=asked,
     )
 
