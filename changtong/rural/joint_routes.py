@@ -144,6 +144,7 @@ def _proposals(
     routes: WeekRoutes, reckoned: Reckoned, choice: Choice, day: int, share: float
 ) -> Iterator[Choice]:
     """Yield choices with other bases for customers of a day: all that a problem changes, then in parts."""
+    routes.take(choice)  # others were judged meanwhile
     question, visits = routes.question, choice.visits()
     bases = [HUB, *(b for b in visits if b != HUB)]
     customers = [c for c, b in choice.base.items() if choice.days[c] >> day & 1 and c != b]
@@ -155,7 +156,7 @@ def _proposals(
         for b in visits
         if (today := tuple(c for c, mask in visits[b] if mask >> day & 1 and c != b))
     ]
-    fleet = tuple((10_000 if v.count is None else v.count) if v.local else 0 for v in question.vehicles)
+    fleet = routes.whole_fleet(trunk=False)
     start = DayRoutes(tuple(d for some in known for d in some.days), (), 0.0)
     for fleet_at in _fleets(routes, choice, day, bases, start, fleet):
         if not routes.budget.left(share):
@@ -192,7 +193,7 @@ def _moved(reckoned: Reckoned, choice: Choice, found: DayRoutes) -> dict[int, in
                 mine[vehicle.base] = mine.get(vehicle.base, 0.0) + stop.part.pieces + 1e-6
     chosen = {c: max(mine, key=lambda b: (mine[b], -b)) for c, mine in votes.items()}
     return {
-        c: b for c, b in sorted(chosen.items()) if b != choice.base[c] and reckoned.serve[b, c] < float("inf")
+        c: b for c, b in sorted(chosen.items()) if b != choice.base[c] and np.isfinite(reckoned.serve[b, c])
     }
 
 
@@ -220,11 +221,7 @@ def _fleets(
     few = [kind for kind, v in enumerate(vehicles) if v.count and fleet[kind] > 0]
     if not few:
         return [None]
-    local = sum(
-        (routes.base_uses(b, v)[:, day] for b, v in choice.visits().items()),
-        np.zeros(len(vehicles), np.int64),
-    )
-    in_trunk = routes.uses(choice)[:, day] - local
+    in_trunk = routes.trunk_uses(choice)[:, day]
     found = [list(fleet) for _ in bases]
     others: list[list[list[int]]] = []
     for kind in few:

@@ -107,7 +107,7 @@ def settle(
     turn = 0
     while True:
         turn += 1
-        routes.fleet = dict(choice.fleet)
+        routes.take(choice)
         trunk = _trunk(routes, choice, iterations)
         times = _times(routes, trunk, choice)
         local = _local(routes, choice, times, 1.0)

@@ -262,12 +262,18 @@ class WeekRoutes:
 
     def fleet_of(self, base: int, *, trunk: bool) -> tuple[int, ...]:
         """Return how many vehicles of each type a base, or the trunk, may use."""
-        if base in self.fleet:
-            return self.fleet[base]
+        return self.fleet.get(base) or self.whole_fleet(trunk=trunk)
+
+    def whole_fleet(self, *, trunk: bool) -> tuple[int, ...]:
+        """Return how many vehicles of each type there are for the trunk, or for all bases."""
         return tuple(
             (10_000 if v.count is None else v.count) if (v.trunk if trunk else v.local) else 0
             for v in self.question.vehicles
         )
+
+    def take(self, choice: Choice) -> None:
+        """Let bases have the vehicles a choice gives them."""
+        self.fleet = dict(choice.fleet)
 
     def base_week(self, base: int, visits: Visits) -> float:
         """Return what a base costs in a week without the trunk: routes, rent, handling, what is left out."""
@@ -286,10 +292,12 @@ class WeekRoutes:
 
     def trunk_week(self, choice: Choice) -> float:
         """Return what the trunk costs in a week."""
-        total = 0.0
-        for loads, days in trunk_days(self.question, choice.visits(), choice.station_bus):
-            total += weight(self.trunk_day(loads)) * len(days)
-        return total
+        return sum((weight(day) * len(days) for day, days in self.trunk_routes(choice)), start=0.0)
+
+    def trunk_routes(self, choice: Choice) -> list[tuple[DayRoutes, tuple[int, ...]]]:
+        """Return the trunk's routes with the days of each."""
+        found = trunk_days(self.question, choice.visits(), choice.station_bus)
+        return [(self.trunk_day(loads), days) for loads, days in found]
 
     def week(self, choice: Choice) -> float:
         """Return what a choice costs in a week; what is left out, or lacks a vehicle, weighs heavily."""
@@ -297,25 +305,21 @@ class WeekRoutes:
 
     def week_if_enough(self, choice: Choice) -> float:
         """Return what a choice costs in a week were there vehicles enough for all bases at once."""
-        self.fleet = dict(choice.fleet)
+        self.take(choice)
         return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
 
     def left_out(self, choice: Choice) -> tuple[float, float]:
         """Return what all that routes leave out in a week weighs, and its pieces."""
-        self.fleet = dict(choice.fleet)
-        visits, weighs, pieces = choice.visits(), 0.0, 0.0
+        self.take(choice)
+        weighs, pieces = 0.0, 0.0
         made = [
-            (self.local_day(base, customers, self.ready_at(base, some)), len(days))
-            for base, some in visits.items()
+            (self.local_day(base, customers, self.ready_at(base, some)), days)
+            for base, some in choice.visits().items()
             for customers, days in days_by_customers(base, some)
         ]
-        made += [
-            (self.trunk_day(loads), len(days))
-            for loads, days in trunk_days(self.question, visits, choice.station_bus)
-        ]
-        for day, times in made:
-            weighs += times * (weight(day) - day.cost_cny)
-            pieces += times * sum(part.pieces for part in day.left)
+        for day, days in made + self.trunk_routes(choice):
+            weighs += len(days) * (weight(day) - day.cost_cny)
+            pieces += len(days) * sum(part.pieces for part in day.left)
         return weighs, pieces
 
     def short(self, choice: Choice) -> Ints:
@@ -324,38 +328,34 @@ class WeekRoutes:
         lacking = np.zeros(len(self.question.vehicles), np.int64)
         if not few:
             return lacking
-        used = self.uses(choice)
+        self.take(choice)
+        used = self.trunk_uses(choice) + sum(self.base_uses(b, v) for b, v in choice.visits().items())
         for kind in few:
             count = self.question.vehicles[kind].count or 0
             lacking[kind] = np.maximum(used[kind] - count, 0).sum()
         return lacking
 
-    def uses(self, choice: Choice) -> Ints:
-        """Return the vehicles in use: a row for each type, a column for each day."""
-        self.fleet = dict(choice.fleet)
-        used = np.zeros((len(self.question.vehicles), 7), np.int64)
-        for base, visits in choice.visits().items():
-            used += self.base_uses(base, visits)
-        for loads, days in trunk_days(self.question, choice.visits(), choice.station_bus):
-            _count_vehicles(self.trunk_day(loads), days, used)
-        return used
+    def trunk_uses(self, choice: Choice) -> Ints:
+        """Return the vehicles the trunk uses: a row for each type, a column for each day."""
+        return self._vehicles(self.trunk_routes(choice))
 
     def base_uses(self, base: int, visits: Visits) -> Ints:
-        """Return the vehicles of each type a base uses on each day."""
+        """Return the vehicles a base uses: a row for each type, a column for each day."""
         times = self.ready_at(base, visits)
         key = (base, visits, times, self.fleet.get(base))
         if key not in self._uses:
-            used = np.zeros((len(self.question.vehicles), 7), np.int64)
-            for customers, days in days_by_customers(base, visits):
-                _count_vehicles(self.local_day(base, customers, times), days, used)
-            self._uses[key] = used
+            self._uses[key] = self._vehicles(
+                (self.local_day(base, customers, times), days)
+                for customers, days in days_by_customers(base, visits)
+            )
         return self._uses[key]
 
-
-def _count_vehicles(routes: DayRoutes, days: Iterable[int], used: Ints) -> None:
-    for vehicle in routes.days:
-        for day in days:
-            used[vehicle.vehicle, day] += 1
+    def _vehicles(self, made: Iterable[tuple[DayRoutes, tuple[int, ...]]]) -> Ints:
+        used = np.zeros((len(self.question.vehicles), 7), np.int64)
+        for routes, days in made:
+            for vehicle in routes.days:
+                used[vehicle.vehicle, list(days)] += 1
+        return used
 
 
 def weight(routes: DayRoutes) -> float:
