@@ -83,6 +83,8 @@ def _python_path() -> list[str]:
 
 def compile_kernels() -> None:
     """Compile what all commands run, as many parts at once as there are cores, and note that it is done."""
+    if all(_stamp(whose).exists() for whose in ("planner", *OTHER_PARTS)):
+        return
     names = sorted(ALL_PARTS, key=lambda name: name in BUILT_ON_OTHERS)
     with ThreadPoolExecutor(os.cpu_count() or 1) as crew:
         list(crew.map(lambda name: subprocess.run(_command(name), env=_environment(), check=True), names))

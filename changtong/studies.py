@@ -237,6 +237,13 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
 }
 
 
+KINDS: dict[str, dict[str, Callable[..., tuple[Any, Path | None]]]] = {
+    "a network": ANALYSES,
+    "a scan log": LOG_ANALYSES,
+    "a county": COUNTY_ANALYSES,
+}
+
+
 def run_study(
     name: str,
     subject: Network | EventLog | County,
@@ -291,14 +298,9 @@ def run_study(
         The analysis is of a log and not of a network, or the other way round; ``folder`` holds something
         else than such a result, or cannot be written.
     """
-    kinds: dict[str, dict[str, Callable[..., tuple[Any, Path | None]]]] = {
-        "a network": ANALYSES,
-        "a scan log": LOG_ANALYSES,
-        "a county": COUNTY_ANALYSES,
-    }
-    owner = next((kind for kind, known in kinds.items() if name in known), None)
+    owner = next((kind for kind, known in KINDS.items() if name in known), None)
     if owner is None:
-        listed = ", ".join(one for known in kinds.values() for one in known)
+        listed = ", ".join(one for known in KINDS.values() for one in known)
         raise NotFoundError(f"No analysis {name!r}; there is {listed}.")
     given = _kind_of(subject)
     if owner != given:
@@ -311,9 +313,8 @@ def run_study(
     if name == "replications" and seed is not None:
         options["seed"] = seed
     result, saved = ANALYSES[name](subject, outages, where, language, **options)
-    study = Study(name, result, datetime.now(UTC), __version__, digest(subject, outages), seed, saved)
-    _keep(study, {"network": subject.name, "outages": [asdict(outage) for outage in outages]})
-    return study
+    facts = {"network": subject.name, "outages": [asdict(outage) for outage in outages]}
+    return _kept(name, result, saved, digest(subject, outages), seed, facts)
 
 
 def _log_study(
@@ -330,10 +331,9 @@ def _log_study(
         raise UsageError("Analyses of a scan log know no outages and draw nothing.")
     result, saved = LOG_ANALYSES[name](log, where, language, **options)
     after = open_log(log.path)  # an ingest has added to it
-    study = Study(name, result, datetime.now(UTC), __version__, log_digest(after), seed, saved)
     days = [str(day) for day in after.days]
-    _keep(study, {"log": log.path.name, "zone": log.zone, "rows": after.rows, "days": days[:1] + days[-1:]})
-    return study
+    facts = {"log": log.path.name, "zone": log.zone, "rows": after.rows, "days": days[:1] + days[-1:]}
+    return _kept(name, result, saved, log_digest(after), seed, facts)
 
 
 def _county_study(
@@ -349,9 +349,7 @@ def _county_study(
     if outages:
         raise UsageError("Analyses of a county know no outages.")
     result, saved = COUNTY_ANALYSES[name](county, where, language, seed=seed, **options)
-    study = Study(name, result, datetime.now(UTC), __version__, county_digest(county), seed, saved)
-    _keep(study, {"county": county.name})
-    return study
+    return _kept(name, result, saved, county_digest(county), seed, {"county": county.name})
 
 
 def _kind_of(subject: Network | EventLog | County) -> str:
@@ -360,10 +358,13 @@ def _kind_of(subject: Network | EventLog | County) -> str:
     return "a county" if isinstance(subject, County) else "a network"
 
 
-def _keep(study: Study, subject: dict[str, Any]) -> None:
-    """Write ``study.json`` where the result was saved."""
-    if study.folder is None:
-        return
+def _kept(
+    name: str, result: Any, saved: Path | None, input_digest: str, seed: int | None, subject: dict[str, Any]
+) -> Study:
+    """Return the study; where its result was saved, ``study.json`` says what made it."""
+    study = Study(name, result, datetime.now(UTC), __version__, input_digest, seed, saved)
+    if saved is None:
+        return study
     facts = {
         "study": study.name,
         "made_at": study.made_at.isoformat(timespec="seconds"),
@@ -374,4 +375,5 @@ def _keep(study: Study, subject: dict[str, Any]) -> None:
         **subject,
     }
     text = json.dumps(facts, ensure_ascii=False, indent=1, default=str)
-    (study.folder / "study.json").write_text(text, "utf-8")
+    (saved / "study.json").write_text(text, "utf-8")
+    return study

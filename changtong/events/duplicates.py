@@ -41,32 +41,31 @@ class Filter:
 
     def add(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Add keys; return which of them may have been added before: false is certain."""
-        maybe = np.zeros(len(keys), np.bool_)
-        seen = np.empty(len(keys), np.bool_)
         if not len(keys):
-            return maybe
-        for part in self._parts[:-1]:
-            look(part, keys, seen)
-            maybe |= seen
-        if self._room < len(keys):
-            if self._parts:
-                look(self._parts[-1], keys, seen)
-                maybe |= seen
+            return np.zeros(0, np.bool_)
+        full = self._room < len(keys)
+        maybe = _seen(self._parts if full else self._parts[:-1], keys)
+        if full:
             self._size = max(self._size, len(keys))
             self._parts.append(_room(max(1, self._size * BITS_PER_KEY // 512)))
             self._room = self._size
+        seen = np.empty(len(keys), np.bool_)
         add(self._parts[-1], keys, seen)
         self._room -= len(keys)
         return maybe | seen
 
     def seen(self, keys: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return which keys may have been added, and add none: false is certain."""
-        maybe = np.zeros(len(keys), np.bool_)
-        here = np.empty(len(keys), np.bool_)
-        for part in self._parts:
-            look(part, keys, here)
-            maybe |= here
-        return maybe
+        return _seen(self._parts, keys)
+
+
+def _seen(parts: Iterable[NDArray[np.uint64]], keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+    maybe = np.zeros(len(keys), np.bool_)
+    here = np.empty(len(keys), np.bool_)
+    for part in parts:
+        look(part, keys, here)
+        maybe |= here
+    return maybe
 
 
 class DayFilters:
