@@ -104,6 +104,19 @@ def test_both_engines_return_the_same_series(session: Any, hours: int, tmp_path:
     assert [row.tableName for row in session.sql("SHOW TABLES").collect()] == ["events", "sites"]
 
 
+@pytest.mark.slow
+@NEEDS_SPARK
+def test_a_name_of_the_users_own_is_not_taken_in_spark(session: Any) -> None:
+    session.sql("CREATE OR REPLACE TEMPORARY VIEW stays AS SELECT 1 AS mine")
+    try:
+        with pytest.raises(UsageError, match="'stays'") as caught:
+            indicators(open_spark([], SITES, session=session), "2022-05-06", year_before=False)
+        assert caught.value.code == "name-taken"
+        assert session.sql("SELECT mine FROM stays").collect()[0].mine == 1
+    finally:
+        session.catalog.dropTempView("stays")
+
+
 def test_without_pyspark_the_error_says_what_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> object:
         raise ImportError(name)

@@ -32,6 +32,7 @@ SITE_COLUMNS: dict[str, Any] = dict.fromkeys(("site_id", "name", "kind", "region
 MEMORY_GIB = 3.25
 """For DuckDB itself: what Python and the results take comes on top, and all should stay below 4 GiB."""
 THREADS = 2
+LOCAL_SPARK_MEMORY = "4g"
 
 
 class Engine(Protocol):
@@ -145,11 +146,7 @@ class DuckDBEngine:
                 "SELECT COUNT(*) FROM information_schema.tables WHERE table_name = ?", [name]
             ).fetchone()
             if taken is not None and taken[0]:
-                raise UsageError(
-                    f"The connection has a table or view of its own named {name!r}, which the indicators "
-                    "need. Use a connection with the views events and sites only.",
-                    code="name-taken",
-                )
+                raise _name_taken(name)
             self.made.append((kind, name))
         self.connection.execute(f"CREATE OR REPLACE TEMP {kind} {name} AS {select}")
 
@@ -166,24 +163,26 @@ class SparkEngine:
 
     def __init__(self, session: Any) -> None:
         self.session = session
-        self.made: list[tuple[str, str]] = []
+        self.made: list[str] = []
 
     def view(self, name: str, select: str) -> None:
         """Give a name to a query."""
-        self._make("VIEW", name, select)
+        self._named(name)
+        self.session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {select}")
 
     def table(self, name: str, select: str) -> None:
         """Run a query once and keep its rows."""
-        self._make("VIEW", name, select)
-        self.session.sql(f"CACHE TABLE {name}")
-        self.made.append(("TABLE", name))
+        # not CACHE TABLE: Spark finds a kept plan only where it is the very same, and a text with a WITH
+        # never is, so every query would begin at the files again
+        self._named(name)
+        self.session.sql(select).localCheckpoint().createOrReplaceTempView(name)
 
     def frame(self, name: str, rows: pl.DataFrame) -> None:
         """Give a name to a frame."""
         kinds = {pl.String: "STRING", pl.Int64: "BIGINT", pl.Float64: "DOUBLE"}
         schema = ", ".join(f"{column} {kinds[type(dtype)]}" for column, dtype in rows.schema.items())
+        self._named(name)
         self.session.createDataFrame(rows.rows(), schema).createOrReplaceTempView(name)
-        self.made.append(("VIEW", name))
 
     def query(self, select: str) -> pl.DataFrame:
         """Return the rows of a query."""
@@ -194,19 +193,13 @@ class SparkEngine:
     def forget(self) -> None:
         """Take away all that was named."""
         while self.made:
-            kind, name = self.made.pop()
-            if kind == "TABLE":
-                self.session.sql(f"UNCACHE TABLE IF EXISTS {name}")
-            else:
-                self.session.catalog.dropTempView(name)
+            self.session.catalog.dropTempView(self.made.pop())
 
-    def _make(self, kind: str, name: str, select: str) -> None:
-        if ("TABLE", name) in self.made:
-            self.session.sql(f"UNCACHE TABLE IF EXISTS {name}")
-            self.made.remove(("TABLE", name))
-        self.session.sql(f"CREATE OR REPLACE TEMPORARY VIEW {name} AS {select}")
-        if (kind, name) not in self.made:
-            self.made.append((kind, name))
+    def _named(self, name: str) -> None:
+        if name not in self.made:
+            if self.session.catalog.tableExists(name):
+                raise _name_taken(name)
+            self.made.append(name)
 
 
 def open_duckdb(
@@ -310,8 +303,10 @@ def spark_session(master: str | None = None) -> Any:
         if master is not None:
             builder = builder.master(master).config("spark.ui.enabled", "false")
             if master.startswith("local"):
-                # on one machine many small parts cost more than they save
+                # on one machine many small parts cost more than they save; 1 GiB, the default, is spent on
+                # collecting garbage
                 builder = builder.config("spark.sql.shuffle.partitions", str(os.cpu_count() or 1))
+                builder = builder.config("spark.driver.memory", LOCAL_SPARK_MEMORY)
         return builder.getOrCreate()
     except (ImportError, RuntimeError, OSError) as error:
         # pyspark's own error for a missing Java is a RuntimeError
@@ -357,6 +352,15 @@ def _check_columns(columns: Sequence[str]) -> None:
         raise InputError(
             [Problem("missing-column", f"The events have no {name}.", column=name) for name in missing]
         )
+
+
+def _name_taken(name: str) -> UsageError:
+    """Return the error for a name that is somebody else's."""
+    return UsageError(
+        f"The connection has a table or view of its own named {name!r}, which the indicators "
+        "need. Use a connection with the views events and sites only.",
+        code="name-taken",
+    )
 
 
 def _cannot_read(error: duckdb.Error) -> InputError:
