@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage
+from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result
 from changtong.errors import InputError, UsageError
 
@@ -168,6 +169,81 @@ def collect_forms(
     print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
     if made.set_aside or made.photos_set_aside or not made.collection.conflicts.is_empty():
         raise typer.Exit(1)
+
+
+RulesFile = Annotated[
+    Path | None,
+    typer.Option("--rules", metavar="FILE.toml", help="Rules of your own instead of the example."),
+]
+Day = Annotated[str | None, typer.Option("--date", metavar="DATE", help="As of this day; today by default.")]
+
+
+def day_of(text: str | None) -> date:
+    """Return a day given, or today.
+
+    Parameters
+    ----------
+    text : str or None
+    """
+    return date.today() if text is None else parse_day(text, "--date")
+
+
+@safety.command("hazards", short_help="The hazard ledger: findings and actions in, what is due out.")
+def update_hazards(
+    output: Annotated[
+        Path,
+        typer.Option("-o", "--output", metavar="LEDGER/", help="The ledger; it is made where there is none."),
+    ],
+    collected: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="COLLECTED/", help="Inspections whose findings are hazards."),
+    ] = None,
+    actions: Annotated[
+        Path | None,
+        typer.Option("--actions", metavar="FILE.csv", help="What was assigned, mended, re-checked."),
+    ] = None,
+    ahead: Annotated[
+        int, typer.Option("--ahead", metavar="N", min=0, help="Show what is due in the next N days, too.")
+    ] = 0,
+    rules: RulesFile = None,
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Bring findings and actions into the ledger; every action is checked, all are taken or none."""
+    from changtong.safety.hazard_rules import read_hazard_rules
+    from changtong.safety.ledger_folder import update_ledger
+
+    made = update_ledger(
+        output, read_hazard_rules(rules), day_of(day), collection=collected, actions=actions, ahead_days=ahead
+    )
+    print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+
+
+@safety.command("tasks", short_help="A decision's tasks: who is due, late, done in time.")
+def show_tasks(
+    decision: Annotated[Path, typer.Argument(metavar="DECISION.toml", help="A decision with its tasks.")],
+    events: Annotated[
+        Path | None,
+        typer.Option("--events", metavar="FILE.csv", help="What was reported, accepted, extended."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FOLDER/", help="Tables: counts, totals, what is due."),
+    ] = None,
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """See the tasks of a decision through: reminders, what is late, and counts for an assessment."""
+    from changtong.safety.decision import read_decision
+    from changtong.safety.task_report import report_tasks
+    from changtong.safety.tasks import read_task_events, see_through
+
+    book = see_through(read_decision(decision), read_task_events(events) if events else ())
+    made = report_tasks(book, day_of(day))
+    if output is not None:
+        made.save(output)
+    where = {} if output is None else {"folder": str(output)}
+    print_result(made.to_json() | where, str(made), as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

@@ -86,6 +86,32 @@ def _words(dtype: pl.DataType) -> str:
     return words.get(str(dtype), "a text")
 
 
+def read_instants(frame: pl.DataFrame, column: str, file: str) -> pl.DataFrame:
+    """Return a frame with a column of texts as instants in UTC.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    column, file : str
+
+    Raises
+    ------
+    InputError
+        ``wrong-type``: a text is no time, or has no offset.
+    """
+    at = frame[column].str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    wrong = (at.is_null() & frame[column].is_not_null()).arg_true()
+    if not wrong.is_empty():
+        expected = "a time with its offset, as 2026-03-02T09:00:00+08:00"
+        raise InputError(
+            [
+                Problem("wrong-type", f"{frame[column][row]!r} is no time.", file, row + 1, column, expected)
+                for row in wrong.head(50)
+            ]
+        )
+    return frame.with_columns(at.alias(column))
+
+
 SITE_NAME_SCHEMA: dict[str, pl.DataType] = {"site_id": pl.String(), "name": pl.String()}
 
 
