@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
-from changtong.console import print_result
+from changtong.console import print_result, say
 from changtong.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -244,6 +244,62 @@ def show_tasks(
         made.save(output)
     where = {} if output is None else {"folder": str(output)}
     print_result(made.to_json() | where, str(made), as_json=as_json)
+
+
+@safety.command("visits", short_help="Who visits what this week: what is due first, then the most risk.")
+def plan_week(
+    folder: Annotated[
+        Path, typer.Argument(metavar="SUPERVISION/", help="sites.csv, inspectors.csv and what else is known.")
+    ],
+    begin: Annotated[str, typer.Option("--begin", metavar="DATE", help="First day.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="VISITS/", help="Tables and a map file; replaced.")
+    ],
+    days: Annotated[int, typer.Option("--days", metavar="N", min=1, help="How many days.")] = 7,
+    collected: Annotated[
+        Path | None, typer.Option("--from", metavar="COLLECTED/", help="Inspections that were made.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", metavar="LEDGER/", help="A hazard ledger.")
+    ] = None,
+    running: Annotated[
+        list[str] | None,
+        typer.Option("--campaign", metavar="ID", help="A campaign that runs; may be repeated."),
+    ] = None,
+    random_share: Annotated[
+        float,
+        typer.Option("--random-share", min=0.0, max=1.0, help="Of the visits, drawn at random (双随机)."),
+    ] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the draw and the search; on record.")] = 0,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", metavar="N", min=1, help="Steps of the search for routes.")
+    ] = None,
+    rules: RulesFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan visits; exit code 1 where a visit that is due could not be planned."""
+    from changtong.safety.supervision import read_supervision
+    from changtong.safety.visit_rules import read_visit_rules
+    from changtong.studies import run_study
+
+    supervision = read_supervision(folder, collection=collected, ledger=ledger)
+    say(f"Planning visits to {supervision.sites.height:,} sites …")
+    study = run_study(
+        "visits",
+        supervision,
+        folder=output,
+        seed=seed,
+        begin=parse_day(begin, "--begin"),
+        days=days,
+        rules=read_visit_rules(rules),
+        running=tuple(running or ()),
+        random_share=random_share,
+        **({} if iterations is None else {"iterations": iterations}),
+    )
+    made = study.result
+    print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+    if made.left["due"].any():
+        raise typer.Exit(1)
 
 
 def register(app: typer.Typer) -> None:

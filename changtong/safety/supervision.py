@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from changtong.errors import InputError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
+from changtong.safety.collection import read_collection
 
 
 def read_table(
@@ -125,3 +127,164 @@ def read_site_names(path: str | os.PathLike[str]) -> tuple[tuple[str, str], ...]
     """
     frame = read_table(path, SITE_NAME_SCHEMA, ("site_id",))
     return tuple((site, name or "") for site, name in frame.iter_rows())
+
+
+SITE_SCHEMA: dict[str, pl.DataType] = {
+    "site_id": pl.String(),
+    "name": pl.String(),
+    "kind": pl.String(),
+    "lon": pl.Float64(),
+    "lat": pl.Float64(),
+    "admin_code": pl.String(),
+    "pieces_per_day": pl.Float64(),
+    "needs": pl.String(),
+    "campaigns": pl.String(),
+    "status": pl.String(),
+}
+"""``needs``: skills a visit needs, ``;`` between them; ``campaigns``: ids of campaigns that name it; sites of
+status ``closed`` are not visited."""
+
+INSPECTOR_SCHEMA: dict[str, pl.DataType] = {
+    "inspector_id": pl.String(),
+    "team": pl.String(),
+    "lon": pl.Float64(),
+    "lat": pl.Float64(),
+    "starts_h": pl.Float64(),
+    "hours_per_day": pl.Float64(),
+    "weekdays": pl.String(),
+    "skills": pl.String(),
+    "away": pl.String(),
+}
+"""Inspectors of one ``team`` go together; without one they go alone. ``weekdays``: digits, 1 is Monday;
+``away``: days, ``;`` between them. Left out: 9 o'clock, 8 hours, Monday to Friday."""
+
+VISITED_SCHEMA: dict[str, pl.DataType] = {
+    "inspection_id": pl.String(),
+    "site_id": pl.String(),
+    "on": pl.Date(),
+    "findings": pl.Int64(),
+    "campaign": pl.String(),
+}
+OPEN_SCHEMA: dict[str, pl.DataType] = {
+    "hazard_id": pl.String(),
+    "site_id": pl.String(),
+    "grade": pl.String(),
+    "state": pl.String(),
+    "deadline": pl.Date(),
+    "found_on": pl.Date(),
+}
+"""Hazards as a ledger's ``hazards.csv`` has them; ``found_on`` is the day of its ``found_at``."""
+
+TRAVEL_SCHEMA: dict[str, pl.DataType] = {
+    "from": pl.String(),
+    "to": pl.String(),
+    "minutes": pl.Float64(),
+}
+"""Known travel times between sites and teams, one way; the others come from the distance."""
+
+
+@dataclass(frozen=True)
+class Supervision:
+    """What a supervising body knows.
+
+    Attributes
+    ----------
+    name : str
+    sites, inspectors, inspections, hazards, travel : polars.DataFrame
+        As `SITE_SCHEMA`, `INSPECTOR_SCHEMA`, `VISITED_SCHEMA`, `OPEN_SCHEMA`, `TRAVEL_SCHEMA`.
+    """
+
+    name: str
+    sites: pl.DataFrame
+    inspectors: pl.DataFrame
+    inspections: pl.DataFrame
+    hazards: pl.DataFrame
+    travel: pl.DataFrame
+
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """Return the frames by name."""
+        names = ("sites", "inspectors", "inspections", "hazards", "travel")
+        return {name: getattr(self, name) for name in names}
+
+
+def read_supervision(
+    folder: str | os.PathLike[str],
+    *,
+    collection: str | os.PathLike[str] | None = None,
+    ledger: str | os.PathLike[str] | None = None,
+) -> Supervision:
+    """Read a folder: ``sites.csv``, and where there are inspectors, inspections, hazards, travel.
+
+    Parameters
+    ----------
+    folder : path
+    collection : path, optional
+        Collected inspections, beside those of the folder.
+    ledger : path, optional
+        A hazard ledger, whose ``hazards.csv`` counts instead of the folder's.
+
+    Raises
+    ------
+    InputError
+        With every problem of all tables.
+    """
+    place = Path(folder)
+    problems: list[Problem] = []
+
+    def table(path: Path, schema: Mapping[str, pl.DataType], needed: tuple[str, ...]) -> pl.DataFrame:
+        try:
+            return read_table(path, schema, needed) if path.is_file() else pl.DataFrame(schema=schema)
+        except InputError as error:
+            problems.extend(error.problems)
+            return pl.DataFrame(schema=schema)
+
+    if not (place / "sites.csv").is_file():
+        raise InputError([Problem("missing-file", "there is no sites.csv.", str(place))])
+    sites = table(place / "sites.csv", SITE_SCHEMA, ("site_id", "kind", "lon", "lat"))
+    inspectors = table(place / "inspectors.csv", INSPECTOR_SCHEMA, ("inspector_id", "lon", "lat"))
+    inspections = table(place / "inspections.csv", VISITED_SCHEMA, ("site_id", "on"))
+    travel = table(place / "travel.csv", TRAVEL_SCHEMA, ("from", "to", "minutes"))
+    source = place / "hazards.csv" if ledger is None else Path(ledger) / "hazards.csv"
+    hazards = table(source, OPEN_SCHEMA | {"found_at": pl.String()}, ("site_id", "grade", "state"))
+    hazards = hazards.with_columns(pl.coalesce("found_on", _day_of("found_at")).alias("found_on")).select(
+        list(OPEN_SCHEMA)
+    )
+    if collection is not None:
+        inspections = pl.concat([inspections, visited(collection)])
+    for file, frame, key in (("sites.csv", sites, "site_id"), ("inspectors.csv", inspectors, "inspector_id")):
+        for row in frame[key].is_duplicated().arg_true().head(50):
+            problems.append(
+                Problem("duplicate-row", f"{frame[key][row]} is there twice.", file, row + 1, key)
+            )
+    for file, frame in (("sites.csv", sites), ("inspectors.csv", inspectors)):
+        out = frame.select(
+            (~pl.col("lon").is_between(-180, 180) | ~pl.col("lat").is_between(-90, 90)).arg_true()
+        )
+        for row in out.to_series().head(50):
+            problems.append(Problem("out-of-range", "the place is not on Earth.", file, row + 1, "lon"))
+    if problems:
+        raise InputError(problems)
+    return Supervision(place.name, sites, inspectors, inspections, hazards, travel)
+
+
+def visited(collection: str | os.PathLike[str]) -> pl.DataFrame:
+    """Return collected inspections as `VISITED_SCHEMA`: those that are finished, each once.
+
+    Parameters
+    ----------
+    collection : path
+    """
+    frame = read_collection(collection).inspections
+    kept = frame.filter(pl.col("finished") & (pl.col("state") != "superseded") & (pl.col("site_id") != ""))
+    made = kept.unique("inspection_id", keep="last", maintain_order=True).select(
+        "inspection_id",
+        "site_id",
+        _day_of("begun_at").alias("on"),
+        "findings",
+        pl.lit(None, pl.String).alias("campaign"),
+    )
+    return made.filter(pl.col("on").is_not_null())
+
+
+def _day_of(column: str) -> pl.Expr:
+    return pl.col(column).str.slice(0, 10).str.to_date("%Y-%m-%d", strict=False)

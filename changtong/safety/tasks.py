@@ -62,7 +62,7 @@ COUNT_SCHEMA: dict[str, pl.DataType] = {
     "evidence": pl.String(),
 }
 """One row a task, for an assessment. ``outcome``: on_time, late (done after the deadline), open (not done, in
-time yet), overdue, cancelled. The day counts on which it was reported as done, where that report was accepted."""
+time yet), overdue, cancelled. The day counts on which it was reported as done, once that is accepted."""
 
 DUE_SCHEMA: dict[str, pl.DataType] = {
     "task_id": pl.String(),
