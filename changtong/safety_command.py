@@ -284,6 +284,7 @@ def plan_week(
 
     supervision = read_supervision(folder, collection=collected, ledger=ledger)
     say(f"Planning visits to {supervision.sites.height:,} sites …")
+    more: dict[str, Any] = {} if iterations is None else {"iterations": iterations}
     study = run_study(
         "visits",
         supervision,
@@ -294,12 +295,43 @@ def plan_week(
         rules=read_visit_rules(rules),
         running=tuple(running or ()),
         random_share=random_share,
-        **({} if iterations is None else {"iterations": iterations}),
+        **more,
     )
     made = study.result
     print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
     if made.left["due"].any():
         raise typer.Exit(1)
+
+
+@safety.command("campaign", short_help="How far a campaign is, region by region, and what it found.")
+def show_campaign(
+    name: Annotated[
+        str, typer.Argument(metavar="CAMPAIGN", help="guns, drugs, personal-data, or a TOML file.")
+    ],
+    folder: Annotated[
+        Path, typer.Argument(metavar="SUPERVISION/", help="sites.csv, inspections.csv, hazards.csv.")
+    ],
+    collected: Annotated[
+        Path | None, typer.Option("--from", metavar="COLLECTED/", help="Inspections that were made.")
+    ] = None,
+    ledger: Annotated[
+        Path | None, typer.Option("--ledger", metavar="LEDGER/", help="A hazard ledger.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FOLDER/", help="Tables; replaced.")
+    ] = None,
+    day: Day = None,
+    as_json: AsJson = False,
+) -> None:
+    """Tell the progress of a campaign: sites visited against the target, finds, what is left."""
+    from changtong.safety.campaign import read_campaign
+    from changtong.safety.supervision import read_supervision
+    from changtong.studies import run_study
+
+    supervision = read_supervision(folder, collection=collected, ledger=ledger)
+    study = run_study("campaign", supervision, folder=output, campaign=read_campaign(name), day=day_of(day))
+    where = {} if output is None else {"folder": str(output)}
+    print_result(study.result.to_json() | where, str(study.result), as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

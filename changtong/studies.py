@@ -264,7 +264,8 @@ def run_study(
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
-        "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits".
+        "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
+        "campaign".
     subject : Network, EventLog, County or Supervision
         What is analysed.
     outages : tuple of Outage
@@ -292,7 +293,8 @@ def run_study(
         :func:`changtong.events.starting_backlog.starting_backlog`.
         Of a county: to a plan ``definition`` (of coverage, for the report) and those of
         :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
-        Of a supervision: those of :func:`changtong.safety.visit_plan.plan_visits`.
+        Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
+        ``campaign`` and ``day``.
 
     Raises
     ------

@@ -168,6 +168,7 @@ VISITED_SCHEMA: dict[str, pl.DataType] = {
 OPEN_SCHEMA: dict[str, pl.DataType] = {
     "hazard_id": pl.String(),
     "site_id": pl.String(),
+    "kind": pl.String(),
     "grade": pl.String(),
     "state": pl.String(),
     "deadline": pl.Date(),

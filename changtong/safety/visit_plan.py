@@ -109,16 +109,16 @@ class VisitPlan:
 
     def summary(self) -> dict[str, Any]:
         """Return the plan in a few figures."""
-        due = self.visits["due"].sum() + self.left["due"].sum()
+        due = int(self.visits["due"].sum()) + int(self.left["due"].sum())
         risk, left_risk = float(self.visits["risk"].sum()), float(self.left["risk"].sum())
         return {
             "name": self.name,
             "begin": str(self.begin),
             "days": self.days,
             "visits": self.visits.height,
-            "due": int(due),
+            "due": due,
             "due_visited": int(self.visits["due"].sum()),
-            "drawn": int(self.visits["drawn"].sum() + self.left["drawn"].sum()),
+            "drawn": int(self.visits["drawn"].sum()) + int(self.left["drawn"].sum()),
             "drawn_visited": int(self.visits["drawn"].sum()),
             "left": self.left.height,
             "risk_visited": round(risk, 2),
