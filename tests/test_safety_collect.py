@@ -312,6 +312,41 @@ def test_forms_of_ones_own_are_kept_with_the_answers(tmp_path: Path) -> None:
     assert read_collection(tmp_path / "B").findings["red_line"].to_list() == ["art4-1"]
 
 
+def test_wherever_a_run_is_cut_off_the_next_one_ends_where_it_would_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from changtong.safety import collect as module
+    from changtong.safety import collection
+
+    file = write_file(tmp_path / "a.json", filled(1), filled(2, photos={"p1": photo(png())}), {"a": 1})
+    collect([file], tmp_path / "whole")
+    wanted, put, cut = kept(tmp_path / "whole"), collection.put_file, 0
+    while True:
+        left = cut
+
+        def stopping(path: Path, content: bytes) -> bool:
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return put(path, content)
+
+        place = tmp_path / f"cut{cut}"
+        monkeypatch.setattr(module, "put_file", stopping)
+        monkeypatch.setattr(collection, "put_file", stopping)
+        try:
+            collect([file], place)
+            break
+        except KeyboardInterrupt:
+            pass
+        monkeypatch.setattr(module, "put_file", put)
+        monkeypatch.setattr(collection, "put_file", put)
+        collect([file], place)
+        assert kept(place) == wanted, cut
+        cut += 1
+    assert cut >= 10  # every file that is written was one to be cut off before
+
+
 def test_only_a_collection_is_added_to_and_by_one_process_at_a_time(tmp_path: Path) -> None:
     file = write_file(tmp_path / "a.json", filled(1))
     with pytest.raises(UsageError, match="no collection"):

@@ -291,10 +291,10 @@
   }
 
   function card(item) {
-    const ask = make("div", [make("b", item.when ? "" : item.number ?? ""), make("div", [
+    const ask = make("div", [item.when ? null : make("b", item.number ?? ""), make("div", [
       make("h3", both(item.zh, item.en), { id: `ask-${item.id}` }),
       item.help_zh || item.help_en ? make("p", both(item.help_zh ?? "", item.help_en ?? ""), { class: "help" }) : null,
-      item.basis ? make("p", [...say("inspection.basis"), "：", item.basis], { class: "help" }) : null,
+      item.basis ? make("p", [...say("inspection.basis"), item.basis], { class: "help" }) : null,
       item.personal ? make("p", say("inspection.personal"), { class: "help" }) : null,
       item.finding?.red_line ? make("span", say("inspection.major"), { class: "tag tag-bad" }) : null,
     ])], { class: "ask" });
@@ -356,7 +356,9 @@
     return group;
   }
   function moreParts(item, more) {
-    if (item.kind === "signature") return { photos: null };
+    // what is written down needs no note beside it; pictures belong to the item it is about
+    const bare = item.kind === "signature" || (["text", "waybill"].includes(item.kind) && item.evidence === "none");
+    if (bare) return { photos: null };
     const answer = answerOf(current.filled, item.id);
     const note = make("textarea", [], { rows: "2", maxlength: "4000", id: `note-${item.id}` });
     note.value = said(answer.note);

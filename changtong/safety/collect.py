@@ -19,6 +19,7 @@ from changtong.safety.collection import (
     MAIN_FILE,
     VERSION,
     Collection,
+    is_begun,
     is_collection,
     put_file,
     read_collection,
@@ -30,7 +31,7 @@ from changtong.safety.photos import ENDINGS, MOST_BYTES, NoPhoto, media_type, wi
 from changtong.safety.received import MOST_FILE_BYTES, Received, read_received
 
 COLLECTION_FOLDER: dict[str, Any] = {
-    "is_ours": is_collection,
+    "is_ours": lambda path: is_collection(path) or is_begun(path),
     "what": "collection of inspections",
     "code": "not-a-collection",
 }

@@ -31,6 +31,7 @@ from changtong.safety.form import Form, said
 from changtong.safety.form_file import read_forms, shipped_forms
 
 MAIN_FILE, KIND, VERSION = "collection.json", "inspection-collection", 1
+LOCK, PART = "lock", ".part"
 
 INSPECTION_SCHEMA: dict[str, pl.DataType] = {
     "inspection_id": pl.String(),
@@ -332,7 +333,7 @@ def put_file(path: Path, content: bytes) -> bool:
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}.part"
+    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}{PART}"
     try:
         handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
@@ -342,6 +343,16 @@ def put_file(path: Path, content: bytes) -> bool:
     finally:
         beside.unlink(missing_ok=True)
     return True
+
+
+def is_begun(path: Path) -> bool:
+    """Tell whether a folder holds only what a run leaves that was cut off before it wrote anything.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    return all(entry.name == LOCK or entry.name.endswith(PART) for entry in path.iterdir())
 
 
 @contextmanager
@@ -357,7 +368,7 @@ def writing(place: Path) -> Iterator[None]:
     UsageError
         Another process writes to it.
     """
-    handle = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         if os.name == "nt":  # pragma: no cover - another system
             import msvcrt
@@ -371,6 +382,8 @@ def writing(place: Path) -> Iterator[None]:
         os.close(handle)
         raise UsageError("Another process writes to this collection: wait until it is done.") from error
     try:
+        for left in place.rglob(f".*{PART}"):  # of a run that was killed while it wrote a file
+            left.unlink()
         yield
     finally:
         os.close(handle)

@@ -13,7 +13,7 @@ import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.io import check_replaceable
-from changtong.safety.collection import put_file, read_collection, writing
+from changtong.safety.collection import is_begun, put_file, read_collection, writing
 from changtong.safety.hazard_ledger import (
     EVENT_SCHEMA,
     INSTANT,
@@ -105,7 +105,11 @@ def is_ledger(path: Path) -> bool:
         return False
 
 
-LEDGER_FOLDER: dict[str, Any] = {"is_ours": is_ledger, "what": "hazard ledger", "code": "not-a-ledger"}
+LEDGER_FOLDER: dict[str, Any] = {
+    "is_ours": lambda path: is_ledger(path) or is_begun(path),
+    "what": "hazard ledger",
+    "code": "not-a-ledger",
+}
 
 
 def read_ledger(folder: str | os.PathLike[str], rules: HazardRules) -> Ledger:
