@@ -26,6 +26,7 @@ from changtong.safety.hazard_ledger import (
 )
 from changtong.safety.hazard_rules import read_hazard_rules
 from changtong.safety.ledger_folder import read_actions, read_ledger, update_ledger
+from changtong.safety.supervision import read_supervision
 
 RULES = read_hazard_rules()
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -175,6 +176,7 @@ def test_what_is_due_and_who_is_told_when_it_is_late() -> None:
 def test_days_are_those_of_the_rules_zone() -> None:
     early = replace(LIFE[0], at=datetime(2026, 3, 1, 17, tzinfo=UTC))  # 2 March, 1 o'clock in Shanghai
     assert lived(early, LIFE[1]).deadline == date(2026, 3, 17)
+    assert make_ledger([early], RULES).table()["found_on"].to_list() == [date(2026, 3, 2)]
 
 
 def test_the_gravest_and_latest_come_first() -> None:
@@ -321,6 +323,16 @@ def test_the_command_keeps_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert read_ledger(tmp_path / "L", RULES).hazards[first["hazard_id"]].state == "recheck"
     assert pl.read_csv(tmp_path / "L" / "hazards.csv").height == 2
     assert main([*ask[:3], str(tmp_path)]) == 2
+    known = tmp_path / "S"
+    known.mkdir()
+    (known / "sites.csv").write_text("site_id,kind,lon,lat\nS1,outlet,110,34\n", "utf-8")
+    read = read_supervision(known, ledger=tmp_path / "L", collection=tmp_path / "C")
+    assert read.hazards.select("site_id", "state", "found_on").sort("site_id").rows() == [
+        ("S1", "recheck", date(2026, 3, 2)), ("S2", "open", date(2026, 3, 2)),
+    ]  # fmt: skip
+    assert read.inspections.select("site_id", "on", "findings").sort("site_id").rows() == [
+        ("S1", date(2026, 3, 2), 1), ("S2", date(2026, 3, 2), 1),
+    ]  # fmt: skip
     assert update_ledger(tmp_path / "L", RULES, date(2026, 3, 20)).from_actions == 0
     actions.write_text("hazard_id,at,action,by\nH1,yesterday,pass,I\n", "utf-8")
     with pytest.raises(InputError, match="no time"):

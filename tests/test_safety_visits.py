@@ -204,6 +204,29 @@ def test_what_is_due_comes_before_what_is_riskier() -> None:
     assert set(plan.left["reason"]) == {"no_time"}
 
 
+def test_among_many_sites_as_many_due_visits_are_made_as_without_the_others() -> None:
+    dice = np.random.default_rng(7)
+    sites = [
+        {
+            "site_id": f"S{k:03d}",
+            "lon": 110 + float(dice.normal(0, 0.4)),
+            "lat": 34 + float(dice.normal(0, 0.3)),
+        }
+        for k in range(150)
+    ]
+    inspectors = [
+        {"inspector_id": f"I{k}", "lon": 110.0 + k / 9, "lat": 34.0, "hours_per_day": 6.0} for k in range(2)
+    ]
+    known = supervision(
+        sites, inspectors, recent(*(f"S{k:03d}" for k in range(110)))
+    )  # 40 were never visited
+    alone = supervision(sites[110:], inspectors)
+    ask: dict[str, Any] = {"begin": MONDAY, "days": 3, "iterations": 150}
+    all_of_them, only_due = plan_visits(known, **ask).summary(), plan_visits(alone, **ask).summary()
+    assert all_of_them["due"] == only_due["due"] == 40
+    assert all_of_them["due_visited"] >= only_due["due_visited"] > 15
+
+
 def test_what_nobody_can_visit_is_told_with_the_reason() -> None:
     sites = [
         {"site_id": "A", "needs": "x; y"},

@@ -44,6 +44,7 @@ HAZARD_SCHEMA: dict[str, pl.DataType] = {
     "owner": pl.String(),
     "deadline": pl.Date(),
     "found_at": INSTANT,
+    "found_on": pl.Date(),
     "found_by": pl.String(),
     "assigned_at": INSTANT,
     "done_at": INSTANT,
@@ -109,7 +110,11 @@ class Ledger:
 
     def table(self) -> pl.DataFrame:
         """Return the hazards as a frame of `HAZARD_SCHEMA`."""
-        rows = [{name: getattr(hazard, name) for name in HAZARD_SCHEMA} for hazard in self.hazards.values()]
+        rows = [
+            {name: getattr(hazard, name, None) for name in HAZARD_SCHEMA}
+            | {"found_on": self.rules.day_of(hazard.found_at)}
+            for hazard in self.hazards.values()
+        ]
         return pl.DataFrame(rows, HAZARD_SCHEMA)
 
     def due(self, day: date, *, ahead_days: int = 0) -> pl.DataFrame:

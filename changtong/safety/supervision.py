@@ -174,7 +174,7 @@ OPEN_SCHEMA: dict[str, pl.DataType] = {
     "deadline": pl.Date(),
     "found_on": pl.Date(),
 }
-"""Hazards as a ledger's ``hazards.csv`` has them; ``found_on`` is the day of its ``found_at``."""
+"""Hazards as a ledger's ``hazards.csv`` has them."""
 
 TRAVEL_SCHEMA: dict[str, pl.DataType] = {
     "from": pl.String(),
@@ -246,10 +246,7 @@ def read_supervision(
     inspections = table(place / "inspections.csv", VISITED_SCHEMA, ("site_id", "on"))
     travel = table(place / "travel.csv", TRAVEL_SCHEMA, ("from", "to", "minutes"))
     source = place / "hazards.csv" if ledger is None else Path(ledger) / "hazards.csv"
-    hazards = table(source, OPEN_SCHEMA | {"found_at": pl.String()}, ("site_id", "grade", "state"))
-    hazards = hazards.with_columns(pl.coalesce("found_on", _day_of("found_at")).alias("found_on")).select(
-        list(OPEN_SCHEMA)
-    )
+    hazards = table(source, OPEN_SCHEMA, ("site_id", "grade", "state"))
     if collection is not None:
         inspections = pl.concat([inspections, visited(collection)])
     for file, frame, key in (("sites.csv", sites, "site_id"), ("inspectors.csv", inspectors, "inspector_id")):

@@ -22,7 +22,7 @@ from changtong.safety.visit_routes import TeamDay, route_visits
 from changtong.safety.visit_rules import VisitRules, read_visit_rules
 
 KIND = "visits"
-DEFAULT_ITERATIONS = 2_000
+DEFAULT_ITERATIONS = 1_000
 
 VISIT_SCHEMA: dict[str, pl.DataType] = {
     "day": pl.Date(),
@@ -225,7 +225,7 @@ def plan_visits(
     seed : int
         Of the draw and of the routes; it is on record.
     iterations : int
-        Of the search for routes.
+        Of each step of the search for routes.
 
     Raises
     ------

@@ -12,11 +12,14 @@ from datetime import date
 
 import numpy as np
 from pyvrp import (
+    Activity,
+    ActivityType,
     Client,
     Depot,
     Location,
     PenaltyParams,
     ProblemData,
+    Route,
     Solution,
     SolveParams,
     VehicleType,
@@ -64,22 +67,46 @@ def worth(question: VisitQuestion) -> list[int]:
 def route_visits(question: VisitQuestion, *, iterations: int, seed: int) -> tuple[TeamDay, ...]:
     """Return which team visits what on which day, and in which order.
 
+    In three steps, each beginning with the routes of the one before: what is due, then what was drawn too,
+    then everything. In one step the search drowns in the many that are not due (``docs/safety.md``).
+
     Parameters
     ----------
     question : VisitQuestion
     iterations, seed : int
-        Of PyVRP: the same ones give the same routes.
+        Of PyVRP in each step: the same ones give the same routes.
     """
-    teams, count = question.teams, len(question.teams)
+    teams = question.teams
     able = [
         k
         for k in range(question.sites.height)
-        if any(question.can(t, k) and question.round_s(t, k) <= teams[t].day_s for t in range(count))
+        if any(question.can(t, k) and question.round_s(t, k) <= team.day_s for t, team in enumerate(teams))
     ]
-    if not able:
-        return ()
-    data, types = _problem(question, able)
-    params = SolveParams(penalty=PenaltyParams(max_penalty=MOST_PENALTY))
+    due, drawn = question.sites["due"], question.sites["drawn"]
+    steps = [[k for k in able if due[k]], [k for k in able if due[k] or drawn[k]], able]
+    made: tuple[TeamDay, ...] = ()
+    before: list[int] = []
+    for sites in steps:
+        if sites != before:
+            made = _routes(question, sites, made, iterations, seed)
+        before = sites
+    return made
+
+
+def _routes(
+    question: VisitQuestion, sites: list[int], start: tuple[TeamDay, ...], iterations: int, seed: int
+) -> tuple[TeamDay, ...]:
+    """Search routes for some of the sites, from routes known; without any, nobody goes anywhere."""
+    data, types = _problem(question, sites)
+    number, kind = {site: k for k, site in enumerate(sites)}, {one: k for k, one in enumerate(types)}
+    known = [
+        Route(
+            data,
+            [Activity(ActivityType.CLIENT, number[site]) for site in one.sites],
+            kind[one.team, one.day],
+        )
+        for one in start
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = solve(
@@ -87,13 +114,13 @@ def route_visits(question: VisitQuestion, *, iterations: int, seed: int) -> tupl
             MaxIterations(iterations),
             seed=seed,
             collect_stats=False,
-            params=params,
-            initial_solution=Solution(data, []),  # nobody goes anywhere: that can always be done
+            params=SolveParams(penalty=PenaltyParams(max_penalty=MOST_PENALTY)),
+            initial_solution=Solution(data, known),
         )
     made = []
     for route in found.best.routes():
         team, day = types[route.vehicle_type()]
-        order = tuple(able[step.idx] for step in route.schedule() if step.is_client())
+        order = tuple(sites[step.idx] for step in route.schedule() if step.is_client())
         if order:
             made.append(TeamDay(team, day, order))
     return tuple(sorted(made, key=lambda one: (one.day, one.team)))
