@@ -27,6 +27,7 @@ from changtong.safety.hazard_ledger import (
 from changtong.safety.hazard_rules import read_hazard_rules
 from changtong.safety.ledger_folder import read_actions, read_ledger, update_ledger
 from changtong.safety.supervision import read_supervision
+from changtong.safety.table_folder import with_formulas, without_formulas
 
 RULES = read_hazard_rules()
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)
@@ -337,6 +338,22 @@ def test_the_command_keeps_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixtur
     actions.write_text("hazard_id,at,action,by\nH1,yesterday,pass,I\n", "utf-8")
     with pytest.raises(InputError, match="no time"):
         read_actions(actions)
+
+
+def test_no_text_is_run_as_a_formula_and_every_text_comes_back(tmp_path: Path) -> None:
+    texts = ["=1+1", "'=1+1", "''-x", "@a", "'quoted'", "plain", "-"]
+    events = [event("open", 0, text=text) for text in texts]
+    events = [replace(one, hazard_id=f"H{k}") for k, one in enumerate(events)]
+    update_ledger(tmp_path / "L", RULES, date(2026, 3, 20))
+    rows = make_ledger(events, RULES).event_table().with_columns(pl.col("at").dt.to_string("%+"))
+    rows.write_csv(tmp_path / "a.csv")
+    update_ledger(tmp_path / "L", RULES, date(2026, 3, 20), actions=tmp_path / "a.csv")
+    written = pl.read_csv(tmp_path / "L" / "events.csv")["text"].to_list()
+    assert not [text for text in written if text[0] in "=+-@"]
+    back = [one.text for one in read_ledger(tmp_path / "L", RULES).events]
+    assert back == ["=1+1", "=1+1", "'-x", "@a", "'quoted'", "plain", "-"]  # as they were read
+    frame = pl.DataFrame({"text": texts})
+    assert with_formulas(without_formulas(frame)).equals(frame)
 
 
 def test_rules_are_data_and_every_fault_of_them_is_told(tmp_path: Path) -> None:

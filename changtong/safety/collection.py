@@ -29,6 +29,7 @@ from changtong.network.io import sync
 from changtong.safety.filled import FINDING_SCHEMA, check_filled
 from changtong.safety.form import Form, said
 from changtong.safety.form_file import read_forms, shipped_forms
+from changtong.safety.table_folder import without_formulas
 
 MAIN_FILE, KIND, VERSION = "collection.json", "inspection-collection", 1
 LOCK, PART = "lock", ".part"
@@ -319,7 +320,9 @@ def write_tables(collection: Collection) -> None:
     collection : Collection
     """
     for name, frame in {**collection.tables(), "conflicts": collection.conflicts}.items():
-        put_file(collection.folder / f"{name}.csv", frame.write_csv(include_bom=True).encode())
+        put_file(
+            collection.folder / f"{name}.csv", without_formulas(frame).write_csv(include_bom=True).encode()
+        )
 
 
 def put_file(path: Path, content: bytes) -> bool:

@@ -25,6 +25,7 @@ from changtong.safety.hazard_ledger import (
 )
 from changtong.safety.hazard_rules import HazardRules
 from changtong.safety.supervision import read_instants, read_table
+from changtong.safety.table_folder import without_formulas
 
 KIND, VERSION, MAIN_FILE = "hazard-ledger", 1, "ledger.json"
 NEEDED = ("hazard_id", "at", "action", "by")
@@ -221,5 +222,7 @@ def _write(made: LedgerUpdate, place: Path) -> None:
     for name, frame in tables.items():
         put_file(
             place / f"{name}.csv",
-            frame.write_csv(include_bom=True, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z").encode(),
+            without_formulas(frame)
+            .write_csv(include_bom=True, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
+            .encode(),
         )

@@ -13,6 +13,7 @@ from changtong.errors import InputError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
 from changtong.safety.collection import read_collection
+from changtong.safety.table_folder import with_formulas
 
 
 def read_table(
@@ -63,7 +64,7 @@ def read_table(
         made[name] = typed
     if problems:
         raise InputError(problems)
-    return pl.DataFrame(made)
+    return with_formulas(pl.DataFrame(made))
 
 
 def _typed(cells: pl.Series, dtype: pl.DataType) -> pl.Series:
