@@ -24,6 +24,7 @@ from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
 from changtong.rural_command import register as register_rural
+from changtong.safety_command import register as register_safety
 from changtong.scan_commands import register as register_scans
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
@@ -229,6 +230,7 @@ register_backlog(app)
 register_stress(app)
 register_remedies(app)
 register_rural(app)
+register_safety(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

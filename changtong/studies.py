@@ -39,6 +39,8 @@ from changtong.resilience.result import STRESS_FOLDER, StressTest
 from changtong.resilience.run import Watch
 from changtong.resilience.stress import stress_test
 from changtong.rural.county import County
+from changtong.safety.supervision import Supervision
+from changtong.safety_studies import SAFETY_ANALYSES, supervision_digest
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -241,12 +243,13 @@ KINDS: dict[str, dict[str, Callable[..., tuple[Any, Path | None]]]] = {
     "a network": ANALYSES,
     "a scan log": LOG_ANALYSES,
     "a county": COUNTY_ANALYSES,
+    "a supervision": SAFETY_ANALYSES,
 }
 
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County,
+    subject: Network | EventLog | County | Supervision,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -261,8 +264,9 @@ def run_study(
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
-        "starting-backlog". Of a county: "county-plan", "county-coverage".
-    subject : Network, EventLog or County
+        "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
+        "campaign".
+    subject : Network, EventLog, County or Supervision
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -289,6 +293,8 @@ def run_study(
         :func:`changtong.events.starting_backlog.starting_backlog`.
         Of a county: to a plan ``definition`` (of coverage, for the report) and those of
         :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
+        Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
+        ``campaign`` and ``day``.
 
     Raises
     ------
@@ -310,6 +316,8 @@ def run_study(
         return _log_study(name, subject, outages, where, language, seed, options)
     if isinstance(subject, County):
         return _county_study(name, subject, outages, where, language, seed, options)
+    if isinstance(subject, Supervision):
+        return _safety_study(name, subject, outages, where, language, seed, options)
     if name == "replications" and seed is not None:
         options["seed"] = seed
     result, saved = ANALYSES[name](subject, outages, where, language, **options)
@@ -352,7 +360,27 @@ def _county_study(
     return _kept(name, result, saved, county_digest(county), seed, {"county": county.name})
 
 
-def _kind_of(subject: Network | EventLog | County) -> str:
+def _safety_study(
+    name: str,
+    supervision: Supervision,
+    outages: tuple[Outage, ...],
+    where: Path | None,
+    language: Language,
+    seed: int | None,
+    options: dict[str, Any],
+) -> Study:
+    """Run an analysis of a supervising body."""
+    if outages:
+        raise UsageError("Analyses of a supervision know no outages.")
+    result, saved = SAFETY_ANALYSES[name](supervision, where, language, seed=seed, **options)
+    return _kept(
+        name, result, saved, supervision_digest(supervision), seed, {"supervision": supervision.name}
+    )
+
+
+def _kind_of(subject: Network | EventLog | County | Supervision) -> str:
+    if isinstance(subject, Supervision):
+        return "a supervision"
     if isinstance(subject, EventLog):
         return "a scan log"
     return "a county" if isinstance(subject, County) else "a network"

@@ -1,0 +1,1 @@
+"""Safety supervision: forms, inspections, hazards, visits, campaigns, tasks; no database is known here."""
