@@ -22,8 +22,8 @@ def mask(
         typer.Option(
             "--column",
             metavar="KIND=COLUMN",
-            help="What a column holds: name, phone, address, id_number, bank_card, plate, email, passport, all;"
-            " text masks finds within, keep leaves it.",
+            help="What a column holds: name, phone, address, id_number, bank_card, plate, email, passport,"
+            " all; text masks finds within, keep leaves it.",
         ),
     ] = None,
     rules: Annotated[
@@ -61,7 +61,7 @@ def find_personal_data(
     ] = "medium",
     as_json: AsJson = False,
 ) -> None:
-    """Find personal data in files and folders; shows masked excerpts only. Exit code 1: something was found."""
+    """Find personal data in files and folders; shows masked excerpts. Exit code 1: something found."""
     from changtong.privacy.find_personal_data import find_personal_data as find
 
     progress = _Megabytes("Looking")

@@ -38,7 +38,8 @@ def positives(count: int, seed: int = 7) -> dict[str, list[tuple[str, str]]]:
     mobiles = [fake.phone_number() for _ in range(count)]
     spelled: list[Callable[[str], str]] = [
         lambda m: m, lambda m: f"+86{m}", lambda m: f"+86 {m}", lambda m: f"{m[:3]}-{m[3:7]}-{m[7:]}",
-        lambda m: f"{m[:3]} {m[3:7]} {m[7:]}", lambda m: "".join(chr(ord(d) + 0xFEE0) for d in m), lambda m: f"86-{m}",
+        lambda m: f"{m[:3]} {m[3:7]} {m[7:]}",
+        lambda m: "".join(chr(ord(d) + 0xFEE0) for d in m), lambda m: f"86-{m}",
     ]  # fmt: skip
     cards = [luhn("62" + "".join(draw.choices("0123456789", k=draw.choice((13, 16))))) for _ in range(count)]
     areas = ("010", "021", "027", "0571", "0755", "0371")
@@ -52,7 +53,7 @@ def positives(count: int, seed: int = 7) -> dict[str, list[tuple[str, str]]]:
         f"{draw.randint(1, 30)}栋{draw.randint(1, 4)}单元{draw.randint(1, 30)}0{draw.randint(1, 4)}室"
         for k in range(count)
     ]  # fmt: skip
-    values = {
+    return {
         "mobile": [(f"请联系 {s}，谢谢", s) for k, m in enumerate(mobiles) for s in [spelled[k % 7](m)]],
         "landline": [(f"值班 {n}，夜间", n) for n in landlines],
         "id_number": [(f"证件 {n} 已核", n) for n in (fake.ssn() for _ in range(count))],
@@ -62,7 +63,6 @@ def positives(count: int, seed: int = 7) -> dict[str, list[tuple[str, str]]]:
         "name": [(f"{n} {mobiles[k]}", n) for k, n in enumerate(names)],
         "address": [(f"送到 {a} 门口", a) for a in addresses],
     }
-    return values
 
 
 def negatives(count: int, seed: int = 11) -> dict[str, list[str]]:
@@ -72,21 +72,31 @@ def negatives(count: int, seed: int = 11) -> dict[str, list[str]]:
     def digits(size: int) -> str:
         return "".join(draw.choices("0123456789", k=size))
 
-    return {
-        "waybill with letters": [f"扫描 {draw.choice(('SF', 'JT', 'YT', 'JDV'))}{digits(13)} 到站" for _ in range(count)],
-        "waybill of digits": [f"运单号 {draw.choice('2345789')}{digits(draw.choice((11, 12, 13, 14)))}" for _ in range(count)],
-        "waybill like a mobile": [f"运单号：1{draw.randint(3, 9)}{digits(9)}" for _ in range(count)],
-        "UPU S10": [f"item {s10(draw)} EMC" for _ in range(count)],
-        "timestamp": [
-            draw.choice((f"t={1669000000000 + draw.randrange(10**11)}", f"at {1669000000 + draw.randrange(10**8)}",
-                         f"20221{draw.randint(0, 2)}{draw.randint(10, 28)}{digits(6)}", "2022-11-27 03:38:37.123"))
-            for _ in range(count)
-        ],
-        "coordinate": [f"{draw.uniform(73, 135):.8f},{draw.uniform(18, 53):.8f}" for _ in range(count)],
-        "order id": [f"订单号 {draw.randint(2015, 2026)}{digits(draw.choice((8, 12, 14)))}" for _ in range(count)],
-        "admin code": [f"code {draw.randint(11, 65)}{digits(4)} {draw.randint(11, 65)}{digits(10)}" for _ in range(count)],
-        "amount": [f"金额 {draw.randrange(10**11)}.{digits(2)} 元" for _ in range(count)],
-        "hex id": [f"{draw.getrandbits(128):032x}" for _ in range(count)],
-        "site": [f"第{draw.randint(1, 99)}号线 分拨中心{draw.randint(1, 9)}号门 装车{draw.randrange(10**4)}件" for _ in range(count)],
-        "words": ["于是安排高速车辆，时间成本下降", "全部包裹安全到达江苏分拨中心"] * (count // 2),
-    }  # fmt: skip
+    def time() -> str:
+        day = f"20221{draw.randint(0, 2)}{draw.randint(10, 28)}"
+        seconds = 1669000000 + draw.randrange(10**8)
+        return draw.choice((f"t={seconds}123", f"at {seconds}", day + digits(6), "2022-11-27 03:38:37.123"))
+
+    def code() -> str:
+        return f"code {draw.randint(11, 65)}{digits(4)} {draw.randint(11, 65)}{digits(10)}"
+
+    def site() -> str:
+        return f"第{draw.randint(1, 99)}号线 分拨{draw.randint(1, 9)}号门 装车{draw.randrange(10**4)}件"
+
+    makers: dict[str, Callable[[], str]] = {
+        "waybill with letters": lambda: f"扫描 {draw.choice(('SF', 'JT', 'YT', 'JDV'))}{digits(13)} 到站",
+        "waybill of digits": lambda: (
+            f"运单号 {draw.choice('2345789')}{digits(draw.choice((11, 12, 13, 14)))}"
+        ),
+        "waybill like a mobile": lambda: f"运单号：1{draw.randint(3, 9)}{digits(9)}",
+        "UPU S10": lambda: f"item {s10(draw)} EMC",
+        "timestamp": time,
+        "coordinate": lambda: f"{draw.uniform(73, 135):.8f},{draw.uniform(18, 53):.8f}",
+        "order id": lambda: f"订单号 {draw.randint(2015, 2026)}{digits(draw.choice((8, 12, 14)))}",
+        "admin code": code,
+        "amount": lambda: f"金额 {draw.randrange(10**11)}.{digits(2)} 元",
+        "hex id": lambda: f"{draw.getrandbits(128):032x}",
+        "site": site,
+        "words": lambda: draw.choice(("于是安排高速车辆，时间成本下降", "全部包裹安全到达江苏分拨中心")),
+    }
+    return {what: [make() for _ in range(count)] for what, make in makers.items()}

@@ -62,7 +62,8 @@ def test_hand_made_masks() -> None:
     cases = {
         "name": {"张三": "张*", "张小明": "张**", "欧阳娜娜": "欧***", "李": "*", "": "", "张先生": "张**"},
         "phone": {
-            "13800138000": "138******00", "138-0013-8000": "138-****-**00", "+86 13800138000": "+86 1********00",
+            "13800138000": "138******00", "138-0013-8000": "138-****-**00",
+            "+86 13800138000": "+86 1********00",
             "010-62345678": "010-******78", "62345678": "******78", "110": "***", "叫前台": "***",
             "13800138000/13900139000": "138******00/139******00", "138****8000": "138******00", "": "",
             "１３８００１３８０００": "１３８******００",
@@ -70,7 +71,8 @@ def test_hand_made_masks() -> None:
         "address": {
             "广东省广州市天河区中山大道10号A座502室": "广东省广州市天河区中山大道10号****",
             "广东省广州市天河区中山大道10号": "广东省广州市天河区中山大道****",
-            "某县某镇某村3组12号": "某县某镇某村****", "北京市朝阳区": "北京市朝阳区", "A座502": "****", "": "",
+            "某县某镇某村3组12号": "某县某镇某村****",
+            "北京市朝阳区": "北京市朝阳区", "A座502": "****", "": "",
             "鼓楼区湖南路1号3楼": "鼓楼区湖南路1号****",
         },
         "id_number": {"11010519491231002X": "11****************", "110105": "******"},
@@ -164,7 +166,8 @@ def test_every_format_gives_the_same(tmp_path: Path) -> None:
 
 def test_json_lines_are_masked_where_they_stand(tmp_path: Path) -> None:
     document = {
-        "id": 7, "ok": True, "none": None, "people": [{"name": "张小明", "phone": 13800138000, "tags": ["13912345678"]}],
+        "id": 7, "ok": True, "none": None,
+        "people": [{"name": "张小明", "phone": 13800138000, "tags": ["13912345678"]}],
         "price": 1.50,
     }  # fmt: skip
     (tmp_path / "a.jsonl").write_text(json.dumps(document) + "\n\n", "utf-8")
@@ -281,7 +284,8 @@ def write_xlsx(path: Path, rows: list[list[str]]) -> None:
     """Write the smallest workbook there is; what looks like a number is one."""
     cells = "".join(
         "<row>" + "".join(
-            f"<c><v>{v}</v></c>" if v[0].isdigit() else f'<c t="inlineStr"><is><t>{v}</t></is></c>' for v in row
+            f"<c><v>{v}</v></c>" if v[0].isdigit() else f'<c t="inlineStr"><is><t>{v}</t></is></c>'
+            for v in row
         ) + "</row>"
         for row in rows
     )  # fmt: skip

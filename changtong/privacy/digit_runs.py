@@ -1,6 +1,6 @@
 """Runs of digits in a text, found with arrays: which of them could be a phone, an ID or a card number.
 
-A regular expression looks at every sign several times; runs of digits are found in three passes over the bytes.
+A regular expression looks at every sign several times; runs of digits are found in three passes.
 What is found here are candidates: their form fits, and so does what can be computed from the digits alone.
 """
 
@@ -85,7 +85,7 @@ class _Free(NamedTuple):
 
 
 def _stands_alone(runs: Runs) -> _Free:
-    """Return which runs begin, and which end, a word of their own: no part of a decimal, an id or a hex number."""
+    """Return which runs begin, and which end, a word of their own: no part of a decimal or an id."""
     data, start, end = runs.data, runs.start, runs.end
     before, second = data[start - 1], data[np.maximum(start - 2, 0)]
     letter = _is_letter(before) & (second != 92)  # not the n of a "\n" written out

@@ -1,6 +1,7 @@
 """Files taken apart for the finder: blocks of text and frames of columns, whatever the format.
 
-What a file is, is told by its first bytes. Archives are unpacked within limits, XML that declares anything is refused.
+What a file is, is told by its first bytes. Archives are unpacked within limits; XML that declares
+anything is refused.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class ReadLimits:
 class Part(NamedTuple):
     """A piece of a file: a block of text, or a frame.
 
-    ``place`` is where in the file (a member, a sheet, a table), ``first`` the number of the first line or row.
+    ``place`` is where in the file (a member, a sheet, a table), ``first`` the first line or row.
     """
 
     place: str
@@ -95,7 +96,7 @@ def _parts(
     stream.seek(0)
     if head.startswith(b"PAR1"):
         yield from _parquet(stream, name, place)
-    elif head.startswith(b"PK\3\4") or head.startswith(b"PK\5\6"):
+    elif head.startswith((b"PK\3\4", b"PK\5\6")):
         yield from _archive(stream, name, place, limits, depth)
     elif head.startswith(b"\x1f\x8b"):
         if depth >= limits.depth:

@@ -284,7 +284,8 @@ def _lines(raw: bytes, spans: Sequence[Span], first: int) -> list[int]:
     if not spans:
         return []
     ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == 10)
-    return (np.searchsorted(ends, [span.start for span in spans]) + first).tolist()
+    rows = np.searchsorted(ends, [span.start for span in spans]) + first
+    return [int(row) for row in rows]
 
 
 _KEY = re.compile(rb'"([^"\\]{1,60})"\s*:\s*(?:"[^"]*)?$')
@@ -297,7 +298,7 @@ def _key_before(raw: bytes, at: int) -> str:
 
 
 def joined(column: pl.Series) -> bytes | None:
-    """Return a column's values as UTF-8, one a line; None for columns of a type that holds no personal text."""
+    """Return a column's values as UTF-8, one a line; None for types that hold no personal text."""
     kind = column.dtype
     if kind in (pl.Boolean, pl.Date, pl.Time, pl.Null) or isinstance(kind, pl.Datetime | pl.Duration):
         return None

@@ -1,4 +1,4 @@
-"""Personal data in a text: every find with its kind, place, confidence, the rule it fits, and a masked excerpt."""
+"""Personal data in a text: every find with its kind, place, confidence and the rule it fits."""
 
 from __future__ import annotations
 
@@ -290,9 +290,8 @@ def _passports(raw: bytes, told: str) -> Iterator[Span]:
         while at >= 0:
             end = at + len(sign)
             line_end = raw.find(b"\n", end, end + 40)
-            found = _PASSPORT.search(raw, end, line_end if line_end >= 0 else end + 40)
-            if found is not None:
-                yield Span(
-                    "passport", HIGH, "passport-labelled", found.start(), found.end(), found[0].decode()
-                )
+            number = _PASSPORT.search(raw, end, line_end if line_end >= 0 else end + 40)
+            if number is not None:
+                text = number[0].decode()
+                yield Span("passport", HIGH, "passport-labelled", number.start(), number.end(), text)
             at = raw.find(sign, end)

@@ -1,4 +1,4 @@
-"""Which columns hold what, and their values masked: by the user's word, the header, the values, or find by find."""
+"""Which columns hold what (by the user's word, the header, the values), and their values masked."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class ColumnMask:
     why : str
         given, header, values, or text: nothing says that the column is personal, finds in it are masked.
     masked, hidden, found, left : int
-        Values masked by the rule; of them hidden as a whole, because they have not the form of their kind; values
-        of free text with a find masked in it; finds of low confidence left as they are.
+        Values masked by the rule; of them hidden as a whole, because they have not the form of their kind;
+        values of free text with a find masked in it; finds of low confidence left as they are.
     """
 
     column: str

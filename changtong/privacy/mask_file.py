@@ -97,8 +97,8 @@ def mask_file(
     output : path
         CSV, Parquet, or JSON lines (of JSON lines only). Replaced as a whole, or not at all.
     columns : mapping, optional
-        Column (of JSON: keys with dots between) -> kind, ``text`` or ``keep``. Others are told by their header,
-        then by their values; in all that remain, every find is masked.
+        Column (of JSON: keys with dots between) -> kind, ``text`` or ``keep``. Others are told by their
+        header, then by their values; in all that remain, every find is masked.
     rules : mapping, optional
         Other rules than the built-in ones.
     has_header : bool

@@ -1,4 +1,4 @@
-"""Texts of XLSX and DOCX files: zip archives of XML, read as a stream; XML that declares anything is refused."""
+"""Texts of XLSX and DOCX files: zip archives of XML, read as a stream."""
 
 from __future__ import annotations
 

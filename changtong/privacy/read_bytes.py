@@ -1,4 +1,4 @@
-"""Texts of any encoding as UTF-8 in blocks of whole lines, and tables of text in batches; memory stays bounded."""
+"""Texts of any encoding as UTF-8 in blocks of whole lines, and tables of text in batches."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def encoding_of(head: bytes) -> str | None:
 
 
 def text_blocks(stream: IO[bytes], encoding: str) -> Iterator[bytes]:
-    """Return a text as UTF-8 in blocks that end where a line ends; lines longer than a block end at a space or sign."""
+    """Return a text as UTF-8 in blocks that end where a line ends, or a part of a very long one."""
     decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)(errors="replace")
     rest = b""
     while True:
