@@ -237,8 +237,8 @@ def _mask_frames(
             if suffix == ".csv":
                 if not rows and not file.tell():
                     file.write(b"\xef\xbb\xbf")
-                    _harmless(pl.DataFrame(schema=masked.schema)).write_csv(file)
-                _harmless(masked).write_csv(file, include_header=False)
+                    harmless(pl.DataFrame(schema=masked.schema)).write_csv(file)
+                harmless(masked).write_csv(file, include_header=False)
             else:
                 # a column that is text in one batch is text in all
                 table = _for_parquet(masked, frame).to_arrow()
@@ -273,7 +273,7 @@ def _in_words(column: pl.Series) -> pl.Series:
 _NO_TEXT = (pl.Boolean, pl.Null)
 
 
-def _harmless(frame: pl.DataFrame) -> pl.DataFrame:
+def harmless(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame whose texts no spreadsheet runs as a formula; plain numbers stay as they are."""
     made = []
     for column in frame.get_columns():
