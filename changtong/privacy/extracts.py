@@ -261,7 +261,7 @@ def _typed(column: pl.Series, hierarchy: Hierarchy) -> pl.Series:
     if made.null_count() > column.null_count():
         rows = (made.is_null() & column.is_not_null()).arg_true().to_list()
         text = f"This value does not fit {hierarchy.kind}."
-        raise InputError([Problem("bad-cell", text, None, row + 1, column.name) for row in rows[:1000]])
+        raise InputError([Problem("wrong-type", text, None, row + 1, column.name) for row in rows[:1000]])
     return made
 
 

@@ -15,7 +15,7 @@ from changtong.privacy.read_bytes import unlike
 
 CHUNK = 1 << 16
 ROWS = 20_000
-MOST_BYTES = 2 << 30
+MOST_BYTES = 512 << 20
 """Of one part unpacked."""
 
 _CELL = re.compile(r"([A-Z]{1,3})(\d+)")
