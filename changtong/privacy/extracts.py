@@ -184,7 +184,11 @@ def extract(
         name: [one.at(_typed(frame[name], one), at) for at in range(one.height + 1)]
         for name, one in quasi.items()
     }
-    best: tuple[float, dict[str, int], pl.Series] | None = None
+    values = None if sensitive is None else frame[sensitive]
+    alike, weights = _alike(coded, values)
+    few = {name: [one.gather(alike) for one in at] for name, at in coded.items()}
+    few_values = None if values is None else values.gather(alike)
+    best: tuple[float, dict[str, int]] | None = None
     tried = 0
     # the loss of a combination is at least its share of height: in that order, until no more can be better
     spread = sorted(
@@ -197,15 +201,16 @@ def extract(
             break
         tried += 1
         levels = dict(zip(heights, at, strict=True))
-        stays = _stays(coded, levels, k, None if sensitive is None else frame[sensitive], unlike)
-        gone = 1.0 - float(stays.sum()) / max(1, frame.height)
+        stays = _stays(few, levels, weights, k, few_values, unlike)
+        gone = 1.0 - float(weights.filter(stays).sum()) / max(1, frame.height)
         loss = (1.0 - gone) * share + gone
         if gone <= suppress_share and (best is None or loss < best[0]):
-            best = loss, levels, stays
+            best = loss, levels
     if best is None:
         text = f"No levels leave out {suppress_share:.0%} of the rows or less: too few rows for k = {k}."
         raise InputError([Problem("no-extract", text)])
-    loss, levels, stays = best
+    loss, levels = best
+    stays = _stays(coded, levels, pl.repeat(1, frame.height, eager=True), k, values, unlike)
     made = pl.DataFrame([coded[name][levels[name]].alias(name) for name in quasi]).with_columns(
         frame.select(keep).get_columns()
     )
@@ -265,9 +270,21 @@ def _typed(column: pl.Series, hierarchy: Hierarchy) -> pl.Series:
     return made
 
 
+def _alike(coded: Mapping[str, list[pl.Series]], values: pl.Series | None) -> tuple[pl.Series, pl.Series]:
+    """Return one row for each sort of equal rows at the finest level, and how many there are of it."""
+    table = pl.DataFrame([at[0].alias(f"q{n}") for n, at in enumerate(coded.values())])
+    if values is not None:
+        table = table.with_columns(values.alias("sensitive"))
+    sorts = (
+        table.with_row_index("row").group_by(table.columns).agg(pl.col("row").first(), pl.len().alias("rows"))
+    )
+    return sorts["row"], sorts["rows"].cast(pl.Int64)
+
+
 def _stays(
     coded: Mapping[str, list[pl.Series]],
     levels: Mapping[str, int],
+    weights: pl.Series,
     k: int,
     sensitive: pl.Series | None,
     unlike: int,
@@ -275,7 +292,8 @@ def _stays(
     """Return which rows are in a group that is large enough, and various enough."""
     names = [f"q{n}" for n in range(len(levels))]
     table = pl.DataFrame([coded[name][at].alias(f"q{n}") for n, (name, at) in enumerate(levels.items())])
-    enough = pl.len().over(names) >= k
+    table = table.with_columns(weights.alias("rows"))
+    enough = pl.col("rows").sum().over(names) >= k
     if sensitive is not None:
         table = table.with_columns(sensitive.alias("sensitive"))
         enough &= pl.col("sensitive").n_unique().over(names) >= unlike

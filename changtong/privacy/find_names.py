@@ -82,7 +82,8 @@ def names_beside(raw: bytes, spans: Sequence[_Span], told: str) -> Iterator[Foun
     for span in spans:
         if span.kind not in ("phone", "id_number", "address"):
             continue
-        low = max(raw.rfind(b"\n", 0, span.start) + 1, span.start - NEAR)
+        low = max(0, span.start - NEAR)
+        low = max(low, raw.rfind(b"\n", low, span.start) + 1)
         head = _decoded_from(raw, low, span.start)
         name = _name_at_end(head)
         if name is not None:

@@ -293,7 +293,8 @@ _KEY = re.compile(rb'"([^"\\]{1,60})"\s*:\s*(?:"[^"]*)?$')
 
 def _key_before(raw: bytes, at: int) -> str:
     """Return the key of JSON a value belongs to, if that is what stands before it."""
-    found = _KEY.search(raw, max(raw.rfind(b"\n", 0, at) + 1, at - 160), at)
+    low = max(0, at - 160)
+    found = _KEY.search(raw, max(low, raw.rfind(b"\n", low, at) + 1), at)
     return found[1].decode("utf-8", "replace") if found else ""
 
 

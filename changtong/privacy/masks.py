@@ -26,7 +26,7 @@ _MOST_DIGITS = 20
 """More than a number with its country (E.164: 15) and an extension has: no phone number."""
 
 _CARD = re.compile(r"[0-9０-９*\-－  　]*[XxＸｘ]?")
-_PLATE = re.compile(r"[\w*·.\- 　]{1,16}")
+_PLATE = re.compile(r"(?:[^\W_]|[*·.\- 　]){1,16}")
 _EMAIL = re.compile(r"[^@\s]+@[\w.-]+\.[A-Za-z]{2,24}")
 _PASSPORT = re.compile(r"[A-Za-z0-9* -]{1,16}")
 
