@@ -27,8 +27,7 @@ from changtong.privacy.find_personal_data import find_in_frame, find_in_source, 
 from changtong.privacy.find_text import find_in_text, narrow
 from changtong.privacy.masks import mask
 from changtong.privacy.read_bytes import encoding_of
-from tests.privacy_cases import ID_WEIGHTS, id_sign, luhn, negatives, positives
-from tests.test_privacy_masks import write_xlsx
+from tests.privacy_cases import ID_WEIGHTS, id_sign, luhn, negatives, positives, write_xlsx
 
 KIND = {"mobile": "phone", "landline": "phone"}
 RECALL = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import re
-import zipfile
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +18,7 @@ from changtong.privacy.find_personal_data import find_personal_data
 from changtong.privacy.mask_file import mask_file
 from changtong.privacy.mask_rules import KINDS, mask_rules, read_mask_rules
 from changtong.privacy.masks import HIDDEN, mask, mask_address, mask_column, mask_name, mask_phone
-from tests.privacy_cases import positives
+from tests.privacy_cases import positives, write_xlsx
 
 ROWS = (
     "运单号,收件人,tel,地址,备注,amount\n"
@@ -279,21 +278,3 @@ def test_many_batches_are_one_file(tmp_path: Path) -> None:
     told = pl.read_parquet(tmp_path / "b.parquet")
     assert told["n"].cast(pl.Int64).to_list() == list(range(90_000))
     assert told["tel"].str.contains(r"^1\d\d\*{6}\d\d$").all()
-
-
-def write_xlsx(path: Path, rows: list[list[str]]) -> None:
-    """Write the smallest workbook there is; what looks like a number is one."""
-    cells = "".join(
-        "<row>" + "".join(
-            f"<c><v>{v}</v></c>" if v[0].isdigit() else f'<c t="inlineStr"><is><t>{v}</t></is></c>'
-            for v in row
-        ) + "</row>"
-        for row in rows
-    )  # fmt: skip
-    space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("xl/workbook.xml", f'<workbook xmlns="{space}"/>')
-        archive.writestr(
-            "xl/worksheets/sheet1.xml",
-            f'<worksheet xmlns="{space}"><sheetData>{cells}</sheetData></worksheet>',
-        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -156,9 +156,7 @@ def _judged(raw: bytes, one: Candidate, told: str) -> Span | None:
     """Return a candidate with its confidence, or None where it is none after all."""
     before = raw[max(0, one.start - BEFORE) : one.start]
     begin = max(before.rfind(b"\n"), before.rfind(b"\t"), before.rfind(b",")) + 1
-    near = before[begin:].decode("utf-8", "ignore").lower()
-    said = told + " " + near
-    numbered = _last_word(near, told)
+    said, numbered = _context(before[begin:], told)
     if one.kind == "landline":
         return _landline(raw, one, said, numbered)
     if one.kind == "phone":
@@ -225,6 +223,13 @@ def _label(kind: str) -> re.Pattern[str]:
 
 def _has(kind: str, said: str) -> bool:
     return _label(kind).search(said) is not None
+
+
+@lru_cache(4096)
+def _context(near: bytes, told: str) -> tuple[str, str]:
+    """Return what is said before a number and in its header, and the word nearest to it."""
+    text = near.decode("utf-8", "ignore").lower()
+    return f"{told} {text}", _last_word(text, told)
 
 
 def _last_word(near: str, told: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from changtong.privacy.words import words
 
 ORDER = ("phone", "id_number", "bank_card", "passport", "plate", "email", "address", "name")
 
 
+@lru_cache(4096)
 def kind_of_header(header: str) -> str | None:
     """Return the kind of personal data a header announces, or None.
 
