@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from changtong.outages import Outage, close_sites, in_force
     from changtong.planning.plan import plan
     from changtong.planning.result import Plan, PlanSettings
+    from changtong.privacy.find_personal_data import find_personal_data
+    from changtong.privacy.mask_file import mask_file
     from changtong.resilience.cases import make_cases
     from changtong.resilience.combinations import worst_sets
     from changtong.resilience.remedies import what_would_help
@@ -71,6 +73,7 @@ _HOMES = {
     "create_log": "changtong.events.log",
     "create_vault": "changtong.events.vault.store",
     "export_epcis": "changtong.events.export",
+    "find_personal_data": "changtong.privacy.find_personal_data",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
     "generate_scans": "changtong.events.generator.generate",
     "in_force": "changtong.outages",
@@ -80,6 +83,7 @@ _HOMES = {
     "learn_network": "changtong.network.learn",
     "leg_days": "changtong.events.leg_days",
     "make_cases": "changtong.resilience.cases",
+    "mask_file": "changtong.privacy.mask_file",
     "open_log": "changtong.events.log",
     "open_vault": "changtong.events.vault.store",
     "plan": "changtong.planning.plan",
@@ -127,6 +131,7 @@ __all__ = [
     "create_log",
     "create_vault",
     "export_epcis",
+    "find_personal_data",
     "forecast_volumes",
     "generate_scans",
     "in_force",
@@ -136,6 +141,7 @@ __all__ = [
     "learn_network",
     "leg_days",
     "make_cases",
+    "mask_file",
     "open_log",
     "open_vault",
     "plan",

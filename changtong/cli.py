@@ -21,6 +21,8 @@ from changtong.export_command import register as register_export
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
+from changtong.privacy_commands import register as register_privacy
+from changtong.privacy_record_commands import register as register_privacy_records
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
 from changtong.rural_command import register as register_rural
@@ -231,6 +233,8 @@ register_stress(app)
 register_remedies(app)
 register_rural(app)
 register_safety(app)
+register_privacy(app)
+register_privacy_records(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

@@ -34,7 +34,7 @@ CALLS = {
     "UsageError",
 }
 
-NAMED = re.compile(r"(?:[`$ ]|^)changtong ([a-z]+)([^`\n|#]*)", re.M)
+NAMED = re.compile(r"(?:[`$ ]|^)changtong ([a-z]+(?:-[a-z]+)*)([^`\n|#]*)", re.M)
 
 pytestmark = pytest.mark.skipif(not PAGES, reason="the documents are not here: needs a checkout")
 
@@ -69,7 +69,7 @@ def test_commands_named_anywhere_exist_with_their_options() -> None:
     seen = set()
     for page in PAGES:
         for name, rest in re.findall(
-            r"(?:[`$ ]|^)changtong ([a-z]+)([^`\n|#]*)", page.read_text("utf-8"), re.M
+            r"(?:[`$ ]|^)changtong ([a-z]+(?:-[a-z]+)*)([^`\n|#]*)", page.read_text("utf-8"), re.M
         ):
             if name not in commands:
                 assert not rest.strip().startswith(("-", "NET")), (page.name, name)
