@@ -24,6 +24,7 @@ TEXT_FILES = (
     "forecast_texts.toml",
     "daily_texts.toml",
     "county_texts.toml",
+    "assessment_texts.toml",
 )
 
 

@@ -1,0 +1,268 @@
+"""Gaps: what each finding and each indicator costs, what closing it alone would bring, and who closes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from changtong.assessment.counted_card import CountedCard
+from changtong.assessment.counted_facts import DEDUCT, VETO, summed
+from changtong.assessment.exact import Units, rounded, to_points
+from changtong.assessment.indicator_points import mean_of_marks
+from changtong.assessment.scoring import plain_score
+
+SCHEMA = {
+    "subject_id": pl.String(),
+    "cause": pl.String(),
+    "section_id": pl.String(),
+    "ref": pl.String(),
+    "lost": pl.Float64(),
+    "gain": pl.Float64(),
+    "best": pl.Float64(),
+    "evidence": pl.String(),
+}
+"""``cause`` is fact:ID or indicator:ID; ``ref`` the rule or indicator; ``lost`` the points it takes or
+lacks by itself; ``gain`` what closing it alone brings the subject's score; ``best`` the most points any
+peer has."""
+
+RECTIFICATION_DAYS = 30
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Gaps of one kind: who has them, in which section, what closing changes there."""
+
+    who: NDArray[np.int64]
+    section: NDArray[np.int64]
+    lost: Units
+    less: Units
+    more: Units
+
+
+def gaps(result: CountedCard, subjects: NDArray[np.int64] | None = None) -> pl.DataFrame:
+    """Return the gaps of subjects, those that bring most first.
+
+    ``gain`` is exact: it is what `what_if` with this gap alone gives the subject itself.
+
+    Parameters
+    ----------
+    result : CountedCard
+    subjects : array of int, optional
+        Rows of the subjects looked at; all without it.
+    """
+    wanted = np.ones(result.card.subjects.height, bool)
+    if subjects is not None:
+        wanted[:] = False
+        wanted[subjects] = True
+    found = [*_fact_gaps(result, wanted), *_indicator_gaps(result, wanted)]
+    if not found:
+        return pl.DataFrame(schema=SCHEMA)
+    frame = pl.concat(found)
+    frame = frame.sort("entry", "gain", "lost", "cause", descending=[False, True, True, False])
+    names = result.card.subjects["subject_id"].cast(pl.String)
+    frame = frame.with_columns(subject_id=names.gather(frame["entry"]))
+    return frame.select([pl.col(name).cast(kind) for name, kind in SCHEMA.items()])
+
+
+def _fact_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
+    hits, numbers, card = result.hits, result.numbers, result.card
+    rows = np.concatenate([hits.counting(DEDUCT), hits.counting(VETO)])
+    rows = rows[wanted[hits.who[rows]]]
+    if not len(rows):
+        return
+    deducting = hits.effect[rows] == DEDUCT
+    rules = len(numbers.rule_section)
+    keys = hits.who * rules + hits.rule
+    counting = hits.counting(DEDUCT)
+    known, sums = summed(keys[counting], hits.points[counting])
+    section = numbers.rule_section[hits.rule[rows]]
+    before = after = np.zeros(len(rows), np.int64)
+    if len(known):
+        total = np.where(deducting, sums[np.searchsorted(known, keys[rows]).clip(max=len(known) - 1)], 0)
+        cap = numbers.rule_max[hits.rule[rows]]
+        before = np.minimum(total, cap)
+        after = np.minimum(total - np.where(deducting, hits.points[rows], 0), cap)
+    raw = result.parts.raw[DEDUCT][hits.who[rows], section]
+    most = numbers.section_max[DEDUCT][section]
+    less = np.where(deducting, np.minimum(raw, most) - np.minimum(raw - (before - after), most), 0)
+    lost = np.where(deducting, hits.points[rows], 0)
+    change = _Change(hits.who[rows], section, lost, less, np.zeros_like(less))
+    gain = _gains(result, change, _limits_without(result, rows))
+    facts = card.facts.select("fact_id", "rule_id", "evidence")[rows.tolist()]
+    frame = pl.DataFrame(
+        {
+            "entry": change.who,
+            "cause": "fact:" + facts["fact_id"],
+            "section_id": _names(card.sections["section_id"], section),
+            "ref": facts["rule_id"].cast(pl.String),
+            "lost": to_points(lost),
+            "gain": to_points(gain),
+            "best": np.full(len(rows), np.nan),
+            "evidence": facts["evidence"],
+        }
+    ).with_columns(pl.col("best").fill_nan(None))
+    # one finding can deduct and veto: it is closed once
+    frame = frame.sort("gain", descending=True, maintain_order=True)
+    yield frame.unique(["entry", "cause"], keep="first", maintain_order=True)
+
+
+def _limits_without(result: CountedCard, rows: NDArray[np.int64]) -> Units:
+    """Return the highest score that vetoes leave where the finding of a row is closed."""
+    hits, card = result.hits, result.card
+    limit = result.parts.limit[hits.who[rows]]
+    vetoed = np.flatnonzero(np.isin(hits.who[rows], hits.who[hits.counting(VETO)]))
+    if not len(vetoed):
+        return limit
+    limit = limit.copy()
+    left = result.veto_left
+    vetoes = hits.counting(VETO)
+    fact = card.facts["fact_id"]
+    for place in vetoed.tolist():
+        row = int(rows[place])
+        mine = vetoes[hits.who[vetoes] == hits.who[row]]
+        others = [left[hits.rule[one]] for one in mine.tolist() if fact[one] != fact[row]]
+        limit[place] = min(others, default=np.iinfo(np.int64).max)
+    return limit
+
+
+def _indicator_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
+    got, card, numbers = result.points, result.card, result.numbers
+    group = result.peer_codes
+    groups = int(group.max(initial=0)) + 1
+    evidence = card.values["evidence"]
+    for column, section in enumerate(numbers.indicator_section.tolist()):
+        if got.waiting[column]:
+            continue
+        short = got.most[column] - got.points[:, column]
+        who = np.flatnonzero(wanted & got.applies[:, column] & (short > 0))
+        if not len(who):
+            continue
+        best = np.zeros(groups, np.int64)
+        np.maximum.at(best, group, got.points[:, column])
+        where = np.full(len(who), section)
+        change = _Change(who, where, short[who], np.zeros(len(who), np.int64), short[who])
+        at = got.rows[who, column]
+        ref = str(card.indicators["indicator_id"][column])
+        proof = (
+            evidence.gather(np.where(at >= 0, at, 0))
+            if len(evidence)
+            else pl.Series([None]).new_from_index(0, len(who))
+        )
+        yield pl.DataFrame(
+            {
+                "entry": who,
+                "cause": [f"indicator:{ref}"] * len(who),
+                "section_id": _names(card.sections["section_id"], where),
+                "ref": [ref] * len(who),
+                "lost": to_points(change.lost),
+                "gain": to_points(_gains(result, change, result.parts.limit[who])),
+                "best": to_points(best[group[who]]),
+                "evidence": pl.select(pl.when(pl.Series(at >= 0)).then(proof.cast(pl.String))).to_series(),
+            }
+        )
+
+
+def _names(ids: pl.Series, rows: NDArray[np.int64]) -> pl.Series:
+    return ids.cast(pl.String).gather(rows)
+
+
+def _gains(result: CountedCard, change: _Change, limit: Units) -> Units:
+    """Return what the scores gain where each gap is closed alone."""
+    parts, who = result.parts, change.who
+    place = np.arange(len(who))
+    deducted, earned = parts.deducted[who], parts.earned[who]
+    deducted[place, change.section] -= change.less
+    earned[place, change.section] += change.more
+    plain = plain_score(result.numbers, earned, deducted, parts.bonus[who], parts.full[who], parts.taken[who])
+    joined = _joined(result, who, plain)
+    new = np.minimum(rounded(joined, result.card.head.decimals), limit)
+    found: Units = new - parts.score[who]
+    return found
+
+
+def _joined(result: CountedCard, who: NDArray[np.int64], plain: Units) -> Units:
+    """Return scores with marks of the whole, each row on its own."""
+    card = result.card
+    whole = card.marks.filter(pl.col("indicator_id").is_null())
+    if not whole.height or card.waiting_for:
+        return plain
+    names = tuple(card.departments["department_id"].cast(pl.String))
+    found = plain.copy()
+    marked = np.isin(who, whole["subject_id"].to_physical().to_numpy())
+    rows = np.flatnonzero(marked)
+    place = pl.DataFrame({"place": rows, "subject": who[rows]})
+    again = place.join(
+        whole.with_columns(subject=pl.col("subject_id").to_physical().cast(pl.Int64)),
+        on="subject",
+        how="inner",
+    )
+    stand_in = card.with_tables(subjects=pl.DataFrame({"subject_id": np.arange(len(who))}))
+    marks = again.with_columns(subject_id=pl.col("place"))
+    mean, given = mean_of_marks(stand_in, marks, names, own=plain)
+    found[rows] = np.where(given, mean, plain)[rows]
+    return found
+
+
+def rectifications(
+    result: CountedCard,
+    *,
+    on: date,
+    days: int = RECTIFICATION_DAYS,
+    least_gain: float = 0.0,
+    most: int = 20,
+    subjects: NDArray[np.int64] | None = None,
+) -> pl.DataFrame:
+    """Return rectifications: those kept by the card, with their state now, and new ones made from gaps.
+
+    Parameters
+    ----------
+    result : CountedCard
+    on : date
+        The day of the assessment.
+    days : int
+        Until the deadline of a new one, counted from the day of the assessment.
+    least_gain : float
+        Gaps that bring no more than this make no rectification.
+    most : int
+        New ones for one subject at most, those that bring most.
+    subjects : array of int, optional
+        Rows of the subjects looked at; all without it.
+
+    Returns
+    -------
+    polars.DataFrame
+        The columns of ``rectifications`` in ``docs/assessment-tables.md``, and ``gain``, ``overdue``.
+    """
+    card, schema = result.card, {"gain": pl.Float64(), "overdue": pl.Boolean()}
+    names = [name for name in card.rectifications.columns if name in COLUMNS]
+    kept = card.rectifications.select(names).with_columns(pl.col("subject_id").cast(pl.String))
+    if subjects is not None:
+        wanted = card.subjects["subject_id"].cast(pl.String).gather(subjects)
+        kept = kept.filter(pl.col("subject_id").is_in(wanted.implode()))
+    found = gaps(result, subjects).select("subject_id", "cause", "gain")
+    kept = kept.join(found, on=["subject_id", "cause"], how="left", maintain_order="left")
+    new = found.filter(pl.col("gain") > least_gain).join(
+        kept, on=["subject_id", "cause"], how="anti", maintain_order="left"
+    )
+    new = new.filter(pl.int_range(pl.len()).over("subject_id") < most)
+    owner = card.subjects.select(pl.col("subject_id").cast(pl.String), "owner")
+    name = pl.col("cause").str.replace(":", "-")
+    deadline = (on + timedelta(days=days)).isoformat()
+    new = new.join(owner, on="subject_id", how="left", maintain_order="left").with_columns(
+        rectification_id=pl.format("R{}-{}-{}", pl.lit(card.head.year), "subject_id", name),
+        deadline=pl.lit(deadline),
+        state=pl.lit("open"),
+        evidence=pl.lit(None, pl.String),
+        closed_at=pl.lit(None, pl.String),
+    )
+    both = pl.concat([kept.select(*COLUMNS, "gain"), new.select(*COLUMNS, "gain")], how="vertical_relaxed")
+    late = (pl.col("deadline") < on.isoformat()) & (pl.col("state") != "closed")
+    return both.with_columns(overdue=late.fill_null(False)).cast(schema)  # type: ignore[arg-type]
+
+
+COLUMNS = ("rectification_id", "subject_id", "cause", "owner", "deadline", "state", "evidence", "closed_at")
