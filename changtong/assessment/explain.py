@@ -89,8 +89,9 @@ def explain_row(result: CountedCard, row: int) -> tuple[Line, ...]:
     weighted = numbers.weights is not None
     lines = [Line("base", numbers.base)] if numbers.base else []
     sections = result.card.sections["section_id"].cast(pl.String).to_list()
+    facts = _facts_of(result, row)
     for number, section in enumerate(sections):
-        inside = _section_lines(result, row, number, section)
+        inside = _section_lines(result, row, facts, number, section)
         lines += [_outside(line) for line in inside] if weighted else inside
         if weighted:
             lines += _weighted_line(result, row, number, section)
@@ -122,13 +123,15 @@ def _correction(kind: str, units: int, section: str | None = None, ref: str | No
     return [Line(kind, units, section, ref)] if units else []
 
 
-def _section_lines(result: CountedCard, row: int, number: int, section: str) -> list[Line]:
+def _section_lines(
+    result: CountedCard, row: int, facts: list[dict[str, Any]], number: int, section: str
+) -> list[Line]:
     parts, numbers = result.parts, result.numbers
     start = int(numbers.start[number])
     lines = [Line("start", start, section)] if start else []
     lines += _indicator_lines(result, row, number, section)
     for effect, sign in ((DEDUCT, -1), (BONUS, 1)):
-        lines += _fact_lines(result, row, number, section, effect)
+        lines += _fact_lines(result, facts, number, section, effect)
         raw = int(parts.raw[effect][row, number])
         over = raw - int((parts.deducted, parts.bonus)[effect][row, number])
         lines += _correction("section_cap", -sign * over, section)
@@ -173,18 +176,28 @@ def _marks_of(
     return given, "; ".join(proof) or None
 
 
-def _fact_lines(result: CountedCard, row: int, number: int, section: str, effect: int) -> list[Line]:
-    hits, card, numbers = result.hits, result.card, result.numbers
-    sign = -1 if effect == DEDUCT else 1
+def _facts_of(result: CountedCard, row: int) -> list[dict[str, Any]]:
+    """Return the hits of a subject by date, each with its row."""
     rows = result.hits_of(row)
-    rows = rows[(hits.effect[rows] == effect) & (numbers.rule_section[hits.rule[rows]] == number)]
+    facts = result.card.facts[rows.tolist()].with_columns(at=pl.Series(rows, dtype=pl.Int64))
+    found: list[dict[str, Any]] = facts.sort("date", "fact_id", "at").to_dicts()
+    return found
+
+
+def _fact_lines(
+    result: CountedCard, facts: list[dict[str, Any]], number: int, section: str, effect: int
+) -> list[Line]:
+    hits, numbers = result.hits, result.numbers
+    sign = -1 if effect == DEDUCT else 1
+    by_rule: dict[int, list[dict[str, Any]]] = {}
+    for fact in facts:
+        rule = int(hits.rule[fact["at"]])
+        if hits.effect[fact["at"]] == effect and numbers.rule_section[rule] == number:
+            by_rule.setdefault(rule, []).append(fact)
     lines: list[Line] = []
-    for rule in np.unique(hits.rule[rows]).tolist():
-        ref = str(card.rules["rule_id"][rule])
-        total = 0
-        of_rule = rows[hits.rule[rows] == rule]
-        facts = card.facts[of_rule.tolist()].with_columns(at=pl.Series(of_rule)).sort("date", "fact_id")
-        for fact in facts.iter_rows(named=True):
+    for rule in sorted(by_rule):
+        ref, total = str(by_rule[rule][0]["rule_id"]), 0
+        for fact in by_rule[rule]:
             why = WHY[int(hits.why[fact["at"]])]
             units = int(hits.points[fact["at"]]) if why == "counts" else 0
             total += units

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from changtong.assessment.counted_card import CountedCard
 from changtong.assessment.counted_facts import DEDUCT, VETO, summed
-from changtong.assessment.exact import Units, rounded, to_points
+from changtong.assessment.exact import Units, rounded, to_points, unit
 from changtong.assessment.indicator_points import mean_of_marks
 from changtong.assessment.scoring import plain_score
 
@@ -55,18 +55,120 @@ def gaps(result: CountedCard, subjects: NDArray[np.int64] | None = None) -> pl.D
     subjects : array of int, optional
         Rows of the subjects looked at; all without it.
     """
-    wanted = np.ones(result.card.subjects.height, bool)
+    return _in_words(result, best_gaps(result, _wanted(result, subjects)))
+
+
+def _wanted(result: CountedCard, subjects: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    wanted = np.full(result.card.subjects.height, subjects is None)
     if subjects is not None:
-        wanted[:] = False
         wanted[subjects] = True
+    return wanted
+
+
+def _gains_of(result: CountedCard, kept: pl.DataFrame) -> pl.DataFrame:
+    """Return what the gaps of kept rectifications bring."""
+    ids = result.card.subjects["subject_id"].cast(pl.String)
+    rows = np.flatnonzero(ids.is_in(kept["subject_id"].implode()).to_numpy())
+    return gaps(result, rows).select("subject_id", "cause", "gain")
+
+
+def best_gaps(
+    result: CountedCard, wanted: NDArray[np.bool_], *, most: int | None = None, least_gain: int | None = None
+) -> pl.DataFrame:
+    """Return gaps as numbers: ``entry``, ``kind`` (0 finding, 1 indicator), ``row``, ``lost``, ``gain``.
+
+    Parameters
+    ----------
+    result : CountedCard
+    wanted : array of bool
+        Subjects looked at.
+    most : int, optional
+        For one subject at most, those that bring most.
+    least_gain : int, optional
+        Only gaps that bring more, in millionths.
+    """
     found = [*_fact_gaps(result, wanted), *_indicator_gaps(result, wanted)]
-    if not found:
-        return pl.DataFrame(schema=SCHEMA)
-    frame = pl.concat(found)
-    frame = frame.sort("entry", "gain", "lost", "cause", descending=[False, True, True, False])
-    names = result.card.subjects["subject_id"].cast(pl.String)
-    frame = frame.with_columns(subject_id=names.gather(frame["entry"]))
-    return frame.select([pl.col(name).cast(kind) for name, kind in SCHEMA.items()])
+    if least_gain is not None:
+        found = [part.filter(pl.col("gain") > least_gain) for part in found]
+    frame = pl.concat(found) if found else pl.DataFrame(schema=NUMBERS)
+    # of equal ones the finding first, and then as they stand on the card
+    frame = frame.sort("entry", "gain", "lost", "kind", "row", descending=[False, True, True, False, False])
+    return frame if most is None else frame.filter(pl.int_range(pl.len()).over("entry") < most)
+
+
+NUMBERS = {
+    "entry": pl.Int64(),
+    "kind": pl.Int8(),
+    "row": pl.Int64(),
+    "lost": pl.Int64(),
+    "gain": pl.Int64(),
+}
+
+
+def _in_words(result: CountedCard, found: pl.DataFrame) -> pl.DataFrame:
+    """Return gaps with their names and evidence."""
+    card, numbers = result.card, result.numbers
+    entry, row = found["entry"], found["row"]
+    fact = found["kind"] == 0
+    at = pl.select(pl.when(fact).then(row).otherwise(0)).to_series()
+    column = pl.select(pl.when(fact).then(0).otherwise(row)).to_series()
+    subject = card.subjects["subject_id"].cast(pl.String).gather(entry)
+    facts = card.facts.select("fact_id", pl.col("rule_id").cast(pl.String), "evidence")
+    facts = (facts if facts.height else _blank(facts))[at.to_numpy()]
+    ids = card.indicators["indicator_id"].cast(pl.String)
+    ids = (ids if len(ids) else pl.Series([None], dtype=pl.String)).gather(column)
+    value = np.full(found.height, -1)
+    if card.indicators.height:
+        value = np.where(fact.to_numpy(), -1, result.points.rows[entry.to_numpy(), column.to_numpy()])
+    known = card.values["evidence"] if card.values.height else pl.Series([None], dtype=pl.String)
+    rule_section = numbers.rule_section[result.hits.rule] if len(result.hits.rule) else np.zeros(1, np.int64)
+    of_indicator = numbers.indicator_section if card.indicators.height else np.zeros(1, np.int64)
+    section = np.where(fact.to_numpy(), rule_section[at.to_numpy()], of_indicator[column.to_numpy()])
+    best = _best_of_peers(result)[result.peer_codes[entry.to_numpy()], column.to_numpy()]
+    frame = pl.DataFrame(
+        {
+            "subject_id": subject,
+            "fact": fact,
+            "fact_id": facts["fact_id"],
+            "rule_id": facts["rule_id"],
+            "indicator_id": ids,
+            "section_id": card.sections["section_id"].cast(pl.String).gather(section),
+            "lost": to_points(found["lost"].to_numpy()),
+            "gain": to_points(found["gain"].to_numpy()),
+            "best": to_points(best),
+            "of_fact": facts["evidence"],
+            "of_value": known.gather(np.maximum(value, 0)),
+            "given": value >= 0,
+        }
+    )
+    words = frame.select(
+        "subject_id",
+        pl.when("fact")
+        .then(pl.format("fact:{}", "fact_id"))
+        .otherwise(pl.format("indicator:{}", "indicator_id"))
+        .alias("cause"),
+        "section_id",
+        pl.when("fact").then("rule_id").otherwise("indicator_id").alias("ref"),
+        "lost",
+        "gain",
+        pl.when(~pl.col("fact")).then("best"),
+        pl.when("fact").then("of_fact").otherwise(pl.when("given").then("of_value")).alias("evidence"),
+    )
+    return words.cast(SCHEMA)  # type: ignore[arg-type]
+
+
+def _blank(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return one row without values."""
+    return frame.clear(1)
+
+
+def _best_of_peers(result: CountedCard) -> Units:
+    """Return the most points any peer has, by group and indicator."""
+    group = result.peer_codes
+    best = np.zeros((int(group.max(initial=0)) + 1, max(1, result.card.indicators.height)), np.int64)
+    for column in range(result.card.indicators.height):
+        np.maximum.at(best[:, column], group, result.points.points[:, column])
+    return best
 
 
 def _fact_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
@@ -93,22 +195,17 @@ def _fact_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[pl.Da
     lost = np.where(deducting, hits.points[rows], 0)
     change = _Change(hits.who[rows], section, lost, less, np.zeros_like(less))
     gain = _gains(result, change, _limits_without(result, rows))
-    facts = card.facts.select("fact_id", "rule_id", "evidence")[rows.tolist()]
     frame = pl.DataFrame(
-        {
-            "entry": change.who,
-            "cause": "fact:" + facts["fact_id"],
-            "section_id": _names(card.sections["section_id"], section),
-            "ref": facts["rule_id"].cast(pl.String),
-            "lost": to_points(lost),
-            "gain": to_points(gain),
-            "best": np.full(len(rows), np.nan),
-            "evidence": facts["evidence"],
-        }
-    ).with_columns(pl.col("best").fill_nan(None))
+        {"entry": change.who, "kind": np.zeros(len(rows), np.int8), "row": rows, "lost": lost, "gain": gain}
+    )
     # one finding can deduct and veto: it is closed once
-    frame = frame.sort("gain", descending=True, maintain_order=True)
-    yield frame.unique(["entry", "cause"], keep="first", maintain_order=True)
+    vetoing = card.facts["fact_id"].gather(rows[~deducting])
+    if len(vetoing):
+        frame = frame.with_columns(fact=card.facts["fact_id"].gather(rows))
+        frame = frame.sort("gain", "lost", descending=True, maintain_order=True)
+        twice = pl.col("fact").is_in(vetoing.implode()) & ~pl.struct("entry", "fact").is_first_distinct()
+        frame = frame.filter(~twice).drop("fact")
+    yield frame
 
 
 def _limits_without(result: CountedCard, rows: NDArray[np.int64]) -> Units:
@@ -131,10 +228,7 @@ def _limits_without(result: CountedCard, rows: NDArray[np.int64]) -> Units:
 
 
 def _indicator_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[pl.DataFrame]:
-    got, card, numbers = result.points, result.card, result.numbers
-    group = result.peer_codes
-    groups = int(group.max(initial=0)) + 1
-    evidence = card.values["evidence"]
+    got, numbers = result.points, result.numbers
     for column, section in enumerate(numbers.indicator_section.tolist()):
         if got.waiting[column]:
             continue
@@ -142,33 +236,17 @@ def _indicator_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[
         who = np.flatnonzero(wanted & got.applies[:, column] & (short > 0))
         if not len(who):
             continue
-        best = np.zeros(groups, np.int64)
-        np.maximum.at(best, group, got.points[:, column])
         where = np.full(len(who), section)
         change = _Change(who, where, short[who], np.zeros(len(who), np.int64), short[who])
-        at = got.rows[who, column]
-        ref = str(card.indicators["indicator_id"][column])
-        proof = (
-            evidence.gather(np.where(at >= 0, at, 0))
-            if len(evidence)
-            else pl.Series([None]).new_from_index(0, len(who))
-        )
         yield pl.DataFrame(
             {
                 "entry": who,
-                "cause": [f"indicator:{ref}"] * len(who),
-                "section_id": _names(card.sections["section_id"], where),
-                "ref": [ref] * len(who),
-                "lost": to_points(change.lost),
-                "gain": to_points(_gains(result, change, result.parts.limit[who])),
-                "best": to_points(best[group[who]]),
-                "evidence": pl.select(pl.when(pl.Series(at >= 0)).then(proof.cast(pl.String))).to_series(),
+                "kind": np.ones(len(who), np.int8),
+                "row": np.full(len(who), column, np.int64),
+                "lost": change.lost,
+                "gain": _gains(result, change, result.parts.limit[who]),
             }
         )
-
-
-def _names(ids: pl.Series, rows: NDArray[np.int64]) -> pl.Series:
-    return ids.cast(pl.String).gather(rows)
 
 
 def _gains(result: CountedCard, change: _Change, limit: Units) -> Units:
@@ -242,13 +320,13 @@ def rectifications(
     names = [name for name in card.rectifications.columns if name in COLUMNS]
     kept = card.rectifications.select(names).with_columns(pl.col("subject_id").cast(pl.String))
     if subjects is not None:
-        wanted = card.subjects["subject_id"].cast(pl.String).gather(subjects)
-        kept = kept.filter(pl.col("subject_id").is_in(wanted.implode()))
-    found = gaps(result, subjects).select("subject_id", "cause", "gain")
-    kept = kept.join(found, on=["subject_id", "cause"], how="left", maintain_order="left")
-    new = found.filter(pl.col("gain") > least_gain).join(
-        kept, on=["subject_id", "cause"], how="anti", maintain_order="left"
-    )
+        names_of = card.subjects["subject_id"].cast(pl.String).gather(subjects)
+        kept = kept.filter(pl.col("subject_id").is_in(names_of.implode()))
+    wanted = _wanted(result, subjects)
+    found = best_gaps(result, wanted, most=most + card.rectifications.height, least_gain=unit(least_gain))
+    known = _in_words(result, found).select("subject_id", "cause", "gain")
+    kept = kept.join(_gains_of(result, kept), on=["subject_id", "cause"], how="left", maintain_order="left")
+    new = known.join(kept, on=["subject_id", "cause"], how="anti", maintain_order="left")
     new = new.filter(pl.int_range(pl.len()).over("subject_id") < most)
     owner = card.subjects.select(pl.col("subject_id").cast(pl.String), "owner")
     name = pl.col("cause").str.replace(":", "-")

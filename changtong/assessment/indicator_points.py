@@ -98,12 +98,14 @@ def latest_values(card: Scorecard) -> tuple[NDArray[np.int32], Units]:
     who = card.values["subject_id"].to_physical().to_numpy()
     what = card.values["indicator_id"].to_physical().to_numpy()
     number = to_units(card.values["value"])
-    stage = card.values["stage"]
-    for name in STAGES:
-        here = np.flatnonzero((stage == name).to_numpy())
-        if len(here):
-            rows[who[here], what[here]] = here
-            values[who[here], what[here]] = number[here]
+    stage = card.values["stage"].cast(pl.Enum(STAGES)).to_physical().to_numpy()
+    place = np.arange(len(who), dtype=np.int32)
+    at = what.astype(np.int64) * shape[0] + who
+    for level, count in enumerate(np.bincount(stage, minlength=len(STAGES)).tolist()):
+        if count:
+            here = slice(None) if count == len(stage) else np.flatnonzero(stage == level)
+            rows.T.reshape(-1)[at[here]] = place[here]
+            values.T.reshape(-1)[at[here]] = number[here]
     return rows, values
 
 
