@@ -14,7 +14,7 @@ from changtong.assessment.data_checks import parents_of
 from changtong.assessment.exact import Units, to_units
 from changtong.assessment.indicator_points import IndicatorPoints
 from changtong.assessment.scorecard import Scorecard
-from changtong.assessment.scoring import NO_LIMIT, CardNumbers, Parts
+from changtong.assessment.scoring import NO_LIMIT, CardNumbers, Parts, section_percent
 from changtong.errors import NotFoundError
 from changtong.network.findings import NearestNames
 
@@ -67,6 +67,22 @@ class CountedCard:
         """The highest score each rule leaves as a veto."""
         left = self.card.rules["score_at_most"]
         return np.where(left.is_null().to_numpy(), NO_LIMIT, to_units(left))
+
+    @cached_property
+    def section_sums(self) -> tuple[Units, Units, Units]:
+        """Points, deductions and bonus of all sections together."""
+        parts = self.parts
+        return parts.earned.sum(axis=1), parts.deducted.sum(axis=1), parts.bonus.sum(axis=1)
+
+    @cached_property
+    def weighted_sections(self) -> tuple[Units, Units, Units]:
+        """Sections in per cent, their weighted sum, and the sum of the weights that count."""
+        parts, weights = self.parts, self.numbers.weights
+        assert weights is not None
+        start = np.broadcast_to(self.numbers.start, parts.earned.shape)
+        percent = section_percent(start, parts.earned, parts.deducted, parts.bonus, parts.full)
+        used = weights * (parts.full > 0)
+        return percent, (percent * used).sum(axis=1), used.sum(axis=1)
 
     def row_of(self, subject_id: str) -> int:
         """Return the row of a subject.

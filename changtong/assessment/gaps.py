@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from changtong.assessment.counted_card import CountedCard
 from changtong.assessment.counted_facts import DEDUCT, VETO, summed
-from changtong.assessment.exact import Units, rounded, to_points, unit
+from changtong.assessment.exact import Units, rounded, times_over, to_points, unit
 from changtong.assessment.indicator_points import mean_of_marks
-from changtong.assessment.scoring import plain_score
+from changtong.assessment.scoring import section_percent
 
 SCHEMA = {
     "subject_id": pl.String(),
@@ -91,9 +91,19 @@ def best_gaps(
     if least_gain is not None:
         found = [part.filter(pl.col("gain") > least_gain) for part in found]
     frame = pl.concat(found) if found else pl.DataFrame(schema=NUMBERS)
+    if most is not None:
+        frame = _first_of_each(frame, most)
     # of equal ones the finding first, and then as they stand on the card
-    frame = frame.sort("entry", "gain", "lost", "kind", "row", descending=[False, True, True, False, False])
-    return frame if most is None else frame.filter(pl.int_range(pl.len()).over("entry") < most)
+    return frame.sort("entry", "gain", "lost", "kind", "row", descending=[False, True, True, False, False])
+
+
+def _first_of_each(frame: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Keep the gaps of each subject that bring most; sorting numbers alone is quick with millions of them."""
+    entry, gain = frame["entry"].to_numpy(), frame["gain"].to_numpy()
+    order = np.lexsort((-gain, entry))
+    ordered = entry[order]
+    place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+    return frame[order[place < most]]
 
 
 NUMBERS = {
@@ -251,15 +261,36 @@ def _indicator_gaps(result: CountedCard, wanted: NDArray[np.bool_]) -> Iterator[
 
 def _gains(result: CountedCard, change: _Change, limit: Units) -> Units:
     """Return what the scores gain where each gap is closed alone."""
-    parts, who = result.parts, change.who
-    place = np.arange(len(who))
-    deducted, earned = parts.deducted[who], parts.earned[who]
-    deducted[place, change.section] -= change.less
-    earned[place, change.section] += change.more
-    plain = plain_score(result.numbers, earned, deducted, parts.bonus[who], parts.full[who], parts.taken[who])
-    joined = _joined(result, who, plain)
+    joined = _joined(result, change.who, _plain_after(result, change))
     new = np.minimum(rounded(joined, result.card.head.decimals), limit)
-    found: Units = new - parts.score[who]
+    found: Units = new - result.parts.score[change.who]
+    return found
+
+
+def _plain_after(result: CountedCard, change: _Change) -> Units:
+    """Return scores before marks of the whole, vetoes and rounding; only the section that changes is new."""
+    parts, numbers, who, section = result.parts, result.numbers, change.who, change.section
+    taken = parts.taken[who]
+    if numbers.weights is None:
+        earned, deducted, bonus = result.section_sums
+        less = np.minimum(deducted[who] - change.less + taken[:, 0], numbers.max_deduction)
+        more = np.minimum(bonus[who] + taken[:, 1], numbers.max_bonus)
+        total = numbers.base + int(numbers.start.sum()) + earned[who] + change.more - less + more
+    else:
+        percent, weighted, weights = result.weighted_sections
+        full = parts.full[who, section]
+        new = section_percent(
+            numbers.start[section],
+            parts.earned[who, section] + change.more,
+            parts.deducted[who, section] - change.less,
+            parts.bonus[who, section],
+            full,
+        )
+        weight = numbers.weights[section] * (full > 0)
+        moved = weighted[who] + weight * (new - percent[who, section])
+        mean = times_over(moved, 1, np.maximum(weights[who], 1))
+        total = numbers.base + mean - taken[:, 0] + taken[:, 1]
+    found: Units = np.clip(total, numbers.least, numbers.most)
     return found
 
 
