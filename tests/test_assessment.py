@@ -335,6 +335,16 @@ def test_who_sets_none_leaves_it_to_the_others() -> None:
     assert scores(made) == {"a": 9.125, "b": 5.0}
 
 
+def test_what_nobody_marks_is_counted_as_missing() -> None:
+    """With others_count one mark is enough; with none the 0 points are told."""
+    made = marked({"department_id": "spb"}, {"department_id": "city"}, missing_marks="others_count")
+    kept = made.marks.filter(pl.col("subject_id").cast(pl.String) == "a").head(1)
+    result = assess(made.with_tables(marks=kept))
+    assert scores(result) == {"a": 9.125, "b": 0.0}
+    assert result.notes == ("missing-values 1",)
+    assert result.explain("b")[0].why == "missing"
+
+
 # --- sensitivity ---------------------------------------------------------------------------------
 
 

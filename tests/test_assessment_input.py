@@ -139,6 +139,11 @@ def test_a_fact_at_two_who_are_not_in_line_is_fine() -> None:
     card(**added("facts", **fact("1", "d", "r")))
 
 
+def test_a_withdrawn_hit_is_in_nobodys_way() -> None:
+    card(**added("facts", **fact("2", "c", "r", state="withdrawn")))
+    card(**added("facts", **fact("1", "c", "b", state="withdrawn")))
+
+
 def test_all_problems_come_at_once_with_their_places() -> None:
     tables = changed("facts", 0, subject_id="C", date="2024-01-01") | {"marks": [MARK | {"points": 9.0}]}
     with pytest.raises(InputError) as caught:

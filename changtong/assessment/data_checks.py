@@ -179,7 +179,7 @@ def check_facts(made: Assembly, head: CardHead | None) -> None:
         return
     again = facts["fact_id"].is_duplicated()
     if again.any():
-        rows = facts.with_row_index("row").filter(again)
+        rows = facts.with_row_index("row").filter(again & (facts["state"] != "withdrawn"))
         effect = made.tables["rules"].select(pl.col("rule_id").cast(facts["rule_id"].dtype), "effect")
         rows = rows.join(effect, on="rule_id", how="left")
         good = pl.col("effect") == "bonus"

@@ -23,7 +23,7 @@ class IndicatorPoints:
     applies : array of bool
         Whether the indicator is for the subject.
     missing : array of bool
-        No value where one is asked for.
+        No value, or no mark with weight, where one is asked for.
     rows : array
         Row of the value that counts in ``values``; -1 for none.
     most : array
@@ -60,7 +60,9 @@ def indicator_points(card: Scorecard) -> IndicatorPoints:
         if one["scoring"] == "marks":
             waiting[column] = blind
             if not blind:
-                points[:, column] = _marked(card, column, one["departments"]) * applies[:, column]
+                mean, given = _marked(card, column, one["departments"])
+                points[:, column] = mean * applies[:, column]
+                missing[:, column] = applies[:, column] & ~given
             continue
         here = rows[:, column] >= 0
         made = _scored(values[:, column], one, card)
@@ -125,11 +127,11 @@ def _scored(values: Units, one: dict[str, object], card: Scorecard) -> Units:
     return found
 
 
-def _marked(card: Scorecard, column: int, listed: str | None) -> Units:
-    """Return the weighted mean of the departments' marks of one indicator."""
+def _marked(card: Scorecard, column: int, listed: str | None) -> tuple[Units, NDArray[np.bool_]]:
+    """Return the weighted mean of the departments' marks of one indicator, and who has any."""
     marks = card.marks.filter(pl.col("indicator_id").to_physical() == column)
     names = split_list(listed) or tuple(card.departments["department_id"].cast(pl.String))
-    return mean_of_marks(card, marks, names)[0]
+    return mean_of_marks(card, marks, names)
 
 
 def mean_of_marks(
