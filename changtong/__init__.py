@@ -8,6 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from changtong.assessment.assess import assess, what_if
+    from changtong.assessment.card_folder import build_scorecard, read_scorecard
+    from changtong.assessment.result import Assessment
+    from changtong.assessment.scorecard import CardHead, Scorecard
+    from changtong.assessment.sensitivity import sensitivity
     from changtong.events.export import export_epcis
     from changtong.events.generator.generate import generate_scans
     from changtong.events.ingest import ingest
@@ -54,6 +59,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "Assessment": "changtong.assessment.result",
+    "CardHead": "changtong.assessment.scorecard",
     "Forecast": "changtong.forecast.result",
     "Network": "changtong.network.model",
     "Outage": "changtong.outages",
@@ -61,11 +68,14 @@ _HOMES = {
     "PlanSettings": "changtong.planning.result",
     "Planner": "changtong.planning.plan",
     "RouteChange": "changtong.simulation.timetable",
+    "Scorecard": "changtong.assessment.scorecard",
     "Simulation": "changtong.simulation.result",
     "SimulationSettings": "changtong.simulation.simulate",
     "StressSettings": "changtong.resilience.result",
     "StressTest": "changtong.resilience.result",
+    "assess": "changtong.assessment.assess",
     "build_network": "changtong.network.model",
+    "build_scorecard": "changtong.assessment.card_folder",
     "check_county": "changtong.rural.county_folder",
     "check_network": "changtong.network.checks",
     "close_sites": "changtong.outages",
@@ -94,17 +104,20 @@ _HOMES = {
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
     "read_right": "changtong.events.vault.rights",
+    "read_scorecard": "changtong.assessment.card_folder",
     "read_two_echelon": "changtong.rural.two_echelon_file",
     "reference_county": "changtong.rural.sources",
     "reference_network": "changtong.network.reference",
     "resolve": "changtong.events.vault.resolve",
     "run_study": "changtong.studies",
+    "sensitivity": "changtong.assessment.sensitivity",
     "simulate": "changtong.simulation.simulate",
     "simulate_replications": "changtong.simulation.replications",
     "solve_two_echelon": "changtong.rural.two_echelon_search",
     "starting_backlog": "changtong.events.starting_backlog",
     "stress_test": "changtong.resilience.stress",
     "trace": "changtong.events.trace_log",
+    "what_if": "changtong.assessment.assess",
     "what_would_help": "changtong.resilience.remedies",
     "worst_sets": "changtong.resilience.combinations",
     "write_county": "changtong.rural.county_folder",
@@ -112,6 +125,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "Assessment",
+    "CardHead",
     "Forecast",
     "Network",
     "Outage",
@@ -119,11 +134,14 @@ __all__ = [
     "PlanSettings",
     "Planner",
     "RouteChange",
+    "Scorecard",
     "Simulation",
     "SimulationSettings",
     "StressSettings",
     "StressTest",
+    "assess",
     "build_network",
+    "build_scorecard",
     "check_county",
     "check_network",
     "close_sites",
@@ -152,17 +170,20 @@ __all__ = [
     "read_network",
     "read_outages",
     "read_right",
+    "read_scorecard",
     "read_two_echelon",
     "reference_county",
     "reference_network",
     "resolve",
     "run_study",
+    "sensitivity",
     "simulate",
     "simulate_replications",
     "solve_two_echelon",
     "starting_backlog",
     "stress_test",
     "trace",
+    "what_if",
     "what_would_help",
     "worst_sets",
     "write_county",

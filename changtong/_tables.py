@@ -1,7 +1,7 @@
 """Table definitions: ``tables/**/*.csv`` turned into types, Frictionless schemas and docs.
 
 One CSV describes one table, one row one attribute (its type, unit, range, key, default
-and meaning). Checks, schemas, defaults, ``docs/tables.md`` and ``docs/county-tables.md`` all
+and meaning). Checks, schemas, defaults, ``docs/tables.md`` and the other pages of tables all
 come from these files, so a column is described in one place only. Which tables belong
 together, and what is peculiar to each, is a `TableSet`.
 
@@ -262,6 +262,44 @@ PRODUCE_SET = TableSet(
 )
 """Tables of produce projects and the volumes they are measured by."""
 
+CARD_TABLES = ("sections", "indicators", "rules", "bands", "departments", "pass_through")
+"""Tables of the card itself, which scorecard.toml holds as arrays."""
+
+ASSESSMENT_SET = TableSet(
+    "scorecard",
+    (
+        *("subjects", *CARD_TABLES, "facts", "values", "marks", "handed_in", "stages"),
+        *("practices", "rectifications", "provenance"),
+    ),
+    needed=("subjects",),
+    folder="assessment",
+    page="docs/assessment-tables.md",
+    duplicates={
+        "subjects": "duplicate-subject",
+        "sections": "duplicate-section",
+        "indicators": "duplicate-indicator",
+        "rules": "duplicate-rule",
+        "bands": "duplicate-band",
+        "departments": "duplicate-department",
+        "pass_through": "duplicate-pass-through",
+        "facts": "duplicate-fact",
+        "values": "duplicate-value",
+        "marks": "duplicate-mark",
+        "handed_in": "duplicate-department",
+        "stages": "duplicate-stage",
+        "practices": "duplicate-practice",
+        "rectifications": "duplicate-rectification",
+    },
+    parents={
+        "subjects": "subject",
+        "sections": "section",
+        "indicators": "indicator",
+        "rules": "rule",
+        "departments": "department",
+    },
+)
+"""Tables of a scorecard folder."""
+
 
 def network_tables() -> Mapping[str, Table]:
     """Return the tables of a network folder by name, in reading order."""
@@ -414,12 +452,24 @@ INTRODUCTIONS = {
         " in [County folder](county-folder.md).",
         "",
     ],
+    "scorecard": [
+        "# Tables of a scorecard folder",
+        "",
+        "Made from `changtong/tables/assessment/*.csv` by"
+        " `python -m changtong._tables --scorecard > docs/assessment-tables.md`; a test keeps it current.",
+        "",
+        "`sections`, `indicators`, `rules`, `bands`, `departments` and `pass_through` are arrays of tables in"
+        " `scorecard.toml`, or CSV or Parquet files beside it; the others are files. Only `subjects` is"
+        " needed. How a score is made of them, and what is checked beyond single cells, is told in"
+        " [Assessment](assessment.md).",
+        "",
+    ],
 }
 """How the page of each set begins."""
 
 
 def tables_markdown(table_set: TableSet = NETWORK_SET) -> str:
-    """Return the text of ``docs/tables.md`` or ``docs/county-tables.md``.
+    """Return the text of ``docs/tables.md``, ``county-tables.md`` or ``assessment-tables.md``.
 
     Parameters
     ----------
@@ -456,4 +506,5 @@ def _markdown_row(attribute: Attribute) -> str:
 
 
 if __name__ == "__main__":
-    print(tables_markdown(COUNTY_SET if "--county" in sys.argv[1:] else NETWORK_SET), end="")
+    asked = {"--county": COUNTY_SET, "--scorecard": ASSESSMENT_SET}
+    print(tables_markdown(next((asked[word] for word in sys.argv[1:] if word in asked), NETWORK_SET)), end="")

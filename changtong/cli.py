@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.alerts_command import register as register_alerts
+from changtong.assess_command import register as register_assess
 from changtong.backlog_command import register as register_backlog
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
@@ -229,6 +230,7 @@ app.command("simulate", short_help="Play a plan forward: backlogs, what is late,
     simulate_network
 )
 register_backlog(app)
+register_assess(app)
 register_stress(app)
 register_remedies(app)
 register_rural(app)

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from changtong import __version__
+from changtong.assessment.scorecard import Scorecard
+from changtong.assessment_studies import ASSESSMENT_ANALYSES
 from changtong.county_studies import COUNTY_ANALYSES, county_digest
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.log import EventLog, open_log
@@ -64,8 +66,8 @@ class Study:
     version : str
         Of this package.
     input_digest : str
-        SHA-256 over the network's tables and the outages, over the county's tables, or over the log (after
-        an ingest: with what it brought).
+        SHA-256 over the network's tables and the outages, over the county's or the scorecard's tables, or
+        over the log (after an ingest: with what it brought).
     seed : int or None
         None: the analysis uses no random numbers.
     folder : Path or None
@@ -244,12 +246,13 @@ KINDS: dict[str, dict[str, Callable[..., tuple[Any, Path | None]]]] = {
     "a scan log": LOG_ANALYSES,
     "a county": COUNTY_ANALYSES,
     "a supervision": SAFETY_ANALYSES,
+    "a scorecard": ASSESSMENT_ANALYSES,
 }
 
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County | Supervision,
+    subject: Network | EventLog | County | Supervision | Scorecard,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -265,8 +268,8 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign".
-    subject : Network, EventLog, County or Supervision
+        "campaign". Of a scorecard: "assessment".
+    subject : Network, EventLog, County, Supervision or Scorecard
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -295,6 +298,7 @@ def run_study(
         :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
         Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
         ``campaign`` and ``day``.
+        Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``.
 
     Raises
     ------
@@ -318,6 +322,8 @@ def run_study(
         return _county_study(name, subject, outages, where, language, seed, options)
     if isinstance(subject, Supervision):
         return _safety_study(name, subject, outages, where, language, seed, options)
+    if isinstance(subject, Scorecard):
+        return _card_study(name, subject, outages, where, language, seed, options)
     if name == "replications" and seed is not None:
         options["seed"] = seed
     result, saved = ANALYSES[name](subject, outages, where, language, **options)
@@ -378,11 +384,29 @@ def _safety_study(
     )
 
 
-def _kind_of(subject: Network | EventLog | County | Supervision) -> str:
+def _card_study(
+    name: str,
+    card: Scorecard,
+    outages: tuple[Outage, ...],
+    where: Path | None,
+    language: Language,
+    seed: int | None,
+    options: dict[str, Any],
+) -> Study:
+    """Run an analysis of a scorecard."""
+    if outages:
+        raise UsageError("Analyses of a scorecard know no outages.")
+    result, saved = ASSESSMENT_ANALYSES[name](card, where, language, seed=seed, **options)
+    return _kept(name, result, saved, card.digest(), seed, card.facts_about())
+
+
+def _kind_of(subject: Network | EventLog | County | Supervision | Scorecard) -> str:
     if isinstance(subject, Supervision):
         return "a supervision"
     if isinstance(subject, EventLog):
         return "a scan log"
+    if isinstance(subject, Scorecard):
+        return "a scorecard"
     return "a county" if isinstance(subject, County) else "a network"
 
 

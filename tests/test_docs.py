@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from changtong._tables import COLD_SET, COUNTY_SET, NETWORK_SET, PRODUCE_SET
+from changtong._tables import ASSESSMENT_SET, COLD_SET, COUNTY_SET, NETWORK_SET, PRODUCE_SET
 from changtong.cli import app, main
 from changtong.network.io import read_network
 from changtong.outage_files import KNOWN, read_outages
@@ -132,7 +132,7 @@ def test_codes_and_their_page_agree() -> None:
     used, texts = used_codes()
     texts |= {
         f"unknown-{what}"
-        for tables in (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET)
+        for tables in (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET, ASSESSMENT_SET)
         for what in tables.parents.values()
     }
     assert used - headings == set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import polars as pl
@@ -304,7 +305,7 @@ def _key_numbers(frame: pl.DataFrame, key: list[str]) -> tuple[NDArray[np.int64]
             part = column.to_physical().cast(pl.Int64)
         else:
             part = column.rank("dense").cast(pl.Int64)
-            count = column.n_unique() + 2
+            count = int(cast(int | None, part.max()) or 0) + 2
         part = part.fill_null(count - 1) if part.null_count() else part
         numbers = part.to_numpy() if size == 1 else numbers * count + part.to_numpy()
         size *= count

@@ -1,5 +1,7 @@
-"""What a person reads: pages of plans, simulations, stress tests, forecasts, counties; orders; the day."""
+"""What a person reads: pages of plans, simulations, stress tests, counties, assessments; orders; the day."""
 
+from changtong.report.assessment_notice import write_assessment_notice
+from changtong.report.assessment_report import write_assessment_report
 from changtong.report.county_report import write_county_report
 from changtong.report.daily_report import write_daily_report
 from changtong.report.forecast_report import write_forecast_report
@@ -11,6 +13,8 @@ from changtong.report.simulation_report import write_simulation_report
 from changtong.report.stress_report import write_stress_report
 
 __all__ = [
+    "write_assessment_notice",
+    "write_assessment_report",
     "write_county_report",
     "write_daily_report",
     "write_forecast_report",

@@ -53,7 +53,7 @@ def write_docx(view: DailyView, about: str, *, language: Language, mark: str, ma
     UsageError
         ``missing-library``.
     """
-    page = _Page(load_docx(), language)
+    page = DocxPage(load_docx(), language)
     page.head(text("daily.title").said_in(language), mark, made_at)
     page.line(text("daily.title").said_in(language), size=9, colour=GREY)
     page.line(view.heading.said_in(language), size=15, bold=True)
@@ -74,7 +74,7 @@ def write_docx(view: DailyView, about: str, *, language: Language, mark: str, ma
     return page.to_bytes()
 
 
-class _Page:
+class DocxPage:
     """A document being written in one language."""
 
     def __init__(self, docx: Any, language: Language) -> None:

@@ -17,7 +17,8 @@ from changtong.report.texts import LANGUAGES, Both, Language, read_texts, same, 
 NOT_OF_SCRIPTS = (
     "sheet", "run", "play", "forecast", "forecast_event", "forecast_name", "forecast_note", "daily",
     "daily_name", "daily_state", "daily_note", "daily_class", "route_sheet", "county", "county_reason",
-    "county_event", "tier", "inspection",
+    "county_event", "tier", "inspection", "assess", "assess_line", "assess_why", "assess_note", "assess_kind",
+    "assess_state", "assess_stage", "assess_level", "notice",
 )  # fmt: skip
 """Sections of the wording that the scripts of a plan do not need."""
 

@@ -1,0 +1,1 @@
+"""Scorecards: who is assessed by what, exact scores with the evidence behind each number."""
