@@ -8,13 +8,17 @@ from dataclasses import dataclass
 EVERYWHERE = "/"
 """Path of a scope that holds for every organisation."""
 
+_LEVELS = ((0, 2), (2, 4), (4, 6), (6, 9), (9, 12))
+"""Digits of province, city, county, township and village."""
+
 _PATH = re.compile(r"/([A-Za-z0-9._-]+/)*")
 
 
 def region_prefix(admin_code: str) -> str:
     """Return what the codes of all units inside begin with; nothing for the whole nation.
 
-    GB/T 2260 gives a province two digits, a city two more, a county two more; zeros stand behind.
+    GB/T 2260 gives a province two digits, a city two more, a county two more, townships and villages three
+    each; zeros stand behind.
 
     Parameters
     ----------
@@ -27,8 +31,10 @@ def region_prefix(admin_code: str) -> str:
     ('44', '4403', '440304', '')
     """
     digits = admin_code.strip()
-    while len(digits) % 2 == 0 and digits.endswith("00"):
-        digits = digits[:-2]
+    for begin, end in reversed(_LEVELS):
+        if digits[begin:end].strip("0"):
+            break
+        digits = digits[:begin]
     return digits
 
 

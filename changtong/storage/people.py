@@ -267,6 +267,8 @@ def give(work: Work, name: str, role: str, scope: Scope, until: datetime | None 
         raise UsageError(f"There is no role {role!r}; there are {', '.join(Role)}.", "unknown-role")
     if until is not None and (until.tzinfo is None or until <= work.at):
         raise UsageError("A role ends at an instant with a zone, and not in the past.")
+    if scope.region:
+        check_admin_code(scope.region)
     row, target = _user_row(work, name, "add", "grant")
     within = any(
         grant.scope.includes(scope)

@@ -27,12 +27,12 @@ def _of_register(connection: sa.Connection, kind: str) -> Iterator[Finding]:
     last = (
         sa.select(sa.func.max(audit.c.n))
         .where(audit.c.kind == kind, audit.c.record == table.c.id, audit.c.action.in_(WRITES))
+        .correlate(table)
         .scalar_subquery()
     )
     entry = audit.alias("entry")
-    chosen = sa.select(table, entry.c.n.label("entry_n"), entry.c.detail.label("entry_detail")).outerjoin(
-        entry, entry.c.n == last
-    )
+    columns = (table, entry.c.n.label("entry_n"), entry.c.detail.label("entry_detail"))
+    chosen = sa.select(*columns).select_from(table.outerjoin(entry, entry.c.n == last))
     rows = connection.execution_options(yield_per=2000).execute(chosen).mappings()
     for row in rows:
         content = {name: row[name] for name in table.c.keys()}  # noqa: SIM118 (columns, by name)
