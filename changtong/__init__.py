@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from changtong.simulation.result import Simulation
     from changtong.simulation.simulate import SimulationSettings, simulate
     from changtong.simulation.timetable import RouteChange
+    from changtong.storage.store import create_store, open_store
     from changtong.studies import run_study
     from changtong.verification import plan_verified
 
@@ -69,6 +70,7 @@ _HOMES = {
     "close_sites": "changtong.outages",
     "coverage": "changtong.rural.coverage",
     "create_log": "changtong.events.log",
+    "create_store": "changtong.storage.store",
     "create_vault": "changtong.events.vault.store",
     "export_epcis": "changtong.events.export",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
@@ -81,6 +83,7 @@ _HOMES = {
     "leg_days": "changtong.events.leg_days",
     "make_cases": "changtong.resilience.cases",
     "open_log": "changtong.events.log",
+    "open_store": "changtong.storage.store",
     "open_vault": "changtong.events.vault.store",
     "plan": "changtong.planning.plan",
     "plan_county": "changtong.rural.plan_county",
@@ -125,6 +128,7 @@ __all__ = [
     "close_sites",
     "coverage",
     "create_log",
+    "create_store",
     "create_vault",
     "export_epcis",
     "forecast_volumes",
@@ -137,6 +141,7 @@ __all__ = [
     "leg_days",
     "make_cases",
     "open_log",
+    "open_store",
     "open_vault",
     "plan",
     "plan_county",

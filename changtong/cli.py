@@ -21,6 +21,7 @@ from changtong.export_command import register as register_export
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
+from changtong.registers_command import register as register_registers
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
 from changtong.rural_command import register as register_rural
@@ -229,6 +230,7 @@ register_backlog(app)
 register_stress(app)
 register_remedies(app)
 register_rural(app)
+register_registers(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

@@ -7,17 +7,22 @@ import pwd
 import shutil
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import argon2
 import psycopg
+import pytest
 
 from changtong.rights.scope import Scope
+from changtong.storage import passwords
 from changtong.storage.people import NewOrganisation
 from changtong.storage.store import Desk, Store, create_store
 
+SOON = datetime(2026, 12, 1, 8, tzinfo=UTC)
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 """Settings that make a test quick; a product uses the real ones."""
 
@@ -56,16 +61,18 @@ def _as_nobody_special() -> dict[str, object]:
 
 @contextmanager
 def postgres_server() -> Iterator[str]:
-    """Run a PostgreSQL of one's own in a temporary folder, on a unix socket only; give its socket's folder."""
+    """Run a PostgreSQL of one's own on a unix socket in a temporary folder; give the folder."""
     folder = Path(tempfile.mkdtemp(prefix="ct-pg-"))
     who = _as_nobody_special()
     if who:
         os.chown(folder, int(str(who["user"])), int(str(who["group"])))
     data = folder / "data"
     run = {"check": True, "capture_output": True, "cwd": folder, **who}
-    options = f"-k {folder} -c listen_addresses='' -c max_connections=80 -c shared_buffers=64MB -c fsync=on"
+    options = f"-k {folder} -c listen_addresses='' -c max_connections=80 -c shared_buffers=64MB -c fsync=off"
     try:
-        subprocess.run(["initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C"], **run)  # type: ignore[call-overload]
+        subprocess.run(
+            ["initdb", "-D", data, "-U", "tester", "-A", "trust", "-E", "UTF8", "--locale=C"], **run
+        )  # type: ignore[call-overload]
         subprocess.run(["pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start"], **run)  # type: ignore[call-overload]
         try:
             yield str(folder)
@@ -100,3 +107,56 @@ def person(store: Store, admin: Desk, name: str, organisation: str, *roles: tupl
         admin.give(name, role, scope)
     store.desk(store.sign_in(name, WORDS).token).change_password(WORDS, OWN)
     return store.desk(store.sign_in(name, OWN).token)
+
+
+BOTH = [
+    "sqlite",
+    pytest.param(
+        "postgresql", marks=pytest.mark.skipif(not postgres_is_here(), reason="PostgreSQL is not installed")
+    ),
+]
+
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "hasher", CHEAP)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    with postgres_server() as socket:
+        yield socket
+
+
+@pytest.fixture(params=BOTH)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where registers may be made: a file, or an empty database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "registers.sqlite")
+    return new_database(request.getfixturevalue("postgres"), f"t{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def small(place: str, tmp_path: Path) -> Iterator[tuple[Store, Desk]]:
+    store, desk = small_store(place, tmp_path / "files")
+    with store:
+        yield store, desk
+
+
+def hazard(**more: object) -> dict[str, object]:
+    return {
+        "title": "no guard on the roller",
+        "deadline": SOON,
+        "found_at": "2026-06-01T08:00:00+08:00",
+        **more,
+    }
+
+
+def site(number: object, **more: object) -> dict[str, object]:
+    return {"site_id": f"S{number}", "name": f"网点 {number}", **more}
+
+
+def region(store: Store, admin: Desk, name: str = "li") -> Desk:
+    """An inspector of the city, who sees all within it."""
+    roles = [("inspector", Scope(region="440300")), ("duty_officer", Scope(region="440300"))]
+    return person(store, admin, name, "spb-sz", *roles)

@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changtong.rights.decide import Grant, Person, Reach, Role, Target, decide, kinds_and_actions, rights_table, scopes
+from changtong.rights.decide import (
+    Grant,
+    Person,
+    Reach,
+    Role,
+    Target,
+    decide,
+    kinds_and_actions,
+    rights_table,
+    scopes,
+)
 from changtong.rights.organisations import AUTHORITIES, FIRMS, may_hold, may_stand_below
 from changtong.rights.scope import Scope, region_prefix
 
@@ -20,49 +30,75 @@ WORKERS = {"duty_officer", "planner", "inspector", "assessor"}
 
 # what each role is for, in words of sets and not of the table's rows: kind -> action -> roles
 MAY: dict[str, dict[str, set[str]]] = {
-    "organisation": {"view": WORKERS | {"viewer", "administrator"}, "add": {"administrator"}, "change": {"administrator"}},
+    "organisation": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"administrator"},
+        "change": {"administrator"},
+    },
     "user": {"view": WORKERS | {"administrator"}, "add": {"administrator"}, "change": {"administrator"}},
     "grant": {"view": {"administrator"}, "add": {"administrator"}, "remove": {"administrator"}},
     "site": {
-        "view": WORKERS | {"viewer", "administrator"}, "add": {"duty_officer", "planner"},
-        "change": {"duty_officer", "planner", "inspector"}, "reveal": {"duty_officer", "inspector"},
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner", "inspector"},
+        "reveal": {"duty_officer", "inspector"},
     },
     "inspection": {
-        "view": WORKERS, "add": {"planner", "inspector"}, "change": {"planner", "inspector"},
-        "decide": {"duty_officer", "inspector"}, "reveal": {"inspector"},
+        "view": WORKERS,
+        "add": {"planner", "inspector"},
+        "change": {"planner", "inspector"},
+        "decide": {"duty_officer", "inspector"},
+        "reveal": {"inspector"},
     },
     "hazard": {
-        "view": WORKERS | {"viewer", "administrator"}, "add": {"duty_officer", "inspector"},
-        "change": {"duty_officer", "inspector"}, "decide": {"inspector"}, "reveal": {"duty_officer", "inspector"},
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "inspector"},
+        "change": {"duty_officer", "inspector"},
+        "decide": {"inspector"},
+        "reveal": {"duty_officer", "inspector"},
     },
     "task": {
-        "view": WORKERS | {"viewer", "administrator"}, "add": {"duty_officer", "planner"},
-        "change": {"duty_officer", "planner", "inspector"}, "decide": {"duty_officer", "planner"},
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner", "inspector"},
+        "decide": {"duty_officer", "planner"},
     },
     "rectification": {
-        "view": WORKERS | {"viewer", "administrator"}, "add": {"duty_officer", "inspector", "assessor"},
-        "change": {"duty_officer", "inspector"}, "decide": {"inspector", "assessor"},
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "inspector", "assessor"},
+        "change": {"duty_officer", "inspector"},
+        "decide": {"inspector", "assessor"},
     },
     "attachment": {"view": WORKERS, "add": WORKERS},
     "campaign": {
-        "view": WORKERS | {"viewer", "administrator"}, "add": {"duty_officer", "planner"},
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
         "change": {"duty_officer", "planner"},
     },
     "find": {
-        "view": {"duty_officer", "inspector", "assessor"}, "add": {"duty_officer", "inspector"},
-        "change": {"duty_officer", "inspector"}, "reveal": {"duty_officer", "inspector"},
+        "view": {"duty_officer", "inspector", "assessor"},
+        "add": {"duty_officer", "inspector"},
+        "change": {"duty_officer", "inspector"},
+        "reveal": {"duty_officer", "inspector"},
     },
     "scorecard": {
-        "view": WORKERS | {"viewer", "administrator"}, "add": {"assessor"}, "report": WORKERS,
-        "assess": {"assessor"}, "decide": {"assessor"},
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"assessor"},
+        "report": WORKERS,
+        "assess": {"assessor"},
+        "decide": {"assessor"},
     },
     "audit": {"view": {"administrator"}, "verify": {"administrator"}},
     "registers": {"backup": {"administrator"}, "export": {"administrator"}},
-}  # fmt: skip
+}
 OTHERS_ONLY = {
-    ("inspection", "decide"), ("hazard", "decide"), ("task", "decide"), ("rectification", "decide"),
-    ("scorecard", "assess"), ("scorecard", "decide"),
-}  # fmt: skip
+    ("inspection", "decide"),
+    ("hazard", "decide"),
+    ("task", "decide"),
+    ("rectification", "decide"),
+    ("scorecard", "assess"),
+    ("scorecard", "decide"),
+}
 OWN_ONLY = {("scorecard", "report")}
 
 ACTIONS = sorted({action for _, action in kinds_and_actions()} | {"delete", "anything"})
@@ -121,7 +157,9 @@ def test_the_expectations_are_about_the_table_as_it_is() -> None:
 @pytest.mark.parametrize("who", OWN)
 def test_every_role_action_kind_and_scope(role: Role, who: str) -> None:
     tried = allowed = 0
-    for kind, action, (scope, where), (target, place) in product(KINDS, ACTIONS, SCOPES.items(), TARGETS.items()):
+    for kind, action, (scope, where), (target, place) in product(
+        KINDS, ACTIONS, SCOPES.items(), TARGETS.items()
+    ):
         expected = role.value in MAY.get(kind, {}).get(action, set()) and target in INSIDE[scope]
         own = place[0] == OWN[who]
         if (kind, action) in OTHERS_ONLY:
@@ -156,7 +194,7 @@ def test_a_grant_ends() -> None:
 def test_one_grant_of_several_is_enough_and_the_reason_is_the_nearest() -> None:
     person = Person(
         "p", "/sd/", (Grant(Role.viewer, Scope(region="110000")), Grant(Role.inspector, Scope("/sd/")))
-    )  # fmt: skip
+    )
     assert decide(person, "view", Target("hazard", "/fc/", "110101"), NOW).grant == person.grants[0]
     assert decide(person, "change", Target("hazard", "/sd/gd/", "440000"), NOW).grant == person.grants[1]
     assert decide(person, "change", Target("hazard", "/fc/", "110101"), NOW).why_not == "outside"
@@ -164,8 +202,12 @@ def test_one_grant_of_several_is_enough_and_the_reason_is_the_nearest() -> None:
     assert decide(person, "decide", Target("hazard", "/sd/gd/", "440000"), NOW).allowed
 
 
-paths = st.lists(st.sampled_from(["a", "ab", "b", "c"]), min_size=1, max_size=4).map(lambda p: f"/{'/'.join(p)}/")
-codes = st.sampled_from(["110000", "110101", "440000", "440300", "440305", "440305001", "440305001002", "450100"])
+paths = st.lists(st.sampled_from(["a", "ab", "b", "c"]), min_size=1, max_size=4).map(
+    lambda p: f"/{'/'.join(p)}/"
+)
+codes = st.sampled_from(
+    ["110000", "110101", "440000", "440300", "440305", "440305001", "440305001002", "450100"]
+)
 where = st.builds(Scope, st.one_of(st.just("/"), paths), st.one_of(st.just(""), codes))
 
 
@@ -173,12 +215,17 @@ where = st.builds(Scope, st.one_of(st.just("/"), paths), st.one_of(st.just(""), 
 def test_scopes_of_lists_hold_what_is_decided_one_by_one(found: list[Scope], path: str, code: str) -> None:
     person = Person("p", "/a/", tuple(Grant(Role.viewer, scope) for scope in found))
     listed = scopes(person, "view", "site", NOW)
-    assert any(s.covers(path, code) for s in listed) == decide(person, "view", Target("site", path, code), NOW).allowed
+    assert (
+        any(s.covers(path, code) for s in listed)
+        == decide(person, "view", Target("site", path, code), NOW).allowed
+    )
     assert not any(a.includes(b) for a in listed for b in listed if a != b)
 
 
 @given(where, where, paths, codes)
-def test_a_scope_that_includes_another_covers_all_of_it(wide: Scope, narrow: Scope, path: str, code: str) -> None:
+def test_a_scope_that_includes_another_covers_all_of_it(
+    wide: Scope, narrow: Scope, path: str, code: str
+) -> None:
     if wide.includes(narrow) and narrow.covers(path, code):
         assert wide.covers(path, code)
 
@@ -193,10 +240,20 @@ def test_lists_are_only_filtered_by_rights_that_reach_all_of_a_scope() -> None:
 
 @pytest.mark.parametrize(
     ("code", "prefix"),
-    [("440000", "44"), ("440300", "4403"), ("440305", "440305"), ("440305001", "440305001"), ("000000", ""),
-     ("", ""), ("441900", "4419"), ("440305100", "440305100"), ("440305001000", "440305001"),
-     ("440305001100", "440305001100"), ("440000000000", "44")],
-)  # fmt: skip
+    [
+        ("440000", "44"),
+        ("440300", "4403"),
+        ("440305", "440305"),
+        ("440305001", "440305001"),
+        ("000000", ""),
+        ("", ""),
+        ("441900", "4419"),
+        ("440305100", "440305100"),
+        ("440305001000", "440305001"),
+        ("440305001100", "440305001100"),
+        ("440000000000", "44"),
+    ],
+)
 def test_prefix_of_a_code(code: str, prefix: str) -> None:
     assert region_prefix(code) == prefix
 
@@ -218,7 +275,10 @@ def test_who_stands_below_whom() -> None:
             assert may_stand_below(child, parent) == (child == "branch")
         else:
             assert may_stand_below(child, parent) == (rank(parent) < rank(child)), (child, parent)
-    assert [kind for kind in (*AUTHORITIES, *FIRMS) if may_stand_below(kind, None)] == [*AUTHORITIES, "headquarters"]
+    assert [kind for kind in (*AUTHORITIES, *FIRMS) if may_stand_below(kind, None)] == [
+        *AUTHORITIES,
+        "headquarters",
+    ]
 
 
 def test_what_scopes_people_of_an_organisation_can_have() -> None:

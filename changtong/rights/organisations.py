@@ -22,7 +22,7 @@ PARENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "outlet": ("headquarters", "branch", "franchise"),
     }
 )
-"""Kind of organisation -> kinds that may stand above it. An authority may also be the topmost of its own tree."""
+"""Kind of organisation -> kinds that may stand above it. An authority may also be topmost."""
 
 MOST_LEVELS = 8
 

@@ -38,7 +38,9 @@ def media_type(content: bytes) -> str:
     except UnicodeDecodeError:
         pass
     expected = "a picture (JPEG, PNG, WebP), a PDF, or plain text in UTF-8"
-    raise InputError([Problem("bad-attachment", "The file is of a kind that is not kept.", expected=expected)])
+    raise InputError(
+        [Problem("bad-attachment", "The file is of a kind that is not kept.", expected=expected)]
+    )
 
 
 def keep(folder: Path | None, content: bytes) -> str:

@@ -1,9 +1,9 @@
 """The audit: every change and every look at personal data, each entry chained to the one before.
 
 An entry holds a number, when, who, what, on which record, a detail and a reason. Its seal is the SHA-256 of
-the seal before and its content in one canonical form. Triggers refuse to change or delete entries; what is changed
-all the same, put in, taken out or moved is found by `verify`. That the newest entries were cut off, or the whole
-chain was made anew, is found by who has noted a head somewhere else.
+the seal before and its content in one canonical form. Triggers refuse to change or delete entries; what is
+changed all the same, put in, taken out or moved is found by `verify`. That the newest were cut off, or the
+whole chain was made anew, is found by who has noted a head somewhere else.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Finding:
     n : int
         Number of the entry.
     what : str
-        ``altered`` (its content is not what was sealed), ``unlinked`` (it is whole, but does not follow on the one
-        before), ``missing`` (there is none with this number, up to ``last``), ``cut-off`` (the newest are missing),
-        ``head-differs`` (the head noted elsewhere is not in the chain), ``record-altered``, ``record-missing``,
+        ``altered`` (its content is not what was sealed), ``unlinked`` (it is whole, but does not follow on
+        the one before), ``missing`` (there is none with this number, up to ``last``), ``cut-off`` (the newest
+        are missing), ``head-differs`` (the head noted is not there), ``record-altered``, ``record-missing``,
         ``record-unknown`` (a record of a register is not as its last entry left it).
     last : int
         Last number of a run of missing entries; else ``n``.
@@ -86,9 +86,7 @@ class AuditCheck:
 
     def to_json(self) -> dict[str, Any]:
         """Return what the command prints."""
-        findings = [
-            {"n": f.n, "last": f.last, "what": f.what, "record": f.record} for f in self.findings
-        ]
+        findings = [{"n": f.n, "last": f.last, "what": f.what, "record": f.record} for f in self.findings]
         return {
             "entries": self.entries, "head": self.head, "whole": self.whole, "found": self.found,
             "findings": findings,
@@ -209,6 +207,13 @@ def verify(connection: sa.Connection, noted: str | None = None) -> AuditCheck:
         findings.append(Finding(last, "head-differs", last))
         found += 1
     return AuditCheck(entries, f"{last}:{before.hex()}" if entries else "", tuple(findings), found)
+
+
+def entries_of(connection: sa.Connection, kind: str, record: str) -> list[dict[str, Any]]:
+    """Return the entries of a record, oldest first."""
+    chosen = sa.select(*[audit.c[name] for name in COLUMNS]).order_by(audit.c.n)
+    rows = connection.execute(chosen.where(audit.c.kind == kind, audit.c.record == record)).mappings()
+    return [dict(row) for row in rows]
 
 
 def _stream(connection: sa.Connection) -> Iterator[Any]:

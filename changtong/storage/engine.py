@@ -81,7 +81,7 @@ def _prepare_sqlite(db: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
-    """Begin; who will write takes the one place of the writer at once, so that nobody has to give up later."""
+    """Begin; who will write takes the writer's one place at once: nobody has to give up later."""
     writes = connection.get_execution_options().get("changtong_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -134,13 +134,21 @@ def _explain(error: BaseException | None, lost: bool) -> ChangtongError:
     name = str(getattr(error, "sqlite_errorname", ""))
     state = str(getattr(error, "sqlstate", "") or "")
     if name.startswith(_BUSY) or state in _BUSY_STATES:
-        return UsageError("Others have been writing to the registers for too long: try again.", "registers-busy")
+        return UsageError(
+            "Others have been writing to the registers for too long: try again.", "registers-busy"
+        )
     if name.startswith("SQLITE_CANTOPEN") or state in ("3D000", "28P01", "28000", "42501"):
         return UsageError("The registers cannot be opened: no such place, or no right to it.", "no-registers")
     if name.startswith(("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR")) or state.startswith("53"):
-        return InputError([Problem("cannot-write", f"The registers cannot be read or written ({name or state}).")])
+        return InputError(
+            [Problem("cannot-write", f"The registers cannot be read or written ({name or state}).")]
+        )
     if name.startswith("SQLITE_CONSTRAINT") or state.startswith("23"):
-        return InputError([Problem("bad-value", "The database refuses the values: a key is there already, or missing.")])
+        return InputError(
+            [Problem("bad-value", "The database refuses the values: a key is there already, or missing.")]
+        )
     if lost or (not name and not state):
         return UsageError("The database does not answer.", "no-registers")
-    return InputError([Problem("damaged-registers", f"The database holds no registers as expected ({name or state}).")])
+    return InputError(
+        [Problem("damaged-registers", f"The database holds no registers as expected ({name or state}).")]
+    )

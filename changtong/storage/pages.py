@@ -47,8 +47,8 @@ class Query:
 def page_statement(kind: str, scopes: Sequence[Scope], query: Query) -> sa.Select[Any]:
     """Return the statement of a page, one row longer than the page.
 
-    Each scope is read by its own index, already in order, and no more rows than a page has; the parts are then
-    made one. So the time of a page does not grow with the register.
+    Each scope is read by its own index, already in order, and no more rows than a page has; then the
+    parts are made one. So the time of a page does not grow with the register.
 
     Parameters
     ----------
@@ -131,9 +131,11 @@ def mark_of(kind: str, row: Mapping[Any, Any]) -> str:
 def _read_mark(text: str, *, is_text: bool) -> tuple[Any, str]:
     try:
         key, last_id = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(last_id, str) or not isinstance(key, str if is_text else int):
-            raise ValueError
-        return (key if is_text else from_ms(key)), last_id
+        if isinstance(last_id, str) and is_text and isinstance(key, str):
+            return key, last_id
+        if isinstance(last_id, str) and not is_text and isinstance(key, int):
+            return from_ms(key), last_id
+        raise ValueError
     except (ValueError, OverflowError):
         raise UsageError("The place where the page begins is none that a page has ended at.") from None
 

@@ -1,4 +1,4 @@
-"""Passwords: kept as Argon2id hashes, refused where they are weak, checked in the same time for unknown names."""
+"""Passwords: Argon2id hashes, refused where they are weak, the same time for unknown names."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ def check_password(password: str, name: str) -> None:
     reason = _weakness(password, name)
     if reason:
         expected = f"{LEAST_SIGNS} signs or more, best several words that nobody would guess"
-        raise InputError([Problem("weak-password", f"The password {reason}.", column="password", expected=expected)])
+        raise InputError(
+            [Problem("weak-password", f"The password {reason}.", column="password", expected=expected)]
+        )
 
 
 def _weakness(password: str, name: str) -> str:
@@ -85,9 +87,10 @@ def hash_password(password: str) -> str:
 
 
 @cache
-def _nobody(parameters: argon2.Parameters) -> str:
-    """Return a hash that no password fits, as dear to check as a real one."""
-    return argon2.PasswordHasher.from_parameters(parameters).hash("nobody has this password")
+def _nobody(rounds: int, memory_kib: int, lanes: int) -> str:
+    """Return a hash that no password fits, as dear to check as one made with these settings."""
+    made = argon2.PasswordHasher(rounds, memory_kib, lanes)
+    return made.hash("nobody has this password")
 
 
 def fits(kept: str | None, password: str) -> bool:
@@ -100,18 +103,12 @@ def fits(kept: str | None, password: str) -> bool:
     """
     if len(password) > MOST_SIGNS:
         password, kept = "", None
+    nobody = _nobody(hasher.time_cost, hasher.memory_cost, hasher.parallelism)
     try:
-        hasher.verify(kept or _nobody(_parameters()), password)
+        hasher.verify(kept or nobody, password)
     except (VerificationError, InvalidHashError):
         return False
     return kept is not None
-
-
-def _parameters() -> argon2.Parameters:
-    return argon2.Parameters(
-        hasher.type, argon2.low_level.ARGON2_VERSION, hasher.salt_len, hasher.hash_len, hasher.time_cost,
-        hasher.memory_cost, hasher.parallelism,
-    )  # fmt: skip
 
 
 def is_old(kept: str) -> bool:

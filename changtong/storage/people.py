@@ -78,7 +78,9 @@ class SecondFactor:
     recovery: tuple[str, ...] = field(repr=False)
 
 
-def organisation_row(new: NewOrganisation, parent: Mapping[Any, Any] | None, at: datetime, by: str) -> dict[str, Any]:
+def organisation_row(
+    new: NewOrganisation, parent: Mapping[Any, Any] | None, at: datetime, by: str
+) -> dict[str, Any]:
     """Return the row of a new organisation.
 
     Raises
@@ -90,7 +92,9 @@ def organisation_row(new: NewOrganisation, parent: Mapping[Any, Any] | None, at:
         raise _bad_organisation(f"There is no kind {new.kind!r}.", ", ".join(PARENTS))
     if not may_stand_below(new.kind, None if parent is None else parent["kind"]):
         above = "at the top" if parent is None else f"below a {parent['kind']}"
-        raise _bad_organisation(f"A {new.kind} cannot stand {above}.", ", ".join(PARENTS[new.kind]) or "the top")
+        raise _bad_organisation(
+            f"A {new.kind} cannot stand {above}.", ", ".join(PARENTS[new.kind]) or "the top"
+        )
     if not new.name_zh.strip():
         raise InputError([Problem("missing-value", "An organisation needs a name.", column="name_zh")])
     made = check_id(new.id or new_id(to_ms(at)), "organisation")
@@ -117,7 +121,9 @@ def add_organisation(work: Work, new: NewOrganisation) -> str:
     work.allow("add", target, row["id"])
     there = sa.select(organisations.c.id).where(organisations.c.id == row["id"])
     if work.connection.execute(there).first() is not None:
-        raise InputError([Problem("duplicate-record", "There is an organisation with this id already.", column="id")])
+        raise InputError(
+            [Problem("duplicate-record", "There is an organisation with this id already.", column="id")]
+        )
     work.connection.execute(organisations.insert(), row)
     detail = {"kind": new.kind, "parent": new.parent, "version": 1, "digest": digest_of(row)}
     work.note("add", target, row["id"], detail)
@@ -138,7 +144,9 @@ def _organisation(connection: sa.Connection, organisation: str) -> Mapping[Any, 
     return connection.execute(chosen).mappings().first()
 
 
-def user_row(name: str, password: str, organisation: str, at: datetime, by: str, *, must_change: bool) -> dict[str, Any]:
+def user_row(
+    name: str, password: str, organisation: str, at: datetime, by: str, *, must_change: bool
+) -> dict[str, Any]:
     """Return the row of a new user.
 
     Raises
@@ -148,7 +156,9 @@ def user_row(name: str, password: str, organisation: str, at: datetime, by: str,
     """
     wanted = login_name(name)
     if not 1 <= len(wanted) <= 64 or not wanted.isprintable() or any(sign.isspace() for sign in wanted):
-        raise InputError([Problem("bad-value", "The name is none.", column="name", expected="1 to 64 signs, no spaces")])
+        raise InputError(
+            [Problem("bad-value", "The name is none.", column="name", expected="1 to 64 signs, no spaces")]
+        )
     check_password(password, wanted)
     return {
         "id": new_id(to_ms(at)), "name": wanted, "organisation": organisation, "is_active": True,
@@ -171,20 +181,26 @@ def add_user(work: Work, name: str, password: str, organisation: str) -> User:
     work.allow("add", target)
     row = user_row(name, password, organisation, work.at, work.person.user_id, must_change=True)
     if work.connection.execute(sa.select(users.c.id).where(users.c.name == row["name"])).first() is not None:
-        raise InputError([Problem("duplicate-record", "There is a user of this name already.", column="name")])
+        raise InputError(
+            [Problem("duplicate-record", "There is a user of this name already.", column="name")]
+        )
     work.connection.execute(users.insert(), row)
     work.note("add", target, row["id"], {"organisation": organisation})
     return _user(row)
 
 
 def _user(row: Mapping[Any, Any]) -> User:
-    return User(row["id"], row["name"], row["organisation"], row["is_active"], row["totp_is_on"], row["version"])
+    return User(
+        row["id"], row["name"], row["organisation"], row["is_active"], row["totp_is_on"], row["version"]
+    )
 
 
 def _user_row(work: Work, name: str, action: str, kind: str = "user") -> tuple[Mapping[Any, Any], Target]:
     """Return a user's row, and what rights on it are decided by."""
     chosen = (
-        sa.select(users, organisations.c.path, organisations.c.admin_code, organisations.c.kind.label("of_kind"))
+        sa.select(
+            users, organisations.c.path, organisations.c.admin_code, organisations.c.kind.label("of_kind")
+        )
         .join(organisations, organisations.c.id == users.c.organisation)
         .where(users.c.name == login_name(name))
     )
@@ -205,7 +221,9 @@ def list_users(work: Work) -> tuple[User, ...]:
     )
     work.allow("view", Target("user", work.person.path, _own_code(work)))
     rows = work.connection.execute(chosen).mappings()
-    return tuple(_user(row) for row in rows if work.may("view", Target("user", row["path"], row["admin_code"])))
+    return tuple(
+        _user(row) for row in rows if work.may("view", Target("user", row["path"], row["admin_code"]))
+    )
 
 
 def _own_code(work: Work) -> str:
@@ -227,7 +245,11 @@ def change_user(
     row, target = _user_row(work, name, "change")
     if row["version"] != version:
         raise ConflictError("This user was changed since you read it.", {"version": version}, _user(row))
-    values: dict[str, Any] = {"version": version + 1, "updated_at": work.at, "updated_by": work.person.user_id}
+    values: dict[str, Any] = {
+        "version": version + 1,
+        "updated_at": work.at,
+        "updated_by": work.person.user_id,
+    }
     if is_active is not None:
         values["is_active"] = is_active
     if password is not None:
@@ -238,7 +260,9 @@ def change_user(
         work.connection.execute(recovery_codes.delete().where(recovery_codes.c.user == row["id"]))
     same = (users.c.id == row["id"], users.c.version == version)
     if work.connection.execute(users.update().where(*same).values(**values)).rowcount != 1:
-        raise ConflictError("This user was changed by someone else just now.", {"version": version}, _user(row))
+        raise ConflictError(
+            "This user was changed by someone else just now.", {"version": version}, _user(row)
+        )
     _end_passes(work, row["id"])
     changes = {"is_active": is_active, "password": password is not None, "second_factor": clear_second_factor}
     work.note("change", target, row["id"], {"version": version + 1, **changes})
@@ -250,7 +274,9 @@ def _end_passes(work: Work, user_id: str) -> None:
     work.connection.execute(passes.update().where(*of_user).values(revoked_at=work.at))
 
 
-def give(work: Work, name: str, role: str, scope: Scope, until: datetime | None = None, reason: str = "") -> str:
+def give(
+    work: Work, name: str, role: str, scope: Scope, until: datetime | None = None, reason: str = ""
+) -> str:
     """Give a user a role with a scope; return the grant's id.
 
     A scope lies within that of the administrator who gives it, and within what the user's organisation
@@ -276,10 +302,13 @@ def give(work: Work, name: str, role: str, scope: Scope, until: datetime | None 
         if grant.holds(work.at) and ("grant", "add", grant.role) in rights_table()
     )
     if not within or not may_hold(row["of_kind"], row["path"], row["admin_code"], scope):
-        raise DeniedError("Nobody gives a scope beyond their own, nor beyond the user's organisation.", "bad-scope")
+        raise DeniedError(
+            "Nobody gives a scope beyond their own, nor beyond the user's organisation.", "bad-scope"
+        )
     made = new_id(to_ms(work.at))
     values = {
-        "id": made, "user": row["id"], "role": role, "path": scope.path, "region": scope.region, "until": until,
+        "id": made, "user": row["id"], "role": role, "path": scope.path, "region": scope.region,
+        "until": until,
         "given_at": work.at, "given_by": work.person.user_id,
     }  # fmt: skip
     work.connection.execute(grants.insert(), values)
@@ -308,7 +337,11 @@ def take_back(work: Work, grant_id: str, reason: str = "") -> None:
 def list_grants(work: Work, name: str) -> list[dict[str, Any]]:
     """Return a user's roles, with their ids, scopes and ends."""
     row, _ = _user_row(work, name, "view", "grant")
-    chosen = sa.select(grants).where(grants.c.user == row["id"], grants.c.removed_at.is_(None)).order_by(grants.c.id)
+    chosen = (
+        sa.select(grants)
+        .where(grants.c.user == row["id"], grants.c.removed_at.is_(None))
+        .order_by(grants.c.id)
+    )
     return [
         {key: found[key] for key in ("id", "role", "path", "region", "until")}
         for found in work.connection.execute(chosen).mappings()
@@ -362,7 +395,9 @@ def make_token(work: Work, label: str, lasts: timedelta) -> Session:
 def end_pass(work: Work, token: str) -> None:
     """End one of one's own sessions or tokens."""
     of_user = (passes.c.user == work.person.user_id, passes.c.hash == token_hash(token))
-    work.connection.execute(passes.update().where(*of_user, passes.c.revoked_at.is_(None)).values(revoked_at=work.at))
+    work.connection.execute(
+        passes.update().where(*of_user, passes.c.revoked_at.is_(None)).values(revoked_at=work.at)
+    )
     _, target = _own(work)
     work.note("sign-out", target, work.person.user_id)
 
@@ -378,7 +413,7 @@ def begin_second_factor(work: Work) -> SecondFactor:
     work.connection.execute(recovery_codes.delete().where(recovery_codes.c.user == row["id"]))
     rows = [{"id": new_id(), "user": row["id"], "hash": token_hash(code)} for code in codes]
     work.connection.execute(recovery_codes.insert(), rows)
-    uri = pyotp.TOTP(secret).provisioning_uri(row["name"], issuer_name="Changtong")
+    uri = pyotp.TOTP(secret).provisioning_uri(name=row["name"], issuer_name="Changtong")
     return SecondFactor(secret, uri, codes)
 
 
@@ -394,7 +429,7 @@ def confirm_second_factor(work: Work, code: str) -> None:
     step = matching_step(row["totp_secret"], code.strip(), row["totp_step"]) if row["totp_secret"] else None
     if step is None:
         raise DeniedError("The code is wrong.", "sign-in-failed")
-    work.connection.execute(users.update().where(users.c.id == row["id"]).values(totp_is_on=True, totp_step=step))
+    work.connection.execute(
+        users.update().where(users.c.id == row["id"]).values(totp_is_on=True, totp_step=step)
+    )
     work.note("change", target, row["id"], {"second_factor": True})
-
-

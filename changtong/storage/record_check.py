@@ -45,7 +45,11 @@ def _of_register(connection: sa.Connection, kind: str) -> Iterator[Finding]:
         sa.select(audit.c.n, audit.c.record)
         .where(audit.c.kind == kind, audit.c.action == "add")
         .where(~sa.exists().where(table.c.id == audit.c.record))
-        .where(~sa.exists().where(erased.c.kind == kind, erased.c.record == audit.c.record, erased.c.action == "erase"))
+        .where(
+            ~sa.exists().where(
+                erased.c.kind == kind, erased.c.record == audit.c.record, erased.c.action == "erase"
+            )
+        )
     )
     for n, record in connection.execute(gone):
         yield Finding(n, "record-missing", n, f"{kind} {record}")

@@ -29,8 +29,6 @@ from changtong.storage.work import Work
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
 
-STAMPS = ("version", "created_at", "created_by", "updated_at", "updated_by")
-
 
 @dataclass(frozen=True)
 class Record:
@@ -93,7 +91,9 @@ def check_kind(kind: str) -> str:
         ``unknown-register``.
     """
     if kind not in REGISTERS:
-        raise UsageError(f"There is no register {kind!r}; there are {', '.join(REGISTERS)}.", "unknown-register")
+        raise UsageError(
+            f"There is no register {kind!r}; there are {', '.join(REGISTERS)}.", "unknown-register"
+        )
     return kind
 
 
@@ -102,8 +102,10 @@ def record_of(kind: str, row: Mapping[Any, Any], *, reveal: bool = False) -> Rec
     hide = () if reveal else personal_columns(kind)
     values = {name: row[name] for name in register_columns(kind) if name not in hide}
     return Record(
-        kind, row["id"], row["organisation"], row["path"], row["admin_code"],
-        *[row[name] for name in STAMPS],
+        kind=kind, id=row["id"], organisation=row["organisation"], path=row["path"],
+        admin_code=row["admin_code"],
+        version=row["version"], created_at=row["created_at"], created_by=row["created_by"],
+        updated_at=row["updated_at"], updated_by=row["updated_by"],
         values=MappingProxyType(values),
         hidden=tuple(name for name in hide if row[name] is not None),
     )  # fmt: skip
@@ -127,7 +129,7 @@ def add_record(
     kind : str
     values : mapping
     organisation : str, optional
-        Whose it is. For a hazard, a rectification or a find at a site it is the site's; else the person's own.
+        Whose it is. A hazard's, rectification's or find's is the site's; else the person's own.
     admin_code : str, optional
         Where; the site's, or the organisation's.
     record_id : str, optional
@@ -148,7 +150,8 @@ def add_record(
     code = admin_code or (about["admin_code"] if about is not None else owner["admin_code"])
     new = record_id if record_id is not None else new_id(to_ms(work.at))
     row = {
-        "id": check_id(new), "organisation": owner["id"], **place_of(owner["path"], check_admin_code(code)), **stored,
+        "id": check_id(new), "organisation": owner["id"],
+        **place_of(owner["path"], check_admin_code(code)), **stored,
         "version": 1, "created_at": work.at, "created_by": work.person.user_id,
         "updated_at": work.at, "updated_by": work.person.user_id, "salt": new_salt(),
     }  # fmt: skip
@@ -158,7 +161,9 @@ def add_record(
     if kind == "site":
         same = same | (table.c.site_id == row["site_id"])
     if work.connection.execute(sa.select(table.c.id).where(same)).first() is not None:
-        raise InputError([Problem("duplicate-record", f"There is a {kind} with this id already.", column="id")])
+        raise InputError(
+            [Problem("duplicate-record", f"There is a {kind} with this id already.", column="id")]
+        )
     work.connection.execute(table.insert(), row)
     detail = {"version": 1, "digest": digest_of(row), **_shown_changes(kind, {}, row)}
     work.note("add", target, row["id"], detail, reason)
@@ -192,20 +197,28 @@ def change_record(
     stored = check_values(kind, values, new=False)
     target = Target(kind, row["path"], row["admin_code"])
     if row["version"] != version:
-        text = f"This {kind} was changed since you read version {version}: it is at version {row['version']} now."
+        text = f"This {kind} is at version {row['version']} now: it was changed since you read {version}."
         raise ConflictError(text, wanted=dict(values), current=record_of(kind, row))
     work.allow(_right_for(kind, row, stored), target, record_id)
     changed = {name: value for name, value in stored.items() if value != row[name]}
     if not changed:
         return record_of(kind, row)
     _referred(work, kind, changed)
-    after = {**row, **changed, "version": version + 1, "updated_at": work.at, "updated_by": work.person.user_id}
+    after = {
+        **row,
+        **changed,
+        "version": version + 1,
+        "updated_at": work.at,
+        "updated_by": work.person.user_id,
+    }
     written = {name: after[name] for name in (*changed, "version", "updated_at", "updated_by")}
     done = work.connection.execute(
         table.update().where(table.c.id == record_id, table.c.version == version).values(**written)
     )
     if done.rowcount != 1:
-        raise ConflictError(f"This {kind} was changed by someone else just now.", dict(values), record_of(kind, row))
+        raise ConflictError(
+            f"This {kind} was changed by someone else just now.", dict(values), record_of(kind, row)
+        )
     detail = {
         "version": version + 1, "digest": digest_of(after), "before": digest_of(row),
         **_shown_changes(kind, row, changed),
@@ -328,7 +341,9 @@ def _right_for(kind: str, row: Mapping[Any, Any], stored: Mapping[str, Any]) -> 
         return ways[old, new]
     if not any(ways[old, to] == "change" for to in onward):
         text = f"A {kind} that is {old} is no longer changed."
-        raise InputError([Problem("bad-state", text, column="state", expected=", ".join(onward) or "no change")])
+        raise InputError(
+            [Problem("bad-state", text, column="state", expected=", ".join(onward) or "no change")]
+        )
     return "change"
 
 

@@ -78,7 +78,9 @@ def check_values(kind: str, values: Mapping[str, Any], *, new: bool) -> dict[str
             continue
         wrong, stored[name] = _stored(column, value)
         if wrong:
-            problems.append(Problem("bad-value", f"{kind}.{name} {wrong}", column=name, expected=_expected(column)))
+            problems.append(
+                Problem("bad-value", f"{kind}.{name} {wrong}", column=name, expected=_expected(column))
+            )
     allowed = FIRST_STATES.get(kind)
     if new and allowed and not problems and stored["state"] not in allowed:
         text = f"A new {kind} cannot begin as {stored['state']}."
@@ -175,7 +177,9 @@ def check_id(text: str, what: str = "id") -> str:
         ``bad-value``.
     """
     if not isinstance(text, str) or not ID.fullmatch(text):
-        raise InputError([Problem("bad-value", f"{what} is no id.", column=what, expected="letters, digits, . _ -")])
+        raise InputError(
+            [Problem("bad-value", f"{what} is no id.", column=what, expected="letters, digits, . _ -")]
+        )
     return text
 
 
@@ -189,7 +193,9 @@ def check_admin_code(text: str) -> str:
     """
     if not isinstance(text, str) or not ADMIN_CODE.fullmatch(text):
         expected = "6, 9 or 12 digits (GB/T 2260)"
-        raise InputError([Problem("bad-value", "admin_code is no code.", column="admin_code", expected=expected)])
+        raise InputError(
+            [Problem("bad-value", "admin_code is no code.", column="admin_code", expected=expected)]
+        )
     return text
 
 
@@ -235,5 +241,3 @@ def now() -> datetime:
     """Return the instant it is, in whole milliseconds, UTC."""
     at = datetime.now(UTC)
     return at.replace(microsecond=at.microsecond // 1000 * 1000)
-
-

@@ -1,8 +1,8 @@
 """The tables of the registers, for SQLite and PostgreSQL alike.
 
 Instants are whole milliseconds since 1970, UTC; JSON is text in one canonical form: both are the same,
-byte for byte, in either database, and so are the digests made of them. Texts that are compared by their beginning are
-collated by code point.
+byte for byte, in either database, and so are the digests made of them. Texts are collated by code
+point, because their beginnings are compared.
 """
 
 from __future__ import annotations
@@ -170,7 +170,9 @@ attempts = sa.Table(
 audit = sa.Table(
     "audit",
     metadata,
-    sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column(
+        "n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), primary_key=True, autoincrement=False
+    ),
     sa.Column("at", sa.BigInteger, nullable=False),
     sa.Column("actor", CODE_POINTS, nullable=False),
     sa.Column("action", CODE_POINTS, nullable=False),

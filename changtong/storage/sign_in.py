@@ -1,4 +1,4 @@
-"""Signing in: a password, where it is on a second factor, lock-out with a growing delay, and passes that end."""
+"""Signing in: password, second factor where it is on, lock-out with a growing delay, passes that end."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ def sign_in(engine: sa.Engine, name: str, password: str, code: str = "") -> Sess
     if user is None or not right:
         if user is not None:
             with writing(engine) as connection:
-                audit.append(connection, _entry("refused:sign-in", user, {"why": "password" if known else "inactive"}))
+                audit.append(
+                    connection, _entry("refused:sign-in", user, {"why": "password" if known else "inactive"})
+                )
         raise DeniedError("Name, password or code is wrong.", "sign-in-failed")
     if user["totp_is_on"] and not code.strip():
         _forgive(engine, mark)
@@ -147,7 +149,9 @@ def _forgive(engine: sa.Engine, mark: bytes) -> None:
         connection.execute(attempts.update().where(attempts.c.name_digest == mark).values(**fewer))
 
 
-def _admit(connection: sa.Connection, user: Mapping[Any, Any], new_hash: str | None, mark: bytes) -> Session | None:
+def _admit(
+    connection: sa.Connection, user: Mapping[Any, Any], new_hash: str | None, mark: bytes
+) -> Session | None:
     """Make the session; not if the password was changed or the user shut out in the meantime."""
     same = (users.c.id == user["id"], users.c.password_hash == user["password_hash"], users.c.is_active)
     values = {"password_hash": new_hash or user["password_hash"]}
@@ -167,20 +171,25 @@ def make_pass(
     at = now()
     token = secrets.token_urlsafe(32)
     row = {
-        "id": new_id(), "user": user_id, "kind": kind, "label": label, "hash": token_hash(token), "made_at": at,
+        "id": new_id(), "user": user_id, "kind": kind, "label": label, "hash": token_hash(token),
+        "made_at": at,
         "expires_at": at + lasts,
     }  # fmt: skip
     return Session(token, user_id, at + lasts, must_change), row
 
 
 def _entry(action: str, user: Mapping[Any, Any], detail: dict[str, Any]) -> audit.Entry:
-    return audit.Entry(now(), user["id"], action, "user", user["id"], user["path"], user["admin_code"], detail)
+    return audit.Entry(
+        now(), user["id"], action, "user", user["id"], user["path"], user["admin_code"], detail
+    )
 
 
 def _use_code(connection: sa.Connection, user_id: str, code: str) -> bool:
     """Use a code of the second factor, or a recovery code; neither serves twice."""
     code = code.strip()
-    user = connection.execute(sa.select(users).where(users.c.id == user_id).with_for_update()).mappings().one()
+    user = (
+        connection.execute(sa.select(users).where(users.c.id == user_id).with_for_update()).mappings().one()
+    )
     step = matching_step(user["totp_secret"], code, user["totp_step"])
     if step is not None:
         connection.execute(users.update().where(users.c.id == user_id).values(totp_step=step))

@@ -203,10 +203,17 @@ class Desk:
         """Shut a user out or in, set a password, take the second factor off."""
         with self.work(writes=True) as work:
             return people.change_user(
-                work, name, version, is_active=is_active, password=password, clear_second_factor=clear_second_factor
+                work,
+                name,
+                version,
+                is_active=is_active,
+                password=password,
+                clear_second_factor=clear_second_factor,
             )
 
-    def give(self, name: str, role: str, scope: Scope, until: datetime | None = None, reason: str = "") -> str:
+    def give(
+        self, name: str, role: str, scope: Scope, until: datetime | None = None, reason: str = ""
+    ) -> str:
         """Give a role with a scope; return the grant's id."""
         with self.work(writes=True) as work:
             return people.give(work, name, role, scope, until, reason)
@@ -271,16 +278,10 @@ class Desk:
             where = scopes(work.person, "view", "audit", work.at)
             if not where:
                 work.allow("view", Target("audit", work.person.path, ""))
-            chosen = (
-                sa.select(audit.audit)
-                .where(audit.audit.c.kind == kind, audit.audit.c.record == record_id)
-                .order_by(audit.audit.c.n)
-            )
-            rows = work.connection.execute(chosen).mappings()
             return [
-                {name: row[name] for name in audit.COLUMNS}
-                for row in rows
-                if any(scope.covers(row["path"], row["admin_code"]) for scope in where)
+                entry
+                for entry in audit.entries_of(work.connection, kind, record_id)
+                if any(scope.covers(entry["path"], entry["admin_code"]) for scope in where)
             ]
 
 
@@ -432,9 +433,9 @@ def upgrade_store(place: str | os.PathLike[str]) -> tuple[str, ...]:
             gone = upgrade(connection)
             if gone:
                 detail = {"from": before, "to": gone[-1]}
-                audit.append(connection, audit.Entry(now(), "operator", "upgrade", "registers", "", detail=detail))
+                audit.append(
+                    connection, audit.Entry(now(), "operator", "upgrade", "registers", "", detail=detail)
+                )
         return gone
     finally:
         engine.dispose()
-
-

@@ -1,4 +1,4 @@
-"""One piece of work by one person: rights are decided, the change is made, and the audit is written, in one transaction."""
+"""One piece of work by one person: right, change and audit in one transaction."""
 
 from __future__ import annotations
 
@@ -124,7 +124,12 @@ def work_of(engine: sa.Engine, token: str, *, writes: bool, any_password: bool =
 def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> Work:
     at = now()
     found = connection.execute(_PASS, {"hash": token_hash(token)}).mappings().first()
-    if found is None or found["revoked_at"] is not None or found["expires_at"] <= at or not found["is_active"]:
+    if (
+        found is None
+        or found["revoked_at"] is not None
+        or found["expires_at"] <= at
+        or not found["is_active"]
+    ):
         raise DeniedError("The session or token is over, or there is none: sign in.", "session-over")
     if found["must_change"] and not any_password:
         raise DeniedError("Change your password first: somebody else has set it.", "password-must-change")
