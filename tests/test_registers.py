@@ -335,6 +335,7 @@ def write_some(place: str, token: str, site_id: str, rounds: int, done: object) 
         done.put(rounds)  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_nothing(small: tuple[Store, Desk], place: str) -> None:
     store, admin = small
     li = region(store, admin)
@@ -372,6 +373,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_writer_killed_at_any_moment_leaves_the_last_good_state(
     small: tuple[Store, Desk], place: str
 ) -> None:
