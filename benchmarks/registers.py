@@ -255,13 +255,14 @@ def work(
         else:
             what = "change"
             some = desk.page("site", Query(limit=20)).records
+            if not some:
+                continue
             begin = time.perf_counter()
-            if some:
-                one = chance.choice(some)
-                try:
-                    desk.change("site", one.id, one.version, {"name": f"网点 {chance.random():.6f}"})
-                except ConflictError:
-                    what = "conflict"
+            one = chance.choice(some)
+            try:
+                desk.change("site", one.id, one.version, {"name": f"网点 {chance.random():.6f}"})
+            except ConflictError:
+                what = "conflict"
         out.append((what, level, time.perf_counter() - begin))
         if think_s:
             time.sleep(min(5.0, chance.expovariate(1 / think_s)))

@@ -20,7 +20,7 @@ import pytest
 from changtong.rights.scope import Scope
 from changtong.storage import passwords
 from changtong.storage.people import NewOrganisation
-from changtong.storage.store import Desk, Store, create_store
+from changtong.storage.store import Desk, Store, create_store, open_store
 
 SOON = datetime(2026, 12, 1, 8, tzinfo=UTC)
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -82,15 +82,23 @@ def postgres_server() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def new_database(socket: str, name: str) -> str:
-    """Make an empty database; return its URL."""
+def new_database(socket: str, name: str, template: str = "template1") -> str:
+    """Make a database, empty or as a template; return its URL."""
     with psycopg.connect(host=socket, user="tester", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
     return f"postgresql://tester@/{name}?host={socket}"
 
 
 def small_store(place: str | Path, files: Path) -> tuple[Store, Desk]:
     """Make registers with the organisations above; return them and the administrator's desk."""
+    passwords.hasher, kept = CHEAP, passwords.hasher
+    try:
+        return _small_store(place, files)
+    finally:
+        passwords.hasher = kept
+
+
+def _small_store(place: str | Path, files: Path) -> tuple[Store, Desk]:
     store = create_store(
         place, "admin", ADMIN, NewOrganisation("国家邮政局", "nation", "000000", id="spb"), files=files
     )
@@ -136,11 +144,37 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return new_database(request.getfixturevalue("postgres"), f"t{uuid.uuid4().hex}")
 
 
+@pytest.fixture(scope="session")
+def small_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The small registers once, and their administrator's token: each test begins with a copy."""
+    path = tmp_path_factory.mktemp("small") / "registers.sqlite"
+    store, desk = small_store(path, path.parent / "files")
+    store.close()
+    return path, desk._token
+
+
+@pytest.fixture(scope="session")
+def small_database(postgres: str) -> tuple[str, str]:
+    """The same in PostgreSQL: the name of a template."""
+    store, desk = small_store(new_database(postgres, "small"), Path())
+    store.close()
+    return "small", desk._token
+
+
 @pytest.fixture
-def small(place: str, tmp_path: Path) -> Iterator[tuple[Store, Desk]]:
-    store, desk = small_store(place, tmp_path / "files")
-    with store:
-        yield store, desk
+def small(place: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[Store, Desk]]:
+    """The small registers, and the administrator's desk."""
+    if place.startswith("postgresql"):
+        name, token = request.getfixturevalue("small_database")
+        socket, wanted = request.getfixturevalue("postgres"), place.partition("@/")[2].partition("?")[0]
+        with psycopg.connect(host=socket, user="tester", dbname="postgres", autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{wanted}"')
+        new_database(socket, wanted, name)
+    else:
+        path, token = request.getfixturevalue("small_file")
+        shutil.copyfile(path, place)
+    with open_store(place, files=tmp_path / "files") as store:
+        yield store, store.desk(token)
 
 
 def hazard(**more: object) -> dict[str, object]:

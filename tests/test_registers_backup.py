@@ -24,6 +24,8 @@ from registers_cases import (  # noqa: F401
     region,
     site,
     small,
+    small_database,
+    small_file,
 )
 
 from changtong.errors import DeniedError, InputError, NotFoundError, UsageError

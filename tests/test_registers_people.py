@@ -22,6 +22,8 @@ from registers_cases import (  # noqa: F401
     place,
     postgres,
     small,
+    small_database,
+    small_file,
 )
 
 from changtong.errors import ConflictError, DeniedError, InputError, NotFoundError, UsageError
