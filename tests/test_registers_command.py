@@ -176,3 +176,29 @@ def test_a_weak_first_password_makes_nothing(tmp_path: Path, capsys: pytest.Capt
     told = ran(capsys, "registers", "create", str(tmp_path / "r.sqlite"), *arguments, code=2)
     assert told["problems"][0]["code"] == "weak-password"  # type: ignore[index]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["weak"]
+
+
+def test_records_are_loaded_from_a_file_all_or_none(
+    made: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, token = made
+    ran(capsys, "registers", "give", place, "admin", "planner", "--token", token, "--everywhere")
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.csv"
+    head = "site_id,name,lon,details,admin_code"
+    good.write_text(f'{head}\nA,甲,114.05,"{{""a"": 1}}",440305\nB,乙,,,\n', "utf-8-sig")
+    bad.write_text(f"{head}\nC,丙,200,,\nD,,x,{{,44\nA,甲,,,\n", "utf-8")
+    assert ran(capsys, "registers", "load", place, "site", str(good), "--token", token) == {"added": 2}
+    told = ran(capsys, "registers", "load", place, "site", str(bad), "--token", token, code=2)
+    problems = [(p["row"], p["column"], p["code"]) for p in told["problems"]]  # type: ignore[attr-defined]
+    assert problems == [
+        (1, "lon", "bad-value"), (2, "lon", "bad-value"), (2, "details", "bad-value"), (3, "id", "duplicate-record"),
+    ]  # fmt: skip
+    page = ran(capsys, "registers", "list", place, "site", "--token", token, "--limit", "1")
+    assert [row["site_id"] for row in page["records"]] == ["B"]  # type: ignore[attr-defined]
+    rest = ran(capsys, "registers", "list", place, "site", "--token", token, "--after", str(page["next"]))
+    assert [(row["admin_code"], row["details"]) for row in rest["records"]] == [("440305", {"a": 1})]  # type: ignore[attr-defined]
+    assert rest["next"] == ""
+    (tmp_path / "odd.csv").write_text("site_id,colour\nA,red\n", "utf-8")
+    for file, code in (("odd.csv", "unknown-attribute"), ("none.csv", "missing-file")):
+        told = ran(capsys, "registers", "load", place, "site", str(tmp_path / file), "--token", token, code=2)
+        assert told["problems"][0]["code"] == code  # type: ignore[index]

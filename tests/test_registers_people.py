@@ -335,3 +335,12 @@ def test_a_name_is_given_once(small: tuple[Store, Desk]) -> None:
     _, admin = small
     admin.add_user("Li", WORDS, "spb")
     assert code_of(lambda: admin.add_user("lI", WORDS, "spb")) == "duplicate-record"
+
+
+def test_organisations_are_shown_level_by_level(small: tuple[Store, Desk]) -> None:
+    store, admin = small
+    assert [row["id"] for row in admin.organisations()] == ["fc", "sd", "spb"]
+    assert [row["id"] for row in admin.organisations("spb")] == ["spb-bj", "spb-gd"]
+    branch = person(store, admin, "b", "sd-gd", ("viewer", Scope("/sd/sd-gd/")))
+    assert [row["id"] for row in branch.organisations()] == ["sd"]  # its own line, and nothing beside
+    assert [row["id"] for row in branch.organisations("sd-gd")] == ["sd-sz"]

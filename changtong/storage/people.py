@@ -139,6 +139,18 @@ def organisation_of(work: Work, organisation: str) -> Mapping[Any, Any]:
     return row
 
 
+def list_organisations(work: Work, parent: str | None) -> list[dict[str, Any]]:
+    """Return the organisations directly below one, or (None) the topmost, that the person may see."""
+    chosen = sa.select(organisations).where(organisations.c.parent == parent).order_by(organisations.c.id)
+    shown = ("id", "parent", "kind", "department", "name_zh", "name_en", "admin_code", "path", "version")
+    return [
+        {name: row[name] for name in shown}
+        for row in work.connection.execute(chosen).mappings()
+        if work.person.path.startswith(row["path"])
+        or work.may("view", Target("organisation", row["path"], row["admin_code"]))
+    ]
+
+
 def _organisation(connection: sa.Connection, organisation: str) -> Mapping[Any, Any] | None:
     chosen = sa.select(organisations).where(organisations.c.id == organisation)
     return connection.execute(chosen).mappings().first()

@@ -17,6 +17,7 @@ from changtong.rights.decide import Target, scopes
 from changtong.rights.scope import Scope
 from changtong.storage import attachments, audit, people, records
 from changtong.storage.engine import explained, is_url, make_engine, reading, shown_place, writing
+from changtong.storage.loading import load_file
 from changtong.storage.migrate import check_version, upgrade, version_of
 from changtong.storage.pages import Query
 from changtong.storage.people import NewOrganisation, User
@@ -153,6 +154,11 @@ class Desk:
                 return
             query = replace(query, after=page.next)
 
+    def load(self, kind: str, path: str | Path, reason: str = "") -> int:
+        """Add the records of a CSV file, all or none; see `loading.load_file`."""
+        with self.work(writes=True) as work:
+            return load_file(work, kind, Path(path), reason)
+
     # files
 
     def attach(self, kind: str, record_id: str, name: str, content: bytes) -> Record:
@@ -227,6 +233,11 @@ class Desk:
         """Return a user's roles."""
         with self.work(writes=False) as work:
             return people.list_grants(work, name)
+
+    def organisations(self, parent: str | None = None) -> list[dict[str, Any]]:
+        """Return the organisations directly below one, or the topmost."""
+        with self.work(writes=False) as work:
+            return people.list_organisations(work, parent)
 
     def organisation_path(self, organisation: str) -> str:
         """Return the path of an organisation: what a scope begins with."""
