@@ -61,6 +61,7 @@ def bulk(store: Store, table: sa.Table, rows: Iterator[dict[str, Any]]) -> int:
                     copy.write_row(plain(row))
                     count += 1
         else:
+            raw.execute("PRAGMA cache_size = -800000")  # seven indexes at once: they should fit while filling
             marks, listed = ", ".join("?" * len(names)), ", ".join(f'"{name}"' for name in names)
             some: list[tuple[Any, ...]] = []
             for row in rows:

@@ -6,7 +6,7 @@ import os
 import sys
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -103,6 +103,10 @@ def open_desk(place: str, token: Path, files: Path | None = None) -> tuple[Store
     except BaseException:
         store.close()
         raise
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def write_token(path: Path, token: str) -> None:
@@ -501,7 +505,7 @@ def list_records(
     rows = [
         {"id": record.id, "organisation": record.organisation, "admin_code": record.admin_code,
          "version": record.version}
-        | {name: value.isoformat() if isinstance(value, datetime) else value for name, value in record.values.items()}
+        | {name: _plain(value) for name, value in record.values.items()}
         for record in page.records
     ]  # fmt: skip
     lines = ["  ".join(str(value) for value in row.values() if value is not None) for row in rows]

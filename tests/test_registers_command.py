@@ -191,7 +191,8 @@ def test_records_are_loaded_from_a_file_all_or_none(
     told = ran(capsys, "registers", "load", place, "site", str(bad), "--token", token, code=2)
     problems = [(p["row"], p["column"], p["code"]) for p in told["problems"]]  # type: ignore[attr-defined]
     assert problems == [
-        (1, "lon", "bad-value"), (2, "lon", "bad-value"), (2, "details", "bad-value"), (3, "id", "duplicate-record"),
+        (1, "lon", "bad-value"), (2, "lon", "bad-value"), (2, "details", "bad-value"),
+        (3, "id", "duplicate-record"),
     ]  # fmt: skip
     page = ran(capsys, "registers", "list", place, "site", "--token", token, "--limit", "1")
     assert [row["site_id"] for row in page["records"]] == ["B"]  # type: ignore[attr-defined]

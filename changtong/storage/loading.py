@@ -43,8 +43,8 @@ def load_file(work: Work, kind: str, path: Path, reason: str = "") -> int:
             if not wrong:
                 own = {name: row[name].strip() for name in OWN if row.get(name, "").strip()}
                 add_record(
-                    work, kind, values, organisation=own.get("organisation"), admin_code=own.get("admin_code"),
-                    record_id=own.get("id"), reason=reason,
+                    work, kind, values, organisation=own.get("organisation"),
+                    admin_code=own.get("admin_code"), record_id=own.get("id"), reason=reason,
                 )  # fmt: skip
                 count += 1
         except InputError as error:
