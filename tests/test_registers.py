@@ -9,6 +9,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -36,7 +37,7 @@ from registers_cases import (  # noqa: F401
 )
 
 from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError, NotFoundError, UsageError
-from changtong.rights.decide import Person, Target, decide
+from changtong.rights.decide import Target, decide
 from changtong.rights.scope import Scope
 from changtong.storage import engine as engine_module
 from changtong.storage.definitions import LEDGER_KEYS, REGISTERS, register_columns, state_changes
@@ -46,7 +47,6 @@ from changtong.storage.people import NewOrganisation
 from changtong.storage.rows import new_id, now
 from changtong.storage.schema import metadata, registers
 from changtong.storage.store import Desk, Store, create_store, open_store
-from changtong.storage.work import grants_of
 
 
 def test_the_schema_is_the_one_the_program_expects(place: str) -> None:
@@ -275,7 +275,7 @@ def test_pages_hold_each_record_once_in_order_and_what_is_decided_one_by_one(
     for number, (name, (organisation, scopes)) in enumerate(wanted.items()):
         desk = person(store, admin, f"v{number}", organisation, *[("viewer", scope) for scope in scopes])
         with store.engine.connect() as connection, desk.work(writes=False) as work:
-            who = Person(work.person.user_id, work.person.path, grants_of(connection, work.person.user_id))
+            who = work.person
             for kind in ("site", "hazard"):
                 rows = connection.execute(sa.select(registers[kind])).mappings().all()
                 key = LEDGER_KEYS[kind]
@@ -362,6 +362,7 @@ def test_writers_at_once_lose_nothing(small: tuple[Store, Desk], place: str) -> 
 
 WRITER = """
 import sys
+import threading
 from datetime import UTC, datetime
 from changtong.storage.store import open_store
 place, token = sys.argv[1:]
@@ -472,3 +473,26 @@ def test_set_up_fails_whole(place: str) -> None:
         with pytest.raises(InputError, match=code):
             call()
     make(NewOrganisation("x", "nation", "000000"))
+
+
+def test_two_who_add_the_same_id_at_once_add_it_once(small: tuple[Store, Desk]) -> None:
+    store, admin = small
+    li = region(store, admin)
+    said: list[str] = []
+    ready = threading.Barrier(6)
+
+    def add() -> None:
+        ready.wait()
+        try:
+            li.add("hazard", hazard(), record_id="from-a-phone")
+            said.append("added")
+        except InputError as error:
+            said.append(error.problems[0].code)
+
+    many = [threading.Thread(target=add) for _ in range(6)]
+    for one in many:
+        one.start()
+    for one in many:
+        one.join()
+    assert sorted(said) == ["added"] + ["duplicate-record"] * 5
+    assert admin.verify_audit(with_records=True).whole

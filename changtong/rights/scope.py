@@ -45,7 +45,7 @@ class Scope:
     Attributes
     ----------
     path : str
-        Path of an organisation, ``/root/…/id/``: it and all below it; ``/`` is every organisation.
+        Path of an organisation, ``/topmost/…/id/``: it and all below it; ``/`` is every organisation.
     region : str
         Administrative code; an empty text, or zeros, is every region.
 

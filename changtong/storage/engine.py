@@ -87,10 +87,16 @@ def _begin_sqlite(connection: sa.Connection) -> None:
 
 
 @contextmanager
-def reading(engine: sa.Engine) -> Iterator[sa.Connection]:
-    """Give a connection that sees one state of the database throughout."""
+def reading(engine: sa.Engine, *, snapshot: bool = True) -> Iterator[sa.Connection]:
+    """Give a connection that sees one state of the database throughout.
+
+    Without ``snapshot`` PostgreSQL gives each statement the state of its own instant, which is enough for one
+    page, and spares it the begin and the end of a transaction.
+    """
     with explained(), engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
+        if engine.dialect.name == "postgresql" and not snapshot:
+            connection = connection.execution_options(isolation_level="AUTOCOMMIT")
+        elif engine.dialect.name == "postgresql":
             connection = connection.execution_options(
                 isolation_level="REPEATABLE READ", postgresql_readonly=True
             )
@@ -143,6 +149,11 @@ def _explain(error: BaseException | None, lost: bool) -> ChangtongError:
         return InputError(
             [Problem("cannot-write", f"The registers cannot be read or written ({name or state}).")]
         )
+    if name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY") or state == "23505":
+        problem = Problem(
+            "duplicate-record", "Somebody has just added one with this id or name.", column="id"
+        )
+        return InputError([problem])
     if name.startswith("SQLITE_CONSTRAINT") or state.startswith("23"):
         return InputError(
             [Problem("bad-value", "The database refuses the values: a key is there already, or missing.")]

@@ -91,9 +91,11 @@ class Desk:
         return f"Desk({self._engine.url.get_backend_name()})"
 
     @contextmanager
-    def work(self, *, writes: bool, any_password: bool = False) -> Iterator[Work]:
+    def work(self, *, writes: bool, any_password: bool = False, snapshot: bool = False) -> Iterator[Work]:
         """Begin a transaction of this user; see `work.work_of`."""
-        with work_of(self._engine, self._token, writes=writes, any_password=any_password) as work:
+        with work_of(
+            self._engine, self._token, writes=writes, any_password=any_password, snapshot=snapshot
+        ) as work:
             yield work
 
     def check(self) -> str:
@@ -278,7 +280,7 @@ class Desk:
 
         Needs the right for the whole of the registers: a part of a chain cannot be verified.
         """
-        with self.work(writes=False) as work:
+        with self.work(writes=False, snapshot=True) as work:
             work.allow("verify", Target("audit", "/", ""))
             found = audit.verify(work.connection, head)
             return check_records(work.connection, found) if with_records else found

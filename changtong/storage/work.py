@@ -90,7 +90,9 @@ def token_hash(token: str) -> bytes:
 
 
 @contextmanager
-def work_of(engine: sa.Engine, token: str, *, writes: bool, any_password: bool = False) -> Iterator[Work]:
+def work_of(
+    engine: sa.Engine, token: str, *, writes: bool, any_password: bool = False, snapshot: bool = False
+) -> Iterator[Work]:
     """Begin a person's work; end it with the audit's entries, or with nothing written at all.
 
     Parameters
@@ -101,6 +103,8 @@ def work_of(engine: sa.Engine, token: str, *, writes: bool, any_password: bool =
     writes : bool
     any_password : bool
         Whether a password that somebody else has set will do.
+    snapshot : bool
+        Whether several statements that read must see one state.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def work_of(engine: sa.Engine, token: str, *, writes: bool, any_password: bool =
     """
     work: Work | None = None
     try:
-        with (writing if writes else reading)(engine) as connection:
+        with writing(engine) if writes else reading(engine, snapshot=snapshot) as connection:
             work = _begin(connection, token, any_password=any_password)
             yield work
             for entry in work.entries:
@@ -123,38 +127,33 @@ def work_of(engine: sa.Engine, token: str, *, writes: bool, any_password: bool =
 
 def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> Work:
     at = now()
-    found = connection.execute(_PASS, {"hash": token_hash(token)}).mappings().first()
-    if (
-        found is None
-        or found["revoked_at"] is not None
-        or found["expires_at"] <= at
-        or not found["is_active"]
-    ):
+    rows = connection.execute(_PASS, {"hash": token_hash(token)}).mappings().all()
+    found = rows[0] if rows else None
+    over = found is None or found["revoked_at"] is not None or found["expires_at"] <= at
+    if found is None or over or not found["is_active"]:
         raise DeniedError("The session or token is over, or there is none: sign in.", "session-over")
     if found["must_change"] and not any_password:
         raise DeniedError("Change your password first: somebody else has set it.", "password-must-change")
-    person = Person(found["user"], found["path"], grants_of(connection, found["user"]))
+    person = Person(
+        found["user"], found["path"], tuple(_grant(row) for row in rows if row["role"] is not None)
+    )
     return Work(connection, at, person, found["organisation"])
 
 
 _PASS = (
     sa.select(
         passes.c.user, passes.c.expires_at, passes.c.revoked_at, users.c.is_active, users.c.must_change,
-        users.c.organisation, organisations.c.path,
+        users.c.organisation, organisations.c.path, grants.c.role, grants.c.path.label("within"), grants.c.region,
+        grants.c.until,
     )
     .join(users, users.c.id == passes.c.user)
     .join(organisations, organisations.c.id == users.c.organisation)
+    .outerjoin(grants, sa.and_(grants.c.user == passes.c.user, grants.c.removed_at.is_(None)))
     .where(passes.c.hash == sa.bindparam("hash"))
-)  # fmt: skip
-
-_GRANTS = (
-    sa.select(grants.c.role, grants.c.path, grants.c.region, grants.c.until)
-    .where(grants.c.user == sa.bindparam("user_id"), grants.c.removed_at.is_(None))
     .order_by(grants.c.id)
-)
+)  # fmt: skip
+"""Who holds a token and what was granted to them, in one question."""
 
 
-def grants_of(connection: sa.Connection, user_id: str) -> tuple[Grant, ...]:
-    """Return the grants of a user that were not taken back."""
-    rows = connection.execute(_GRANTS, {"user_id": user_id})
-    return tuple(Grant(Role(row.role), Scope(row.path, row.region), row.until) for row in rows)
+def _grant(row: Row) -> Grant:
+    return Grant(Role(row["role"]), Scope(row["within"], row["region"]), row["until"])
