@@ -143,8 +143,8 @@ def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> Work
 _PASS = (
     sa.select(
         passes.c.user, passes.c.expires_at, passes.c.revoked_at, users.c.is_active, users.c.must_change,
-        users.c.organisation, organisations.c.path, grants.c.role, grants.c.path.label("within"), grants.c.region,
-        grants.c.until,
+        users.c.organisation, organisations.c.path, grants.c.role, grants.c.path.label("within"),
+        grants.c.region, grants.c.until,
     )
     .join(users, users.c.id == passes.c.user)
     .join(organisations, organisations.c.id == users.c.organisation)
