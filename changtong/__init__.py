@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from changtong.simulation.result import Simulation
     from changtong.simulation.simulate import SimulationSettings, simulate
     from changtong.simulation.timetable import RouteChange
+    from changtong.storage.store import create_store, open_store
     from changtong.studies import run_study
     from changtong.verification import plan_verified
 
@@ -81,6 +82,7 @@ _HOMES = {
     "close_sites": "changtong.outages",
     "coverage": "changtong.rural.coverage",
     "create_log": "changtong.events.log",
+    "create_store": "changtong.storage.store",
     "create_vault": "changtong.events.vault.store",
     "export_epcis": "changtong.events.export",
     "find_personal_data": "changtong.privacy.find_personal_data",
@@ -95,6 +97,7 @@ _HOMES = {
     "make_cases": "changtong.resilience.cases",
     "mask_file": "changtong.privacy.mask_file",
     "open_log": "changtong.events.log",
+    "open_store": "changtong.storage.store",
     "open_vault": "changtong.events.vault.store",
     "plan": "changtong.planning.plan",
     "plan_county": "changtong.rural.plan_county",
@@ -147,6 +150,7 @@ __all__ = [
     "close_sites",
     "coverage",
     "create_log",
+    "create_store",
     "create_vault",
     "export_epcis",
     "find_personal_data",
@@ -161,6 +165,7 @@ __all__ = [
     "make_cases",
     "mask_file",
     "open_log",
+    "open_store",
     "open_vault",
     "plan",
     "plan_county",

@@ -24,6 +24,7 @@ from changtong.kernels import prepare_kernels
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.privacy_commands import register as register_privacy
 from changtong.privacy_record_commands import register as register_privacy_records
+from changtong.registers_command import register as register_registers
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
 from changtong.rural_command import register as register_rural
@@ -237,6 +238,7 @@ register_rural(app)
 register_safety(app)
 register_privacy(app)
 register_privacy_records(app)
+register_registers(app)
 
 
 def _size(network: Network) -> dict[str, Any]:

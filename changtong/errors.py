@@ -6,11 +6,13 @@ The tree::
     ├── InputError(ValueError)        the input is wrong: carries every problem found
     ├── UsageError(ValueError)        the call is wrong: an option, a combination
     ├── NotFoundError(LookupError)    a name that does not exist
+    ├── DeniedError(PermissionError)  the person may not do this here, or is not signed in
+    ├── ConflictError(RuntimeError)   the record is not as it was when it was read
     └── InternalError(RuntimeError)   ours: a result failed its own check
 
 Codes are stable and equal the headings in ``docs/errors.md``. Exit codes of the
-command line: 1 for a question without a good answer, 2 for InputError, UsageError
-and NotFoundError, 3 for InternalError.
+command line: 1 for a question without a good answer, 2 for InputError, UsageError,
+NotFoundError, DeniedError and ConflictError, 3 for InternalError.
 """
 
 from __future__ import annotations
@@ -100,6 +102,32 @@ class NotFoundError(ChangtongError, LookupError):
     """A name that does not exist, with the nearest ones that do."""
 
     code = "not-found"
+
+
+class DeniedError(ChangtongError, PermissionError):
+    """A person may not do this here, or is not signed in."""
+
+    def __init__(self, message: str, code: str = "not-allowed") -> None:
+        self.code = code
+        super().__init__(message)
+
+
+class ConflictError(ChangtongError, RuntimeError):
+    """A record was changed by someone else since it was read: nothing was written.
+
+    Attributes
+    ----------
+    wanted : object
+        What was to be written.
+    current : object
+        The record as it is now.
+    """
+
+    code = "conflict"
+
+    def __init__(self, message: str, wanted: object = None, current: object = None) -> None:
+        self.wanted, self.current = wanted, current
+        super().__init__(message)
 
 
 class InternalError(ChangtongError, RuntimeError):

@@ -1,0 +1,1 @@
+"""Who may do what where: roles, actions, kinds of records and scopes, and the one place that decides."""

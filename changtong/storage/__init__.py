@@ -1,0 +1,1 @@
+"""Registers: what organisations write down, in SQLite or PostgreSQL, behind one doorway."""

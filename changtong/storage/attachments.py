@@ -1,0 +1,94 @@
+"""Files beside the registers: kept by the digest of their content in a folder that nothing leads out of."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+
+from changtong.errors import InputError, NotFoundError, Problem, UsageError
+
+MOST_BYTES = 50 << 20
+
+_BEGINS = (
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"%PDF-", "application/pdf"),
+)
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def media_type(content: bytes) -> str:
+    """Return what a content is by its first bytes.
+
+    Raises
+    ------
+    InputError
+        ``bad-attachment``.
+    """
+    for begin, kind in _BEGINS:
+        if content.startswith(begin):
+            return kind
+    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
+        return "image/webp"
+    try:
+        if "\0" not in content.decode("utf-8"):
+            return "text/plain"
+    except UnicodeDecodeError:
+        pass
+    expected = "a picture (JPEG, PNG, WebP), a PDF, or plain text in UTF-8"
+    raise InputError(
+        [Problem("bad-attachment", "The file is of a kind that is not kept.", expected=expected)]
+    )
+
+
+def keep(folder: Path | None, content: bytes) -> str:
+    """Keep a content; return its digest. It is written beside and renamed, and reaches the disk.
+
+    Raises
+    ------
+    InputError
+        ``bad-attachment``: it is empty or too large.
+    """
+    if folder is None:
+        raise UsageError("These registers have no folder for files: open them with one.", "no-folder")
+    if not 0 < len(content) <= MOST_BYTES:
+        text = f"The file has {len(content):,} bytes."
+        raise InputError([Problem("bad-attachment", text, expected=f"1 to {MOST_BYTES:,} bytes")])
+    digest = hashlib.sha256(content).hexdigest()
+    place = place_of_file(folder, digest)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        beside = place.with_name(f".{digest}.{os.getpid()}.new")
+        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(place)
+    return digest
+
+
+def read_kept(folder: Path | None, digest: str) -> bytes:
+    """Return a content that was kept, as it was kept.
+
+    Raises
+    ------
+    NotFoundError
+    InputError
+        ``damaged-registers``: it is not as it was.
+    """
+    place = None if folder is None else place_of_file(folder, digest)
+    if place is None or not place.is_file():
+        raise NotFoundError("The file of this attachment is not in the folder.")
+    content = place.read_bytes()
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise InputError([Problem("damaged-registers", "The file of an attachment is not as it was kept.")])
+    return content
+
+
+def place_of_file(folder: Path, digest: str) -> Path:
+    """Return where a content lies; only a digest leads there."""
+    if not _DIGEST.fullmatch(digest):
+        raise NotFoundError("No file has this digest.")
+    return folder / digest[:2] / digest

@@ -1,0 +1,118 @@
+"""The registers as data: their columns and the ways their states may go (``tables/registers/*.csv``)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+
+LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
+    {
+        "site": "site_id",
+        "inspection": "planned_at",
+        "hazard": "deadline",
+        "task": "deadline",
+        "rectification": "deadline",
+        "attachment": "created_at",
+        "campaign": "starts_at",
+        "find": "found_at",
+    }
+)
+"""Register -> the column its pages are ordered by."""
+
+REGISTERS = tuple(LEDGER_KEYS)
+
+FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        # what was filled in offline comes finished; the others begin at their begin
+        "inspection": ("planned", "under_way", "finished"),
+        "hazard": ("open", "rectifying", "rectified"),
+        "task": ("open",),
+        "rectification": ("open",),
+        "campaign": ("planned", "running"),
+    }
+)
+"""Register -> states a new record may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a register, as its row in ``tables/registers/*.csv`` says.
+
+    Attributes
+    ----------
+    name, type, description : str
+        Types: id, text, number, integer, boolean, instant, json.
+    minimum, maximum : float or None
+    required : bool
+    references : str
+        Kind of record, or ``user``, whose id it holds; or empty.
+    choices : tuple of str
+    default : str
+    personal : bool
+        Whether it may hold personal data: shown only where they are asked for with a reason, on record.
+    """
+
+    name: str
+    type: str
+    minimum: float | None
+    maximum: float | None
+    required: bool
+    references: str
+    choices: tuple[str, ...]
+    default: str
+    personal: bool
+    description: str
+
+
+@cache
+def register_columns(kind: str) -> Mapping[str, Column]:
+    """Return the columns of a register by name.
+
+    Parameters
+    ----------
+    kind : str
+        One of `REGISTERS`.
+    """
+    columns = [
+        Column(
+            name=row["attribute"],
+            type=row["type"],
+            minimum=float(row["min"]) if row["min"] else None,
+            maximum=float(row["max"]) if row["max"] else None,
+            required=row["required"] == "yes",
+            references=row["references"],
+            choices=tuple(row["choices"].split("|")) if row["choices"] else (),
+            default=row["default"],
+            personal=row["personal"] == "yes",
+            description=row["description"],
+        )
+        for row in _rows(kind)
+    ]
+    return MappingProxyType({column.name: column for column in columns})
+
+
+@cache
+def state_changes() -> Mapping[tuple[str, str, str], str]:
+    """Return the right that a change of state needs, by kind, old and new state; what is absent cannot be."""
+    rows = _rows("states")
+    return MappingProxyType({(r["kind"], r["from_state"], r["to_state"]): r["action"] for r in rows})
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = files("changtong").joinpath("tables", "registers", f"{name}.csv").read_text("utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+def personal_columns(kind: str) -> tuple[str, ...]:
+    """Return the columns of a register that may hold personal data.
+
+    Examples
+    --------
+    >>> personal_columns("site")
+    ('contact_name', 'contact_phone')
+    """
+    return tuple(name for name, column in register_columns(kind).items() if column.personal)

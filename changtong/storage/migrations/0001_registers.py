@@ -1,0 +1,18 @@
+"""The first version: people and rights, the audit, eight registers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Make the tables, as they were in this version, from the SQL beside this file."""
+    bind = op.get_bind()
+    text = Path(__file__).with_name(f"0001_{bind.dialect.name}.sql").read_text("utf-8")
+    for statement in text.split(";\n\n"):
+        bind.exec_driver_sql(statement.strip().removesuffix(";"))

@@ -1,0 +1,116 @@
+"""Passwords: Argon2id hashes, refused where they are weak, the same time for unknown names."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from importlib.resources import files
+
+import argon2
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from changtong.errors import InputError, Problem
+
+LEAST_SIGNS = 12
+MOST_SIGNS = 256
+LEAST_DIFFERENT = 6
+
+hasher = argon2.PasswordHasher()
+"""Argon2id as RFC 9106 recommends where memory is scarce: 64 MiB, 3 rounds, 4 lanes."""
+
+_ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
+
+
+def check_password(password: str, name: str) -> None:
+    """Refuse a password that is soon guessed; the password is in no message.
+
+    Parameters
+    ----------
+    password : str
+    name : str
+        The user's name.
+
+    Raises
+    ------
+    InputError
+        ``weak-password``.
+
+    Examples
+    --------
+    >>> check_password("three green vans at dawn", "li")
+    """
+    reason = _weakness(password, name)
+    if reason:
+        expected = f"{LEAST_SIGNS} signs or more, best several words that nobody would guess"
+        raise InputError(
+            [Problem("weak-password", f"The password {reason}.", column="password", expected=expected)]
+        )
+
+
+def _weakness(password: str, name: str) -> str:
+    if len(password) < LEAST_SIGNS:
+        return f"has fewer than {LEAST_SIGNS} signs"
+    if len(password) > MOST_SIGNS or "\0" in password:
+        return f"has more than {MOST_SIGNS} signs, or signs that cannot be typed"
+    lower = password.casefold()
+    if len(set(lower)) < LEAST_DIFFERENT:
+        return f"has fewer than {LEAST_DIFFERENT} different signs"
+    if len(name) >= 3 and name.casefold() in lower:
+        return "holds the name of the user"
+    rest = _without_habits(lower)
+    if len(set(rest)) < LEAST_DIFFERENT - 1 or len(rest) < LEAST_SIGNS // 2:
+        return "is made of common words, runs of keys and digits at the end"
+    return ""
+
+
+def _without_habits(lower: str) -> str:
+    """Return what is left of a password without what guessers try first."""
+    for row in _ROWS:
+        for text in (row, row[::-1]):
+            for size in range(len(text), 3, -1):
+                for begin in range(len(text) - size + 1):
+                    lower = lower.replace(text[begin : begin + size], "")
+    for word in _common():
+        lower = lower.replace(word, "")
+    return re.sub(r"[\d\W_]+$", "", lower)
+
+
+@cache
+def _common() -> tuple[str, ...]:
+    text = files("changtong.storage").joinpath("weak_passwords.txt").read_text("utf-8")
+    return tuple(sorted(text.split(), key=len, reverse=True))
+
+
+def hash_password(password: str) -> str:
+    """Return what is kept of a password."""
+    return hasher.hash(password)
+
+
+@cache
+def _nobody(rounds: int, memory_kib: int, lanes: int) -> str:
+    """Return a hash that no password fits, as dear to check as one made with these settings."""
+    made = argon2.PasswordHasher(rounds, memory_kib, lanes)
+    return made.hash("nobody has this password")
+
+
+def fits(kept: str | None, password: str) -> bool:
+    """Return whether a password is the one kept; where nothing is kept, it takes as long and is not.
+
+    Parameters
+    ----------
+    kept : str or None
+    password : str
+    """
+    if len(password) > MOST_SIGNS:
+        password, kept = "", None
+    nobody = _nobody(hasher.time_cost, hasher.memory_cost, hasher.parallelism)
+    try:
+        hasher.verify(kept or nobody, password)
+    except (VerificationError, InvalidHashError):
+        return False
+    return kept is not None
+
+
+def is_old(kept: str) -> bool:
+    """Return whether a hash was made with other settings than today's."""
+    return hasher.check_needs_rehash(kept)

@@ -1,0 +1,365 @@
+"""Records of the registers: added, changed, shown and looked into, by a person within their rights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+import sqlalchemy as sa
+
+from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
+from changtong.rights.decide import Target, scopes
+from changtong.storage.definitions import REGISTERS, personal_columns, register_columns, state_changes
+from changtong.storage.pages import Query, mark_of, page_statement
+from changtong.storage.rows import (
+    check_admin_code,
+    check_id,
+    check_values,
+    digest_of,
+    new_id,
+    new_salt,
+    place_of,
+)
+from changtong.storage.schema import organisations, registers, to_ms, users
+from changtong.storage.work import Work
+
+DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
+"""Columns that who decides on a record may set with its state; the rest is for those who keep it."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record as a person sees it.
+
+    Attributes
+    ----------
+    kind, id : str
+    organisation, path, admin_code : str
+        Whose it is, and where.
+    version : int
+        Give it back with a change.
+    created_at, updated_at : datetime
+    created_by, updated_by : str
+    values : mapping
+        Column -> value. Columns with personal data are left out unless they were asked for.
+    hidden : tuple of str
+        Columns left out that have a value.
+    """
+
+    kind: str
+    id: str
+    organisation: str
+    path: str
+    admin_code: str
+    version: int
+    created_at: datetime
+    created_by: str
+    updated_at: datetime
+    updated_by: str
+    values: Mapping[str, Any]
+    hidden: tuple[str, ...] = ()
+
+    def __getitem__(self, column: str) -> Any:
+        return self.values[column]
+
+    def __repr__(self) -> str:
+        return f"Record({self.kind} {self.id}, version {self.version})"
+
+    @property
+    def target(self) -> Target:
+        """What rights are decided by."""
+        return Target(self.kind, self.path, self.admin_code)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A part of a ledger; ``next`` is where the page after begins, empty at the end."""
+
+    records: tuple[Record, ...]
+    next: str
+
+
+def check_kind(kind: str) -> str:
+    """Return a register's name that was given.
+
+    Raises
+    ------
+    UsageError
+        ``unknown-register``.
+    """
+    if kind not in REGISTERS:
+        raise UsageError(
+            f"There is no register {kind!r}; there are {', '.join(REGISTERS)}.", "unknown-register"
+        )
+    return kind
+
+
+def record_of(kind: str, row: Mapping[Any, Any], *, reveal: bool = False) -> Record:
+    """Return a stored row as a record; without personal data unless they are to be revealed."""
+    hide = () if reveal else personal_columns(kind)
+    values = {name: row[name] for name in register_columns(kind) if name not in hide}
+    return Record(
+        kind=kind, id=row["id"], organisation=row["organisation"], path=row["path"],
+        admin_code=row["admin_code"],
+        version=row["version"], created_at=row["created_at"], created_by=row["created_by"],
+        updated_at=row["updated_at"], updated_by=row["updated_by"],
+        values=MappingProxyType(values),
+        hidden=tuple(name for name in hide if row[name] is not None),
+    )  # fmt: skip
+
+
+def add_record(
+    work: Work,
+    kind: str,
+    values: Mapping[str, Any],
+    *,
+    organisation: str | None = None,
+    admin_code: str | None = None,
+    record_id: str | None = None,
+    reason: str = "",
+) -> Record:
+    """Add a record.
+
+    Parameters
+    ----------
+    work : Work
+    kind : str
+    values : mapping
+    organisation : str, optional
+        Whose it is. A hazard's, rectification's or find's is the site's; else the person's own.
+    admin_code : str, optional
+        Where; the site's, or the organisation's.
+    record_id : str, optional
+        Made elsewhere, for example on a phone without a network.
+    reason : str
+
+    Raises
+    ------
+    InputError
+        ``unknown-attribute``, ``missing-value``, ``bad-value``, ``unknown-reference``, ``duplicate-record``.
+    """
+    table = registers[check_kind(kind)]
+    stored = check_values(kind, values, new=True)
+    about = _referred(work, kind, stored)
+    if organisation is None and about is not None and kind in ("hazard", "rectification", "find"):
+        organisation = about["organisation"]
+    owner = _organisation(work, organisation or work.organisation)
+    code = admin_code or (about["admin_code"] if about is not None else owner["admin_code"])
+    new = record_id if record_id is not None else new_id(to_ms(work.at))
+    row = {
+        "id": check_id(new), "organisation": owner["id"],
+        **place_of(owner["path"], check_admin_code(code)), **stored,
+        "version": 1, "created_at": work.at, "created_by": work.person.user_id,
+        "updated_at": work.at, "updated_by": work.person.user_id, "salt": new_salt(),
+    }  # fmt: skip
+    target = Target(kind, owner["path"], row["admin_code"])
+    work.allow("add", target, row["id"])
+    same = table.c.id == row["id"]
+    if kind == "site":
+        same = same | (table.c.site_id == row["site_id"])
+    if work.connection.execute(sa.select(table.c.id).where(same)).first() is not None:
+        raise InputError(
+            [Problem("duplicate-record", f"There is a {kind} with this id already.", column="id")]
+        )
+    work.connection.execute(table.insert(), row)
+    detail = {"version": 1, "digest": digest_of(row), **_shown_changes(kind, {}, row)}
+    work.note("add", target, row["id"], detail, reason)
+    return record_of(kind, row)
+
+
+def change_record(
+    work: Work, kind: str, record_id: str, version: int, values: Mapping[str, Any], reason: str = ""
+) -> Record:
+    """Change a record that is as it was when it was read.
+
+    Parameters
+    ----------
+    work : Work
+    kind, record_id : str
+    version : int
+        The version that was read.
+    values : mapping
+        Columns to change.
+    reason : str
+
+    Raises
+    ------
+    ConflictError
+        Someone else has changed it since: nothing is written, and both are in the error.
+    InputError
+        ``bad-state``: its state does not allow this; and as `add_record`.
+    """
+    table = registers[check_kind(kind)]
+    row = _row(work, kind, record_id, lock=True)
+    stored = check_values(kind, values, new=False)
+    target = Target(kind, row["path"], row["admin_code"])
+    if row["version"] != version:
+        text = f"This {kind} is at version {row['version']} now: it was changed since you read {version}."
+        raise ConflictError(text, wanted=dict(values), current=record_of(kind, row))
+    work.allow(_right_for(kind, row, stored), target, record_id)
+    changed = {name: value for name, value in stored.items() if value != row[name]}
+    if not changed:
+        return record_of(kind, row)
+    _referred(work, kind, changed)
+    after = {
+        **row,
+        **changed,
+        "version": version + 1,
+        "updated_at": work.at,
+        "updated_by": work.person.user_id,
+    }
+    written = {name: after[name] for name in (*changed, "version", "updated_at", "updated_by")}
+    done = work.connection.execute(
+        table.update().where(table.c.id == record_id, table.c.version == version).values(**written)
+    )
+    if done.rowcount != 1:
+        raise ConflictError(
+            f"This {kind} was changed by someone else just now.", dict(values), record_of(kind, row)
+        )
+    detail = {
+        "version": version + 1, "digest": digest_of(after), "before": digest_of(row),
+        **_shown_changes(kind, row, changed),
+    }  # fmt: skip
+    work.note("change", target, record_id, detail, reason)
+    return record_of(kind, after)
+
+
+def get_record(work: Work, kind: str, record_id: str) -> Record:
+    """Return a record without its personal data.
+
+    Raises
+    ------
+    NotFoundError
+        There is none that the person may see.
+    """
+    return record_of(check_kind(kind), _row(work, kind, record_id))
+
+
+def reveal_record(work: Work, kind: str, record_id: str, reason: str) -> Record:
+    """Return a record with its personal data; the look goes on record before it is given.
+
+    Raises
+    ------
+    UsageError
+        ``reason-missing``.
+    """
+    if not reason.strip():
+        raise UsageError("Say why the personal data are needed: it goes on record.", "reason-missing")
+    row = _row(work, check_kind(kind), record_id)
+    target = Target(kind, row["path"], row["admin_code"])
+    work.allow("reveal", target, record_id)
+    columns = [name for name in personal_columns(kind) if row[name] is not None]
+    work.note("reveal", target, record_id, {"columns": columns}, reason)
+    return record_of(kind, row, reveal=True)
+
+
+def read_page(work: Work, kind: str, query: Query) -> Page:
+    """Return a part of a register, with only what the person may see."""
+    where = scopes(work.person, "view", check_kind(kind), work.at)
+    if not where:
+        work.allow("view", Target(kind, work.person.path, ""))
+        return Page((), "")
+    rows = work.connection.execute(page_statement(kind, where, query)).mappings().all()
+    shown = rows[: query.limit]
+    mark = mark_of(kind, shown[-1]) if len(rows) > query.limit else ""
+    return Page(tuple(record_of(kind, row) for row in shown), mark)
+
+
+def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mapping[Any, Any]:
+    """Return a stored row that the person may see."""
+    table = registers[kind]
+    statement = sa.select(table).where(table.c.id == record_id)
+    row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
+    if row is None or not work.may("view", Target(kind, row["path"], row["admin_code"])):
+        raise NotFoundError(f"There is no {kind} with this id that you may see.")
+    return row
+
+
+def _organisation(work: Work, organisation: str) -> Mapping[Any, Any]:
+    found = work.connection.execute(sa.select(organisations).where(organisations.c.id == organisation))
+    row = found.mappings().first()
+    if row is None:
+        raise _unknown("organisation")
+    return row
+
+
+def _referred(work: Work, kind: str, values: Mapping[str, Any]) -> Mapping[Any, Any] | None:
+    """Check that what is referred to is there and may be seen; return the site, or what comes first."""
+    first = None
+    for name, column in register_columns(kind).items():
+        value = values.get(name)
+        if value is None or not column.references:
+            continue
+        if column.references == "user":
+            if work.connection.execute(sa.select(users.c.id).where(users.c.id == value)).first() is None:
+                raise _unknown(name)
+            continue
+        try:
+            row = _row(work, column.references, value)
+        except NotFoundError:
+            raise _unknown(name) from None
+        first = first if first is not None else row
+    if kind == "attachment" and "about" in values:
+        try:
+            return _row(work, values["about_kind"], values["about"])
+        except NotFoundError:
+            raise _unknown("about") from None
+    return first
+
+
+def _unknown(column: str) -> InputError:
+    text = f"{column} names nothing that you may see."
+    return InputError([Problem("unknown-reference", text, column=column)])
+
+
+def _right_for(kind: str, row: Mapping[Any, Any], stored: Mapping[str, Any]) -> str:
+    """Return the right a change needs.
+
+    Raises
+    ------
+    InputError
+        ``bad-state``: there is no way from the old state to the new one, or the old one is closed to changes.
+    """
+    ways = {(old, new): action for (of, old, new), action in state_changes().items() if of == kind}
+    if not ways:
+        return "change"
+    old = row["state"]
+    new = stored.get("state", old)
+    onward = [to for (begin, to) in ways if begin == old]
+    if new != old:
+        if (old, new) not in ways:
+            text = f"A {kind} cannot go from {old} to {new}."
+            expected = ", ".join(onward) or "no other state"
+            raise InputError([Problem("bad-state", text, column="state", expected=expected)])
+        others = [name for name in stored if name not in DECIDED and stored[name] != row[name]]
+        if ways[old, new] == "decide" and others:
+            text = f"Who decides that a {kind} is {new} changes nothing else of it."
+            raise InputError([Problem("bad-state", text, column=others[0], expected=", ".join(DECIDED))])
+        return ways[old, new]
+    if not any(ways[old, to] == "change" for to in onward):
+        text = f"A {kind} that is {old} is no longer changed."
+        raise InputError(
+            [Problem("bad-state", text, column="state", expected=", ".join(onward) or "no change")]
+        )
+    return "change"
+
+
+def _shown_changes(kind: str, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what the audit tells of a change: values that cannot hold personal data, names of the others."""
+    values: dict[str, Any] = {}
+    names: list[str] = []
+    for name, column in register_columns(kind).items():
+        if name not in after or after[name] == before.get(name):
+            continue
+        if column.personal or (column.type in ("text", "json") and not column.choices):
+            names.append(name)
+        else:
+            values[name] = [_plain(before.get(name)), _plain(after[name])]
+    return {"values": values, "texts": names}
+
+
+def _plain(value: Any) -> Any:
+    return to_ms(value) if isinstance(value, datetime) else value

@@ -1,0 +1,294 @@
+"""Who may do what where: every role, action, kind and scope, against rules written down a second time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changtong.rights.decide import (
+    Grant,
+    Person,
+    Reach,
+    Role,
+    Target,
+    decide,
+    kinds_and_actions,
+    rights_table,
+    scopes,
+)
+from changtong.rights.organisations import AUTHORITIES, FIRMS, may_hold, may_stand_below
+from changtong.rights.scope import Scope, region_prefix
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+READ = {"view", "verify"}
+WORKERS = {"duty_officer", "planner", "inspector", "assessor"}
+
+# what each role is for, in words of sets and not of the table's rows: kind -> action -> roles
+MAY: dict[str, dict[str, set[str]]] = {
+    "organisation": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"administrator"},
+        "change": {"administrator"},
+    },
+    "user": {"view": WORKERS | {"administrator"}, "add": {"administrator"}, "change": {"administrator"}},
+    "grant": {"view": {"administrator"}, "add": {"administrator"}, "remove": {"administrator"}},
+    "site": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner", "inspector"},
+        "reveal": {"duty_officer", "inspector"},
+    },
+    "inspection": {
+        "view": WORKERS,
+        "add": {"planner", "inspector"},
+        "change": {"planner", "inspector"},
+        "decide": {"duty_officer", "inspector"},
+        "reveal": {"inspector"},
+    },
+    "hazard": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "inspector"},
+        "change": {"duty_officer", "inspector"},
+        "decide": {"inspector"},
+        "reveal": {"duty_officer", "inspector"},
+    },
+    "task": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner", "inspector"},
+        "decide": {"duty_officer", "planner"},
+    },
+    "rectification": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "inspector", "assessor"},
+        "change": {"duty_officer", "inspector"},
+        "decide": {"inspector", "assessor"},
+    },
+    "attachment": {"view": WORKERS, "add": WORKERS},
+    "campaign": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+    },
+    "find": {
+        "view": {"duty_officer", "inspector", "assessor"},
+        "add": {"duty_officer", "inspector"},
+        "change": {"duty_officer", "inspector"},
+        "reveal": {"duty_officer", "inspector"},
+    },
+    "scorecard": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"assessor"},
+        "report": WORKERS,
+        "assess": {"assessor"},
+        "decide": {"assessor"},
+    },
+    "audit": {"view": {"administrator"}, "verify": {"administrator"}},
+    "registers": {"backup": {"administrator"}, "export": {"administrator"}},
+}
+OTHERS_ONLY = {
+    ("inspection", "decide"),
+    ("hazard", "decide"),
+    ("task", "decide"),
+    ("rectification", "decide"),
+    ("scorecard", "assess"),
+    ("scorecard", "decide"),
+}
+OWN_ONLY = {("scorecard", "report")}
+
+ACTIONS = sorted({action for _, action in kinds_and_actions()} | {"delete", "anything"})
+KINDS = sorted({kind for kind, _ in kinds_and_actions()} | {"unheard"})
+
+# who asks: someone of the Shenzhen authority, someone of a firm's Guangdong branch
+OWN = {"authority": "/spb/gd/sz/", "firm": "/sd/gd/"}
+SCOPES = {
+    "everywhere": Scope(),
+    "nation by code": Scope(region="000000"),
+    "province": Scope(region="440000"),
+    "city": Scope(region="440300"),
+    "county": Scope(region="440305"),
+    "other province": Scope(region="110000"),
+    "own authority": Scope("/spb/gd/sz/"),
+    "firm": Scope("/sd/"),
+    "branch": Scope("/sd/gd/"),
+    "branch in the city": Scope("/sd/gd/", "440300"),
+    "other firm": Scope("/fc/"),
+    "name begins alike": Scope("/sd/g/"),
+}
+TARGETS = {
+    "own, authority": ("/spb/gd/sz/", "440300"),
+    "own, firm": ("/sd/gd/", "440000"),
+    "descendant": ("/sd/gd/sz/ns/", "440305"),
+    "descendant elsewhere": ("/sd/gd/x/", "450100"),
+    "above": ("/sd/", "310000"),
+    "other firm, same county": ("/fc/ft/", "440305"),
+    "other firm elsewhere": ("/fc/", "330000"),
+    "authority of another province": ("/spb/bj/", "110000"),
+    "name begins alike": ("/sd/gdx/", "440305"),
+}
+INSIDE = {
+    "everywhere": set(TARGETS),
+    "nation by code": set(TARGETS),
+    "province": {"own, authority", "own, firm", "descendant", "other firm, same county", "name begins alike"},
+    "city": {"own, authority", "descendant", "other firm, same county", "name begins alike"},
+    "county": {"descendant", "other firm, same county", "name begins alike"},
+    "other province": {"authority of another province"},
+    "own authority": {"own, authority"},
+    "firm": {"own, firm", "descendant", "descendant elsewhere", "above", "name begins alike"},
+    "branch": {"own, firm", "descendant", "descendant elsewhere"},
+    "branch in the city": {"descendant"},
+    "other firm": {"other firm, same county", "other firm elsewhere"},
+    "name begins alike": set(),
+}
+
+
+def test_the_expectations_are_about_the_table_as_it_is() -> None:
+    assert {(kind, action) for kind, actions in MAY.items() for action in actions} == set(kinds_and_actions())
+    assert len(set(kinds_and_actions())) == len(kinds_and_actions())
+    assert {(kind, action) for kind, action, _ in rights_table()} == set(kinds_and_actions())
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("who", OWN)
+def test_every_role_action_kind_and_scope(role: Role, who: str) -> None:
+    tried = allowed = 0
+    for kind, action, (scope, where), (target, place) in product(
+        KINDS, ACTIONS, SCOPES.items(), TARGETS.items()
+    ):
+        expected = role.value in MAY.get(kind, {}).get(action, set()) and target in INSIDE[scope]
+        own = place[0] == OWN[who]
+        if (kind, action) in OTHERS_ONLY:
+            expected = expected and not own
+        if (kind, action) in OWN_ONLY:
+            expected = expected and own
+        person = Person("p", OWN[who], (Grant(role, where),))
+        made = decide(person, action, Target(kind, *place), NOW)
+        assert made.allowed is expected, (role, action, kind, scope, target)
+        assert (made.why_not == "") is expected
+        tried += 1
+        allowed += expected
+    assert tried == len(KINDS) * len(ACTIONS) * len(SCOPES) * len(TARGETS)
+    assert allowed > 100
+
+
+def test_without_a_grant_nothing_is_allowed() -> None:
+    for (kind, action), place in product(kinds_and_actions(), TARGETS.values()):
+        made = decide(Person("p", OWN["firm"]), action, Target(kind, *place), NOW)
+        assert (made.allowed, made.why_not) == (False, "no-grant")
+
+
+def test_a_grant_ends() -> None:
+    grant = Grant(Role.inspector, Scope(), NOW)
+    target = Target("hazard", "/sd/", "440300")
+    person = Person("p", "/spb/", (grant,))
+    assert decide(person, "view", target, NOW - timedelta(milliseconds=1)).allowed
+    assert not decide(person, "view", target, NOW).allowed
+    assert scopes(person, "view", "hazard", NOW) == ()
+
+
+def test_one_grant_of_several_is_enough_and_the_reason_is_the_nearest() -> None:
+    person = Person(
+        "p", "/sd/", (Grant(Role.viewer, Scope(region="110000")), Grant(Role.inspector, Scope("/sd/")))
+    )
+    assert decide(person, "view", Target("hazard", "/fc/", "110101"), NOW).grant == person.grants[0]
+    assert decide(person, "change", Target("hazard", "/sd/gd/", "440000"), NOW).grant == person.grants[1]
+    assert decide(person, "change", Target("hazard", "/fc/", "110101"), NOW).why_not == "outside"
+    assert decide(person, "decide", Target("hazard", "/sd/", "310000"), NOW).why_not == "own-organisation"
+    assert decide(person, "decide", Target("hazard", "/sd/gd/", "440000"), NOW).allowed
+
+
+paths = st.lists(st.sampled_from(["a", "ab", "b", "c"]), min_size=1, max_size=4).map(
+    lambda p: f"/{'/'.join(p)}/"
+)
+codes = st.sampled_from(
+    ["110000", "110101", "440000", "440300", "440305", "440305001", "440305001002", "450100"]
+)
+where = st.builds(Scope, st.one_of(st.just("/"), paths), st.one_of(st.just(""), codes))
+
+
+@given(st.lists(where, max_size=5), paths, codes)
+def test_scopes_of_lists_hold_what_is_decided_one_by_one(found: list[Scope], path: str, code: str) -> None:
+    person = Person("p", "/a/", tuple(Grant(Role.viewer, scope) for scope in found))
+    listed = scopes(person, "view", "site", NOW)
+    assert (
+        any(s.covers(path, code) for s in listed)
+        == decide(person, "view", Target("site", path, code), NOW).allowed
+    )
+    assert not any(a.includes(b) for a in listed for b in listed if a != b)
+
+
+@given(where, where, paths, codes)
+def test_a_scope_that_includes_another_covers_all_of_it(
+    wide: Scope, narrow: Scope, path: str, code: str
+) -> None:
+    if wide.includes(narrow) and narrow.covers(path, code):
+        assert wide.covers(path, code)
+
+
+def test_lists_are_only_filtered_by_rights_that_reach_all_of_a_scope() -> None:
+    person = Person("p", "/a/", (Grant(Role.assessor, Scope()),))
+    with pytest.raises(ValueError, match="assess"):
+        scopes(person, "assess", "scorecard", NOW)
+    reaches = {reach for (_, action, _), reach in rights_table().items() if action == "view"}
+    assert reaches == {Reach.scope}
+
+
+@pytest.mark.parametrize(
+    ("code", "prefix"),
+    [
+        ("440000", "44"),
+        ("440300", "4403"),
+        ("440305", "440305"),
+        ("440305001", "440305001"),
+        ("000000", ""),
+        ("", ""),
+        ("441900", "4419"),
+        ("440305100", "440305100"),
+        ("440305001000", "440305001"),
+        ("440305001100", "440305001100"),
+        ("440000000000", "44"),
+    ],
+)
+def test_prefix_of_a_code(code: str, prefix: str) -> None:
+    assert region_prefix(code) == prefix
+
+
+@pytest.mark.parametrize("path", ["", "a", "/a", "a/", "//", "/a//b/", "/a b/", "/a/*/"])
+def test_paths_that_are_none(path: str) -> None:
+    with pytest.raises(ValueError, match="path"):
+        Scope(path)
+    with pytest.raises(ValueError, match="code"):
+        Scope(region="44x")
+
+
+def test_who_stands_below_whom() -> None:
+    for child, parent in product((*AUTHORITIES, *FIRMS), repeat=2):
+        rank = (AUTHORITIES if child in AUTHORITIES else FIRMS).index
+        if (child in AUTHORITIES) != (parent in AUTHORITIES):
+            assert not may_stand_below(child, parent)
+        elif child == parent:
+            assert may_stand_below(child, parent) == (child == "branch")
+        else:
+            assert may_stand_below(child, parent) == (rank(parent) < rank(child)), (child, parent)
+    assert [kind for kind in (*AUTHORITIES, *FIRMS) if may_stand_below(kind, None)] == [
+        *AUTHORITIES,
+        "headquarters",
+    ]
+
+
+def test_what_scopes_people_of_an_organisation_can_have() -> None:
+    assert may_hold("nation", "/spb/", "000000", Scope())
+    assert may_hold("province", "/spb/gd/", "440000", Scope(region="440300"))
+    assert may_hold("province", "/spb/gd/", "440000", Scope("/sd/", "440300"))
+    assert not may_hold("province", "/spb/gd/", "440000", Scope())
+    assert not may_hold("province", "/spb/gd/", "440000", Scope(region="110000"))
+    assert not may_hold("province", "/spb/gd/", "440000", Scope("/sd/"))
+    for kind in FIRMS:
+        assert may_hold(kind, "/sd/gd/", "440000", Scope("/sd/gd/sz/"))
+        for scope in (Scope(), Scope(region="440000"), Scope("/sd/"), Scope("/fc/"), Scope("/sd/gdx/")):
+            assert not may_hold(kind, "/sd/gd/", "440000", scope)
