@@ -65,7 +65,7 @@ def test_pseudonyms_are_of_a_key_and_a_field(tmp_path: Path, keys: FieldKeys) ->
     assert column[0] == column[2] == pseudonym(keys, "phone", "1")
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.text(max_size=40), st.text(max_size=10))
 def test_what_is_sealed_comes_back_with_a_right_only(value: str, field: str) -> None:
     keys = made_keys()

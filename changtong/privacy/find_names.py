@@ -16,6 +16,7 @@ NEAR = 48
 """Bytes beside a phone number or an address in which a name may stand."""
 
 _HAN = "\u4e00-\u9fff"
+_PLACES = "市县区省镇乡旗盟州站"
 _BETWEEN = r"[\s,，:：;；|/\"'“”‘’()（）\[\]{}、=]"
 
 
@@ -45,9 +46,10 @@ def name_form() -> str:
     single = "".join(told["single"].split())
     compound, titles = "|".join(told["compound"]), "|".join(told["titles"])
     none = "|".join(told["no_names"])
-    return (
-        rf"(?!(?:{none}))(?:(?:{compound})[{_HAN}]{{1,2}}|[{single}](?:{titles}|[{_HAN}]{{1,2}}))(?![{_HAN}])"
-    )
+    # 唐山市 begins with a surname, and is a place
+    place = rf"[{_HAN}]{{1,3}}[{_PLACES}](?![{_HAN}])"
+    body = rf"(?:{compound})[{_HAN}]{{1,2}}|[{single}](?:{titles}|[{_HAN}]{{1,2}})"
+    return rf"(?!(?:{none})|{place})(?:{body})(?![{_HAN}])"
 
 
 @cache
@@ -138,7 +140,9 @@ def _after_labels(raw: bytes, seen: set[int]) -> Iterator[FoundName]:
             start = end + len(text[: found.start(1)].encode())
             if start not in seen:
                 seen.add(start)
-                yield FoundName("high", "name-labelled", start, start + len(found[1].encode()), found[1])
+                weak = raw[max(0, end - 4) : end] in (b"name", b"Name")
+                level = "medium" if weak else "high"
+                yield FoundName(level, "name-labelled", start, start + len(found[1].encode()), found[1])
 
 
 @cache

@@ -17,7 +17,7 @@ from changtong.errors import InputError, NotFoundError, UsageError
 from changtong.privacy.file_parts import Part, ReadLimits, Unread, file_parts
 from changtong.privacy.find_names import is_name
 from changtong.privacy.find_text import CONFIDENCES, LOW, Span, find_in_text
-from changtong.privacy.headers import is_number_header, kind_of_header
+from changtong.privacy.headers import is_number_header, is_weak_name, kind_of_header
 from changtong.privacy.masks import mask
 
 LISTED = 100
@@ -327,7 +327,8 @@ def find_in_column(column: pl.Series, raw: bytes) -> list[Span]:
     if column.dtype.is_numeric() or is_number_header(column.name):
         return spans
     rule = ""
-    if kind_of_header(column.name) == "name":
+    weak = is_weak_name(column.name) and not looks_like_names(raw, 1, 0.0, 0.6)
+    if kind_of_header(column.name) == "name" and not weak:
         rule = "name-column"
     elif looks_like_names(raw, 8, 0.3):
         rule = "name-values"
@@ -344,7 +345,7 @@ def find_in_column(column: pl.Series, raw: bytes) -> list[Span]:
     return sorted([*spans, *names], key=lambda span: span.start)
 
 
-def looks_like_names(raw: bytes, least: int, unlike_share: float) -> bool:
+def looks_like_names(raw: bytes, least: int, unlike_share: float, share: float = 0.9) -> bool:
     """Return whether nearly all values of a column have the form of a name.
 
     Parameters
@@ -355,12 +356,14 @@ def looks_like_names(raw: bytes, least: int, unlike_share: float) -> bool:
         Values there must be.
     unlike_share : float
         Share of them that must differ: a column of one word again and again holds no names.
+    share : float
+        Share that must have the form.
     """
     values = [value.decode("utf-8", "replace").strip() for value in raw[:40_000].split(b"\n")[:500] if value]
     values = [value for value in values if value]
     if len(values) < least or len({*values}) < len(values) * unlike_share:
         return False
-    return sum(is_name(value) for value in values) >= 0.9 * len(values)
+    return sum(is_name(value) for value in values) >= share * len(values)
 
 
 __all__ = [

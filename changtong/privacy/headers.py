@@ -25,7 +25,19 @@ def kind_of_header(header: str) -> str | None:
             return None
         if any(word in low for word in told[kind]):
             return kind
-    return None
+    return "name" if any(word in low for word in told["weak_name"]) else None
+
+
+def is_weak_name(header: str) -> bool:
+    """Return whether a header announces names, but not whether of persons, places or things.
+
+    Examples
+    --------
+    >>> is_weak_name("name"), is_weak_name("收件人")
+    (True, False)
+    """
+    low = header.strip().lower().replace(" ", "_")
+    return kind_of_header(header) == "name" and not any(word in low for word in words()["headers"]["name"])
 
 
 def is_number_header(header: str) -> bool:

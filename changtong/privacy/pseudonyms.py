@@ -61,7 +61,7 @@ def pseudonym(keys: FieldKeys, field: str, value: str) -> str:
     --------
     >>> key = FieldKey("k1", "active", "", bytes(32))
     >>> pseudonym(FieldKeys((key,)), "phone", "13800138000")
-    'k1-7KUYF6S5KZ7NJ4ANRDRFEIQMWQ'
+    'k1-QIGY2RDPFIRGXSX22ZTPAPI444'
     """
     return _one_way(keys.active, field, value)
 
