@@ -77,7 +77,7 @@ def postgres_server() -> Iterator[str]:
         try:
             yield str(folder)
         finally:
-            subprocess.run(["pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], **run)  # type: ignore[call-overload]
+            subprocess.run(["pg_ctl", "-D", data, "-m", "fast", "-w", "stop"], **run)  # type: ignore[call-overload]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
