@@ -17,6 +17,7 @@ import argon2
 import psycopg
 import pytest
 
+from changtong.errors import ConflictError
 from changtong.rights.scope import Scope
 from changtong.storage import passwords
 from changtong.storage.people import NewOrganisation
@@ -194,3 +195,20 @@ def region(store: Store, admin: Desk, name: str = "li") -> Desk:
     """An inspector of the city, who sees all within it."""
     roles = [("inspector", Scope(region="440300")), ("duty_officer", Scope(region="440300"))]
     return person(store, admin, name, "spb-sz", *roles)
+
+
+def write_some(place: str, token: str, site_id: str, rounds: int, done: object) -> None:
+    """Add records and one more to a number that all others add to as well, trying again after a conflict."""
+    with open_store(place) as store:
+        desk = store.desk(token)
+        for _ in range(rounds):
+            desk.add("hazard", hazard())
+            while True:
+                seen = desk.get("site", site_id)
+                count = (seen["details"] or {"count": 0})["count"]
+                try:
+                    desk.change("site", site_id, seen.version, {"details": {"count": count + 1}})
+                    break
+                except ConflictError:
+                    continue
+        done.put(rounds)  # type: ignore[attr-defined]

@@ -34,6 +34,7 @@ from registers_cases import (  # noqa: F401
     small,
     small_database,
     small_file,
+    write_some,
 )
 
 from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError, NotFoundError, UsageError
@@ -318,23 +319,6 @@ def test_pages_are_filtered_by_columns_and_time(small: tuple[Store, Desk]) -> No
         desk.page("hazards")
     assert caught.value.code == "unknown-register"
     assert desk.page("site", Query(where={"name": "' OR 1=1 --"})).records == ()
-
-
-def write_some(place: str, token: str, site_id: str, rounds: int, done: object) -> None:
-    """Add records and one more to a number that all others add to as well, trying again after a conflict."""
-    with open_store(place) as store:
-        desk = store.desk(token)
-        for _ in range(rounds):
-            desk.add("hazard", hazard())
-            while True:
-                seen = desk.get("site", site_id)
-                count = (seen["details"] or {"count": 0})["count"]
-                try:
-                    desk.change("site", site_id, seen.version, {"details": {"count": count + 1}})
-                    break
-                except ConflictError:
-                    continue
-        done.put(rounds)  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow
