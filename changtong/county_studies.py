@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -18,14 +17,6 @@ from changtong.rural.plan_county import plan_county
 from changtong.rural.result_write import RESULT_FOLDER
 
 Language = Literal["zh", "en"]
-
-
-def county_digest(county: County) -> str:
-    """Return a SHA-256 over a county's tables: equal inputs, equal digest."""
-    total = hashlib.sha256(county.name.encode())
-    for name, table in county.tables().items():
-        total.update(f"{name}\n{table.write_csv()}".encode())
-    return total.hexdigest()
 
 
 def _plan(

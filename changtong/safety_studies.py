@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -17,19 +16,6 @@ from changtong.safety.visit_plan import KIND as VISITS
 from changtong.safety.visit_plan import VisitPlan, plan_visits
 
 Language = Literal["zh", "en"]
-
-
-def supervision_digest(supervision: Supervision) -> str:
-    """Return a SHA-256 over all tables: equal inputs, equal digest.
-
-    Parameters
-    ----------
-    supervision : Supervision
-    """
-    total = hashlib.sha256(supervision.name.encode())
-    for name, table in supervision.tables().items():
-        total.update(f"{name}\n{table.write_csv()}".encode())
-    return total.hexdigest()
 
 
 def _visits(

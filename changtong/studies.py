@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any, Literal
 from changtong import __version__
 from changtong.assessment.scorecard import Scorecard
 from changtong.assessment_studies import ASSESSMENT_ANALYSES
-from changtong.county_studies import COUNTY_ANALYSES, county_digest
+from changtong.county_studies import COUNTY_ANALYSES
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.log import EventLog, open_log
 from changtong.log_studies import LOG_ANALYSES, log_digest
@@ -42,7 +42,7 @@ from changtong.resilience.run import Watch
 from changtong.resilience.stress import stress_test
 from changtong.rural.county import County
 from changtong.safety.supervision import Supervision
-from changtong.safety_studies import SAFETY_ANALYSES, supervision_digest
+from changtong.safety_studies import SAFETY_ANALYSES
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
@@ -241,13 +241,38 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
 }
 
 
-KINDS: dict[str, dict[str, Callable[..., tuple[Any, Path | None]]]] = {
-    "a network": ANALYSES,
-    "a scan log": LOG_ANALYSES,
-    "a county": COUNTY_ANALYSES,
-    "a supervision": SAFETY_ANALYSES,
-    "a scorecard": ASSESSMENT_ANALYSES,
-}
+def _tables_digest(subject: County | Supervision) -> str:
+    """Return a SHA-256 over a name and all tables: equal inputs, equal digest."""
+    total = hashlib.sha256(subject.name.encode())
+    for name, table in subject.tables().items():
+        total.update(f"{name}\n{table.write_csv()}".encode())
+    return total.hexdigest()
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of subject: its analyses, and what ``study.json`` says of one.
+
+    Networks and logs know more than a subject and a seed; they say it themselves.
+    """
+
+    of: str
+    subject: type
+    analyses: Mapping[str, Callable[..., tuple[Any, Path | None]]]
+    digest: Callable[[Any], str] | None = None
+    facts: Callable[[Any], dict[str, Any]] = lambda subject: {}
+
+
+KINDS = (
+    _Kind("a network", Network, ANALYSES),
+    _Kind("a scan log", EventLog, LOG_ANALYSES),
+    _Kind("a county", County, COUNTY_ANALYSES, _tables_digest, lambda county: {"county": county.name}),
+    _Kind(
+        "a supervision", Supervision, SAFETY_ANALYSES, _tables_digest,
+        lambda supervision: {"supervision": supervision.name},
+    ),
+    _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, Scorecard.digest, Scorecard.facts_about),
+)  # fmt: skip
 
 
 def run_study(
@@ -308,22 +333,18 @@ def run_study(
         The analysis is of a log and not of a network, or the other way round; ``folder`` holds something
         else than such a result, or cannot be written.
     """
-    owner = next((kind for kind, known in KINDS.items() if name in known), None)
+    owner = next((kind for kind in KINDS if name in kind.analyses), None)
     if owner is None:
-        listed = ", ".join(one for known in KINDS.values() for one in known)
+        listed = ", ".join(one for kind in KINDS for one in kind.analyses)
         raise NotFoundError(f"No analysis {name!r}; there is {listed}.")
-    given = _kind_of(subject)
-    if owner != given:
-        raise UsageError(f"{name!r} is an analysis of {owner}, not of {given}.")
+    if not isinstance(subject, owner.subject):
+        given = next((kind.of for kind in KINDS if isinstance(subject, kind.subject)), "a network")
+        raise UsageError(f"{name!r} is an analysis of {owner.of}, not of {given}.")
     where = None if folder is None else Path(folder)
     if isinstance(subject, EventLog):
         return _log_study(name, subject, outages, where, language, seed, options)
-    if isinstance(subject, County):
-        return _county_study(name, subject, outages, where, language, seed, options)
-    if isinstance(subject, Supervision):
-        return _safety_study(name, subject, outages, where, language, seed, options)
-    if isinstance(subject, Scorecard):
-        return _card_study(name, subject, outages, where, language, seed, options)
+    if not isinstance(subject, Network):
+        return _seeded_study(owner, name, subject, outages, where, language, seed, options)
     if name == "replications" and seed is not None:
         options["seed"] = seed
     result, saved = ANALYSES[name](subject, outages, where, language, **options)
@@ -350,64 +371,22 @@ def _log_study(
     return _kept(name, result, saved, log_digest(after), seed, facts)
 
 
-def _county_study(
+def _seeded_study(
+    kind: _Kind,
     name: str,
-    county: County,
+    subject: County | Supervision | Scorecard,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,
     seed: int | None,
     options: dict[str, Any],
 ) -> Study:
-    """Run an analysis of a county."""
+    """Run an analysis that takes a subject and a seed."""
     if outages:
-        raise UsageError("Analyses of a county know no outages.")
-    result, saved = COUNTY_ANALYSES[name](county, where, language, seed=seed, **options)
-    return _kept(name, result, saved, county_digest(county), seed, {"county": county.name})
-
-
-def _safety_study(
-    name: str,
-    supervision: Supervision,
-    outages: tuple[Outage, ...],
-    where: Path | None,
-    language: Language,
-    seed: int | None,
-    options: dict[str, Any],
-) -> Study:
-    """Run an analysis of a supervising body."""
-    if outages:
-        raise UsageError("Analyses of a supervision know no outages.")
-    result, saved = SAFETY_ANALYSES[name](supervision, where, language, seed=seed, **options)
-    return _kept(
-        name, result, saved, supervision_digest(supervision), seed, {"supervision": supervision.name}
-    )
-
-
-def _card_study(
-    name: str,
-    card: Scorecard,
-    outages: tuple[Outage, ...],
-    where: Path | None,
-    language: Language,
-    seed: int | None,
-    options: dict[str, Any],
-) -> Study:
-    """Run an analysis of a scorecard."""
-    if outages:
-        raise UsageError("Analyses of a scorecard know no outages.")
-    result, saved = ASSESSMENT_ANALYSES[name](card, where, language, seed=seed, **options)
-    return _kept(name, result, saved, card.digest(), seed, card.facts_about())
-
-
-def _kind_of(subject: Network | EventLog | County | Supervision | Scorecard) -> str:
-    if isinstance(subject, Supervision):
-        return "a supervision"
-    if isinstance(subject, EventLog):
-        return "a scan log"
-    if isinstance(subject, Scorecard):
-        return "a scorecard"
-    return "a county" if isinstance(subject, County) else "a network"
+        raise UsageError(f"Analyses of {kind.of} know no outages.")
+    assert kind.digest is not None
+    result, saved = kind.analyses[name](subject, where, language, seed=seed, **options)
+    return _kept(name, result, saved, kind.digest(subject), seed, kind.facts(subject))
 
 
 def _kept(
