@@ -22,7 +22,8 @@ from changtong.assessment.explain import Line, explain_row
 from changtong.assessment.gaps import gaps, rectifications
 from changtong.assessment.marking import disagreements
 from changtong.assessment.scoring import section_percent
-from changtong.network.io import sync, write_whole_folder
+from changtong.network.io import write_whole_folder
+from changtong.written_files import sync
 
 MAIN_FILE = "assessment.json"
 SHOWN_GROUPS, SHOWN_ROWS = 4, 5

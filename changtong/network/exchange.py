@@ -19,8 +19,8 @@ from changtong._tables import NETWORK_TABLES, network_tables
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.assembly import assemble_tables
 from changtong.network.findings import Findings
-from changtong.network.io import sync
 from changtong.network.model import Network
+from changtong.written_files import sync
 
 DRAWN_TABLES = ("sites", "legs")
 MEMBER = "changtong"

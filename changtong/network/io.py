@@ -21,6 +21,7 @@ from changtong.network.assembly import assemble_tables
 from changtong.network.findings import Findings
 from changtong.network.folder import FORMATS, PACKAGE_FILE, read_folder
 from changtong.network.model import Network
+from changtong.written_files import sync
 
 FOLDER_VERSION = 1
 FURTHER_FIELDS = {"Float64": "number", "Int64": "integer", "Boolean": "boolean", "Date": "date"}
@@ -348,22 +349,3 @@ def _system_exchange() -> Callable[[Path, Path], bool] | None:
         return done == 0
 
     return swap
-
-
-def sync(path: Path) -> None:
-    """Bring a file or a folder's entries to the disk, where the system can.
-
-    Parameters
-    ----------
-    path : Path
-    """
-    try:
-        handle = os.open(path, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(handle)
-    except OSError:
-        return
-    finally:
-        os.close(handle)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from changtong.report.daily_docx import GREY, DocxPage, load_docx
 from changtong.report.daily_parts import Column, Table
 from changtong.report.daily_words import foreign
 from changtong.report.texts import Both, Language, named, same, text
+from changtong.written_files import write_beside
 
 MARK = "changtong assessment"
 MOST_ROWS = 60
@@ -55,11 +55,7 @@ def write_assessment_notice(
     content = notice(result, subject_id, language=language)
     plain = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in subject_id)[:60]
     path = Path(folder) / f"{number:03d}-{plain}.docx"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(content)
-    os.replace(beside, path)
-    return path
+    return write_beside(path, content)
 
 
 def notice(result: Assessment, subject_id: str, *, language: Language = "zh") -> bytes:

@@ -26,8 +26,9 @@ from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.county_question import CountySettings
 from changtong.rural.coverage_definition import CoverageDefinition
-from changtong.rural.route_files import site_names, write_beside
+from changtong.rural.route_files import site_names
 from changtong.rural.timetables import bus_timetable, station_timetable
+from changtong.written_files import write_beside
 
 UNSERVED_ROWS = 300
 STATIONS_TIMED = 120

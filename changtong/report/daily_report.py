@@ -5,7 +5,6 @@ All three are written from the same cells, so that they say the same.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from datetime import datetime
@@ -26,6 +25,7 @@ from changtong.report.page import embed_json, render_page
 from changtong.report.plan_report import check_options, say_time
 from changtong.report.plan_tables import versions
 from changtong.report.texts import Both, Language, read_texts, same, text
+from changtong.written_files import write_beside
 
 ENDINGS = (".html", ".pdf", ".docx")
 MARK = "Changtong daily report"
@@ -92,7 +92,7 @@ def write_daily_report(
         said = " · ".join(f"{name.said_in(language)} {value.said_in(language)}" for name, value in about)
         write = set_pdf if path.suffix == ".pdf" else write_docx
         made = write(view, said, language=language, mark=MARK, made_at=made_at)
-    _replace(path, made)
+    write_beside(path, made)
     return path
 
 
@@ -146,17 +146,6 @@ def _is_report(path: Path) -> bool:
             return mark in file.read("docProps/core.xml")
     except (zipfile.BadZipFile, KeyError):
         return False
-
-
-def _replace(path: Path, made: bytes) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(made)
-        os.replace(beside, path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.", "cannot-write") from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _about(view: DailyView, made_at: datetime) -> tuple[tuple[Both, Both], ...]:

@@ -10,9 +10,9 @@ from typing import Any
 from changtong.report.page import embed_json, render_page
 from changtong.report.plan_report import check_options
 from changtong.report.texts import Both, Language, read_texts, text
-from changtong.rural.route_files import write_beside
 from changtong.safety.form import Form, Item
 from changtong.safety.form_schema import FILE_KIND, FILE_VERSION
+from changtong.written_files import write_beside
 
 LONGEST_SIDE = 1600
 """Photos are made no larger than this many pixels on the phone: waybills stay readable, files small."""

@@ -16,8 +16,9 @@ from changtong.report.projection import fit_conic
 from changtong.report.texts import Both, Language, named, text, whole
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
-from changtong.rural.route_files import Trip, site_names, trips, write_beside
+from changtong.rural.route_files import Trip, site_names, trips
 from changtong.rural.timetables import VehicleDay, vehicle_days
+from changtong.written_files import write_beside
 
 SHEETS_ON_ONE_PAGE = 300
 SHEET_FOLDER = "route-sheets"

@@ -15,9 +15,10 @@ from typing import Any
 import polars as pl
 
 from changtong.errors import UsageError
-from changtong.network.io import sync, write_whole_folder
+from changtong.network.io import write_whole_folder
 from changtong.rural.county_folder import write_county
 from changtong.rural.plan_schemas import PLAN_TABLES, SPLIT_SCHEMA
+from changtong.written_files import sync
 
 KIND, VERSION = "county-result", 1
 MAIN_FILE, SPLIT_FILE, COUNTY_FOLDER = "county.json", "split.csv", "county"

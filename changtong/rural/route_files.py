@@ -13,15 +13,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import polars as pl
 
-from changtong.errors import InputError, Problem, UsageError
-from changtong.network.io import sync
+from changtong.errors import InputError, Problem
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
 from changtong.rural.timetables import bus_timetable, station_timetable
+from changtong.written_files import write_beside
 
 GPX_SPACE = "http://www.topografix.com/GPX/1/1"
 GPX_XSD = "http://www.topografix.com/GPX/1/1/gpx.xsd"
@@ -117,34 +116,6 @@ def write_gpx(plan: CountyPlan, county: County, path: str | os.PathLike[str]) ->
         write_beside(target / f"{name}.gpx", _gpx(f"{county.name} {trip.route['route_id']}", [trip], county))
         for name, trip in zip(names, made, strict=True)
     ]
-
-
-def write_beside(path: Path, content: str | bytes) -> Path:
-    """Write a file beside its place and rename it.
-
-    Parameters
-    ----------
-    path : Path
-    content : str or bytes
-        Text is written as UTF-8.
-
-    Raises
-    ------
-    UsageError
-        ``cannot-write``.
-    """
-    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            beside.write_bytes(content.encode() if isinstance(content, str) else content)
-            sync(beside)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.", "cannot-write") from error
-    return path
 
 
 def _file_names(ids: list[str]) -> list[str]:

@@ -9,11 +9,11 @@ from typing import Any
 
 from changtong.errors import InputError, Problem
 from changtong.rural.county import County
-from changtong.rural.route_files import write_beside
 from changtong.rural.vroom_document import read_document
 from changtong.rural.vroom_export import VroomProblem, vroom_problem
 from changtong.rural.vroom_import import county_of_vroom
 from changtong.rural.vroom_solution import VroomRoutes, routes_of_vroom
+from changtong.written_files import write_beside
 
 __all__ = [
     "VroomProblem",

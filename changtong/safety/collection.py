@@ -25,11 +25,11 @@ from uuid import uuid4
 import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
-from changtong.network.io import sync
 from changtong.safety.filled import FINDING_SCHEMA, check_filled
 from changtong.safety.form import Form, said
 from changtong.safety.form_file import read_forms, shipped_forms
 from changtong.safety.table_folder import without_formulas
+from changtong.written_files import sync
 
 MAIN_FILE, KIND, VERSION = "collection.json", "inspection-collection", 1
 LOCK, PART = "lock", ".part"

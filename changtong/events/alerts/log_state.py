@@ -12,7 +12,8 @@ from zoneinfo import ZoneInfo
 from changtong.errors import InputError, Problem, UsageError
 from changtong.events.alerts.leg_day_moves import check_use
 from changtong.events.alerts.result import Alerts
-from changtong.events.alerts.state import WatchState, read_state, write_beside
+from changtong.events.alerts.state import WatchState, read_state
+from changtong.written_files import write_beside
 
 FORMAT = "changtong-log-watch-1"
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.events.alerts.life import STATES, Alert, Words
+from changtong.written_files import write_beside
 
 Floats = NDArray[np.float64]
 Keys = tuple[tuple[str, ...], ...]
@@ -153,23 +154,6 @@ class WatchState:
             It cannot be written.
         """
         return write_beside(Path(path), self.to_json())
-
-
-def write_beside(path: Path, text: str) -> Path:
-    """Write a file beside its place, then put it there.
-
-    Raises
-    ------
-    UsageError
-        It cannot be written.
-    """
-    beside = path.with_name(path.name + ".part")
-    try:
-        beside.write_text(text, "utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise UsageError(f"{path.name} cannot be written: {error}", "cannot-write") from error
-    return path
 
 
 def read_state(source: str | Path) -> WatchState:

@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all: beside their place, brought to the disk, then renamed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+from changtong.errors import UsageError
+
+
+def write_beside(path: Path, content: str | bytes) -> Path:
+    """Write a file beside its place and rename it.
+
+    Parameters
+    ----------
+    path : Path
+    content : str or bytes
+        Text is written as UTF-8.
+
+    Raises
+    ------
+    UsageError
+        ``cannot-write``.
+    """
+    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            beside.write_bytes(content.encode() if isinstance(content, str) else content)
+            sync(beside)
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.", "cannot-write") from error
+    return path
+
+
+def sync(path: Path) -> None:
+    """Bring a file or a folder's entries to the disk, where the system can.
+
+    Parameters
+    ----------
+    path : Path
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        return
+    finally:
+        os.close(handle)
