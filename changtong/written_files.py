@@ -9,7 +9,7 @@ from uuid import uuid4
 from changtong.errors import UsageError
 
 
-def write_beside(path: Path, content: str | bytes) -> Path:
+def write_beside(path: Path, content: str | bytes, *, make_folder: bool = True) -> Path:
     """Write a file beside its place and rename it.
 
     Parameters
@@ -17,6 +17,9 @@ def write_beside(path: Path, content: str | bytes) -> Path:
     path : Path
     content : str or bytes
         Text is written as UTF-8.
+    make_folder : bool
+        Whether a folder that is not there is made. Not for a file that is read again the next time: its
+        path misspelt would quietly begin anew.
 
     Raises
     ------
@@ -25,7 +28,8 @@ def write_beside(path: Path, content: str | bytes) -> Path:
     """
     beside = path.parent / f".{path.name}.{uuid4().hex[:12]}.part"
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if make_folder:
+            path.parent.mkdir(parents=True, exist_ok=True)
         try:
             beside.write_bytes(content.encode() if isinstance(content, str) else content)
             sync(beside)

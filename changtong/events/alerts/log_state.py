@@ -82,7 +82,7 @@ class LogState:
         UsageError
             It cannot be written.
         """
-        return write_beside(Path(path), self.to_json())
+        return write_beside(Path(path), self.to_json(), make_folder=False)
 
 
 @dataclass(frozen=True)

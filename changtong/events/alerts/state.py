@@ -153,7 +153,7 @@ class WatchState:
         UsageError
             It cannot be written.
         """
-        return write_beside(Path(path), self.to_json())
+        return write_beside(Path(path), self.to_json(), make_folder=False)
 
 
 def read_state(source: str | Path) -> WatchState:
