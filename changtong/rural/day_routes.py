@@ -10,6 +10,7 @@ kilometres and seconds (:mod:`changtong.rural.county_cost`).
 
 from __future__ import annotations
 
+import itertools
 import math
 import warnings
 from collections.abc import Sequence
@@ -371,8 +372,7 @@ class _Model:
                     if same:
                         used.setdefault(kind, set()).add(order)
                         trips.append((order, kind, same))
-        for k in [k for some in by_site.values() for k in some]:
-            self._insert(k, trips)
+        self._insert([k for some in by_site.values() for k in some], trips)
         routes = []
         for order in sorted({order for order, _, _ in trips}):
             mine = [(kind, some) for o, kind, some in trips if o == order]
@@ -386,22 +386,27 @@ class _Model:
             routes.append(Route(self.data, steps, kind))
         return Solution(self.data, routes)
 
-    def _insert(self, k: int, trips: list[tuple[int, int, list[int]]]) -> None:
-        """Put a part where it adds the fewest kilometres, on a trip of its own where there is none."""
-        km, site = self.question.km, self.parts[k].site
-        best: tuple[float, int, int] | None = None
+    def _insert(self, parts: Sequence[int], trips: list[tuple[int, int, list[int]]]) -> None:
+        """Put each part where it adds the fewest kilometres, on a trip of its own where there is none."""
+        km, added = self.question.km, list(parts)
+        if added and not trips:
+            k = added.pop(0)
+            kind = next(n for n, (b, v) in enumerate(self.types) if self._serves(n, k))
+            trips.append((0, kind, [k]))
+        ways: list[tuple[int, int, int]] = []  # trip, and the sites a part may come between
         for number, (_, kind, some) in enumerate(trips):
             base = self.bases[self.types[kind][0]][0]
-            sites = np.array([base, *(self.parts[j].site for j in some), base])
-            more = km[sites[:-1], site] + km[site, sites[1:]] - km[sites[:-1], sites[1:]]
-            place = int(np.argmin(more))
-            if best is None or more[place] < best[0]:
-                best = (float(more[place]), number, place)
-        if best is None:
-            kind = next(n for n, (b, v) in enumerate(self.types) if self._serves(n, k))
-            trips.append((len(trips), kind, [k]))
-        else:
-            trips[best[1]][2].insert(best[2], k)
+            sites = [base, *(self.parts[j].site for j in some), base]
+            ways += [(number, a, b) for a, b in itertools.pairwise(sites)]
+        trip, before, after = np.array(ways, np.int64).reshape(-1, 3).T
+        for k in added:
+            site = self.parts[k].site
+            way = int(np.argmin(km[before, site] + km[site, after] - km[before, after]))
+            number = int(trip[way])
+            trips[number][2].insert(way - int(np.searchsorted(trip, number)), k)
+            trip = np.insert(trip, way, number)
+            before = np.insert(before, way + 1, site)
+            after = np.insert(after, way, site)
 
     def _serves(self, number: int, k: int) -> bool:
         place, kind = self.types[number]

@@ -24,8 +24,11 @@ from changtong.rural.plan_question import coalition_cost, plan_question
 from changtong.rural.settle_week import Settled
 from changtong.rural.week_routes import Choice
 
-ALONE_SHARE, COALITION_SHARE = 0.35, 0.06
+ALONE_SHARE, COALITION_SHARE = 0.25, 0.06
 """Work of a firm's plan and of a coalition's, as shares of the shared plan's."""
+
+ALONE_DEPTH = 0.1
+"""How much days of a firm alone are worked on in its search: with less work, more is left for its end."""
 
 ONE_PROCESS = 100
 """Up to so many customers other processes would take longer to begin than the work takes."""
@@ -83,7 +86,9 @@ class FirmWork:
             )
             return {"status": "ok", "cost": cost + left * self.settings.unserved_cny_per_piece}
         work = self.work * ALONE_SHARE
-        found = plan_question(question, seed=self.seed, work=work, until=task.until, hint=self.hint)
+        found = plan_question(
+            question, seed=self.seed, work=work, until=task.until, hint=self.hint, depth=ALONE_DEPTH
+        )
         plan = checked_plan(self.county, found, firms, name, self.settings)
         return {"status": "ok", "cost": weighed_cny(plan, self.settings), "plan": plan}
 

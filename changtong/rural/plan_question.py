@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from changtong.rural.county_question import HUB, Question
@@ -40,7 +42,13 @@ FINISH = 4.0
 
 
 def plan_question(
-    question: Question, *, seed: int, work: float, until: float | None = None, hint: Choice | None = None
+    question: Question,
+    *,
+    seed: int,
+    work: float,
+    until: float | None = None,
+    hint: Choice | None = None,
+    depth: float = 1.0,
 ) -> Settled:
     """Return the best settled week found for one question.
 
@@ -54,22 +62,24 @@ def plan_question(
         Moment of the machine's monotonic clock to end at.
     hint : Choice, optional
         A choice made for more firms, to be tried as well.
+    depth : float
+        How much days are worked on in the search, as a share of those of the shared plan's; those of the week
+        that is chosen are worked on as long in any case.
     """
     possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
     budget = Budget(work * max(len(possible.question.customers), LEAST_CUSTOMERS), until)
-    routes = WeekRoutes(possible.question, budget, seed)
+    routes = WeekRoutes(possible.question, budget, seed, depth=depth)
+    longer = FINISH / depth
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
     taken = None if hint is None else taken_over(possible, reckoned, hint)
-    if taken is not None:
-        starts.insert(1, taken)
-    chosen = _cheapest(routes, reckoned, starts, at_least=1 if taken is None else 2)
+    chosen = _cheapest(routes, reckoned, starts, taken)
     found: list[Settled] = []
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
         close = routes.week(starts[0]) <= CLOSE * routes.week(chosen)
-        alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed)
+        alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed, depth=depth)
         single = improve_days(alone, starts[0], 0.5) if close else starts[0]
-        finish = FINISH if close and budget.in_time() else 1.0
+        finish = longer if close and budget.in_time() else 1.0
         found.append(settle(possible, reckoned, alone if close else routes, single, finish))
     if reckoned.bases != (HUB,):
         chosen = improve_stations(routes, reckoned, chosen, 0.5)
@@ -80,22 +90,34 @@ def plan_question(
         chosen = improve_stations(routes, reckoned, chosen, 0.87)
         chosen = shake(routes, reckoned, chosen, 0.92)
     if not found or not is_single_level(chosen):
-        found.append(settle(possible, reckoned, routes, chosen, FINISH if budget.in_time() else 1.0))
+        found.append(settle(possible, reckoned, routes, chosen, longer if budget.in_time() else 1.0))
     return min(found, key=lambda one: one.rank)
 
 
-def _cheapest(routes: WeekRoutes, reckoned: Reckoned, starts: list[Choice], at_least: int) -> Choice:
-    """Return the cheapest of some choices, of the first ones only where time is over.
+def _cheapest(routes: WeekRoutes, reckoned: Reckoned, starts: list[Choice], taken: Choice | None) -> Choice:
+    """Return the cheapest first choice of those looked at.
 
-    One that lacks vehicles is first given other bases, so that those there are suffice.
+    The plan without stations and the choice taken over are always looked at. The others go from many stations
+    to few; along them the cost mostly falls, then rises. They are walked until it rises, from the few where
+    some firms only are planned. One that lacks vehicles is first given other bases, so that those there are
+    suffice. Where time is over the walk ends.
     """
-    found: list[tuple[float, Choice]] = []
-    for start in starts:
-        if len(found) >= at_least and not routes.budget.in_time():
-            break
+
+    def judged(start: Choice) -> tuple[float, Choice]:
         if routes.short(start).any():
             start = improve_jointly(routes, reckoned, start, SHORT_SHARE)
-        found.append((routes.week(start), start))
+        return routes.week(start), start
+
+    single = 1 if is_single_level(starts[0]) else 0
+    found = [judged(start) for start in (*starts[:single], *(() if taken is None else (taken,)))]
+    before = math.inf
+    for start in starts[single:] if taken is None else reversed(starts[single:]):
+        if found and not routes.budget.in_time():
+            break
+        found.append(judged(start))
+        if found[-1][0] >= before:
+            break
+        before = found[-1][0]
     return min(found, key=lambda one: one[0])[1]
 
 
@@ -149,8 +171,11 @@ def coalition_cost(
     mine = float((question.inbound + question.outbound).sum())
     if found is not None and not is_single_level(found):
         starts.append(found)
-    if not starts or mine <= HALF * pieces:  # with most of the pieces the stations of all fit
-        starts += first_choices(possible.question, reckoned, ())[:1]
+    first = first_choices(possible.question, reckoned, ())[0]
+    if not starts or (
+        mine <= HALF * pieces and is_single_level(first)
+    ):  # the stations of all fit most pieces
+        starts.append(first)
     best = min(starts, key=routes.week)
     weighs, left = routes.left_out(best)
     return routes.week(best) - weighs, left + unserved_pieces(question, possible.unserved)

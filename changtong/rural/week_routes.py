@@ -257,7 +257,8 @@ class WeekRoutes:
         """Return how many iterations the search spends on a day of so many parts; fewer with a beginning."""
         depth = self.depth if self.budget.in_time() else min(self.depth, LATE_DEPTH)
         wanted = depth * min(20 + 2.0 * parts, 25_000.0 / max(parts, 1))
-        least = max(10.0, min(80.0, 800.0 / max(parts, 1)))  # small days cost nothing and must be right
+        small = 80.0 if self.depth >= 1.0 else 40.0  # small days cost nothing and must be right
+        least = max(10.0, min(small, 10.0 * small / max(parts, 1)))
         return round(max(least, wanted * (1.0 if start is None else 0.3)))
 
     def fleet_of(self, base: int, *, trunk: bool) -> tuple[int, ...]:
