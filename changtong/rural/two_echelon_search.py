@@ -1,8 +1,9 @@
 """The solver of two-echelon routing: cycles of annealing, satellites shut in turn, routes mixed anew.
 
 A search is a number of cycles. Each cools down once. The first ones begin hot, so that they forget the plan
-before; the later ones begin warm at the best plan. In every other cycle a satellite of the best plan is shut
-(in warm ones for their first half), because plans that use other satellites are often far away.
+before; the later ones begin warm at the best plan. Plans that use other satellites are often far away: so
+sets of satellites are tried in short cycles first. Hot cycles go by turns with all satellites, with those of
+the best sets, and without one of the best plan's; every other warm one has one of these shut at first.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ CHUNK_STEPS = 1000
 
 CHUNK_S = 0.02
 """Seconds between two looks at the clock."""
+
+SCOUT_SHARE, SCOUT_STEPS = 0.15, 400
+"""Share of the work to try sets of open satellites with, and steps of a try for each customer."""
+
+MOST_SETS, BEST_SETS, MOST_LISTED = 64, 3, 6
+"""Most sets that are tried, those hot cycles go with, and satellites up to which all sets are listed."""
 
 NONE_YET = 1e16
 
@@ -248,11 +255,14 @@ class _Search:
         self, arrays: Arrays, budget: _Budget, rng: np.random.Generator, progress: Progress | None
     ) -> None:
         self.arrays, self.budget, self.rng, self.progress = arrays, budget, rng, progress
+        self.shut_sets: list[list[int]] = []
 
     def run(self) -> None:
         """Run all cycles, and mix routes half way and at the end."""
         arrays, budget = self.arrays, self.budget
-        cycles = self._cycles()
+        steps = self._expected_steps()
+        cycles = self._cycles(steps)
+        self._try_sets(steps)
         begin = budget.share()
         for cycle in range(cycles):
             end = begin + (1.0 - MIX_SHARE / 2 - begin) / (cycles - cycle)
@@ -267,18 +277,46 @@ class _Search:
         last = self.budget.share()
         if last < 0.995:
             self.start_from_best()
-            self._cool(last, 1.0, WARM / 3, None, warm=True)
+            self._cool(last, 1.0, WARM / 3, [], warm=True)
 
-    def _cycles(self) -> int:
-        """Return how many cycles the budget holds; the clock's by a first look at the speed."""
+    def _expected_steps(self) -> int:
+        """Return how many steps the budget holds; the clock's by a first look at the speed."""
+        if self.budget.iterations is not None:
+            return self.budget.iterations
+        for _ in range(3):
+            spent = self._steps(HOT)
+        return int(self.budget.chunk / max(spent, 1e-6) * (self.budget.seconds or 0.0))
+
+    def _cycles(self, steps: int) -> int:
+        """Return how many cycles so many steps are parted into."""
         per_cycle = STEPS_A_CUSTOMER * len(self.arrays.data.demand)
-        steps = self.budget.iterations
-        if self.budget.seconds is not None and steps is None:
-            for _ in range(3):
-                spent = self._steps(HOT)
-            rate = self.budget.chunk / max(spent, 1e-6)
-            steps = int(rate * self.budget.seconds)
-        return int(np.clip(round(0.8 * (steps or 0) / per_cycle), 1, MOST_CYCLES))
+        return int(np.clip(round(0.8 * steps / per_cycle), 1, MOST_CYCLES))
+
+    def _try_sets(self, steps: int) -> None:
+        """Try sets of open satellites for a short time each; keep what is shut in the best ones."""
+        figure, begin = self.arrays.state.figure, self.budget.share()
+        sets = self._sets_to_try(int(SCOUT_SHARE * steps / (SCOUT_STEPS * len(self.arrays.data.demand))))
+        found = []
+        for number, shut in enumerate(sets):
+            penalty, end = figure[PENALTY], begin + SCOUT_SHARE * (number + 1) / len(sets)
+            self._cool(self.budget.share(), end, HOT / 2, shut, warm=False)
+            if figure[ABSENT] == 0.0:
+                found.append((float(figure[TOTAL]), shut))
+            figure[PENALTY] = penalty
+        self.shut_sets = [shut for _, shut in sorted(found)[:BEST_SETS]]
+
+    def _sets_to_try(self, most: int) -> list[list[int]]:
+        """Return, for drawn sets of satellites that can pass everything, those that are shut."""
+        data, limits = self.arrays.data, self.arrays.limits
+        count = len(limits)
+        room = np.minimum(limits * float(self.arrays.instance.freighters.capacity), data.satellite_capacity)
+        masks = list(range(1, 2**count - 1))
+        if count > MOST_LISTED:
+            orders = [self.rng.permutation(count) for _ in range(MOST_SETS)]
+            masks = [sum(1 << int(k) for k in order[: self.rng.integers(1, count)]) for order in orders]
+        opened = [np.array([mask >> k & 1 for k in range(count)], np.bool_) for mask in sorted(set(masks))]
+        fit = [np.flatnonzero(~used).tolist() for used in opened if room[used].sum() >= data.demand.sum()]
+        return [fit[k] for k in self.rng.permutation(len(fit))[: min(most, MOST_SETS)]]
 
     def _steps(self, temperature: float) -> float:
         """Run some steps; return the seconds they took."""
@@ -290,29 +328,31 @@ class _Search:
         budget.note(steps, spent)
         return spent
 
-    def _shut(self, cycle: int, *, warm: bool) -> int | None:
-        """Return the satellite to shut in a cycle: of those the best plan uses, the least used ones first."""
+    def _shut(self, cycle: int, *, warm: bool) -> list[int]:
+        """Return the satellites to shut in a cycle: none, those of a good set, or one of the best plan's."""
         used = self.arrays.used_satellites()
-        if self.arrays.state.figure[BEST] > NONE_YET or len(used) < 2 or cycle % 2 == 0:
-            return None
-        if warm:
-            return int(self.rng.choice(used))
-        return used[(cycle // 2) % len(used)]
+        if self.arrays.state.figure[BEST] > NONE_YET:
+            return []
+        turn, kind = divmod(cycle, 2 if warm else 3)
+        if not warm and kind == 1 and self.shut_sets:
+            return self.shut_sets[turn % len(self.shut_sets)]
+        if kind == 0 or len(used) < 2:
+            return []
+        return [int(self.rng.choice(used)) if warm else used[turn % len(used)]]
 
-    def _cool(self, begin: float, end: float, top: float, shut: int | None, *, warm: bool) -> None:
+    def _cool(self, begin: float, end: float, top: float, shut: list[int], *, warm: bool) -> None:
         """Cool down once, between two shares of the budget."""
         arrays, figure = self.arrays, self.arrays.state.figure
         limits = arrays.data.satellite_limit
-        if shut is not None:
-            limits[shut] = 0
-        if warm or shut is not None:
+        limits[shut] = 0
+        if warm or shut:
             self.start_from_best()
         found, raised = False, 0
         while True:
             done = (self.budget.share() - begin) / max(end - begin, 1e-12)
             if done >= 1.0:
                 break
-            if warm and shut is not None and done > 0.5:
+            if warm and shut and done > 0.5:
                 limits[:] = arrays.limits
             self._steps(top * (COLD / top) ** max(done, 0.0))
             found = found or figure[ABSENT] == 0.0
