@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ HEAD_LIMITS: dict[str, tuple[float, float]] = {
 }
 CHOICES = {"pass_through_of": ("charged", "own"), "missing_marks": ("refuse", "others_count")}
 PROVENANCE = {"kind": "provenance", "source": "source", "note": "note", "note_en": "note_en"}
+DAYS = ("begin", "end")
 KINDS = ("official", "example", "synthetic")
 
 
@@ -178,6 +180,8 @@ def _take(
             made, expected = _number(value, name)
         else:
             choices = KINDS if name == "provenance" else CHOICES.get(name, ())
+            if name in DAYS and isinstance(value, date) and not isinstance(value, datetime):
+                value = value.isoformat()
             known = isinstance(value, str) and (value in choices or not choices)
             made = value if known and (value.strip() or name.startswith("note")) else None
             expected = "one of " + ", ".join(choices) if choices else "a text"

@@ -43,6 +43,9 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Register -> states a new record may have."""
 
+OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in")
+"""Registers whose records are made by what `storage.scorecards` does only: stages and blindness rest on it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:

@@ -13,7 +13,13 @@ import sqlalchemy as sa
 from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
 from changtong.rights.decide import Target, scopes
 from changtong.storage.blind_marks import blind_rules
-from changtong.storage.definitions import REGISTERS, personal_columns, register_columns, state_changes
+from changtong.storage.definitions import (
+    OWN_WAYS,
+    REGISTERS,
+    personal_columns,
+    register_columns,
+    state_changes,
+)
 from changtong.storage.pages import Query, mark_of, page_statement
 from changtong.storage.rows import (
     check_admin_code,
@@ -144,8 +150,12 @@ def add_record(
     ------
     InputError
         ``unknown-attribute``, ``missing-value``, ``bad-value``, ``unknown-reference``, ``duplicate-record``.
+    UsageError
+        ``own-way``: records of this kind are made another way.
     """
     table = registers[check_kind(kind)]
+    if kind in OWN_WAYS and right is None:
+        raise UsageError(f"A {kind} is not added as such: `changtong scorecard` has the ways.", "own-way")
     stored = check_values(kind, values, new=True)
     about = _referred(work, kind, stored)
     if organisation is None and about is not None and kind in ("hazard", "rectification", "find"):

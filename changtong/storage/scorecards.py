@@ -124,26 +124,28 @@ def keep_card(
         )
         shown = None if _waited(values["departments"]) else work.at
         whole = dict(values) | {"subjects": len(subjects), "marks_shown_at": shown}
-        card = add_record(work, "scorecard", whole, record_id=name, reason=reason)
+        here = _where_organised(work, "the card", work.organisation)
+        card = add_record(work, "scorecard", whole, record_id=name, reason=reason, right=("add", here))
         for place, one in enumerate(subjects):
             row = {
                 "scorecard": card.id, "subject_id": one.subject_id, "place": place, "data": dict(one.data),
             }  # fmt: skip
+            there = _where_organised(work, one.subject_id, one.organisation, one.admin_code)
             add_record(
                 work, "assessment", row, organisation=one.organisation, admin_code=one.admin_code,
-                record_id=_within(card.id, one.subject_id), right=("add", _where_organised(work, one)),
+                record_id=_within(card.id, one.subject_id), right=("add", there),
             )  # fmt: skip
         return card
 
 
-def _where_organised(work: Work, one: NewSubject) -> Target:
-    """Return what the right to assess one by a card is decided by."""
+def _where_organised(work: Work, what: str, organisation: str, admin_code: str | None = None) -> Target:
+    """Return what the right to put something of an organisation on a card is decided by."""
     chosen = sa.select(organisations.c.path, organisations.c.admin_code)
-    row = work.connection.execute(chosen.where(organisations.c.id == one.organisation)).first()
+    row = work.connection.execute(chosen.where(organisations.c.id == organisation)).first()
     if row is None:
-        text = f"{one.subject_id}: there is no organisation {one.organisation}."
+        text = f"{what}: there is no organisation {organisation}."
         raise InputError([Problem("unknown-reference", text, column="organisation")])
-    return Target("scorecard", row.path, one.admin_code or row.admin_code)
+    return Target("scorecard", row.path, admin_code or row.admin_code)
 
 
 def _waited(departments: Mapping[str, Any]) -> set[str]:
@@ -178,8 +180,8 @@ def _read_card(work: Work, card_id: str) -> CardRecords:
         scorecard=card,
         assessments=tuple(sorted(assessments, key=lambda one: one["place"])),
         statements=_all(work, "statement", table.c.assessment.in_(of_card)),
-        marks=_all(work, "mark", registers["mark"].c.scorecard == card_id) if shown else (),
-        hand_ins=_all(work, "hand_in", registers["hand_in"].c.scorecard == card_id),
+        marks=_of_card(work, "mark", card_id) if shown else (),
+        hand_ins=_of_card(work, "hand_in", card_id),
         rectifications=_all(work, "rectification", gap.startswith(f"{card_id}/", autoescape=True)),
     )
 
@@ -193,6 +195,18 @@ def _all(work: Work, kind: str, rule: sa.ColumnElement[bool]) -> tuple[Record, .
     if not within:
         work.allow("view", Target(kind, work.person.path, ""))
     chosen = sa.select(table).where(rule, sa.or_(*within)).order_by(table.c.created_at, table.c.id)
+    return tuple(record_of(kind, row) for row in work.connection.execute(chosen).mappings())
+
+
+def _of_card(work: Work, kind: str, card_id: str) -> tuple[Record, ...]:
+    """Return all marks or all hand-ins of a card to who may see such at all, wherever the departments are.
+
+    Scores from the marks of some departments only would be wrong ones.
+    """
+    table = registers[kind]
+    if not scopes(work.person, "view", kind, work.at):
+        work.allow("view", Target(kind, work.person.path, ""))
+    chosen = sa.select(table).where(table.c.scorecard == card_id).order_by(table.c.created_at, table.c.id)
     return tuple(record_of(kind, row) for row in work.connection.execute(chosen).mappings())
 
 
@@ -229,7 +243,6 @@ def say(
     content: Mapping[str, Any],
     *,
     version: int | None = None,
-    check: Check | None = None,
     reason: str = "",
 ) -> Record:
     """Put down a self-report, a review, an appeal or the final word, and go on to this stage.
@@ -243,11 +256,9 @@ def say(
     stage : str
         self_report, review, appeal or final.
     content : mapping
-        ``values``, ``facts``, ``note``: see `changtong.scorecards.statements`.
+        ``values``, ``facts``, ``note``; whose people said it is added.
     version : int, optional
         Of the assessment, as it was read; without it whatever it is now.
-    check : callable, optional
-        Looks at the content before anything is written.
     reason : str
 
     Returns
@@ -276,10 +287,8 @@ def say(
         said = {record["stage"]: record for record in found.statements}
         if stage == "final" and "appeal" in said and said["review"].updated_by == work.person.user_id:
             raise DeniedError("Who reviewed it does not decide on the appeal against it.", "own-review")
-        if check is not None:
-            check(found, content)
         right = (WAYS[stage], target)
-        values = {"content": dict(content), "said_at": work.at}
+        values = {"content": {**content, "by": work.organisation}, "said_at": work.at}
         if stage in said:
             old = said[stage]
             change_record(work, "statement", old.id, old.version, values, reason, right)
@@ -455,20 +464,13 @@ def hand_in(
         }  # fmt: skip
         name = _within(card_id, "hand_in", department)
         add_record(work, "hand_in", values, record_id=name, right=("assess", able))
-        done = _handed_in(work, card_id)
+        done = {record["department"] for record in _of_card(work, "hand_in", card_id)}
         if _waited(found.scorecard["departments"]) - done:
             return False
         card = found.scorecard
         shown: dict[str, datetime] = {"marks_shown_at": work.at}
         change_record(work, "scorecard", card_id, card.version, shown, right=("assess", able))
         return True
-
-
-def _handed_in(work: Work, card_id: str) -> set[str]:
-    """Return the departments that have handed in, whether the person may see their records or not."""
-    table = registers["hand_in"]
-    chosen = sa.select(table.c.department).where(table.c.scorecard == card_id)
-    return set(work.connection.execute(chosen).scalars())
 
 
 def rectify(
