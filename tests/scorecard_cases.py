@@ -48,7 +48,7 @@ def small_card(about: CardHead | None = None, **more: list[dict[str, Any]]) -> S
 
 
 def people(store: Store, admin: Desk) -> dict[str, Desk]:
-    """Return desks: an assessor of each department, somebody of each outlet, a reviewer, the administrator."""
+    """Return desks: assessors of each department, somebody of each outlet, others."""
     admin.add_organisation(NewOrganisation("广东省公安厅", "province", "440000", None, "", "police", "ga-gd"))
     region = Scope(region="440000")
     return {

@@ -8,7 +8,7 @@ import polars as pl
 
 from changtong.assessment.exact import WEIGHT_DECIMALS, is_finer
 from changtong.assessment.scorecard import CardHead, split_list
-from changtong.assessment.value_sources import value_sources
+from changtong.assessment.value_sources import unit_of, value_sources
 from changtong.errors import Problem
 from changtong.network.assembly import Assembly
 from changtong.network.findings import NearestNames, rows_where
@@ -231,6 +231,9 @@ def check_sources(made: Assembly, head: CardHead | None, steps: Steps) -> None:
             elif table == "indicators" and made.tables[table]["scoring"][row] == "marks":
                 message = "what departments mark comes from nowhere else."
                 tell(made, table, "source", row, message, "a source, or scoring by marks")
+            elif table == "indicators" and made.tables[table]["unit"][row] not in (None, unit_of(source)):
+                message = f"{source} is in another unit."
+                tell(made, table, "unit", row, message, unit_of(source), "Or leave the unit out.")
 
 
 def check_period(made: Assembly, head: CardHead | None, steps: Steps) -> None:

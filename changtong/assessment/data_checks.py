@@ -261,11 +261,11 @@ def check_values(made: Assembly, head: CardHead | None) -> None:
         lambda r: f"{values['indicator_id'][r]} is scored by marks, not by values.",
         "an indicator with linear scoring or steps",
     )
-    _check_refused(made, marked)
 
 
-def _check_refused(made: Assembly, marked: np.ndarray) -> None:
-    """Report missing values of indicators that refuse them."""
+def check_refused(made: Assembly, head: CardHead | None) -> None:
+    """Values of indicators that refuse missing ones are there."""
+    marked = (made.tables["indicators"]["scoring"] == "marks").to_numpy()
     subjects, values = made.tables["subjects"], made.tables["values"]
     for row, one in enumerate(made.tables["indicators"].iter_rows(named=True)):
         if one["if_missing"] != "refuse" or marked[row]:
@@ -407,6 +407,7 @@ DATA_CHECKS: tuple[DataCheck, ...] = (
     check_levels_of_rows,
     check_facts,
     check_values,
+    check_refused,
     check_marks,
     check_stages,
     check_causes,

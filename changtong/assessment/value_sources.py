@@ -63,3 +63,18 @@ def value_sources() -> Mapping[str, ValueSource]:
     """
     text = files("changtong.assessment").joinpath("value_sources.csv").read_text("utf-8")
     return MappingProxyType({row["source"]: ValueSource(**row) for row in csv.DictReader(text.splitlines())})
+
+
+def unit_of(source: str) -> str:
+    """Return the unit of what a source gives.
+
+    Parameters
+    ----------
+    source : str
+
+    Examples
+    --------
+    >>> unit_of("scan-log:accepted_pieces")
+    'pieces'
+    """
+    return value_sources()[source].unit

@@ -44,7 +44,7 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Register -> states a new record may have."""
 
 OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in")
-"""Registers whose records are made by what `storage.scorecards` does only: stages and blindness rest on it."""
+"""Registers whose records are made by `storage.scorecards` only: stages and blindness rest on it."""
 
 
 @dataclass(frozen=True, slots=True)
