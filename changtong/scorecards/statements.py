@@ -96,7 +96,7 @@ def say(
     """
     found = kept.read_one(desk, card_id, subject_id)
     content: dict[str, Any] = {"note": note}
-    problems = []
+    problems: list[Problem] = []
     if values is not None:
         try:
             content["values"] = _typed_values(found, values)
