@@ -286,3 +286,82 @@ def test_rectifications_are_followed_to_their_end(desks: dict[str, Desk], small:
     row = read_card(postal, CARD).rectifications.filter(pl.col("cause") == "fact:F1").row(0, named=True)
     assert (row["state"], row["owner"]) == ("closed", "安全负责人")
     assert row["closed_at"] is not None
+
+
+def random_in_registers(seed: int, desks: dict[str, Desk]) -> tuple[Scorecard, str]:
+    """Put a random card into the registers the way people do; return it, and its id there."""
+    about, tables = random_tables(seed)
+    about = replace(about, version=str(seed))
+    owners = {"d1": "spb-gd", "d2": "ga-gd", "d3": "spb-sz"}
+    for one in tables["departments"]:
+        one["organisation"] = owners.get(one["department_id"])
+    for one in tables["subjects"]:
+        one["organisation"] = "sd-ns"
+    whole = card(about, **tables)
+    begun = {name: rows for name, rows in tables.items() if name not in ("marks", "handed_in")}
+    kept_as = keep_card(desks["d1"], card(about, **begun)).id
+    for name in owners:
+        mine = whole.marks.filter(pl.col("department_id").cast(pl.String) == name)
+        if mine.height:
+            mark(desks[name], kept_as, name, mine.drop("department_id"))
+    for one in whole.handed_in["department_id"].cast(pl.String):
+        has = whole.marks.filter(pl.col("department_id").cast(pl.String) == one).height > 0
+        hand_in(desks[one], kept_as, one, sets_none=not has)
+    return whole, kept_as
+
+
+def test_folder_and_registers_score_alike(small: tuple[Store, Desk], tmp_path: Path) -> None:
+    """Random cards: as they were, from the registers, and from the folder exported from these."""
+    found = people(*small)
+    city = person(*small, "city", "spb-sz", ("assessor", Scope(region="440000")))
+    desks = {"d1": found["postal"], "d2": found["police"], "d3": city}
+    blind = 0
+    for seed in range(14):
+        whole, kept_as = random_in_registers(seed, desks)
+        read = read_card(desks["d2"], kept_as)
+        result = assess(read)
+        blind += not result.complete
+        columns = ["subject_id", "score", "rank", "band", "earned", "deducted", "bonus", "stage"]
+        assert result.scores.select(columns).equals(assess(whole).scores.select(columns)), seed
+        result.save(tmp_path / f"{seed}a")
+        again = read_scorecard(write_scorecard(read, tmp_path / f"{seed}f"))
+        assess(again).save(tmp_path / f"{seed}b")
+        for path in (tmp_path / f"{seed}a").iterdir():
+            assert path.read_bytes() == (tmp_path / f"{seed}b" / path.name).read_bytes(), (seed, path.name)
+    assert 0 < blind < 14
+
+
+def test_two_who_hand_in_at_once_open_the_marks(desks: dict[str, Desk]) -> None:
+    """Neither waits for the other, and the last one of both shows the marks."""
+    for name in ("postal", "police"):
+        mark(desks[name], CARD, name, marks(a=5.0, b=6.0))
+    shown: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda name=name: shown.append(hand_in(desks[name], CARD, name)))  # type: ignore[misc]
+        for name in ("postal", "police")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(shown) == [False, True]
+    assert read_card(desks["postal"], CARD).marks.height == 4
+
+
+def test_two_who_review_at_once_do_not_overwrite(desks: dict[str, Desk]) -> None:
+    said: list[str] = []
+
+    def review(name: str) -> None:
+        try:
+            say(desks[name], CARD, "a", "review", values=values(real_name=0.95), version=1)
+            said.append(name)
+        except ConflictError:
+            said.append("conflict")
+
+    threads = [threading.Thread(target=review, args=(name,)) for name in ("postal", "second")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(said)[0] == "conflict"
+    assert len(said) == 2

@@ -25,7 +25,7 @@ from changtong.report.assessment_words import (
 )
 from changtong.report.charts import draw_bar
 from changtong.report.daily_words import foreign
-from changtong.report.texts import Both, named, percent, same, text, whole
+from changtong.report.texts import Both, named, percent, same, sentences, text, whole
 
 FEW = 4
 """A level with fewer is not drawn where another has more."""
@@ -241,7 +241,7 @@ class AssessmentView:
 
     def moved_part(self) -> dict[str, Any] | None:
         """Return what moving weights does."""
-        if self.moved is None or self.result.card.sections.height < 2:
+        if self.moved is None or (self.result.card.sections.height < 2 and not self.moved.departments):
             return None
         facts = self.moved.summary()
         note = text(
@@ -252,6 +252,9 @@ class AssessmentView:
             hold=whole(facts["always_hold"]),
             total=whole(facts["subjects"]),
         )
+        if self.moved.departments:
+            also = text("assess.sensitivity_departments", count=whole(self.moved.departments))
+            note = sentences([note, also])
         inside = self.moved.swaps.filter("within").head(SWAPS)
         rows = [
             {

@@ -266,10 +266,11 @@ def own_marks(desk: Desk, card_id: str, department: str) -> pl.DataFrame:
     """
     found = kept.own_marks(desk, card_id, department)
     subject_of = {one.id: one["subject_id"] for one in found.assessments}
+    place = {one.id: one["place"] for one in found.assessments}
     rows = [
         {"subject_id": subject_of[one["assessment"]], "indicator_id": point.get("indicator_id"),
          "points": point["points"], "evidence": point.get("evidence"), "version": one.version}
-        for one in found.marks
+        for one in sorted(found.marks, key=lambda one: place[one["assessment"]])
         for point in one["marks"]
     ]  # fmt: skip
     schema = dict.fromkeys(MARK_COLUMNS, pl.String()) | {"points": pl.Float64(), "version": pl.Int64()}
