@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
-from assessment_cases import head
+from assessment_cases import card, head, random_tables
 from registers_cases import (  # noqa: F401
     cheap_hashes,
     person,
@@ -22,6 +24,7 @@ from scorecard_cases import CARD, POINTS, PROOF, marks, people, small_card, valu
 from changtong.assessment.assess import assess
 from changtong.assessment.card_folder import read_scorecard
 from changtong.assessment.card_writer import write_scorecard
+from changtong.assessment.scorecard import Scorecard
 from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError
 from changtong.rights.scope import Scope
 from changtong.scorecards.rectify import rectify
@@ -30,6 +33,7 @@ from changtong.storage import scorecards as kept
 from changtong.storage.definitions import OWN_WAYS
 from changtong.storage.export import export_all
 from changtong.storage.pages import Query
+from changtong.storage.people import NewOrganisation
 from changtong.storage.store import Desk, Store
 
 
@@ -292,7 +296,7 @@ def random_in_registers(seed: int, desks: dict[str, Desk]) -> tuple[Scorecard, s
     """Put a random card into the registers the way people do; return it, and its id there."""
     about, tables = random_tables(seed)
     about = replace(about, version=str(seed))
-    owners = {"d1": "spb-gd", "d2": "ga-gd", "d3": "spb-sz"}
+    owners = {"d1": "spb-gd", "d2": "ga-gd", "d3": "jt-gd"}
     for one in tables["departments"]:
         one["organisation"] = owners.get(one["department_id"])
     for one in tables["subjects"]:
@@ -313,8 +317,9 @@ def random_in_registers(seed: int, desks: dict[str, Desk]) -> tuple[Scorecard, s
 def test_folder_and_registers_score_alike(small: tuple[Store, Desk], tmp_path: Path) -> None:
     """Random cards: as they were, from the registers, and from the folder exported from these."""
     found = people(*small)
-    city = person(*small, "city", "spb-sz", ("assessor", Scope(region="440000")))
-    desks = {"d1": found["postal"], "d2": found["police"], "d3": city}
+    small[1].add_organisation(NewOrganisation("交通运输厅", "province", "440000", id="jt-gd"))
+    third = person(*small, "third", "jt-gd", ("assessor", Scope(region="440000")))
+    desks = {"d1": found["postal"], "d2": found["police"], "d3": third}
     blind = 0
     for seed in range(14):
         whole, kept_as = random_in_registers(seed, desks)
