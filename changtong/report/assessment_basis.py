@@ -10,7 +10,7 @@ import polars as pl
 from changtong.assessment.result import Assessment
 from changtong.assessment.value_sources import value_sources
 from changtong.report.daily_words import foreign
-from changtong.report.texts import Both, named, same, text, whole
+from changtong.report.texts import Both, has_text, joined, named, same, text, whole
 
 MOST_SHOWN = 40
 """Items shown behind one value; the others are in the table ``computed_from``."""
@@ -89,9 +89,17 @@ def _number(value: float) -> str:
 
 
 def _item(one: Mapping[str, Any]) -> dict[str, Any]:
-    what = one["what"]
     return {
         "id": foreign(one["item_id"]),
-        "what": named("assess_counted", what.replace(" ", "_")) if what else same(""),
+        "what": _how(one["what"] or ""),
         "count": _said({"value": 0, **one}),
     }
+
+
+def _how(what: str) -> Both:
+    """Say how an item was counted."""
+    if what.startswith("lacks "):
+        lacking = what.removeprefix("lacks ").split(", ")
+        return text("assess.basis_lacks", what=joined([named("assess_criterion", one) for one in lacking]))
+    key = f"assess_counted.{what.replace(' ', '_')}"
+    return text(key) if has_text(key) else same(foreign(what))

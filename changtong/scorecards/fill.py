@@ -213,6 +213,9 @@ class _Making:
         part, whole = _sum(mine, "numerator"), _sum(mine, "denominator")
         empty = whole == 0 if source.counts == "ratio" else not mine.height and not counted.none_is_zero
         row["items"] = mine.height
+        if empty and source.needs == "county":
+            row |= {"why_not": "no_input", "note": f"give --county {subject}=COUNTY/", "input": None}
+            return
         if empty:
             row["why_not"] = "no_data"
             return
