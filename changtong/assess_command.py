@@ -16,21 +16,25 @@ from changtong.registers_command import open_desk
 if TYPE_CHECKING:
     from changtong.assessment.scorecard import Scorecard
 
+Registers = Annotated[
+    str | None, typer.Option("--registers", metavar="STORE", help="Read the card from these registers.")
+]
+CardThere = Annotated[
+    str | None, typer.Option("--card", metavar="ID", help="The card there, with --registers.")
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token", metavar="FILE", help="The token, with --registers.")
+]
+
 
 def assess(
     output: Out,
     scorecard: Annotated[
         Path | None, typer.Argument(metavar="[SCORECARD/]", help="A scorecard folder; or --registers.")
     ] = None,
-    registers: Annotated[
-        str | None, typer.Option("--registers", metavar="STORE", help="Read the card from these registers.")
-    ] = None,
-    card: Annotated[
-        str | None, typer.Option("--card", metavar="ID", help="The card there, with --registers.")
-    ] = None,
-    token: Annotated[
-        Path | None, typer.Option("--token", metavar="FILE", help="The token, with --registers.")
-    ] = None,
+    registers: Registers = None,
+    card: CardThere = None,
+    token: TokenFile = None,
     closing: Annotated[
         list[str] | None,
         typer.Option(

@@ -20,6 +20,7 @@ from changtong.scorecards.card_records import (
     rows_of_table,
     table_of_rows,
 )
+from changtong.storage import scorecard_marks, scorecard_stages
 from changtong.storage import scorecards as kept
 from changtong.storage.records import Record
 from changtong.storage.scorecards import CardRecords
@@ -109,7 +110,7 @@ def say(
     if problems:
         raise InputError(problems)
     seen = found.assessments[0].version if version is None else version
-    return kept.say(desk, card_id, subject_id, stage, content, version=seen, reason=reason)
+    return scorecard_stages.say(desk, card_id, subject_id, stage, content, version=seen, reason=reason)
 
 
 def _typed_values(found: CardRecords, values: pl.DataFrame) -> list[dict[str, Any]]:
@@ -190,7 +191,7 @@ def mark(
             given[subject] = int(row["version"])
     if problems:
         raise InputError(problems)
-    return kept.mark(desk, card_id, department, by_subject, versions=given, check=_check_marks)
+    return scorecard_marks.mark(desk, card_id, department, by_subject, versions=given, check=_check_marks)
 
 
 def _number(text: str | None) -> float | None:
@@ -232,7 +233,7 @@ def hand_in(desk: Desk, card_id: str, department: str, *, sets_none: bool = Fals
         ``missing-mark``, ``handed-in``, ``mark-not-allowed``.
     DeniedError, NotFoundError
     """
-    return kept.hand_in(desk, card_id, department, sets_none=sets_none, check=_check_complete)
+    return scorecard_marks.hand_in(desk, card_id, department, sets_none=sets_none, check=_check_complete)
 
 
 def _check_complete(found: CardRecords, wanted: Mapping[str, Any]) -> None:
@@ -264,7 +265,7 @@ def own_marks(desk: Desk, card_id: str, department: str) -> pl.DataFrame:
     desk : Desk
     card_id, department : str
     """
-    found = kept.own_marks(desk, card_id, department)
+    found = scorecard_marks.own_marks(desk, card_id, department)
     subject_of = {one.id: one["subject_id"] for one in found.assessments}
     place = {one.id: one["place"] for one in found.assessments}
     rows = [

@@ -153,9 +153,7 @@ def add_record(
     UsageError
         ``own-way``: records of this kind are made another way.
     """
-    table = registers[check_kind(kind)]
-    if kind in OWN_WAYS and right is None:
-        raise UsageError(f"A {kind} is not added as such: `changtong scorecard` has the ways.", "own-way")
+    table = registers[_check_way_in(kind, right)]
     stored = check_values(kind, values, new=True)
     about = _referred(work, kind, stored)
     if organisation is None and about is not None and kind in ("hazard", "rectification", "find"):
@@ -183,6 +181,13 @@ def add_record(
     detail = {"version": 1, "digest": digest_of(row), **_shown_changes(kind, {}, row)}
     work.note("add", target, row["id"], detail, reason)
     return record_of(kind, row)
+
+
+def _check_way_in(kind: str, right: tuple[str, Target] | None) -> str:
+    """Refuse to add what is made another way, by the right of that way."""
+    if check_kind(kind) in OWN_WAYS and right is None:
+        raise UsageError(f"A {kind} is not added as such: `changtong scorecard` has the ways.", "own-way")
+    return kind
 
 
 def change_record(
