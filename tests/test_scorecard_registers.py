@@ -120,7 +120,7 @@ def test_the_stages_go_their_ways_only_and_others_decide(desks: dict[str, Desk])
     trail = [entry["action"] for entry in desks["admin"].audit_entries("assessment", one)]
     assert trail == ["add", "change", "change", "change", "change", "change"]
     refused = {entry["action"] for entry in desks["admin"].audit_entries("scorecard", one)}
-    assert refused == {"refused:report", "refused:assess"}
+    assert refused == {"refused:report", "refused:assess", "refused:decide"}
     assert desks["admin"].verify_audit(with_records=True).whole
 
 
@@ -237,6 +237,7 @@ def test_a_part_of_those_assessed_is_no_ranking(desks: dict[str, Desk], small: t
     some = person(store, admin, "some", "spb-gd", *roles)
     with pytest.raises(DeniedError, match="1 of the 2"):
         read_card(some, CARD)
+    assert [one["subject_id"] for one in some.every("assessment")] == ["a"]
 
 
 def test_a_card_is_kept_once_whole_and_by_its_version(small: tuple[Store, Desk]) -> None:

@@ -128,7 +128,7 @@ def keep_card(
             }  # fmt: skip
             there = _where_organised(work, one.subject_id, one.organisation, one.admin_code)
             add_record(
-                work, "assessment", row, organisation=one.organisation, admin_code=one.admin_code,
+                work, "assessment", row, organisation=one.organisation, admin_code=there.admin_code,
                 record_id=single_id(card.id, one.subject_id), right=("add", there),
             )  # fmt: skip
         return card
