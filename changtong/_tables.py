@@ -269,7 +269,7 @@ ASSESSMENT_SET = TableSet(
     "scorecard",
     (
         *("subjects", *CARD_TABLES, "facts", "values", "marks", "handed_in", "stages"),
-        *("practices", "rectifications", "provenance"),
+        *("practices", "rectifications", "computed", "computed_from", "provenance"),
     ),
     needed=("subjects",),
     folder="assessment",
@@ -289,6 +289,8 @@ ASSESSMENT_SET = TableSet(
         "stages": "duplicate-stage",
         "practices": "duplicate-practice",
         "rectifications": "duplicate-rectification",
+        "computed": "duplicate-value",
+        "computed_from": "duplicate-value",
     },
     parents={
         "subjects": "subject",

@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from changtong.command_options import AsJson, Language, Out, PageLanguage, parse_day
 from changtong.console import print_result
+from changtong.errors import UsageError
+from changtong.registers_command import open_desk
+
+if TYPE_CHECKING:
+    from changtong.assessment.scorecard import Scorecard
+
+Registers = Annotated[
+    str | None, typer.Option("--registers", metavar="STORE", help="Read the card from these registers.")
+]
+CardThere = Annotated[
+    str | None, typer.Option("--card", metavar="ID", help="The card there, with --registers.")
+]
+TokenFile = Annotated[
+    Path | None, typer.Option("--token", metavar="FILE", help="The token, with --registers.")
+]
 
 
 def assess(
-    scorecard: Annotated[Path, typer.Argument(metavar="SCORECARD/", help="A scorecard folder.")],
     output: Out,
+    scorecard: Annotated[
+        Path | None, typer.Argument(metavar="[SCORECARD/]", help="A scorecard folder; or --registers.")
+    ] = None,
+    registers: Registers = None,
+    card: CardThere = None,
+    token: TokenFile = None,
     closing: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,17 +64,16 @@ def assess(
 ) -> None:
     """Score everybody on a scorecard: ranking, reasons, gaps, what-if, rectifications, notices."""
     day: date | None = None if on is None else parse_day(on, "--on")
-    from changtong.assessment.card_folder import read_scorecard
     from changtong.assessment.result import ASSESSMENT_FOLDER
     from changtong.network.io import check_replaceable
 
     check_replaceable(output, **ASSESSMENT_FOLDER)
-    card = read_scorecard(scorecard)
+    found = _card(scorecard, registers, card, token)
     from changtong.studies import run_study
 
     study = run_study(
         "assessment",
-        card,
+        found,
         folder=output,
         language=language.value,
         seed=seed,
@@ -67,6 +86,23 @@ def assess(
     where = output / "report.html"
     facts = study.result.summary() | {"folder": str(output), "report": str(where)}
     print_result(facts, f"{study.result}\n  → {where}", as_json=as_json)
+
+
+def _card(folder: Path | None, registers: str | None, card: str | None, token: Path | None) -> Scorecard:
+    """Read the card from its folder, or from the registers."""
+    if folder is not None:
+        if registers is not None or card is not None or token is not None:
+            raise UsageError("Give SCORECARD/, or --registers with --card and --token: one of the two.")
+        from changtong.assessment.card_folder import read_scorecard
+
+        return read_scorecard(folder)
+    if registers is None or card is None or token is None:
+        raise UsageError("Give SCORECARD/, or --registers STORE --card ID --token FILE.")
+    from changtong.scorecards.statements import read_card
+
+    store, desk = open_desk(registers, token)
+    with store:
+        return read_card(desk, card)
 
 
 def register(app: typer.Typer) -> None:

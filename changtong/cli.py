@@ -30,6 +30,7 @@ from changtong.report_command import register as register_report
 from changtong.rural_command import register as register_rural
 from changtong.safety_command import register as register_safety
 from changtong.scan_commands import register as register_scans
+from changtong.scorecard_command import register as register_scorecards
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 from changtong.vault_command import register as register_vault
@@ -232,6 +233,7 @@ app.command("simulate", short_help="Play a plan forward: backlogs, what is late,
 )
 register_backlog(app)
 register_assess(app)
+register_scorecards(app)
 register_stress(app)
 register_remedies(app)
 register_rural(app)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -30,17 +29,6 @@ from changtong.report.daily_report import check_report_file, write_daily_report
 Language = Literal["zh", "en"]
 
 BACKLOG_FILE = "backlog.csv"
-
-
-def log_digest(log: EventLog) -> str:
-    """Return a SHA-256 over a log: its zone, its sites, and the digest of every file it took in."""
-    total = hashlib.sha256(f"{log.zone}\n".encode())
-    sites = log.sites
-    if sites is not None:
-        total.update(sites.write_csv().encode())
-    for batch in log.batches:
-        total.update(f"{batch.number} {batch.kind} {batch.digest} {batch.rows_added}\n".encode())
-    return total.hexdigest()
 
 
 def _indicators(

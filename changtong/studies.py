@@ -19,8 +19,8 @@ from changtong.assessment.scorecard import Scorecard
 from changtong.assessment_studies import ASSESSMENT_ANALYSES
 from changtong.county_studies import COUNTY_ANALYSES
 from changtong.errors import NotFoundError, UsageError
-from changtong.events.log import EventLog, open_log
-from changtong.log_studies import LOG_ANALYSES, log_digest
+from changtong.events.log import EventLog, log_digest, open_log
+from changtong.log_studies import LOG_ANALYSES
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage

@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,9 +22,10 @@ from changtong.assessment.assess import assess, what_if
 from changtong.assessment.card_folder import read_scorecard
 from changtong.assessment.closing import Gap
 from changtong.assessment.exact import say_points, times_over, to_units
+from changtong.assessment.moved_marks import moved_marks
 from changtong.assessment.result import Assessment
 from changtong.assessment.scorecard import Scorecard
-from changtong.assessment.sensitivity import sensitivity
+from changtong.assessment.sensitivity import _scores, sensitivity
 from changtong.errors import NotFoundError, UsageError
 
 HERE = Path(__file__).parent.parent
@@ -387,6 +389,69 @@ def test_draws_are_those_of_the_weights_themselves() -> None:
     assert (moved.ranks["best_rank"].to_list(), moved.ranks["worst_rank"].to_list()) == ([1, 1], [2, 2])
     with pytest.raises(UsageError, match="within"):
         sensitivity(made, within=2.0)
+
+
+def two_departments(first: float, second: float, **more: Any) -> Scorecard:
+    """One indicator and the whole, marked by two departments that see a and b differently."""
+    marks = [
+        {"department_id": name, "subject_id": one, "indicator_id": "i", "points": points}
+        for name, of in (("x", {"a": 9.0, "b": 4.0}), ("y", {"a": 5.0, "b": 8.0}))
+        for one, points in of.items()
+    ]
+    return card(
+        head(decimals=6),
+        subjects=[subject("a"), subject("b")],
+        sections=[{"section_id": "s", "name_zh": "s", "start_points": 10.0, **more}],
+        indicators=[
+            {"indicator_id": "i", "section_id": "s", "name_zh": "i", "max_points": 10.0, "scoring": "marks"}
+        ],
+        departments=[
+            {"department_id": name, "name_zh": name, "weight": weight}
+            for name, weight in (("x", first), ("y", second))
+        ],
+        marks=marks,
+        handed_in=[{"department_id": name} for name in ("x", "y")],
+    )
+
+
+@pytest.mark.parametrize("more", [{}, {"weight": 1.0}])
+def test_weights_of_departments_are_moved(more: dict[str, float]) -> None:
+    """a leads by 5 x - 3 y: 5 x 40 = 3 x 60 + 20, so that a is ahead as long as f > 0.9 times that of y."""
+    made = assess(two_departments(40.0, 60.0, **more))
+    assert made.scores["subject_id"][0] == "a"
+    moved = sensitivity(made, within=0.5, draws=4000, seed=2)
+    assert moved.departments == 2
+    grid = [(x, y) for x in range(500, 1501, 20) for y in range(500, 1501, 20)]
+    expected = sum(5 * 40 * x > 3 * 60 * y for x, y in grid) / len(grid)
+    assert moved.ranks["holds_share"][0] == pytest.approx(expected, abs=0.03)
+    assert moved.ranks["worst_rank"].to_list() == [2, 2]
+    again = sensitivity(made, within=0.0, draws=3, seed=2)
+    assert again.ranks["holds_share"].to_list() == [1.0, 1.0]
+    blind = made.card.with_tables(handed_in=made.card.handed_in.head(1))
+    assert sensitivity(assess(blind), within=0.5, draws=5).departments == 0
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_a_draw_is_what_scoring_anew_gives(seed: int) -> None:
+    """Scores under moved weights of departments are those of a card with these weights, sections unmoved."""
+    about, tables = random_tables(seed)
+    tables["handed_in"] = [{"department_id": one["department_id"]} for one in tables["departments"][1:]]
+    whole = assess(card(about, **tables))
+    rows = np.arange(whole.card.subjects.height)
+    marked = moved_marks(whole, rows)
+    if marked is None:
+        assert not whole.card.marks.height
+        return
+    factors = np.random.default_rng(seed).integers(5, 16, (1, len(marked.departments))) * 100
+    sections = np.full((1, whole.card.sections.height), 1000)
+    drawn = _scores(whole, rows, sections, marked, factors)[0]
+    for one, factor in zip(tables["departments"], factors[0].tolist(), strict=True):
+        one["weight"] = round(one["weight"] * factor / 1000, 3)
+    anew = assess(card(about, **tables)).parts.score
+    capped = whole.parts.plain != whole.parts.plain.clip(
+        whole.numbers.least + 1, whole.numbers.most - 1
+    )  # at a limit what lies beyond it is not known to a draw of a card without weights
+    assert (np.abs(drawn - anew) <= 10 ** (6 - about.decimals))[~capped].all()
 
 
 # --- last year, rectifications, practice, gaps ---------------------------------------------------

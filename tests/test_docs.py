@@ -32,6 +32,7 @@ CALLS = {
     "_wrong_rows",
     "explain_plainly",
     "UsageError",
+    "denied",
 }
 
 NAMED = re.compile(r"(?:[`$ ]|^)changtong ([a-z]+(?:-[a-z]+)*)([^`\n|#]*)", re.M)

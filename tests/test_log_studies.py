@@ -17,8 +17,8 @@ from changtong.errors import NotFoundError, UsageError
 from changtong.events.engine import open_duckdb
 from changtong.events.indicators import indicators
 from changtong.events.leg_days import leg_days, leg_mapping
-from changtong.events.log import EventLog, open_log
-from changtong.log_studies import LOG_ANALYSES, log_digest
+from changtong.events.log import EventLog, log_digest, open_log
+from changtong.log_studies import LOG_ANALYSES
 from changtong.network.io import read_network
 from changtong.outages import close_sites
 from changtong.studies import ANALYSES, run_study

@@ -88,6 +88,10 @@ MAY: dict[str, dict[str, set[str]]] = {
         "assess": {"assessor"},
         "decide": {"assessor"},
     },
+    "assessment": {"view": WORKERS | {"viewer"}},
+    "statement": {"view": WORKERS | {"viewer"}},
+    "mark": {"view": {"assessor"}},
+    "hand_in": {"view": {"assessor"}},
     "audit": {"view": {"administrator"}, "verify": {"administrator"}},
     "registers": {"backup": {"administrator"}, "export": {"administrator"}},
 }

@@ -8,6 +8,7 @@ import polars as pl
 
 from changtong.assessment.exact import WEIGHT_DECIMALS, is_finer
 from changtong.assessment.scorecard import CardHead, split_list
+from changtong.assessment.value_sources import unit_of, value_sources
 from changtong.errors import Problem
 from changtong.network.assembly import Assembly
 from changtong.network.findings import NearestNames, rows_where
@@ -209,6 +210,46 @@ def check_levels(made: Assembly, head: CardHead | None, steps: Steps) -> None:
                     made.findings.add(problem)
 
 
+def check_sources(made: Assembly, head: CardHead | None, steps: Steps) -> None:
+    """What values and findings come from is on the list, for indicators that are measured and for rules."""
+    for table, gives in (("indicators", "value"), ("rules", "finding")):
+        known = [name for name, one in value_sources().items() if one.gives == gives]
+        for row, source in enumerate(made.tables[table]["source"].to_list()):
+            if source is None:
+                continue
+            if source not in known:
+                problem = Problem(
+                    "unknown-source",
+                    f'nothing of {table} comes from "{source}".',
+                    made.file(table),
+                    made.row(table, row),
+                    "source",
+                    expected="one of " + ", ".join(known),
+                    hint=NearestNames(known).hint(source),
+                )
+                made.findings.add(problem)
+            elif table == "indicators" and made.tables[table]["scoring"][row] == "marks":
+                message = "what departments mark comes from nowhere else."
+                tell(made, table, "source", row, message, "a source, or scoring by marks")
+            elif table == "indicators" and made.tables[table]["unit"][row] not in (None, unit_of(source)):
+                message = f"{source} is in another unit."
+                tell(made, table, "unit", row, message, unit_of(source), "Or leave the unit out.")
+
+
+def check_period(made: Assembly, head: CardHead | None, steps: Steps) -> None:
+    """The days that values are computed for are days of the card's year, in order."""
+    if head is None:
+        return
+    try:
+        begin, end = head.period
+    except ValueError:
+        tell(made, "subjects", "begin", None, "begin or end is no day.", "YYYY-MM-DD")
+        return
+    if begin > end or {begin.year, end.year} != {head.year}:
+        message = f"{begin} … {end} is no span of {head.year}."
+        tell(made, "subjects", "begin", None, message, f"days of {head.year}, the first one first")
+
+
 CARD_CHECKS: tuple[CardCheck, ...] = (
     check_exact,
     check_weights,
@@ -216,4 +257,6 @@ CARD_CHECKS: tuple[CardCheck, ...] = (
     check_indicators,
     check_rules,
     check_levels,
+    check_sources,
+    check_period,
 )

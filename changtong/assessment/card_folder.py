@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import polars as pl
 
 from changtong._tables import ASSESSMENT_SET, CARD_TABLES
 from changtong.assessment.card_checks import CARD_CHECKS, Steps
-from changtong.assessment.data_checks import DATA_CHECKS
+from changtong.assessment.data_checks import DATA_CHECKS, check_refused
 from changtong.assessment.scorecard import CardHead, Scorecard
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.assembly import Assembly, assemble_tables
@@ -36,10 +37,11 @@ HEAD_LIMITS: dict[str, tuple[float, float]] = {
 }
 CHOICES = {"pass_through_of": ("charged", "own"), "missing_marks": ("refuse", "others_count")}
 PROVENANCE = {"kind": "provenance", "source": "source", "note": "note", "note_en": "note_en"}
+DAYS = ("begin", "end")
 KINDS = ("official", "example", "synthetic")
 
 
-def read_scorecard(path: str | os.PathLike[str]) -> Scorecard:
+def read_scorecard(path: str | os.PathLike[str], *, to_fill: bool = False) -> Scorecard:
     """Read a scorecard folder.
 
     Parameters
@@ -47,6 +49,8 @@ def read_scorecard(path: str | os.PathLike[str]) -> Scorecard:
     path : path
         Folder with ``scorecard.toml``, ``subjects.csv`` and as known the other tables of
         ``docs/assessment-tables.md``, as CSV or Parquet; ``last_year/`` may hold an earlier result.
+    to_fill : bool
+        Its values are still to be computed: those that may not be missing may be so.
 
     Raises
     ------
@@ -72,11 +76,15 @@ def read_scorecard(path: str | os.PathLike[str]) -> Scorecard:
         frames[name] = frame
     files = {name: f"{CARD_FILE} [[{name}]]" for name in CARD_TABLES} | found.files
     last_year = _last_year(folder / LAST_YEAR, findings)
-    return _scorecard(head, frames, findings, files, last_year)
+    return _scorecard(head, frames, findings, files, last_year, to_fill=to_fill)
 
 
 def build_scorecard(
-    head: CardHead, tables: Mapping[str, pl.DataFrame], last_year: pl.DataFrame | None = None
+    head: CardHead,
+    tables: Mapping[str, pl.DataFrame],
+    last_year: pl.DataFrame | None = None,
+    *,
+    to_fill: bool = False,
 ) -> Scorecard:
     """Build a scorecard from frames, checked as those of a folder.
 
@@ -87,6 +95,8 @@ def build_scorecard(
         ``subjects`` and as known the other tables of ``docs/assessment-tables.md``.
     last_year : polars.DataFrame, optional
         ``subject_id``, ``score`` and ``rank``.
+    to_fill : bool
+        As of `read_scorecard`.
 
     Raises
     ------
@@ -98,7 +108,7 @@ def build_scorecard(
     for name, frame in tables.items():
         if not isinstance(frame, pl.DataFrame):
             raise UsageError(f"table {name!r} is a {type(frame).__name__}; expected a polars.DataFrame.")
-    return _scorecard(head, tables, Findings(), {}, last_year)
+    return _scorecard(head, tables, Findings(), {}, last_year, to_fill=to_fill)
 
 
 def _scorecard(
@@ -107,13 +117,16 @@ def _scorecard(
     findings: Findings,
     files: Mapping[str, str],
     last_year: pl.DataFrame | None,
+    *,
+    to_fill: bool,
 ) -> Scorecard:
     made = assemble_tables(frames, findings, files=files, table_set=ASSESSMENT_SET)
     steps: Steps = {}
     for check in CARD_CHECKS:
         check(made, head, steps)
     for look in DATA_CHECKS:
-        look(made, head)
+        if not (to_fill and look is check_refused):
+            look(made, head)
     if findings.errors or head is None:
         raise InputError(findings.errors)
     return Scorecard(head, **_tables(made), steps=steps, last_year=last_year)
@@ -178,6 +191,8 @@ def _take(
             made, expected = _number(value, name)
         else:
             choices = KINDS if name == "provenance" else CHOICES.get(name, ())
+            if name in DAYS and isinstance(value, date) and not isinstance(value, datetime):
+                value = value.isoformat()
             known = isinstance(value, str) and (value in choices or not choices)
             made = value if known and (value.strip() or name.startswith("note")) else None
             expected = "one of " + ", ".join(choices) if choices else "a text"

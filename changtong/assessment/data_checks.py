@@ -261,11 +261,11 @@ def check_values(made: Assembly, head: CardHead | None) -> None:
         lambda r: f"{values['indicator_id'][r]} is scored by marks, not by values.",
         "an indicator with linear scoring or steps",
     )
-    _check_refused(made, marked)
 
 
-def _check_refused(made: Assembly, marked: np.ndarray) -> None:
-    """Report missing values of indicators that refuse them."""
+def check_refused(made: Assembly, head: CardHead | None) -> None:
+    """Values of indicators that refuse missing ones are there."""
+    marked = (made.tables["indicators"]["scoring"] == "marks").to_numpy()
     subjects, values = made.tables["subjects"], made.tables["values"]
     for row, one in enumerate(made.tables["indicators"].iter_rows(named=True)):
         if one["if_missing"] != "refuse" or marked[row]:
@@ -329,6 +329,9 @@ def _check_missing_marks(made: Assembly, silent: set[str]) -> None:
         str(one["department_id"]): one["weight"] for one in made.tables["departments"].iter_rows(named=True)
     }
     done = set(made.tables["handed_in"]["department_id"].cast(pl.String)) - silent
+    if _is_blind(made, done | silent):
+        # marks are kept elsewhere until all have handed in: one without any may have given all of them
+        done &= {department for department, _, _ in given}
     by_level: dict[str, list[str]] = {}
     for name, level in subjects.select(pl.col("subject_id").cast(pl.String), "level").iter_rows():
         by_level.setdefault(level, []).append(name)
@@ -345,6 +348,12 @@ def _check_missing_marks(made: Assembly, silent: set[str]) -> None:
                         made.findings.add(
                             Problem("missing-mark", message, made.file("marks"), expected="a mark", hint=hint)
                         )
+
+
+def _is_blind(made: Assembly, done: set[str]) -> bool:
+    """Tell whether a department with weight has not handed in."""
+    marking = made.tables["departments"].filter((pl.col("weight") > 0) & ~pl.col("from_facts"))
+    return bool(set(marking["department_id"].cast(pl.String)) - done)
 
 
 def check_stages(made: Assembly, head: CardHead | None) -> None:
@@ -398,6 +407,7 @@ DATA_CHECKS: tuple[DataCheck, ...] = (
     check_levels_of_rows,
     check_facts,
     check_values,
+    check_refused,
     check_marks,
     check_stages,
     check_causes,

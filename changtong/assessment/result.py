@@ -34,7 +34,17 @@ OWN_FILES = {
     MAIN_FILE,
     *(
         f"{name}.{ending}"
-        for name in ("scores", "sections", "points", "facts", "passed", "gaps", "rectifications")
+        for name in (
+            "scores",
+            "sections",
+            "points",
+            "facts",
+            "passed",
+            "gaps",
+            "rectifications",
+            "computed",
+            "computed_from",
+        )
         for ending in ("csv", "parquet")
     ),
     *("disagreements.csv", "practices.csv", "what_if.csv", "sensitivity.csv", "swaps.csv", "report.html"),
@@ -364,6 +374,8 @@ class Assessment(CountedCard):
                 "practices": self.practice_table(),
                 "rectifications": self.rectifications(),
             }
+            if self.card.computed.height:
+                tables |= {"computed": self.card.computed, "computed_from": self.card.computed_from}
             for name, frame in tables.items():
                 _write(frame, into / name)
             (into / MAIN_FILE).write_text(self.to_json() + "\n", encoding="utf-8")

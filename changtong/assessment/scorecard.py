@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 import polars as pl
@@ -39,6 +40,8 @@ class CardHead:
         Whether what a subject took over from below is passed on too.
     missing_marks : {"refuse", "others_count"}
         Where a department that handed in marks did not mark something.
+    begin, end : str
+        Days within the year that values are computed for; the whole year without them.
     """
 
     card_id: str
@@ -59,6 +62,17 @@ class CardHead:
     disagreement_above: float | None = None
     pass_through_of: str = "charged"
     missing_marks: str = "refuse"
+    begin: str = ""
+    end: str = ""
+
+    @property
+    def period(self) -> tuple[date, date]:
+        """First and last day that values are computed for."""
+        first, last = date(self.year, 1, 1), date(self.year, 12, 31)
+        return (
+            date.fromisoformat(self.begin) if self.begin else first,
+            date.fromisoformat(self.end) if self.end else last,
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,8 @@ class Scorecard:
         The card; ``docs/assessment-tables.md`` tells the columns.
     subjects, facts, values, marks, handed_in, stages, practices, rectifications : polars.DataFrame
         What is assessed by it.
+    computed, computed_from : polars.DataFrame
+        What values that come from the system were made of.
     provenance : polars.DataFrame
         Which empty cells were filled.
     steps : mapping
@@ -95,6 +111,8 @@ class Scorecard:
     stages: pl.DataFrame
     practices: pl.DataFrame
     rectifications: pl.DataFrame
+    computed: pl.DataFrame
+    computed_from: pl.DataFrame
     provenance: pl.DataFrame
     steps: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     last_year: pl.DataFrame | None = None
@@ -120,7 +138,7 @@ class Scorecard:
         """Return every table by name."""
         names = (
             "subjects sections indicators rules bands departments pass_through facts values marks handed_in"
-            " stages practices rectifications provenance"
+            " stages practices rectifications computed computed_from provenance"
         )
         return {name: getattr(self, name) for name in names.split()}
 

@@ -1,4 +1,4 @@
-"""Does the ranking hold when weights move: sampled for ranks, exact for neighbours."""
+"""Does the ranking hold when weights of sections and departments move: sampled, exact for neighbours."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.assessment.exact import Units, rounded, times_over
+from changtong.assessment.moved_marks import MovedMarks, moved_marks
 from changtong.assessment.result import Assessment
 from changtong.assessment.scoring import section_percent
 from changtong.errors import UsageError
@@ -24,13 +25,15 @@ STEPS = 1000
 
 @dataclass(frozen=True)
 class Sensitivity:
-    """How ranks move when the weights of sections do.
+    """How ranks move when the weights of sections and of departments do.
 
     Attributes
     ----------
     within : float
         Each weight is multiplied by a number from ``1 - within`` to ``1 + within``.
     draws, seed : int
+    departments : int
+        Departments whose weights were moved as well; 0 where marks are blind or none are given.
     ranks : polars.DataFrame
         ``subject_id``, ``level``, ``peer_group``, ``score``, ``rank``, ``holds_share`` (draws in which the
         rank is the same), ``best_rank``, ``worst_rank``; in the order of the ranking.
@@ -38,7 +41,7 @@ class Sensitivity:
         For neighbours in the ranking and a section: ``subject_id``, ``below`` (who is behind),
         ``section_id``, ``factor`` (times this weight both are equal; beyond it they swap), ``within``
         (whether it is inside the range). Exact, before rounding; pairs where a limit or a veto binds are
-        left out.
+        left out, and departments keep their weights there.
     """
 
     within: float
@@ -46,6 +49,7 @@ class Sensitivity:
     seed: int
     ranks: pl.DataFrame
     swaps: pl.DataFrame
+    departments: int = 0
 
     def summary(self) -> dict[str, Any]:
         """Return the numbers a person decides by."""
@@ -55,6 +59,7 @@ class Sensitivity:
             "within": self.within,
             "draws": self.draws,
             "seed": self.seed,
+            "departments": self.departments,
             "mean_holds_share": float(holds.mean()) if len(holds) else None,  # type: ignore[arg-type]
             "always_hold": int((holds == 1).sum()),
             "subjects": self.ranks.height,
@@ -64,8 +69,9 @@ class Sensitivity:
 
     def __str__(self) -> str:
         s = self.summary()
+        what = "weights of sections and departments" if self.departments else "weights of sections"
         lines = [
-            f"weights moved by up to ±{self.within:.0%}, {self.draws:,} draws, seed {self.seed}:"
+            f"{what} moved by up to ±{self.within:.0%}, {self.draws:,} draws, seed {self.seed}:"
             f" {s['always_hold']:,} of {s['subjects']:,} keep their rank always"
         ]
         for row in self.swaps.filter("within").head(8).iter_rows(named=True):
@@ -79,10 +85,10 @@ class Sensitivity:
 def sensitivity(
     result: Assessment, *, within: float = 0.2, draws: int = 500, seed: int = 0, levels: tuple[str, ...] = ()
 ) -> Sensitivity:
-    """Move the weights of sections and see which ranks hold.
+    """Move the weights of sections and of departments and see which ranks hold.
 
     A card without weights is taken as one whose sections all have the weight 1: what a section brings or
-    takes is multiplied.
+    takes is multiplied. Marks are averaged anew under each draw of the departments' weights.
 
     Parameters
     ----------
@@ -112,51 +118,64 @@ def sensitivity(
     random = np.random.default_rng(seed)
     half = round(within * STEPS)
     factors = random.integers(STEPS - half, STEPS + half + 1, (draws, result.card.sections.height))
+    marked = moved_marks(result, rows)
+    of_departments = result.card.departments.height if marked is not None else 0
+    moved = random.integers(STEPS - half, STEPS + half + 1, (draws, of_departments))
     group = result.peer_codes[rows]
     before = _ranks(result.parts.score[rows][None, :], group)[0]
     same = np.zeros(len(rows), np.int64)
     best, worst = before.copy(), before.copy()
     block = max(1, BLOCK // max(1, len(rows) * (factors.shape[1] + 2)))
     for start in range(0, draws, block):
-        ranks = _ranks(_scores(result, rows, factors[start : start + block]), group)
+        part = slice(start, start + block)
+        ranks = _ranks(_scores(result, rows, factors[part], marked, moved[part]), group)
         same += (ranks == before).sum(axis=0)
         best, worst = np.minimum(best, ranks.min(axis=0)), np.maximum(worst, ranks.max(axis=0))
     held = scores.select("subject_id", "level", "peer_group", "score", "rank").with_columns(
         holds_share=pl.Series(same / draws), best_rank=pl.Series(best), worst_rank=pl.Series(worst)
     )
-    return Sensitivity(within, draws, seed, held, _swaps(result, scores, within))
+    return Sensitivity(within, draws, seed, held, _swaps(result, scores, within), of_departments)
 
 
-def _scores(result: Assessment, rows: NDArray[np.int64], factors: NDArray[np.int64]) -> Units:
+def _scores(
+    result: Assessment,
+    rows: NDArray[np.int64],
+    factors: NDArray[np.int64],
+    marked: MovedMarks | None,
+    moved: NDArray[np.int64],
+) -> Units:
     """Return the scores of some subjects under some sets of weights."""
     parts, numbers = result.parts, result.numbers
     rest = parts.plain[rows]
     made = np.empty((len(factors), len(rows)), np.int64)
-    if numbers.weights is None:
-        net = numbers.start + parts.earned[rows] - parts.deducted[rows] + parts.bonus[rows]
-        # what caps of the whole leave out stays left out
-        fixed = rest - net.sum(axis=1)
-        for draw, factor in enumerate(factors):
-            made[draw] = fixed + times_over(net @ factor, 1, STEPS)
-    else:
-        percent = _percent(result, rows)
-        used = numbers.weights * (parts.full[rows] > 0)
-        for draw, factor in enumerate(factors):
-            weight = used * factor
-            total = weight.sum(axis=1)
-            mean = times_over((percent * weight).sum(axis=1), 1, np.where(total > 0, total, 1))
-            made[draw] = numbers.base + mean - parts.taken[rows, 0] + parts.taken[rows, 1]
-    made = np.clip(made, numbers.least, numbers.most) + (parts.joined[rows] - rest)
+    net = numbers.start + parts.earned[rows] - parts.deducted[rows] + parts.bonus[rows]
+    # what caps of the whole leave out stays left out
+    fixed = rest - net.sum(axis=1)
+    percent = _percent(result, rows)
+    for draw, factor in enumerate(factors):
+        change = None if marked is None else marked.change(moved[draw], net.shape)
+        if numbers.weights is None:
+            drawn = net if change is None else net + change
+            made[draw] = fixed + times_over(drawn @ factor, 1, STEPS)
+            continue
+        drawn = percent if change is None else _percent(result, rows, change)
+        weight = numbers.weights * (parts.full[rows] > 0) * factor
+        total = weight.sum(axis=1)
+        mean = times_over((drawn * weight).sum(axis=1), 1, np.where(total > 0, total, 1))
+        made[draw] = numbers.base + mean - parts.taken[rows, 0] + parts.taken[rows, 1]
+    made = np.clip(made, numbers.least, numbers.most)
+    if marked is not None:
+        for draw in range(len(made)):
+            made[draw] = marked.joined(made[draw], moved[draw])
     found: Units = np.minimum(rounded(made, result.card.head.decimals), parts.limit[rows])
     return found
 
 
-def _percent(result: Assessment, rows: NDArray[np.int64]) -> Units:
+def _percent(result: Assessment, rows: NDArray[np.int64], change: Units | int = 0) -> Units:
     parts = result.parts
     start = np.broadcast_to(result.numbers.start, (len(rows), parts.earned.shape[1]))
-    return section_percent(
-        start, parts.earned[rows], parts.deducted[rows], parts.bonus[rows], parts.full[rows]
-    )
+    earned = parts.earned[rows] + change
+    return section_percent(start, earned, parts.deducted[rows], parts.bonus[rows], parts.full[rows])
 
 
 def _ranks(scores: Units, group: NDArray[np.int64]) -> NDArray[np.int64]:

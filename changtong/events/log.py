@@ -6,6 +6,7 @@ behind is named by no batch; the next run removes it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -238,6 +239,17 @@ def open_log(path: str | Path) -> EventLog:
         )
     batches = tuple(Batch(**_read_json(file)) for file in sorted((path / "batches").glob("b*.json")))
     return EventLog(path, about["zone"], about["key_check"], batches)
+
+
+def log_digest(log: EventLog) -> str:
+    """Return a SHA-256 over a log: its zone, its sites, and the digest of every file it took in."""
+    total = hashlib.sha256(f"{log.zone}\n".encode())
+    sites = log.sites
+    if sites is not None:
+        total.update(sites.write_csv().encode())
+    for batch in log.batches:
+        total.update(f"{batch.number} {batch.kind} {batch.digest} {batch.rows_added}\n".encode())
+    return total.hexdigest()
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from changtong.assessment.explain import Line
 from changtong.assessment.result import Assessment
 from changtong.assessment.scorecard import split_list
 from changtong.assessment.sensitivity import Sensitivity
+from changtong.report.assessment_basis import Basis
 from changtong.report.assessment_chart import draw_scores
 from changtong.report.assessment_words import (
     CardWords,
@@ -24,7 +25,7 @@ from changtong.report.assessment_words import (
 )
 from changtong.report.charts import draw_bar
 from changtong.report.daily_words import foreign
-from changtong.report.texts import Both, named, percent, same, text, whole
+from changtong.report.texts import Both, named, percent, same, sentences, text, whole
 
 FEW = 4
 """A level with fewer is not drawn where another has more."""
@@ -51,6 +52,7 @@ class AssessmentView:
         if moved is not None:
             self.holds = {row["subject_id"]: row for row in moved.ranks.iter_rows(named=True)}
         self.moved = moved
+        self.basis = Basis(result)
         self._left = WITH_LINES
         self.shown: list[str] = []
 
@@ -158,9 +160,9 @@ class AssessmentView:
         if rest:
             points = signed_points(sum(line.units for line in rest if line.in_score))
             more = text("assess.lines_cut", count=whole(len(rest)), points=points)
-        return {"lines": [self._line(line) for line in shown], "cut": more}
+        return {"lines": [self._line(line, subject) for line in shown], "cut": more}
 
-    def _line(self, line: Line) -> dict[str, Any]:
+    def _line(self, line: Line, subject: str) -> dict[str, Any]:
         starts = line.kind in ("base", "start")
         points = say_points(line.units) if starts and line.units >= 0 else signed_points(line.units)
         return {
@@ -168,6 +170,7 @@ class AssessmentView:
             "points": points,
             "detail": say_detail(line, self.words),
             "evidence": foreign(line.evidence) if line.evidence else "",
+            "basis": self.basis.of(subject, line.ref) if line.kind == "indicator" else None,
             "inner": not line.in_score,
             "out": line.why in ("smaller", "withdrawn"),
             "section": line.kind == "section",
@@ -238,7 +241,7 @@ class AssessmentView:
 
     def moved_part(self) -> dict[str, Any] | None:
         """Return what moving weights does."""
-        if self.moved is None or self.result.card.sections.height < 2:
+        if self.moved is None or (self.result.card.sections.height < 2 and not self.moved.departments):
             return None
         facts = self.moved.summary()
         note = text(
@@ -249,6 +252,9 @@ class AssessmentView:
             hold=whole(facts["always_hold"]),
             total=whole(facts["subjects"]),
         )
+        if self.moved.departments:
+            also = text("assess.sensitivity_departments", count=whole(self.moved.departments))
+            note = sentences([note, also])
         inside = self.moved.swaps.filter("within").head(SWAPS)
         rows = [
             {

@@ -19,6 +19,11 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "attachment": "created_at",
         "campaign": "starts_at",
         "find": "found_at",
+        "scorecard": "card_id",
+        "assessment": "subject_id",
+        "statement": "said_at",
+        "mark": "marked_at",
+        "hand_in": "handed_in_at",
     }
 )
 """Register -> the column its pages are ordered by."""
@@ -33,9 +38,13 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "task": ("open",),
         "rectification": ("open",),
         "campaign": ("planned", "running"),
+        "assessment": ("open",),
     }
 )
 """Register -> states a new record may have."""
+
+OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in")
+"""Registers whose records are made by `storage.scorecards` only: stages and blindness rest on it."""
 
 
 @dataclass(frozen=True, slots=True)

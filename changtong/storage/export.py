@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from changtong.errors import UsageError
 from changtong.rights.decide import Target
 from changtong.storage.backup import new_folder
+from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import REGISTERS, register_columns
 from changtong.storage.engine import reading
 from changtong.storage.migrate import newest_version
@@ -68,7 +69,7 @@ def export_all(
         for table in tables:
             columns = _columns(table, personal=personal)
             path = beside / f"{table.name}.{format}"
-            rows = _shown(rows_of(connection, table), columns)
+            rows = _shown(rows_of(connection, table, *_blind(table)), columns)
             counts[table.name] = (_write_csv if format == "csv" else _write_lines)(path, columns, rows)
         package = {
             "profile": "data-package", "name": "changtong-registers", "created": now().isoformat(),
@@ -93,6 +94,12 @@ def _columns(table: sa.Table, *, personal: bool) -> list[sa.Column[Any]]:
 def _defined(table: sa.Table) -> dict[str, Any]:
     kinds = {table_name(kind): kind for kind in REGISTERS}
     return dict(register_columns(kinds[table.name])) if table.name in kinds else {}
+
+
+def _blind(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what rows must fulfil to be written: who exports sees no department's blind marks."""
+    kinds = {table_name(kind): kind for kind in REGISTERS}
+    return blind_rules(kinds[table.name], None) if table.name in kinds else ()
 
 
 def _shown(rows: Iterator[dict[str, Any]], columns: list[sa.Column[Any]]) -> Iterator[dict[str, Any]]:

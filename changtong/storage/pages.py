@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from changtong.errors import UsageError
 from changtong.rights.scope import Scope
 from changtong.storage.definitions import LEDGER_KEYS, register_columns
-from changtong.storage.schema import from_ms, registers, to_ms
+from changtong.storage.schema import Instant, from_ms, registers, to_ms
 
 MOST_ROWS = 500
 
@@ -44,7 +44,9 @@ class Query:
     after: str = ""
 
 
-def page_statement(kind: str, scopes: Sequence[Scope], query: Query) -> sa.Select[Any]:
+def page_statement(
+    kind: str, scopes: Sequence[Scope], query: Query, rules: Sequence[sa.ColumnElement[bool]] = ()
+) -> sa.Select[Any]:
     """Return the statement of a page, one row longer than the page.
 
     Each scope is read by its own index, already in order, and no more rows than a page has; then the
@@ -56,11 +58,13 @@ def page_statement(kind: str, scopes: Sequence[Scope], query: Query) -> sa.Selec
     scopes : sequence of Scope
         At least one.
     query : Query
+    rules : sequence of conditions
+        What else the rows must fulfil to be seen.
     """
     if not 1 <= query.limit <= MOST_ROWS:
         raise UsageError(f"A page has 1 to {MOST_ROWS} rows.")
     table = registers[kind]
-    parts = [_of_scope(table, kind, scope, query) for scope in scopes]
+    parts = [_of_scope(table, kind, scope, query).where(*rules) for scope in scopes]
     if len(parts) == 1:
         return parts[0]
     ids = sa.union(*[sa.select(part.subquery().c.id) for part in parts]).subquery()
@@ -107,14 +111,14 @@ def _filters(table: sa.Table, kind: str, query: Query) -> list[sa.ColumnElement[
         several = isinstance(value, list | tuple | set | frozenset)
         rules.append(table.c[name].in_(sorted(value)) if several else table.c[name] == value)
     for bound in (query.since, query.until):
-        if bound is not None and (bound.tzinfo is None or key.name == "site_id"):
+        if bound is not None and (bound.tzinfo is None or not isinstance(key.type, Instant)):
             raise UsageError("since and until are instants with a zone, of a register in order of time.")
     if query.since is not None:
         rules.append(key >= query.since)
     if query.until is not None:
         rules.append(key < query.until)
     if query.after:
-        last, last_id = _read_mark(query.after, is_text=key.name == "site_id")
+        last, last_id = _read_mark(query.after, is_text=not isinstance(key.type, Instant))
         here = sa.tuple_(key, table.c.id)
         there = sa.tuple_(sa.literal(last, key.type), sa.literal(last_id, table.c.id.type))
         rules.append(here < there if query.newest_first else here > there)

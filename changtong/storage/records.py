@@ -12,7 +12,14 @@ import sqlalchemy as sa
 
 from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
 from changtong.rights.decide import Target, scopes
-from changtong.storage.definitions import REGISTERS, personal_columns, register_columns, state_changes
+from changtong.storage.blind_marks import blind_rules
+from changtong.storage.definitions import (
+    OWN_WAYS,
+    REGISTERS,
+    personal_columns,
+    register_columns,
+    state_changes,
+)
 from changtong.storage.pages import Query, mark_of, page_statement
 from changtong.storage.rows import (
     check_admin_code,
@@ -120,6 +127,7 @@ def add_record(
     admin_code: str | None = None,
     record_id: str | None = None,
     reason: str = "",
+    right: tuple[str, Target] | None = None,
 ) -> Record:
     """Add a record.
 
@@ -135,13 +143,17 @@ def add_record(
     record_id : str, optional
         Made elsewhere, for example on a phone without a network.
     reason : str
+    right : tuple of (action, target), optional
+        What is asked for where it is not to add a record of this kind.
 
     Raises
     ------
     InputError
         ``unknown-attribute``, ``missing-value``, ``bad-value``, ``unknown-reference``, ``duplicate-record``.
+    UsageError
+        ``own-way``: records of this kind are made another way.
     """
-    table = registers[check_kind(kind)]
+    table = registers[_check_way_in(kind, right)]
     stored = check_values(kind, values, new=True)
     about = _referred(work, kind, stored)
     if organisation is None and about is not None and kind in ("hazard", "rectification", "find"):
@@ -156,7 +168,8 @@ def add_record(
         "updated_at": work.at, "updated_by": work.person.user_id, "salt": new_salt(),
     }  # fmt: skip
     target = Target(kind, owner["path"], row["admin_code"])
-    work.allow("add", target, row["id"])
+    action, allowed_for = right or ("add", target)
+    work.allow(action, allowed_for, row["id"])
     same = table.c.id == row["id"]
     if kind == "site":
         same = same | (table.c.site_id == row["site_id"])
@@ -170,9 +183,17 @@ def add_record(
     return record_of(kind, row)
 
 
+def _check_way_in(kind: str, right: tuple[str, Target] | None) -> str:
+    """Refuse to add what is made another way, by the right of that way."""
+    if check_kind(kind) in OWN_WAYS and right is None:
+        raise UsageError(f"A {kind} is not added as such: `changtong scorecard` has the ways.", "own-way")
+    return kind
+
+
 def change_record(
-    work: Work, kind: str, record_id: str, version: int, values: Mapping[str, Any], reason: str = ""
-) -> Record:
+    work: Work, kind: str, record_id: str, version: int, values: Mapping[str, Any], reason: str = "",
+    right: tuple[str, Target] | None = None,
+) -> Record:  # fmt: skip
     """Change a record that is as it was when it was read.
 
     Parameters
@@ -184,6 +205,8 @@ def change_record(
     values : mapping
         Columns to change.
     reason : str
+    right : tuple of (action, target), optional
+        What is asked for where it is not what the states of this kind say.
 
     Raises
     ------
@@ -199,7 +222,7 @@ def change_record(
     if row["version"] != version:
         text = f"This {kind} is at version {row['version']} now: it was changed since you read {version}."
         raise ConflictError(text, wanted=dict(values), current=record_of(kind, row))
-    work.allow(_right_for(kind, row, stored), target, record_id)
+    work.allow(*(right or (_right_for(kind, row, stored), target)), record_id)
     changed = {name: value for name, value in stored.items() if value != row[name]}
     if not changed:
         return record_of(kind, row)
@@ -262,7 +285,8 @@ def read_page(work: Work, kind: str, query: Query) -> Page:
     if not where:
         work.allow("view", Target(kind, work.person.path, ""))
         return Page((), "")
-    rows = work.connection.execute(page_statement(kind, where, query)).mappings().all()
+    statement = page_statement(kind, where, query, blind_rules(kind, work.organisation))
+    rows = work.connection.execute(statement).mappings().all()
     shown = rows[: query.limit]
     mark = mark_of(kind, shown[-1]) if len(rows) > query.limit else ""
     return Page(tuple(record_of(kind, row) for row in shown), mark)
@@ -271,7 +295,7 @@ def read_page(work: Work, kind: str, query: Query) -> Page:
 def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mapping[Any, Any]:
     """Return a stored row that the person may see."""
     table = registers[kind]
-    statement = sa.select(table).where(table.c.id == record_id)
+    statement = sa.select(table).where(table.c.id == record_id, *blind_rules(kind, work.organisation))
     row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
     if row is None or not work.may("view", Target(kind, row["path"], row["admin_code"])):
         raise NotFoundError(f"There is no {kind} with this id that you may see.")

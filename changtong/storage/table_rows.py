@@ -22,9 +22,11 @@ def all_tables() -> tuple[sa.Table, ...]:
     return tuple(metadata.sorted_tables)
 
 
-def rows_of(connection: sa.Connection, table: sa.Table) -> Iterator[dict[str, Any]]:
-    """Read all rows of a table in order of its key, a part at a time."""
-    chosen = sa.select(table).order_by(*table.primary_key.columns)
+def rows_of(
+    connection: sa.Connection, table: sa.Table, *rules: sa.ColumnElement[bool]
+) -> Iterator[dict[str, Any]]:
+    """Read the rows of a table, or those that fulfil rules, in order of its key, a part at a time."""
+    chosen = sa.select(table).where(*rules).order_by(*table.primary_key.columns)
     rows = connection.execution_options(yield_per=ROWS_AT_ONCE).execute(chosen).mappings()
     for row in rows:
         yield dict(row)
