@@ -17,11 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
-from changtong.privacy.find_text import LOW, find_in_text
+from changtong.privacy.find_text import find_in_text
 from changtong.privacy.mask_columns import ColumnMask, ColumnMasker
 from changtong.privacy.mask_rules import MaskRule
 from changtong.privacy.office_files import xlsx_frames
 from changtong.privacy.read_bytes import Csv, encoding_of, text_blocks
+from changtong.privacy.spans import LOW
 
 INPUTS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".xlsx")
 OUTPUTS = (".csv", ".parquet", ".jsonl", ".ndjson")
