@@ -21,6 +21,7 @@ import pyarrow as pa
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.events.keys import check_of
 from changtong.events.times import zone_of
+from changtong.file_locks import lock_file
 
 FORMAT = 1
 
@@ -269,7 +270,9 @@ def writing(log: EventLog) -> Iterator[int]:
     UsageError
         Another process writes to it.
     """
-    lock = _lock(log.path / "lock")
+    lock = lock_file(log.path / "lock", 0o644)
+    if lock is None:
+        raise UsageError("Another process writes to this log: wait until it is done.")
     try:
         log = open_log(log.path)
         number = 1 + max((batch.number for batch in log.batches), default=0)
@@ -291,21 +294,3 @@ def writing(log: EventLog) -> Iterator[int]:
         yield number
     finally:
         os.close(lock)
-
-
-def _lock(path: Path) -> int:
-    """Lock a file until its handle is closed: the system lets go when the process dies."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if os.name == "nt":  # pragma: no cover - another system
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise UsageError("Another process writes to this log: wait until it is done.") from error
-    return handle

@@ -25,6 +25,7 @@ from uuid import uuid4
 import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.file_locks import lock_file
 from changtong.safety.filled import FINDING_SCHEMA, check_filled
 from changtong.safety.form import Form, said
 from changtong.safety.form_file import read_forms, shipped_forms
@@ -371,19 +372,9 @@ def writing(place: Path) -> Iterator[None]:
     UsageError
         Another process writes to it.
     """
-    handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if os.name == "nt":  # pragma: no cover - another system
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise UsageError("Another process writes to this collection: wait until it is done.") from error
+    handle = lock_file(place / LOCK)
+    if handle is None:
+        raise UsageError("Another process writes to this collection: wait until it is done.")
     try:
         for left in place.rglob(f".*{PART}"):  # of a run that was killed while it wrote a file
             left.unlink()
