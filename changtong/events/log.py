@@ -22,6 +22,7 @@ from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.events.keys import check_of
 from changtong.events.times import zone_of
 from changtong.file_locks import lock_file
+from changtong.written_files import write_beside
 
 FORMAT = 1
 
@@ -253,12 +254,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON beside a file, onto the disk, and rename."""
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_beside(path, json.dumps(value, ensure_ascii=False, indent=1), make_folder=False)
 
 
 @contextmanager
@@ -291,6 +287,8 @@ def writing(log: EventLog) -> Iterator[int]:
             for file in (log.path / folder).glob("b*"):
                 if file.name[:7] not in known:
                     file.unlink()
+            for file in (log.path / folder).glob(".*.part"):
+                file.unlink()
         yield number
     finally:
         os.close(lock)

@@ -20,7 +20,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import polars as pl
 
@@ -29,8 +28,8 @@ from changtong.file_locks import lock_file
 from changtong.safety.filled import FINDING_SCHEMA, check_filled
 from changtong.safety.form import Form, said
 from changtong.safety.form_file import read_forms, shipped_forms
-from changtong.safety.table_folder import without_formulas
-from changtong.written_files import sync
+from changtong.spreadsheets import without_formulas
+from changtong.written_files import write_beside
 
 MAIN_FILE, KIND, VERSION = "collection.json", "inspection-collection", 1
 LOCK, PART = "lock", ".part"
@@ -337,15 +336,7 @@ def put_file(path: Path, content: bytes) -> bool:
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}{PART}"
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        sync(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_beside(path, content, make_folder=False, mode=0o600)
     return True
 
 
