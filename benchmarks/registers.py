@@ -95,80 +95,97 @@ def build(store: Store, outlets: int, inspections: int, entries: int) -> dict[st
     chance = random.Random(1)
     at = now()
     took: dict[str, float] = {}
-    cities = [(p, c) for p in range(11, 42) for c in range(1, 12)] + [(p, 12) for p in range(11, 12)]
     places: list[tuple[str, str, str]] = []
-
-    def rows() -> Iterator[dict[str, Any]]:
-        parents: dict[str, dict[str, Any]] = {}
-
-        def made(new: NewOrganisation) -> dict[str, Any]:
-            parents[new.id] = organisation_row(new, parents.get(new.parent or ""), at, "bench")
-            return parents[new.id]
-
-        parents["spb"] = {"id": "spb", "kind": "nation", "path": "/spb/"}
-        for p in range(11, 42):
-            yield made(NewOrganisation(f"省{p}", "province", f"{p}0000", "spb", id=f"a{p}"))
-        for p, c in cities:
-            yield made(NewOrganisation(f"市{p}{c}", "city", f"{p}{c:02d}00", f"a{p}", id=f"a{p}{c:02d}"))
-        for firm in range(12):
-            yield made(NewOrganisation(f"企业{firm}", "headquarters", "310000", id=f"f{firm}"))
-            for p in range(11, 42):
-                yield made(NewOrganisation(f"分公司{p}", "branch", f"{p}0000", f"f{firm}", id=f"f{firm}-{p}"))
-        for number in range(outlets):
-            p, c = chance.choice(cities)
-            firm = min(11, int(chance.expovariate(0.4)))
-            code = f"{p}{c:02d}{chance.randrange(1, 9):02d}"
-            row = made(NewOrganisation(f"网点{number}", "outlet", code, f"f{firm}-{p}", id=f"o{number}"))
-            places.append((row["id"], row["path"], code))
-            yield row
-
     begin = time.perf_counter()
-    bulk(store, organisations, rows())
+    bulk(store, organisations, _organisations(chance, at, outlets, places))
     sites = [stamped(place, n, at) for n, place in enumerate(places)]
     for n, row in enumerate(sites):
         row |= {"site_id": f"S{n:07d}", "name": f"网点{n}", "kind": "outlet", "status": "open"}
     bulk(store, registers["site"], iter(sites))
     took["outlets_s"] = time.perf_counter() - begin
-    states = ("planned", "finished", "reviewed")
-
-    def visits() -> Iterator[dict[str, Any]]:
-        for n in range(inspections):
-            site = sites[chance.randrange(len(sites))]
-            city = f"a{site['city']}"
-            path = f"/spb/{city[:3]}/{city}/"
-            day = BEGIN + timedelta(minutes=chance.randrange(1_500_000))
-            yield stamped((city, path, site["admin_code"]), n, at) | {
-                "site": site["id"],
-                "form_id": "daily",
-                "form_version": "1",
-                "state": states[n % 3],
-                "planned_at": day,
-                "unannounced": False,
-                "answers": {"1": "yes", "2": "no", "3": "not seen"},
-                "result": "in order",
-            }
-
     begin = time.perf_counter()
-    bulk(store, registers["inspection"], visits())
+    bulk(store, registers["inspection"], _visits(chance, at, sites, inspections))
     took["inspections_s"] = time.perf_counter() - begin
-
-    def hazards() -> Iterator[dict[str, Any]]:
-        for n in range(inspections // 10):
-            place = places[chance.randrange(len(places))]
-            day = BEGIN + timedelta(minutes=chance.randrange(1_500_000))
-            yield stamped(place, n, at) | {
-                "title": "no guard",
-                "grade": "general",
-                "state": ("open", "rectified", "closed")[n % 3],
-                "deadline": day,
-                "found_at": day,
-                "escalation": 0,
-            }
-
     begin = time.perf_counter()
-    bulk(store, registers["hazard"], hazards())
+    bulk(store, registers["hazard"], _hazards(chance, at, places, inspections // 10))
     took["hazards_s"] = time.perf_counter() - begin
     begin = time.perf_counter()
+    _lengthen_audit(store, at, sites, entries)
+    took["audit_s"] = time.perf_counter() - begin
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if store.engine.dialect.name == "postgresql":
+            connection.exec_driver_sql("VACUUM ANALYZE")
+    return took
+
+
+def _organisations(
+    chance: random.Random, at: datetime, outlets: int, places: list[tuple[str, str, str]]
+) -> Iterator[dict[str, Any]]:
+    """Return the organisations; where its outlets are is noted in ``places``."""
+    cities = [(p, c) for p in range(11, 42) for c in range(1, 12)] + [(p, 12) for p in range(11, 12)]
+    parents: dict[str, dict[str, Any]] = {}
+
+    def made(new: NewOrganisation) -> dict[str, Any]:
+        parents[new.id] = organisation_row(new, parents.get(new.parent or ""), at, "bench")
+        return parents[new.id]
+
+    parents["spb"] = {"id": "spb", "kind": "nation", "path": "/spb/"}
+    for p in range(11, 42):
+        yield made(NewOrganisation(f"省{p}", "province", f"{p}0000", "spb", id=f"a{p}"))
+    for p, c in cities:
+        yield made(NewOrganisation(f"市{p}{c}", "city", f"{p}{c:02d}00", f"a{p}", id=f"a{p}{c:02d}"))
+    for firm in range(12):
+        yield made(NewOrganisation(f"企业{firm}", "headquarters", "310000", id=f"f{firm}"))
+        for p in range(11, 42):
+            yield made(NewOrganisation(f"分公司{p}", "branch", f"{p}0000", f"f{firm}", id=f"f{firm}-{p}"))
+    for number in range(outlets):
+        p, c = chance.choice(cities)
+        firm = min(11, int(chance.expovariate(0.4)))
+        code = f"{p}{c:02d}{chance.randrange(1, 9):02d}"
+        row = made(NewOrganisation(f"网点{number}", "outlet", code, f"f{firm}-{p}", id=f"o{number}"))
+        places.append((row["id"], row["path"], code))
+        yield row
+
+
+def _visits(
+    chance: random.Random, at: datetime, sites: list[dict[str, Any]], count: int
+) -> Iterator[dict[str, Any]]:
+    states = ("planned", "finished", "reviewed")
+    for n in range(count):
+        site = sites[chance.randrange(len(sites))]
+        city = f"a{site['city']}"
+        path = f"/spb/{city[:3]}/{city}/"
+        day = BEGIN + timedelta(minutes=chance.randrange(1_500_000))
+        yield stamped((city, path, site["admin_code"]), n, at) | {
+            "site": site["id"],
+            "form_id": "daily",
+            "form_version": "1",
+            "state": states[n % 3],
+            "planned_at": day,
+            "unannounced": False,
+            "answers": {"1": "yes", "2": "no", "3": "not seen"},
+            "result": "in order",
+        }
+
+
+def _hazards(
+    chance: random.Random, at: datetime, places: list[tuple[str, str, str]], count: int
+) -> Iterator[dict[str, Any]]:
+    for n in range(count):
+        place = places[chance.randrange(len(places))]
+        day = BEGIN + timedelta(minutes=chance.randrange(1_500_000))
+        yield stamped(place, n, at) | {
+            "title": "no guard",
+            "grade": "general",
+            "state": ("open", "rectified", "closed")[n % 3],
+            "deadline": day,
+            "found_at": day,
+            "escalation": 0,
+        }
+
+
+def _lengthen_audit(store: Store, at: datetime, sites: list[dict[str, Any]], entries: int) -> None:
+    """Add entries to the audit chain until it has that many."""
     with store.engine.connect() as connection:
         n, before = connection.execute(sa.select(audit.audit_head.c.n, audit.audit_head.c.seal)).one()
     last = [n, bytes(before)]
@@ -200,11 +217,6 @@ def build(store: Store, outlets: int, inspections: int, entries: int) -> dict[st
     bulk(store, audit.audit, chain())
     with writing(store.engine) as connection:
         connection.execute(audit.audit_head.update(), {"n": last[0], "seal": last[1]})
-    took["audit_s"] = time.perf_counter() - begin
-    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if store.engine.dialect.name == "postgresql":
-            connection.exec_driver_sql("VACUUM ANALYZE")
-    return took
 
 
 def people(store: Store, users: int) -> list[tuple[str, str]]:

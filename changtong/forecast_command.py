@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -11,6 +10,7 @@ import typer
 from changtong.command_options import AsJson, Language, PageLanguage
 from changtong.console import StageProgress, print_result
 from changtong.errors import UsageError
+from changtong.written_files import write_beside
 
 if TYPE_CHECKING:
     from changtong.forecast.result import Forecast
@@ -134,12 +134,11 @@ def write_file(made: Forecast, path: Path) -> None:
     path : Path
         By its ending CSV (UTF-8 with byte order mark) or Parquet.
     """
-    beside = path.with_name(f".{path.name}.part")
-    try:
+
+    def write(beside: Path) -> None:
         if path.suffix == ".parquet":
             made.frame.write_parquet(beside)
         else:
             made.frame.write_csv(beside, include_bom=True, float_precision=3)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+
+    write_beside(path, write)

@@ -1,7 +1,8 @@
 """The planner's kernels, compiled before a time limit runs, and where they are kept.
 
 Compiling runs in processes of its own, one for each part of the planner, so that a network is
-read or built meanwhile. Run as ``python -m changtong.kernels`` it compiles them and says nothing.
+read or built meanwhile. Of several commands that need the same kernels one has them compiled, and
+the others wait. Run as ``python -m changtong.kernels`` it compiles them and says nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from changtong.errors import UsageError
+from changtong.file_locks import lock_file
 from changtong.flows.kernel_cache import kernel_folder
 
 if TYPE_CHECKING:
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
     from changtong.planning.assemble import Question
 
 PACKAGE = Path(__file__).parent
+NO_LOCK = -1
+"""Stands for a lock where there is no place for one, or the file system knows none."""
+
+LONGEST_WAIT_S = 900.0
+"""For another process that compiles; who needs the kernels after that compiles them when it runs."""
 
 
 def _stamp(whose: str = "planner") -> Path:
@@ -49,9 +57,21 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     stamp = _stamp(whose)
     if stamp.exists():
         return lambda: None
-    parts = PARTS if whose == "planner" else OTHER_PARTS[whose]
-    say(f"Compiling the {whose}'s kernels: once, about a minute; later runs have them at hand …")
     begin = time.perf_counter()
+    lock = _lock(stamp)
+    if lock is not None:
+        return _begin_to_compile(say, whose, begin, lock)
+    say(f"Another process compiles the {whose}'s kernels: waiting for it …")
+    return lambda: _wait_for_other(say, whose, begin)
+
+
+def _begin_to_compile(say: Callable[[str], None], whose: str, begin: float, lock: int) -> Callable[[], None]:
+    """Begin to compile, and return what waits for the end and lets go of the lock."""
+    stamp = _stamp(whose)
+    if stamp.exists():  # by who held the lock before
+        _unlock(lock)
+        return lambda: None
+    say(f"Compiling the {whose}'s kernels: once, about a minute; later runs have them at hand …")
     works = [
         subprocess.Popen(
             _command(part),
@@ -59,21 +79,52 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for part in parts
+        for part in (PARTS if whose == "planner" else OTHER_PARTS[whose])
     ]
 
     def wait() -> None:
-        for work in works:
-            while work.poll() is None:
-                try:
-                    work.wait(timeout=10.0)
-                except subprocess.TimeoutExpired:
-                    say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
-        if all(work.returncode == 0 for work in works):
-            _note_done(stamp)
-            say(f"Compiled in {time.perf_counter() - begin:.0f} s.")
+        try:
+            for work in works:
+                while work.poll() is None:
+                    try:
+                        work.wait(timeout=10.0)
+                    except subprocess.TimeoutExpired:
+                        say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
+            if all(work.returncode == 0 for work in works):
+                _note_done(stamp)
+                say(f"Compiled in {time.perf_counter() - begin:.0f} s.")
+        finally:
+            _unlock(lock)
 
     return wait
+
+
+def _wait_for_other(say: Callable[[str], None], whose: str, begin: float) -> None:
+    """Wait until another process has compiled them; should it die or fail, compile them here."""
+    stamp, told = _stamp(whose), 10.0
+    while not stamp.exists() and time.perf_counter() - begin < LONGEST_WAIT_S:
+        lock = _lock(stamp)
+        if lock is not None:
+            _begin_to_compile(say, whose, begin, lock)()
+            return
+        time.sleep(0.2)
+        if time.perf_counter() - begin > told:
+            say(f"  still waiting, {told:.0f} s …")
+            told += 10.0
+
+
+def _lock(stamp: Path) -> int | None:
+    """Return a lock of those who write a stamp; None where another process has it."""
+    try:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        return lock_file(stamp.with_name(f"{stamp.name}.lock"))
+    except (OSError, UsageError):
+        return NO_LOCK  # everyone compiles, as well as it goes
+
+
+def _unlock(lock: int) -> None:
+    if lock != NO_LOCK:
+        os.close(lock)
 
 
 def _python_path() -> list[str]:
@@ -82,14 +133,32 @@ def _python_path() -> list[str]:
 
 
 def compile_kernels() -> None:
-    """Compile what all commands run, as many parts at once as there are cores, and note that it is done."""
-    if all(_stamp(whose).exists() for whose in ("planner", *OTHER_PARTS)):
-        return
-    names = sorted(ALL_PARTS, key=lambda name: name in BUILT_ON_OTHERS)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as crew:
-        list(crew.map(lambda name: subprocess.run(_command(name), env=_environment(), check=True), names))
-    for whose in ("planner", *OTHER_PARTS):
-        _note_done(_stamp(whose))
+    """Compile what all commands run, as many parts at once as there are cores, and note that it is done.
+
+    What another process compiles meanwhile is waited for.
+    """
+    locks: dict[str, int] = {}
+    others = []
+    try:
+        for whose in ("planner", *OTHER_PARTS):
+            lock = None if _stamp(whose).exists() else _lock(_stamp(whose))
+            if lock is not None:
+                locks[whose] = lock
+            else:
+                others.append(whose)
+        # asked again: who held the lock before may have compiled them
+        mine = [whose for whose in locks if not _stamp(whose).exists()]
+        parts = [name for whose in mine for name in (PARTS if whose == "planner" else OTHER_PARTS[whose])]
+        parts.sort(key=lambda name: name in BUILT_ON_OTHERS)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as crew:
+            list(crew.map(lambda name: subprocess.run(_command(name), env=_environment(), check=True), parts))
+        for whose in mine:
+            _note_done(_stamp(whose))
+    finally:
+        for lock in locks.values():
+            _unlock(lock)
+    for whose in others:
+        _wait_for_other(lambda _: None, whose, time.perf_counter())
 
 
 def _command(part: str) -> list[str]:

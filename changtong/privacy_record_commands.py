@@ -12,6 +12,7 @@ import typer
 from changtong.command_options import AsJson
 from changtong.console import print_result
 from changtong.errors import UsageError
+from changtong.written_files import write_beside
 
 if TYPE_CHECKING:
     import polars as pl
@@ -133,7 +134,7 @@ def retention_delete(
 
     if output.exists():
         raise UsageError(f"{output} is there already: a certificate is not written over.")
-    _write_text(output, "")  # what cannot be certified is not deleted
+    write_beside(output, "")  # what cannot be certified is not deleted
     try:
         made = delete_due(
             file, column, named_rule(read_retention(rules), rule), now=_time(now, "--at"), by=by,
@@ -142,7 +143,7 @@ def retention_delete(
     except BaseException:
         output.unlink()
         raise
-    _write_text(output, json.dumps(made.to_json(), ensure_ascii=False, indent=1) + "\n")
+    write_beside(output, json.dumps(made.to_json(), ensure_ascii=False, indent=1) + "\n")
     print_result(made.to_json(), str(made), as_json=as_json)
 
 
@@ -291,25 +292,13 @@ def _read(file: Path, columns: list[str]) -> pl.DataFrame:
 
 
 def _write(frame: pl.DataFrame, output: Path) -> None:
-    output.resolve().parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_name(f".{output.name}.new")
-    try:
-        if output.suffix.lower() == ".parquet":
-            frame.write_parquet(beside)
-        else:
-            from changtong.privacy.mask_file import harmless
+    if output.suffix.lower() == ".parquet":
+        write_beside(output, frame.write_parquet)
+        return
+    from changtong.privacy.mask_file import harmless
 
-            harmless(frame).write_csv(beside, include_bom=True)
-        beside.replace(output)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _write_text(output: Path, text: str) -> None:
-    output.resolve().parent.mkdir(parents=True, exist_ok=True)
-    beside = output.with_name(f".{output.name}.new")
-    beside.write_text(text, "utf-8")
-    beside.replace(output)
+    made = harmless(frame)
+    write_beside(output, lambda beside: made.write_csv(beside, include_bom=True))
 
 
 def register(app: typer.Typer) -> None:

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 from changtong.errors import UsageError
 
 
-def write_beside(path: Path, content: str | bytes, *, make_folder: bool = True) -> Path:
+def write_beside(
+    path: Path,
+    content: str | bytes | Callable[[Path], object],
+    *,
+    make_folder: bool = True,
+    mode: int | None = None,
+) -> Path:
     """Write a file beside its place and rename it.
 
     Parameters
     ----------
     path : Path
-    content : str or bytes
-        Text is written as UTF-8.
+    content : str, bytes or callable
+        Text is written as UTF-8; a callable is given the path to write to.
     make_folder : bool
         Whether a folder that is not there is made. Not for a file that is read again the next time: its
         path misspelt would quietly begin anew.
+    mode : int, optional
+        Who may read the file, from its first byte on: 0o600 for secrets and personal data. As the system
+        gives it where not given.
 
     Raises
     ------
@@ -31,7 +41,12 @@ def write_beside(path: Path, content: str | bytes, *, make_folder: bool = True) 
         if make_folder:
             path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            beside.write_bytes(content.encode() if isinstance(content, str) else content)
+            if mode is not None:
+                os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+            if callable(content):
+                content(beside)
+            else:
+                beside.write_bytes(content.encode() if isinstance(content, str) else content)
             sync(beside)
             beside.replace(path)
         finally:

@@ -46,7 +46,7 @@ def test_the_page_says_scores_reasons_and_evidence() -> None:
         "通报-31",  # the evidence of a veto
         "LOG-P2C1-real-name; scan log",
         "事实 H-03；2025-03-22 同一网点重大隐患；同一事实已按较大扣分计",
-        "0.961 share（申诉）",
+        "96.1 %（申诉）",
         "邮政管理部门 11；公安机关 6；交通运输部门 11.5",
         "智能安检联网",
         "共 102 项：101 项未结，2 项逾期。",

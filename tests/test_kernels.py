@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from changtong import kernels
+from changtong.errors import UsageError
+from changtong.file_locks import lock_file
 from changtong.flows import kernel_cache
+from tests.kernel_cases import prepare
 
 
 class Work:
@@ -90,3 +96,70 @@ def test_a_stress_test_finds_its_kernels_compiled() -> None:
     kernels.OTHER_PARTS["stress test"]["stress-test"]()
     assert passes.pass_value.signatures
     assert passes.sums_by_site.signatures
+
+
+def test_of_two_processes_one_compiles_and_the_other_waits(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Manager() as manager:
+        said = [manager.list(), manager.list()]
+        barrier = spawn.Barrier(2)
+        works = [spawn.Process(target=prepare, args=(str(tmp_path), 2.0, barrier, one)) for one in said]
+        for work in works:
+            work.start()
+        for work in works:
+            work.join(60)
+        assert [work.exitcode for work in works] == [0, 0]
+        assert sorted((tmp_path / "ran").read_text().split()) == ["flow", "sort-plan"]
+        assert sorted(one[0].split()[0] for one in said) == ["Another", "Compiling"]
+        late = manager.list()
+        again = spawn.Process(target=prepare, args=(str(tmp_path), 2.0, None, late))
+        again.start()
+        again.join(60)
+        assert (again.exitcode, list(late)) == (0, [])
+
+
+def test_one_that_is_killed_keeps_nobody_waiting(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Manager() as manager:
+        said = [manager.list(), manager.list()]
+        works = [
+            spawn.Process(target=prepare, args=(str(tmp_path), seconds, None, one))
+            for seconds, one in zip((4.0, 0.0), said, strict=True)
+        ]
+        works[0].start()
+        while not said[0]:
+            time.sleep(0.02)
+        works[1].start()
+        while not said[1]:
+            time.sleep(0.02)
+        works[0].kill()
+        works[1].join(60)
+        assert works[1].exitcode == 0
+        assert [line.split()[0] for line in said[1]] == ["Another", "Compiling", "Compiled"]
+        works[0].join(60)
+
+
+def test_without_a_place_for_a_lock_everyone_compiles(
+    started: list[Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_lock(path: Path, mode: int = 0o600) -> int | None:
+        raise UsageError("no locks here", "cannot-write")
+
+    monkeypatch.setattr(kernels, "lock_file", no_lock)
+    monkeypatch.setattr(kernels, "PARTS", {"flow": lambda: None})
+    said: list[str] = []
+    kernels.prepare_kernels(said.append)()
+    assert [line.split()[0] for line in said] == ["Compiling", "Compiled"]
+
+
+def test_a_lock_is_held_until_it_is_closed(tmp_path: Path) -> None:
+    first = lock_file(tmp_path / "lock")
+    assert first is not None
+    assert lock_file(tmp_path / "lock") is None
+    os.close(first)
+    second = lock_file(tmp_path / "lock")  # the file is still there, and locks nothing
+    assert second is not None
+    os.close(second)
+    with pytest.raises(UsageError) as caught:
+        lock_file(tmp_path / "none" / "lock")
+    assert caught.value.code == "cannot-write"

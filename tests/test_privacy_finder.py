@@ -24,10 +24,18 @@ from changtong.errors import NotFoundError, UsageError
 from changtong.privacy.digit_runs import candidates, runs_of
 from changtong.privacy.file_parts import ReadLimits
 from changtong.privacy.find_names import is_name
-from changtong.privacy.find_personal_data import find_in_frame, find_in_source, find_personal_data
+from changtong.privacy.find_personal_data import (
+    find_in_column,
+    find_in_frame,
+    find_in_source,
+    find_personal_data,
+    joined,
+)  # fmt: skip
 from changtong.privacy.find_text import find_in_text, narrow
 from changtong.privacy.masks import mask
 from changtong.privacy.read_bytes import encoding_of
+from changtong.privacy.spans import Span
+from tests.finder_oracle import find_plainly
 from tests.privacy_cases import ID_WEIGHTS, id_sign, luhn, negatives, positives, write_xlsx
 
 KIND = {"mobile": "phone", "landline": "phone"}
@@ -102,17 +110,16 @@ def test_hand_made_lines() -> None:
 @given(st.text(st.sampled_from("0123456789 -Xx.+a\n京AD０１"), max_size=80))
 def test_a_number_found_stands_in_the_text_and_is_right(text: str) -> None:
     raw = text.encode()
-    for one in candidates(runs_of(raw)):
-        assert (
-            one.digits
-            == "".join(s for s in raw[one.start : one.end].decode() if s.isdigit() or s in "Xx").upper()
-        )
-        if one.form == "id-18":
-            total = sum(int(d) * w for d, w in zip(one.digits[:17], ID_WEIGHTS, strict=True))
-            assert "10X98765432"[total % 11] == one.digits[17]
-        if one.kind == "bank_card":
-            assert luhn(one.digits[:-1]) == one.digits
-    spans = find_in_text(raw)
+    for form in candidates(runs_of(raw)):
+        for start, end, row in zip(form.start, form.end, form.digits, strict=True):
+            digits = bytes(row).decode()
+            assert digits == "".join(s for s in raw[start:end].decode() if s.isdigit() or s in "Xx").upper()
+            if form.form == "id-18":
+                total = sum(int(d) * w for d, w in zip(digits[:17], ID_WEIGHTS, strict=True))
+                assert "10X98765432"[total % 11] == digits[17]
+            if form.kind == "bank_card":
+                assert luhn(digits[:-1]) == digits
+    spans = [*find_in_text(raw)]
     assert all(one.end <= other.start for one, other in zip(spans, spans[1:], strict=False))
     for span in spans:
         assert narrow(raw[span.start : span.end].decode()) == narrow(span.text)
@@ -133,6 +140,80 @@ def test_whole_files_are_as_their_lines() -> None:
     together = [(s.kind, s.text) for s in find_in_text("\n".join(lines).encode())]
     apart = [(s.kind, s.text) for line in lines for s in find_in_text(line.encode())]
     assert together == apart
+
+
+WORDS = (
+    "13800138000", "138-0013-8000", "138 0013 8000", "+86 ", "86", "0086", "010-62345678", "0571",
+    "62345678", "110105", "19491231", "002X", "11010519491231002X", "110105491231002", "6200000000000005",
+    "4111111111111111", " ", "-", ",", "\n", "\t", ".", ":", "：", "号", "号楼", "号院", "号房", "单元",
+    "单", "元", "座", "室", "户", "栋", "楼", "弄", "3", "12", "502", "号线", "号门店", "号公告", "十",
+    "A", "广州市", "天河区", "省", "自治区", "县", "镇", "路", "大道", "小区", "广场", "花园", "院", "请",
+    "送到", "的", "从", "张小明", "李四", "欧阳娜娜", "王先生", "唐山市", "石家庄", "收件人", "姓名",
+    "电话", "订单", "单号", "身份证", "卡号", "护照", "E12345678", "粤BD12345", "a@b.com", "name", '"',
+    "{", "=", "(", ")", "（", "*", "#", "\u3000", "１３８", "０", "中文字", "x", "X", "_", "/", "是",
+    "👍", "é", "\r", "中" * 40,
+)  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(WORDS), max_size=60), st.sampled_from(("", "tel", "地址", "card", "运单号")))
+def test_finds_are_those_of_the_plain_finder(words: list[str], header: str) -> None:
+    raw = "".join(words).encode()
+    assert [*find_in_text(raw, header)] == [Span(*one) for one in find_plainly(raw, header)]
+
+
+def test_many_lines_are_found_as_plainly_in_parts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs, bare = positives(60), negatives(60)
+    lines = [line for kind in pairs.values() for line, _ in kind] + [
+        line for kind in bare.values() for line in kind
+    ]
+    random.Random(3).shuffle(lines)
+    raw = "\n".join(lines).encode()
+    plainly = [Span(*one) for one in find_plainly(raw)]
+    assert len(plainly) > 400
+    assert [*find_in_text(raw)] == plainly
+    monkeypatch.setattr("changtong.privacy.find_text.PART", 200)
+    assert [*find_in_text(raw)] == plainly
+
+
+def test_a_byte_that_is_no_text_moves_no_find() -> None:
+    raw = (
+        "张小明 13800138000\n".encode()
+        + b"\xff\xb2 x \xe5\n"
+        + "送到 广州市天河区中山大道10号A座502室".encode()
+    )
+    spans = [*find_in_text(raw)]
+    assert [span.kind for span in spans] == ["name", "phone", "address"]
+    assert all(raw[span.start : span.end].decode() == span.text for span in spans)
+
+
+def test_listed_and_counted_are_the_first_of_each_kind(tmp_path: Path) -> None:
+    lines = [f"张小明 13800138{k:03d}" if k % 2 else f"call 13800138{k:03d}" for k in range(300)]
+    (tmp_path / "a.txt").write_text("\n".join(lines), "utf-8")
+    (tmp_path / "b.jsonl").write_text('{"tel": "13800138000", "other": "13912345678"}\n' * 3, "utf-8")
+    found = find_personal_data([tmp_path])
+    counts = {(Path(f).name, c, k): n for f, c, k, _, n in found.counts.rows()}
+    assert counts == {
+        ("a.txt", "", "phone"): 300, ("a.txt", "", "name"): 150,
+        ("b.jsonl", "tel", "phone"): 3, ("b.jsonl", "other", "phone"): 3,
+    }  # fmt: skip
+    listed = found.finds.filter(pl.col("file").str.ends_with("a.txt"))
+    assert listed.filter(pl.col("kind") == "phone")["row"].to_list() == list(range(1, 101))
+    assert listed.filter(pl.col("kind") == "name")["row"].to_list() == list(range(2, 201, 2))
+
+
+def test_names_keep_their_places_beside_full_width_signs() -> None:
+    column = pl.Series("收件人", ["　张小明 ", "１３８００１３８０００", "李四"])
+    raw = joined(column)
+    assert raw is not None
+    spans = [
+        (span.kind, span.text, raw[span.start : span.end].decode()) for span in find_in_column(column, raw)
+    ]
+    assert spans == [
+        ("name", "张小明", "　张小明 "),
+        ("phone", "13800138000", "１３８００１３８０００"),
+        ("name", "李四", "李四"),
+    ]  # fmt: skip
 
 
 PERSON = {"name": "张小明", "tel": "13800138000", "addr": "广州市天河区中山大道10号A座502室", "n": "7"}

@@ -27,7 +27,7 @@ from changtong.safety.hazard_ledger import (
 from changtong.safety.hazard_rules import read_hazard_rules
 from changtong.safety.ledger_folder import read_actions, read_ledger, update_ledger
 from changtong.safety.supervision import read_supervision
-from changtong.safety.table_folder import with_formulas, without_formulas
+from changtong.spreadsheets import with_formulas, without_formulas
 
 RULES = read_hazard_rules()
 START = datetime(2026, 3, 2, 1, tzinfo=UTC)

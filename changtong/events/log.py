@@ -22,6 +22,8 @@ import pyarrow as pa
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.events.keys import check_of
 from changtong.events.times import zone_of
+from changtong.file_locks import lock_file
+from changtong.written_files import write_beside
 
 FORMAT = 1
 
@@ -264,12 +266,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, value: object) -> None:
     """Write JSON beside a file, onto the disk, and rename."""
-    beside = path.with_name(path.name + ".new")
-    with beside.open("w", encoding="utf-8") as file:
-        json.dump(value, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    write_beside(path, json.dumps(value, ensure_ascii=False, indent=1), make_folder=False)
 
 
 @contextmanager
@@ -281,7 +278,9 @@ def writing(log: EventLog) -> Iterator[int]:
     UsageError
         Another process writes to it.
     """
-    lock = _lock(log.path / "lock")
+    lock = lock_file(log.path / "lock", 0o644)
+    if lock is None:
+        raise UsageError("Another process writes to this log: wait until it is done.")
     try:
         log = open_log(log.path)
         number = 1 + max((batch.number for batch in log.batches), default=0)
@@ -300,24 +299,8 @@ def writing(log: EventLog) -> Iterator[int]:
             for file in (log.path / folder).glob("b*"):
                 if file.name[:7] not in known:
                     file.unlink()
+            for file in (log.path / folder).glob(".*.part"):
+                file.unlink()
         yield number
     finally:
         os.close(lock)
-
-
-def _lock(path: Path) -> int:
-    """Lock a file until its handle is closed: the system lets go when the process dies."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        if os.name == "nt":  # pragma: no cover - another system
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise UsageError("Another process writes to this log: wait until it is done.") from error
-    return handle

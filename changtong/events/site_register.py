@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +9,7 @@ import polars as pl
 from changtong.errors import InputError, Problem
 from changtong.events.log import EventLog
 from changtong.network.io import is_network_folder, read_network
+from changtong.written_files import write_beside
 
 COLUMNS = ("site_id", "name", "kind", "region", "operator")
 
@@ -50,7 +50,4 @@ def read_sites(path: Path) -> pl.DataFrame:
 
 def give_sites(log: EventLog, sites: pl.DataFrame) -> None:
     """Write the sites into a log; those it had are replaced."""
-    path = log.path / "sites.parquet"
-    beside = path.with_name("sites.parquet.new")
-    sites.write_parquet(beside)
-    os.replace(beside, path)
+    write_beside(log.path / "sites.parquet", sites.write_parquet, make_folder=False)

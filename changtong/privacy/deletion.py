@@ -20,6 +20,7 @@ from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.privacy.key_file import FieldKey, FieldKeys
 from changtong.privacy.read_bytes import Csv
 from changtong.privacy.retention import RetentionRule, due_rows
+from changtong.written_files import write_beside
 
 FORMAT = 1
 CHUNK = 1 << 20
@@ -232,19 +233,16 @@ def _from_file(
     gone, kept = frame.filter(due), frame.filter(~due)
     if gone.height:
         _take(digest, gone.iter_rows())
-        beside, old = (
-            path.with_name(f".{path.name}.{os.getpid()}.new"),
-            path.with_name(f".{path.name}.{os.getpid()}.old"),
-        )
-        try:
+        old = path.with_name(f".{path.name}.{os.getpid()}.old")
+
+        def write(beside: Path) -> None:
             if is_csv:
                 kept.write_csv(beside, include_bom=True, separator=table.delimiter)
             else:
                 kept.write_parquet(beside)
             os.link(path, old)  # the old bytes keep a name until they are overwritten
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
+
+        write_beside(path, write, make_folder=False)
         overwrite(old)
     return gone.height, kept.height
 

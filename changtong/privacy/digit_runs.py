@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from changtong.privacy.words import card_ranges, words
@@ -24,14 +25,14 @@ FIRST_YEAR, LAST_YEAR = 1900, 2099
 _DAYS = np.array([31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 
-class Candidate(NamedTuple):
-    """Where a number may stand, in bytes; ``parts`` are its digits alone."""
+class Candidates(NamedTuple):
+    """Where numbers of one form may stand, in bytes, and the digits of each."""
 
     kind: str
     form: str
-    start: int
-    end: int
-    digits: str
+    start: Longs
+    end: Longs
+    digits: NDArray[np.uint8]
 
 
 class Runs(NamedTuple):
@@ -55,11 +56,11 @@ def runs_of(raw: bytes) -> Runs:
     return Runs(data, start, end, end - start)
 
 
-def candidates(runs: Runs) -> list[Candidate]:
-    """Return the numbers that may be personal data, in no order; places are those of the raw text."""
+def candidates(runs: Runs) -> list[Candidates]:
+    """Return the numbers that may be personal data, form by form; places are those of the raw text."""
     if not len(runs.start):
         return []
-    found: list[Candidate] = []
+    found: list[Candidates] = []
     free = _stands_alone(runs)
     begins = {size: np.flatnonzero(runs.length == size) for size in {form[3][0] for form in _FORMS}}
     for kind, form, first, parts, x_too in _FORMS:
@@ -71,11 +72,9 @@ def candidates(runs: Runs) -> list[Candidate]:
             rows, ends = rows[keep], ends[keep]
             matrix = _digits(runs, rows, parts, x_too)
             right = _CHECKS[kind](matrix)
-            texts = matrix[right].astype(np.uint8)
-            found += [
-                Candidate(kind, form, int(begin) - 1, int(stop) - 1, bytes(text).decode())
-                for begin, stop, text in zip(runs.start[rows[right]], ends[right], texts, strict=True)
-            ]
+            if right.any():
+                start, stop = runs.start[rows[right]] - 1, ends[right] - 1
+                found.append(Candidates(kind, form, start, stop, matrix[right]))
     return found
 
 
@@ -136,15 +135,13 @@ def _fitting(runs: Runs, rows: Longs, parts: tuple[int, ...], first: bytes, x_to
 
 
 def _digits(runs: Runs, rows: Longs, parts: tuple[int, ...], x_too: bool) -> NDArray[np.uint8]:
-    columns = [
-        runs.data[runs.start[rows + k][:, None] + np.arange(size)[None, :]] for k, size in enumerate(parts)
-    ]
+    columns = [sliding_window_view(runs.data, size)[runs.start[rows + k]] for k, size in enumerate(parts)]
     if x_too:
         columns.append(np.full((len(rows), 1), 88, np.uint8))
     return np.concatenate(columns, axis=1)
 
 
-def _value(matrix: NDArray[np.uint8], begin: int, end: int) -> Longs:
+def value_of(matrix: NDArray[np.uint8], begin: int, end: int) -> Longs:
     """Return columns of digits as numbers."""
     total = np.zeros(len(matrix), np.int64)
     for k in range(begin, end):
@@ -162,10 +159,12 @@ def _id_number(matrix: NDArray[np.uint8]) -> Bools:
     """Return which are of a province, on a day there was, with the right last sign."""
     known = np.zeros(100, np.bool_)
     known[[int(prefix) for prefix in words()["id_regions"]["prefixes"]]] = True
-    right = known[_value(matrix, 0, 2)]
+    right = known[value_of(matrix, 0, 2)]
     if matrix.shape[1] == 15:
-        return right & _is_day(1900 + _value(matrix, 6, 8), _value(matrix, 8, 10), _value(matrix, 10, 12))
-    right &= _is_day(_value(matrix, 6, 10), _value(matrix, 10, 12), _value(matrix, 12, 14))
+        return right & _is_day(
+            1900 + value_of(matrix, 6, 8), value_of(matrix, 8, 10), value_of(matrix, 10, 12)
+        )
+    right &= _is_day(value_of(matrix, 6, 10), value_of(matrix, 10, 12), value_of(matrix, 12, 14))
     total = ((matrix[:, :17].astype(np.int64) - 48) * ID_WEIGHTS).sum(axis=1) % 11
     made: Bools = right & (np.frombuffer(ID_SIGNS, np.uint8)[total] == matrix[:, 17])
     return made
@@ -184,14 +183,18 @@ def _bank_card(matrix: NDArray[np.uint8]) -> Bools:
     digits = matrix[:, ::-1].astype(np.int64) - 48
     doubled = digits[:, 1::2] * 2
     total = digits[:, ::2].sum(axis=1) + (doubled - 9 * (doubled > 9)).sum(axis=1)
-    width = matrix.shape[1]
+    made: Bools = card_known(matrix) & (total % 10 == 0)
+    return made
+
+
+def card_known(matrix: NDArray[np.uint8], *, sure: bool = False) -> Bools:
+    """Return which begin as some card does; ``sure``: as one of those that little else begins as."""
     known = np.zeros(len(matrix), np.bool_)
     for one in card_ranges():
-        if width in one.digits:
-            first = _value(matrix, 0, len(str(one.begin)))
+        if matrix.shape[1] in one.digits and (one.sure or not sure):
+            first = value_of(matrix, 0, len(str(one.begin)))
             known |= (first >= one.begin) & (first <= max(one.begin, one.end))
-    made: Bools = known & (total % 10 == 0)
-    return made
+    return known
 
 
 def _any(matrix: NDArray[np.uint8]) -> Bools:

@@ -1,109 +1,282 @@
-"""Addresses down to a house, a unit or a room: looked for where a number and a word such as 号 or 室 meet."""
+"""Addresses down to a house, a unit or a room: looked for where a number and a word such as 号 or 室 meet.
+
+The words are looked for as arrays of signs: a token is a run of the characters an address may have; it is an
+address when it has a road and, behind a number, a house. What is said here in arrays, the tests say a second
+time in regular expressions.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from changtong.privacy.digit_runs import Runs
+from changtong.privacy.pieces import Pieces, pieces_of
+from changtong.privacy.spans import CONFIDENCES, RULES, Spans, spans_of
+
+Longs = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 BEFORE, AFTER = 150, 90
 """Bytes around such a place in which the address stands."""
+
+LONGEST, SHORTEST = 81, 5
+"""Characters of a token."""
 
 _ENDS = ("号", "栋", "幢", "座", "室", "单", "楼", "弄", "组", "层", "户")
 _CODES = np.array([int.from_bytes(word.encode(), "big") for word in _ENDS])
 _LITERALS = ("单元", "座", "号楼")
 
-_HAN = "\u4e00-\u9fff"
-_ADMIN = re.compile("省|自治区|市|区|县|旗|州|镇|乡")
-_TOKEN = re.compile(rf"[{_HAN}][{_HAN}A-Za-z0-9\-－#＃()（）]{{4,80}}")
-_ROAD = re.compile(
-    "大道|大街|公路|胡同|路|街|道|巷|弄|村|屯|社区|小区|花园|家园|苑|新城|广场|大厦|公寓|庄|里"
-)
-_NUMBER = "[0-9A-Za-z一二三四五六七八九十百]{1,6}"
-_HOUSE = re.compile(rf"{_NUMBER}(?:号楼|号院|号|栋|幢|座|单元|室|弄|楼|层|组|户)")
-_ROOM = re.compile(rf"{_NUMBER}(?:单元|室|户|号房)|(?:栋|幢|座|单元|楼)[-－]?\d{{2,4}}")
-_NO_HOUSE = re.compile(r"\d+号(?:线|文|令|公告|机|门店|仓|库|车|台|窗|柜|航)")
-_SENTENCE = re.compile("的|了|是|在|和|与|及|被|把|将|请|为|从|至|到|经")
+_HAN, _TOKEN, _NUMBER, _DIGIT, _ADMIN, _SENTENCE, _HOUSE, _ROAD, _BLOCK, _DASH = (1 << k for k in range(10))
+_LATIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_DIGITS = "0123456789"
+_SIGNS = {
+    _TOKEN: f"{_LATIN}{_DIGITS}-－#＃()（）",
+    _NUMBER: f"{_LATIN}{_DIGITS}一二三四五六七八九十百",
+    _DIGIT: _DIGITS,
+    _ADMIN: "省市区县旗州镇乡",
+    _SENTENCE: "的了是在和与及被把将请为从至到经",
+    _HOUSE: "号栋幢座室弄楼层组户",
+    _ROAD: "路街道巷弄村屯苑庄里",
+    _BLOCK: "栋幢座楼",
+    _DASH: "-－",
+}
+_ROADS = ("胡同", "社区", "小区", "花园", "家园", "新城", "广场", "大厦", "公寓")
+"""Those without a character of `_ROAD`: what else is called a road ends with one."""
+
+_NO_HOUSES = ("线", "文", "令", "公告", "机", "门店", "仓", "库", "车", "台", "窗", "柜", "航")
+"""Behind a number and 号 they make it a line, a notice or a counter: no house."""
 
 
-class FoundAddress(NamedTuple):
-    """An address: confidence, rule, place in bytes, the address."""
+@cache
+def _classes() -> NDArray[np.uint16]:
+    """Return for each character, up to U+FFFF, what it may be in an address."""
+    table = np.zeros(0x10000, np.uint16)
+    table[0x4E00:0xA000] |= _HAN | _TOKEN
+    for bit, signs in _SIGNS.items():
+        for sign in signs:
+            table[ord(sign)] |= bit
+    return table
 
-    confidence: str
-    rule: str
-    start: int
-    end: int
-    text: str
 
-
-def addresses(raw: bytes, runs: Runs, told: str) -> Iterator[FoundAddress]:
+def addresses(raw: bytes, runs: Runs, told: str) -> Spans:
     """Return addresses with a house number at least."""
+    low, high = _windows(raw, runs)
+    if not len(low):
+        return spans_of(raw, "address", "address-house", "low", low, low)
+    pieces = pieces_of(raw, low, high)
+    tokens = _tokens(pieces)
     labelled = any(word in told for word in ("地址", "住址", "addr"))
-    for low, high in _windows(raw, runs):
-        while low < high and raw[low] & 0xC0 == 0x80:
-            low += 1
-        text = raw[low:high].decode("utf-8", "ignore")
-        at, seen = low, 0
-        for token in _TOKEN.finditer(text):
-            found = _judged(token[0], labelled)
-            if found is not None and text[token.start() + found[3] :][:1] != "*":  # masked already
-                confidence, rule, begin, end = found
-                at += len(text[seen : token.start() + begin].encode())
-                seen = token.start() + begin
-                part = token[0][begin:end]
-                yield FoundAddress(confidence, rule, at, at + len(part.encode()), part)
+    begin, end, level, room = _judged(tokens, labelled)
+    from_sign, to_sign = tokens.source + begin - tokens.begin, tokens.source + end - tokens.begin
+    stays = (level >= 0) & (pieces.signs[to_sign] != ord("*"))  # masked already
+    piece = np.searchsorted(pieces.begin, tokens.source, side="right") - 1
+    base = pieces.low[piece] - pieces.size[pieces.begin[piece]]
+    start, stop = base + pieces.size[from_sign], base + pieces.size[to_sign]
+    rule = np.where(room, RULES.index("address-room"), RULES.index("address-house")).astype(np.int8)
+    return spans_of(raw, "address", rule[stays], level[stays], start[stays], stop[stays])
 
 
-def _windows(raw: bytes, runs: Runs) -> Iterator[tuple[int, int]]:
+def _windows(raw: bytes, runs: Runs) -> tuple[Longs, Longs]:
     """Return parts of lines in which an address may stand; none overlaps the one before."""
+    places = _places(raw, runs)
+    if not len(places):
+        return places, places
+    data = np.frombuffer(raw, np.uint8)
+    breaks = np.concatenate([[-1], np.flatnonzero(data == 10), [len(raw)]])
+    line = np.searchsorted(breaks, places)
+    low = np.maximum(breaks[line - 1] + 1, places - BEFORE)
+    high = np.minimum(breaks[line], places + AFTER)
+    for _ in range(3):
+        inside = high < len(raw)
+        high += inside & (data[np.minimum(high, len(raw) - 1)] & 0xC0 == 0x80)
+    after = np.searchsorted(places, high).tolist()  # the first place behind each window
+    kept, k = [], 0
+    while k < len(after):
+        kept.append(k)
+        k = after[k]
+    low, high = low[kept], high[kept]
+    low[1:] = np.maximum(low[1:], high[:-1])
+    return low, high
+
+
+def _places(raw: bytes, runs: Runs) -> Longs:
+    """Return where a number and a word of a house meet, and where some words stand that need no number."""
     data, end = runs.data, runs.end
     places = np.zeros(0, np.int64)
     if len(end):
-        codes = (data[end].astype(np.int64) << 16) | (data[end + 1].astype(np.int64) << 8) | data[end + 2]
+        codes = (data[end].astype(np.int32) << 16) | (data[end + 1].astype(np.int32) << 8) | data[end + 2]
         places = end[np.isin(codes, _CODES)] - 1
-    extra = [found.start() for word in _LITERALS for found in re.finditer(re.escape(word.encode()), raw)]
-    if extra:
-        places = np.unique(np.concatenate([places, np.array(extra, np.int64)]))
-    last = 0
-    low = high = -1
-    for place in places.tolist():
-        if place < last:
-            continue
-        low = max(last, place - BEFORE, raw.rfind(b"\n", max(0, place - BEFORE), place) + 1)
-        stop = raw.find(b"\n", place, place + AFTER)
-        high = stop if stop >= 0 else min(len(raw), place + AFTER)
-        while high < len(raw) and raw[high] & 0xC0 == 0x80:
-            high += 1
-        yield low, high
-        last = high
+    found = [places]
+    one, two, three = data[1:-2], data[2:-1], data[3:]
+    for word in map(str.encode, _LITERALS):
+        at = np.flatnonzero((one == word[0]) & (two == word[1]) & (three == word[2]))
+        for k in range(3, len(word)):
+            at = at[data[at + 1 + k] == word[k]]
+        found.append(at)
+    return np.sort(np.concatenate(found))
 
 
-def _judged(token: str, labelled: bool) -> tuple[str, str, int, int] | None:
-    """Return confidence, rule, and from where to where in the token the address goes."""
-    plain = _NO_HOUSE.sub(lambda found: "　" * len(found[0]), token)
-    houses = list(_HOUSE.finditer(plain))
-    if not houses:
-        return None
-    end = houses[-1].end()
-    tail = re.match(r"[-－]?\d{1,4}(?![\d.])", token[end:])
-    if tail:
-        end += tail.end()
-    head = plain[: houses[0].start()]
-    begin = 0
-    for word in _SENTENCE.finditer(head):
-        if _ADMIN.search(head[word.end() :]):
-            begin = word.end()
-    road = _ROAD.search(plain, begin, max(begin, end - 1))
-    if road is None:
-        return None
-    admins = len(_ADMIN.findall(plain[begin:end]))
-    room = _ROOM.search(plain, begin, end) is not None
-    if admins and (room or admins > 1 or labelled):
-        return "high", "address-room" if room else "address-house", begin, end
-    if admins or room or labelled:
-        return "medium", "address-room" if room else "address-house", begin, end
-    return "low", "address-house", begin, end
+class _Tokens(NamedTuple):
+    """Tokens one after the other, a line break before and behind each; ``source``: its sign in the pieces."""
+
+    signs: NDArray[np.uint32]
+    bits: NDArray[np.uint16]
+    begin: Longs
+    end: Longs
+    source: Longs
+
+
+def _tokens(pieces: Pieces) -> _Tokens:
+    bits = _classes()[np.minimum(pieces.signs, 0xFFFF)]
+    inside = np.concatenate([[False], (bits & _TOKEN) != 0])
+    edges = np.flatnonzero(inside[1:] != inside[:-1])
+    begin, stop = edges[::2], edges[1::2]  # the last sign is a line break
+    han = np.append(np.flatnonzero(bits & _HAN), len(bits))
+    met = ((bits[:-1] & _NUMBER) != 0) & ((bits[1:] & _HAN) != 0)
+    numbered = np.concatenate([[0], np.cumsum(met, dtype=np.int32)])
+    some = numbered[stop - 1] > numbered[begin]
+    begin, stop = begin[some], stop[some]
+    begins, ends = [], []
+    while len(begin):
+        begin = han[np.searchsorted(han, begin)]
+        some = begin + SHORTEST <= stop
+        begin, stop = begin[some], stop[some]
+        begins.append(begin)
+        ends.append(np.minimum(begin + LONGEST, stop))
+        more = ends[-1] < stop
+        begin, stop = ends[-1][more], stop[more]
+    first = np.concatenate(begins) if begins else np.zeros(0, np.int64)
+    size = (np.concatenate(ends) if ends else first) - first
+    order = np.argsort(first)
+    first, size = first[order], size[order]
+    at = np.cumsum(size + 1) - size  # one sign is free before each
+    rows = np.repeat(first - at, size) + _spread(at, size)
+    signs = np.full(int(size.sum()) + len(size) + 4, 10, np.uint32)
+    signs[_spread(at, size)] = pieces.signs[rows]
+    return _Tokens(signs, _classes()[np.minimum(signs, 0xFFFF)], at, at + size, first)
+
+
+def _spread(begin: Longs, size: Longs) -> Longs:
+    """Return the places of all parts that begin somewhere and have a size."""
+    before = np.cumsum(size) - size
+    return np.repeat(begin - before, size) + np.arange(int(size.sum()))
+
+
+def _pair(signs: NDArray[np.uint32], word: str) -> Bools:
+    """Return where a word of two characters stands."""
+    made = np.zeros(len(signs), np.bool_)
+    made[:-1] = (signs[:-1] == ord(word[0])) & (signs[1:] == ord(word[1]))
+    return made
+
+
+def _without_no_houses(tokens: _Tokens) -> NDArray[np.uint16]:
+    """Return what the signs are, nothing where a number with 号 is no house: 3号线."""
+    signs, bits = tokens.signs, tokens.bits
+    numbered = np.flatnonzero(signs == ord("号"))
+    numbered = numbered[(bits[numbered - 1] & _DIGIT) != 0]
+    follows = np.isin(signs[numbered + 1], [ord(word[0]) for word in _NO_HOUSES])
+    plain = bits
+    for at in numbered[follows].tolist():
+        words = [word for word in _NO_HOUSES if all(signs[at + 1 + k] == ord(s) for k, s in enumerate(word))]
+        if words:
+            plain = bits.copy() if plain is bits else plain
+            first = at
+            while bits[first - 1] & _DIGIT:
+                first -= 1
+            plain[first : at + 1 + len(words[0])] = 0
+    return plain
+
+
+def _judged(tokens: _Tokens, labelled: bool) -> tuple[Longs, Longs, NDArray[np.int8], Bools]:
+    """Return of each token from where to where the address goes, its confidence (-1: none), and any room."""
+    signs, size = tokens.signs, len(tokens.signs)
+    plain = _without_no_houses(tokens)
+    unit = _pair(signs, "单元")
+    after_number = np.zeros(size, np.bool_)
+    after_number[1:] = (plain[:-1] & _NUMBER) != 0
+    house = after_number & (((plain & _HOUSE) != 0) | unit)
+    long = unit | _pair(signs, "号楼") | _pair(signs, "号院")
+    places = np.append(np.flatnonzero(house), size)
+    first = np.searchsorted(places, tokens.begin)
+    count = np.searchsorted(places, tokens.end) - first
+    last = places[np.maximum(first + count - 1, 0)]
+    last = np.where(count > 0, last, tokens.begin)
+    end = last + 1 + long[last]
+    end += _tail(tokens, end)
+    begin = _begin(
+        plain, tokens, np.where(count > 0, places[np.minimum(first, len(places) - 1)], tokens.begin)
+    )
+    road = _counted((plain & _ROAD) != 0, begin, end - 1) > 0
+    named = np.zeros(size, np.bool_)
+    for word in _ROADS:
+        named |= _pair(signs, word)
+    road |= _counted(named, begin, end - 2) > 0
+    admins = _counted((plain & _ADMIN) != 0, begin, end)
+    room = _has_room(signs, plain, after_number, begin, end)
+    sure = (admins > 0) & (room | (admins > 1) | labelled)
+    likely = (admins > 0) | room | labelled
+    levels = [CONFIDENCES.index(level) for level in ("high", "medium", "low")]
+    level = np.select([~road | (count == 0), sure, likely], [-1, *levels[:2]], levels[2]).astype(np.int8)
+    return begin, end, level, room
+
+
+def _counted(what: Bools, begin: Longs, end: Longs) -> Longs:
+    """Return how many there are from a begin up to an end."""
+    total = np.zeros(len(what) + 1, np.int32)
+    np.cumsum(what, out=total[1:])
+    return total[np.maximum(begin, end)] - total[begin]
+
+
+def _last_before(what: Bools, at: Longs) -> Longs:
+    """Return the last place before another at which something is; -1: nowhere."""
+    places = np.concatenate([[-1], np.flatnonzero(what)])
+    made: Longs = places[np.searchsorted(places, at) - 1]
+    return made
+
+
+def _tail(tokens: _Tokens, end: Longs) -> Longs:
+    """Return how many signs of a number go on behind the last house: 3号-12."""
+    digit = (tokens.bits & _DIGIT) != 0
+    dash = (tokens.bits[end] & _DASH) != 0
+    others = np.flatnonzero(~digit)
+    first = end + dash
+    digits = others[np.searchsorted(others, first)] - first
+    return np.where((digits >= 1) & (digits <= 4), digits + dash, 0)
+
+
+def _begin(plain: NDArray[np.uint16], tokens: _Tokens, house: Longs) -> Longs:
+    """Return where the address begins: behind the last word of a sentence before a province, city or town."""
+    number = _last_before((plain & _NUMBER) == 0, house) + 1
+    head = np.maximum(number, house - 6)
+    admin = _last_before((plain & _ADMIN) != 0, head)
+    word = _last_before((plain & _SENTENCE) != 0, np.maximum(admin, 0))
+    return np.where((admin >= tokens.begin) & (word >= tokens.begin), word + 1, tokens.begin)
+
+
+def _has_room(
+    signs: NDArray[np.uint32], plain: NDArray[np.uint16], after_number: Bools, begin: Longs, end: Longs
+) -> Bools:
+    """Return whether a room or a unit is told between a begin and an end."""
+    unit = _pair(signs, "单元")
+    home = (signs == ord("室")) | (signs == ord("户"))
+    named = np.flatnonzero(after_number & (home | unit | _pair(signs, "号房")))
+    named_end = named + 2 - home[named]
+    block = np.flatnonzero(((plain & _BLOCK) != 0) | unit)
+    digits = block + 1 + unit[block]
+    digits += (plain[digits] & _DASH) != 0
+    two = ((plain[digits] & _DIGIT) != 0) & ((plain[digits + 1] & _DIGIT) != 0)
+    return _inside(named, named_end, begin + 1, end) | _inside(block[two], digits[two] + 2, begin, end)
+
+
+def _inside(start: Longs, stop: Longs, begin: Longs, end: Longs) -> Bools:
+    """Return whether any of some parts, in order, lies between a begin and an end."""
+    if not len(start):
+        return np.zeros(len(begin), np.bool_)
+    first = np.searchsorted(start, begin)
+    there = first < len(start)
+    made: Bools = there & (stop[np.minimum(first, len(stop) - 1)] <= end)
+    return made

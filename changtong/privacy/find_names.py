@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from functools import cache
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator
+from functools import cache, lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from changtong.privacy.headers import kind_of_header
+from changtong.privacy.pieces import pieces_of
+from changtong.privacy.spans import KINDS, RULES, Spans, spans_in_rows, spans_of, together
 from changtong.privacy.words import words
 
 NEAR = 48
-"""Bytes beside a phone number or an address in which a name may stand."""
+"""Bytes behind a word that announces a name in which it may stand."""
+
+_REACH = 30
+"""Bytes beside a phone number or an address in which a name may stand: four signs and six characters."""
+
+_BESIDE = ("phone", "id_number", "address")
+_IS_HAN, _IS_SURNAME, _IS_BEFORE, _IS_AFTER = 1, 2, 4, 8
+_LOOKED_AT = 6
+"""Characters by which a name is known: four, and what must not follow."""
+
+Longs = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 _HAN = "\u4e00-\u9fff"
 _PLACES = "市县区省镇乡旗盟州站"
 _BETWEEN = r"[\s,，:：;；|/\"'“”‘’()（）\[\]{}、=]"
-
-
-class _Span(Protocol):
-    @property
-    def kind(self) -> str: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-
-
-class FoundName(NamedTuple):
-    """A name: confidence, rule, place in bytes, the name."""
-
-    confidence: str
-    rule: str
-    start: int
-    end: int
-    text: str
 
 
 @cache
@@ -53,12 +47,9 @@ def name_form() -> str:
 
 
 @cache
-def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
-    form = name_form()
-    after = re.compile(rf"{_BETWEEN}{{1,4}}({form})")
+def _labelled() -> re.Pattern[str]:
     # after a label, with what stands between in exports: 收件人姓名：张三 / "name": "张三"
-    labelled = re.compile(rf"(?:姓名|名称)?[\"']?\s*(?:[:：=,，\t|]|是|为|\s)\s*[\"'“]?({form})")
-    return after, labelled
+    return re.compile(rf"(?:姓名|名称)?[\"']?\s*(?:[:：=,，\t|]|是|为|\s)\s*[\"'“]?({name_form()})")
 
 
 def is_name(text: str) -> bool:
@@ -69,70 +60,137 @@ def is_name(text: str) -> bool:
     >>> is_name("张小明"), is_name("欧阳娜娜"), is_name("包裹"), is_name("小明")
     (True, True, False, False)
     """
-    return _whole().fullmatch(text.strip()) is not None
+    return is_name_alone(text.strip())
+
+
+@lru_cache(1 << 16)
+def is_name_alone(text: str) -> bool:
+    """Return whether a text without spaces around it has the form of a name; names come again and again."""
+    return _form().fullmatch(text) is not None
+
+
+@lru_cache(1 << 16)
+def _name_length(text: str) -> int:
+    """Return how long the name is a text begins with; 0: none."""
+    found = _form().match(text)
+    return 0 if found is None else found.end()
 
 
 @cache
-def _whole() -> re.Pattern[str]:
+def _form() -> re.Pattern[str]:
     return re.compile(name_form())
 
 
-def names_beside(raw: bytes, spans: Sequence[_Span], told: str) -> Iterator[FoundName]:
-    """Return names beside phone numbers, ID numbers and addresses, and after words that announce one."""
-    after, _ = _patterns()
-    seen: set[int] = set()
-    for span in spans:
-        if span.kind not in ("phone", "id_number", "address"):
-            continue
-        low = max(0, span.start - NEAR)
-        low = max(low, raw.rfind(b"\n", low, span.start) + 1)
-        head = _decoded_from(raw, low, span.start)
-        name = _name_at_end(head)
-        if name is not None:
-            begin, stop = name
-            end = span.start - len(head[stop:].encode())
-            start = end - len(head[begin:stop].encode())
-            if start not in seen:
-                seen.add(start)
-                yield FoundName("high", f"name-beside-{span.kind}", start, end, head[begin:stop])
-        tail = raw[span.end : span.end + NEAR].partition(b"\n")[0].decode("utf-8", "ignore")
-        found = after.match(tail)
-        if found is not None:
-            start = span.end + len(tail[: found.start(1)].encode())
-            if start not in seen:
-                seen.add(start)
-                yield FoundName(
-                    "high", f"name-beside-{span.kind}", start, start + len(found[1].encode()), found[1]
-                )
-    yield from _after_labels(raw, seen)
-
-
 @cache
-def _surname_signs() -> frozenset[str]:
+def _classes() -> NDArray[np.uint8]:
+    """Return for each character, up to U+FFFF, what it may be beside or in a name."""
     told = words()["surnames"]
-    return frozenset("".join(told["single"].split())) | {name[0] for name in told["compound"]}
+    table = np.zeros(0x10000, np.uint8)
+    table[0x4E00:0xA000] |= _IS_HAN
+    for sign in "".join(told["single"].split()) + "".join(name[0] for name in told["compound"]):
+        table[ord(sign)] |= _IS_SURNAME
+    for sign in _SIGNS:
+        table[ord(sign)] |= _IS_BEFORE
+    signs = "".join(map(chr, [*range(0xD800), *range(0xE000, 0x10000)]))
+    for sign in re.findall(_BETWEEN, signs):
+        table[ord(sign)] |= _IS_AFTER
+    table[10] = 0  # a name stands in the same line
+    return table
 
 
-_SIGNS = frozenset(" \t,，:：;；|/\"'“”‘’()（）[]{}、=\u3000")
+def names_beside(raw: bytes, spans: Spans, told: str) -> Spans:
+    """Return names beside phone numbers, ID numbers and addresses, and after words that announce one."""
+    beside = np.flatnonzero(np.isin(spans.kind, [KINDS.index(kind) for kind in _BESIDE]))
+    rules = np.zeros(len(KINDS), np.int8)
+    for kind in _BESIDE:
+        rules[KINDS.index(kind)] = RULES.index(f"name-beside-{kind}")
+    found, start, end = _beside(raw, spans.start[beside], spans.end[beside])
+    start, first = np.unique(start, return_index=True)  # of the first find that has it beside
+    end, rule = end[first], rules[spans.kind[beside[found[first]]]]
+    near = spans_of(raw, "name", rule, "high", start, end)
+    labelled = list(_after_labels(raw, {*start.tolist()}))
+    return together([near, spans_in_rows(raw, "name", labelled)]) if labelled else near
 
 
-def _name_at_end(head: str) -> tuple[int, int] | None:
-    """Return from where to where a name stands at the end of a text, with four signs at most behind it."""
-    stop = len(head)
-    least = stop - 4
-    while stop > 0 and stop > least and head[stop - 1] in _SIGNS:
-        stop -= 1
-    begin = stop
-    while begin > 0 and stop - begin < 6 and "\u4e00" <= head[begin - 1] <= "\u9fff":
-        begin -= 1
-    if not 2 <= stop - begin <= 4 or head[begin] not in _surname_signs():
-        return None
-    return (begin, stop) if _whole().fullmatch(head, begin, stop) else None
+def _beside(raw: bytes, start: Longs, end: Longs) -> tuple[Longs, Longs, Longs]:
+    """Return names before and behind some places: beside which of them, and from where to where."""
+    if not len(start):
+        return start, start, end
+    before, before_start, before_end = _names_before(raw, start)
+    behind, behind_start, behind_end = _names_behind(raw, end)
+    order = np.argsort(np.concatenate([2 * before, 2 * behind + 1]))
+    return (
+        np.concatenate([before, behind])[order],
+        np.concatenate([before_start, behind_start])[order],
+        np.concatenate([before_end, behind_end])[order],
+    )
 
 
-def _after_labels(raw: bytes, seen: set[int]) -> Iterator[FoundName]:
+def _names_before(raw: bytes, place: Longs) -> tuple[Longs, Longs, Longs]:
+    """Return names that end before some places, with four signs at most between."""
+    near = np.flatnonzero(_has_han_before(raw, place))
+    place = place[near]
+    pieces = pieces_of(raw, np.maximum(place - _REACH, 0), place)
+    bits = _classes()[np.minimum(pieces.signs, 0xFFFF)]
+    stop = pieces.end.copy()
+    for _ in range(4):
+        stop -= (stop > pieces.begin) & ((bits[stop - 1] & _IS_BEFORE) != 0)
+    begin = stop.copy()
+    for _ in range(6):
+        begin -= (begin > pieces.begin) & ((bits[begin - 1] & _IS_HAN) != 0)
+    size = stop - begin
+    rows = np.flatnonzero((size >= 2) & (size <= 4) & ((bits[begin] & _IS_SURNAME) != 0))
+    begin, stop, text = begin[rows], stop[rows], pieces.text
+    named = [is_name_alone(text[a:b]) for a, b in zip(begin.tolist(), stop.tolist(), strict=True)]
+    good = np.array(named, np.bool_)
+    rows, begin, stop = rows[good], begin[good], stop[good]
+    base = place[rows] - pieces.size[pieces.end[rows]]
+    return near[rows], base + pieces.size[begin], base + pieces.size[stop]
+
+
+def _names_behind(raw: bytes, place: Longs) -> tuple[Longs, Longs, Longs]:
+    """Return names that begin behind some places, with one to four signs between."""
+    near = np.flatnonzero(_has_han_behind(raw, place))
+    place = place[near]
+    pieces = pieces_of(raw, place, np.minimum(place + _REACH, len(raw)))
+    bits = _classes()[np.minimum(pieces.signs, 0xFFFF)]
+    begin = pieces.begin.copy()
+    for _ in range(4):
+        begin += (bits[begin] & _IS_AFTER) != 0  # a line break ends each piece
+    rows = np.flatnonzero((begin > pieces.begin) & ((bits[begin] & _IS_SURNAME) != 0))
+    begin, text = begin[rows], pieces.text
+    size = np.array([_name_length(text[at : at + _LOOKED_AT]) for at in begin.tolist()], np.int64)
+    rows, begin, size = rows[size > 0], begin[size > 0], size[size > 0]
+    base = place[rows] - pieces.size[pieces.begin[rows]]
+    return near[rows], base + pieces.size[begin], base + pieces.size[begin + size]
+
+
+def _has_han_before(raw: bytes, place: Longs) -> Bools:
+    """Return whether something but ASCII ends before a place, or before ASCII signs: a name may."""
+    data, bits = np.frombuffer(b"\n" + raw, np.uint8), _classes()
+    at = place.copy()  # of the byte before, in data
+    for _ in range(4):
+        at -= ((bits[data[at]] & _IS_BEFORE) != 0) & (data[at] < 0x80)
+    made: Bools = data[at] >= 0x80
+    return made
+
+
+def _has_han_behind(raw: bytes, place: Longs) -> Bools:
+    """Return whether something but ASCII begins behind a place, or behind ASCII signs: a name may."""
+    data, bits = np.frombuffer(raw + b"\n", np.uint8), _classes()
+    at = place.copy()
+    for _ in range(4):
+        at += ((bits[data[at]] & _IS_AFTER) != 0) & (data[at] < 0x80)
+    made: Bools = data[at] >= 0x80
+    return made
+
+
+_SIGNS = " \t,，:：;；|/\"'“”‘’()（）[]{}、=\u3000"
+
+
+def _after_labels(raw: bytes, seen: set[int]) -> Iterator[tuple[str, str, int, int]]:
     """Return names after words that announce one: 收件人：张三, or "consignee": "张三"."""
-    labelled = _patterns()[1]
+    labelled = _labelled()
     for end in _label_ends(raw):
         text = raw[end : end + NEAR].partition(b"\n")[0].decode("utf-8", "ignore")
         found = labelled.match(text)
@@ -142,7 +200,7 @@ def _after_labels(raw: bytes, seen: set[int]) -> Iterator[FoundName]:
                 seen.add(start)
                 weak = raw[max(0, end - 4) : end] in (b"name", b"Name")
                 level = "medium" if weak else "high"
-                yield FoundName(level, "name-labelled", start, start + len(found[1].encode()), found[1])
+                yield level, "name-labelled", start, start + len(found[1].encode())
 
 
 @cache
@@ -179,10 +237,3 @@ def _label_ends(raw: bytes) -> Iterator[int]:
 
 
 _LATIN = re.compile(rb"(?<![A-Za-z0-9_-])([A-Za-z][A-Za-z0-9_-]*)[\"']?\s*[:=]\s*[\"']?$")
-
-
-def _decoded_from(raw: bytes, low: int, high: int) -> str:
-    """Return bytes as text; a character cut in two at the begin is left out."""
-    while low < high and raw[low] & 0xC0 == 0x80:
-        low += 1
-    return raw[low:high].decode("utf-8", "replace")

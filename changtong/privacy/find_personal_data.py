@@ -12,13 +12,14 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from changtong.errors import InputError, NotFoundError, UsageError
 from changtong.privacy.file_parts import Part, ReadLimits, Unread, file_parts
-from changtong.privacy.find_names import is_name
-from changtong.privacy.find_text import CONFIDENCES, LOW, Span, find_in_text
-from changtong.privacy.headers import is_number_header, is_weak_name, kind_of_header
+from changtong.privacy.find_column import find_in_column, joined
+from changtong.privacy.find_text import find_in_text
 from changtong.privacy.masks import mask
+from changtong.privacy.spans import CONFIDENCES, KINDS, LOW, Spans, lines_of
 
 LISTED = 100
 """Finds listed for one kind in one column of one file; further ones are counted."""
@@ -129,6 +130,9 @@ def _from(least: str) -> tuple[str, ...]:
     return CONFIDENCES[CONFIDENCES.index(least) :]
 
 
+_SORTS = len(KINDS) * len(CONFIDENCES)
+
+
 class _Gathered:
     """Finds and counts while files are read."""
 
@@ -139,13 +143,31 @@ class _Gathered:
         self.counts: Counter[tuple[str, str, str, str]] = Counter()
         self.unread: list[tuple[str, str]] = []
 
-    def add(self, spans: Sequence[Span], file: str, rows: Sequence[int], columns: Sequence[str]) -> None:
-        for span, row, column in zip(spans, rows, columns, strict=True):
-            key = (file, column, span.kind, span.confidence)
-            self.counts[key] += 1
-            if self.counts[key] <= LISTED and span.confidence in self.levels:
-                excerpt = mask(span.kind, span.text.strip())
-                self.finds.append(Find(span.kind, span.confidence, file, row, column, excerpt, span.rule))
+    def add(self, spans: Spans, file: str, rows: NDArray[np.int64], columns: str | Sequence[str]) -> None:
+        """Take finds; ``columns`` is the name of the column, or of each find's."""
+        kinds = spans.kind.astype(np.int64) * len(CONFIDENCES) + spans.level
+        names = [columns] if isinstance(columns, str) else [*dict.fromkeys(columns)]
+        if len(names) > 1:
+            place = {name: k for k, name in enumerate(names)}
+            kinds += np.array([place[name] for name in columns]) * _SORTS
+        sorts, first, sort, count = np.unique(
+            kinds, return_index=True, return_inverse=True, return_counts=True
+        )
+        listed: list[int] = []
+        for k in np.argsort(first).tolist():
+            column, kind = divmod(int(sorts[k]), _SORTS)
+            level = CONFIDENCES[kind % len(CONFIDENCES)]
+            key = (file, names[column], KINDS[kind // len(CONFIDENCES)], level)
+            room = LISTED - self.counts[key]
+            if room > 0 and level in self.levels:
+                listed += np.flatnonzero(sort == k)[:room].tolist()
+            self.counts[key] += int(count[k])
+        listed.sort()
+        for at, span in zip(listed, spans.at(np.array(listed, np.int64)), strict=True):
+            column_name = columns if isinstance(columns, str) else columns[at]
+            excerpt = mask(span.kind, span.text.strip())
+            row = int(rows[at])
+            self.finds.append(Find(span.kind, span.confidence, file, row, column_name, excerpt, span.rule))
 
     def result(self, files: int, size: int) -> PersonalData:
         counts = pl.DataFrame(
@@ -269,101 +291,39 @@ def _look(part: Part, file: str, gathered: _Gathered) -> None:
     """Look for personal data in a part."""
     if part.text is not None:
         spans = find_in_text(part.text)
-        columns = [_key_before(part.text, span.start) for span in spans]
-        gathered.add(spans, file, _lines(part.text, spans, part.first), columns)
+        gathered.add(spans, file, lines_of(part.text, spans) + part.first, _keys_before(part.text, spans))
     if part.frame is not None:
         for column in part.frame.get_columns():
             raw = joined(column)
             if raw is None:
                 continue
             spans = find_in_column(column, raw)
-            gathered.add(spans, file, _lines(raw, spans, part.first), [column.name] * len(spans))
-
-
-def _lines(raw: bytes, spans: Sequence[Span], first: int) -> list[int]:
-    if not spans:
-        return []
-    ends = np.flatnonzero(np.frombuffer(raw, np.uint8) == 10)
-    rows = np.searchsorted(ends, [span.start for span in spans]) + first
-    return [int(row) for row in rows]
+            gathered.add(spans, file, lines_of(raw, spans) + part.first, column.name)
 
 
 _KEY = re.compile(rb'"([^"\\]{1,60})"\s*:\s*(?:"[^"]*)?$')
+_KEY_NEAR = 160
+
+
+def _keys_before(raw: bytes, spans: Spans) -> str | list[str]:
+    """Return the keys of JSON the values belong to, where that is what stands before them."""
+    quotes = (
+        np.flatnonzero(np.frombuffer(raw, np.uint8) == 34) if len(spans) and b'"' in raw else spans.start[:0]
+    )
+    if not len(quotes):
+        return ""
+    near = np.concatenate([[-_KEY_NEAR - 1], quotes])[np.searchsorted(quotes, spans.start)]
+    quoted = near >= spans.start - _KEY_NEAR
+    return [
+        _key_before(raw, at) if some else ""
+        for at, some in zip(spans.start.tolist(), quoted.tolist(), strict=True)
+    ]
 
 
 def _key_before(raw: bytes, at: int) -> str:
-    """Return the key of JSON a value belongs to, if that is what stands before it."""
-    low = max(0, at - 160)
+    low = max(0, at - _KEY_NEAR)
     found = _KEY.search(raw, max(low, raw.rfind(b"\n", low, at) + 1), at)
     return found[1].decode("utf-8", "replace") if found else ""
-
-
-def joined(column: pl.Series) -> bytes | None:
-    """Return a column's values as UTF-8, one a line; None for types that hold no personal text."""
-    kind = column.dtype
-    if kind in (pl.Boolean, pl.Date, pl.Time, pl.Null) or isinstance(kind, pl.Datetime | pl.Duration):
-        return None
-    if isinstance(kind, pl.List | pl.Struct | pl.Array | pl.Object):
-        texts = pl.Series(column.name, [None if value is None else str(value) for value in column], pl.String)
-    elif kind == pl.Binary:
-        texts = pl.Series(column.name, [_text(value) for value in column], pl.String)
-    elif kind.is_float():
-        whole = column.is_finite() & (column == column.floor()) & (column.abs() < 2**63)
-        number = column.fill_nan(0).clip(-(2.0**62), 2.0**62).cast(pl.Int64, strict=False).cast(pl.String)
-        texts = number.zip_with(whole.fill_null(False), column.cast(pl.String))
-    else:
-        texts = column.cast(pl.String)
-    lines = texts.fill_null("").str.replace_all(r"[\r\n]", " ")
-    return str(lines.str.join("\n").item()).encode("utf-8", "replace")
-
-
-def _text(value: bytes | None) -> str | None:
-    return None if value is None else value.decode("utf-8", "replace")
-
-
-def find_in_column(column: pl.Series, raw: bytes) -> list[Span]:
-    """Return what is personal in a column, given its values one a line; its header counts for each value."""
-    spans = find_in_text(raw, column.name)
-    if column.dtype.is_numeric() or is_number_header(column.name):
-        return spans
-    rule = ""
-    weak = is_weak_name(column.name) and not looks_like_names(raw, 1, 0.0, 0.6)
-    if kind_of_header(column.name) == "name" and not weak:
-        rule = "name-column"
-    elif looks_like_names(raw, 8, 0.3):
-        rule = "name-values"
-    if not rule:
-        return spans
-    taken = {raw.count(b"\n", 0, span.start) for span in spans} if spans else set()
-    at = 0
-    names = []
-    for line, value in enumerate(raw.split(b"\n")):
-        if value and line not in taken and is_name(text := value.decode("utf-8", "replace").strip()):
-            level = "high" if rule == "name-column" else "medium"
-            names.append(Span("name", level, rule, at, at + len(value), text))
-        at += len(value) + 1
-    return sorted([*spans, *names], key=lambda span: span.start)
-
-
-def looks_like_names(raw: bytes, least: int, unlike_share: float, share: float = 0.9) -> bool:
-    """Return whether nearly all values of a column have the form of a name.
-
-    Parameters
-    ----------
-    raw : bytes
-        The values, one a line.
-    least : int
-        Values there must be.
-    unlike_share : float
-        Share of them that must differ: a column of one word again and again holds no names.
-    share : float
-        Share that must have the form.
-    """
-    values = [value.decode("utf-8", "replace").strip() for value in raw[:40_000].split(b"\n")[:500] if value]
-    values = [value for value in values if value]
-    if len(values) < least or len({*values}) < len(values) * unlike_share:
-        return False
-    return sum(is_name(value) for value in values) >= share * len(values)
 
 
 __all__ = [

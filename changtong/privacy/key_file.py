@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
+from changtong.written_files import write_beside
 
 FORMAT = 1
 ACTIVE, RETIRED = "active", "retired"
@@ -146,17 +147,5 @@ def _write(path: Path, keys: FieldKeys) -> FieldKeys:
             for key in keys.keys
         ],
     }
-    path.resolve().parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with os.fdopen(
-            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-        ) as file:
-            json.dump(told, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_beside(path, json.dumps(told, indent=1) + "\n", mode=0o600)
     return keys

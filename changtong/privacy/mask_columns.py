@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from changtong.errors import NotFoundError, UsageError
-from changtong.privacy.find_personal_data import find_in_column, joined, looks_like_names
-from changtong.privacy.find_text import LOW, Span
+from changtong.privacy.find_column import find_in_column, joined, looks_like_names
 from changtong.privacy.headers import is_number_header, kind_of_header
 from changtong.privacy.mask_rules import KINDS, MaskRule, mask_rules
 from changtong.privacy.masks import MASKS, mask_column
+from changtong.privacy.spans import LOW, Spans
 
 KEEP, TEXT = "keep", "text"
 """Left as it is on the user's word; free text in which every find is masked."""
@@ -154,7 +154,7 @@ def _as_text(column: pl.Series) -> pl.Series:
     return texts.set(column.is_null(), None) if column.len() else column.cast(pl.String)
 
 
-def _kind_of_values(raw: bytes, spans: list[Span]) -> str | None:
+def _kind_of_values(raw: bytes, spans: Spans) -> str | None:
     """Return the kind of most of a column's values, where they are finds and nearly nothing else."""
     whole: Counter[str] = Counter()
     for span in spans:

@@ -17,17 +17,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
-from changtong.privacy.find_text import LOW, find_in_text
+from changtong.privacy.find_text import find_in_text
 from changtong.privacy.mask_columns import ColumnMask, ColumnMasker
 from changtong.privacy.mask_rules import MaskRule
 from changtong.privacy.office_files import xlsx_frames
 from changtong.privacy.read_bytes import Csv, encoding_of, text_blocks
+from changtong.privacy.spans import LOW
+from changtong.spreadsheets import without_formulas
 
 INPUTS = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson", ".xlsx")
 OUTPUTS = (".csv", ".parquet", ".jsonl", ".ndjson")
 ROWS = 50_000
-_PLAIN_NUMBER = r"^[+-]?\d+(\.\d+)?$"
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 Progress = Callable[[int, int], None]
 
@@ -274,17 +274,15 @@ _NO_TEXT = (pl.Boolean, pl.Null)
 
 
 def harmless(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame whose texts no spreadsheet runs as a formula; plain numbers stay as they are."""
-    made = []
-    for column in frame.get_columns():
-        if column.dtype.is_nested() or column.dtype == pl.Binary:
-            column = _in_words(column)
-        if column.dtype == pl.String:
-            risky = column.str.slice(0, 1).is_in(list(FORMULA_SIGNS)) & ~column.str.contains(_PLAIN_NUMBER)
-            column = ("'" + column).zip_with(risky.fill_null(False), column).alias(column.name)
-        made.append(column)
-    frame = pl.DataFrame(made)
-    return frame.rename({n: "'" + n for n in frame.columns if n[:1] in FORMULA_SIGNS and n[:1]})
+    """Return a frame whose texts and headers no spreadsheet runs as a formula; plain numbers stay."""
+    words = [
+        _in_words(column) if column.dtype.is_nested() or column.dtype == pl.Binary else column
+        for column in frame.get_columns()
+    ]
+    headers = pl.DataFrame({"name": pl.Series(frame.columns, dtype=pl.String)})
+    names = without_formulas(headers, for_good=True)["name"].to_list()
+    made = without_formulas(pl.DataFrame(words), for_good=True)
+    return made.rename(dict(zip(frame.columns, names, strict=True)))
 
 
 def _mask_lines(stream: IO[bytes], beside: Path, name: str, masker: ColumnMasker, watch: _Watch) -> int:

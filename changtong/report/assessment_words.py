@@ -105,7 +105,7 @@ def say_detail(line: Line, words: CardWords) -> Both:
     if line.fact_id is not None:
         parts.append(text("assess.fact", fact=foreign(line.fact_id)))
     if line.text:
-        said = same(foreign(line.text))
+        said = say_value(line.text) if line.kind == "indicator" else same(foreign(line.text))
         if line.stage is not None:
             stage = named("assess_stage", line.stage)
             said += Both(f"（{stage.zh}）", f" ({stage.en})")
@@ -114,6 +114,26 @@ def say_detail(line: Line, words: CardWords) -> Both:
     if has_text(f"assess_why.{line.why}"):
         parts.append(named("assess_why", line.why))
     return Both("；".join(part.zh for part in parts), "; ".join(part.en for part in parts))
+
+
+def say_value(value: str) -> Both:
+    """Say the value of an indicator: shares in per cent, known units in both languages, others as given.
+
+    Examples
+    --------
+    >>> say_value("0.9581 share").zh, say_value("3 tasks").zh, say_value("7 vans").en
+    ('95.81 %', '3 项任务', '7 vans')
+    """
+    number, _, unit = value.partition(" ")
+    if unit == "share":
+        try:
+            return same(f"{100 * float(number):.8g} %")
+        except ValueError:
+            return same(foreign(value))
+    if has_text(f"assess_unit.{unit}"):
+        name = named("assess_unit", unit)
+        return Both(f"{foreign(number)} {name.zh}", f"{foreign(number)} {name.en}")
+    return same(foreign(value))
 
 
 def say_note(note: str, words: CardWords) -> Both:

@@ -327,7 +327,7 @@
         // what is no number is kept as it was typed, and told: nothing is dropped without a word
         change(item, { value: text === "" ? null : Number.isFinite(number) ? number : input.value });
       });
-      return make("div", [input, item.unit ?? ""], { class: "number" });
+      return make("div", [input, ...(item.unit ? both(item.unit.zh, item.unit.en) : [])], { class: "number" });
     }
     if (item.kind === "text" || item.kind === "waybill") {
       const input = item.kind === "text" ? make("textarea", [], { maxlength: "4000", rows: "2", ...labelled })

@@ -9,7 +9,7 @@ from typing import Any
 
 from changtong.report.page import embed_json, render_page
 from changtong.report.plan_report import check_options
-from changtong.report.texts import Both, Language, read_texts, text
+from changtong.report.texts import Both, Language, named, read_texts, text
 from changtong.safety.form import Form, Item
 from changtong.safety.form_schema import FILE_KIND, FILE_VERSION
 from changtong.written_files import write_beside
@@ -98,7 +98,15 @@ def _data(form: Form, sites: tuple[tuple[str, str], ...]) -> dict[str, Any]:
 
 def _item(item: Item) -> dict[str, Any]:
     """Return what the page needs of an item: what is empty is left out."""
-    made = asdict(item)
+    made = asdict(item) | {"unit": _unit(item.unit)}
     return {key: value for key, value in made.items() if value not in ("", None, (), False)} | {
         "required": item.required
     }
+
+
+def _unit(unit: str) -> dict[str, str] | None:
+    """Return a unit in both languages; one that is not known stays as the form says it."""
+    if not unit:
+        return None
+    said = named("inspection_unit", unit)
+    return {"zh": said.zh, "en": said.en}

@@ -19,9 +19,9 @@ from changtong.report.plan_report import check_options, first_end, first_start, 
 from changtong.report.plan_tables import say_cause
 from changtong.report.plan_view import PlanLike, plan_number, site_names
 from changtong.report.texts import Both, Language, named, same, text, whole
+from changtong.spreadsheets import without_formulas
 
 ACTIONS = ("stop", "send", "extra-trip", "hold", "resume")
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 CSV_COLUMNS = (
     "plan_id", "valid_from", "valid_until", "site", "site_name", "action", "action_zh", "destination",
     "destination_name", "service_class", "next_site", "next_site_name", "pieces", "trips", "leg_pieces",
@@ -128,12 +128,7 @@ def orders_table(plan: PlanLike, start: datetime | None) -> pl.DataFrame:
         note_zh=said("note_code", "note", "zh"),
         note_en=said("note_code", "note", "en"),
     ).select(CSV_COLUMNS)
-    return frame.with_columns(_defuse(column) for column, kind in frame.schema.items() if kind == pl.String)
-
-
-def _defuse(column: str) -> pl.Expr:
-    risky = pl.col(column).str.slice(0, 1).is_in(list(FORMULA_SIGNS))
-    return pl.when(risky).then("'" + pl.col(column)).otherwise(pl.col(column)).alias(column)
+    return without_formulas(frame)
 
 
 def _orders_as_text(plan: PlanLike) -> pl.DataFrame:

@@ -20,11 +20,11 @@ from changtong.errors import InputError, Problem
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
 from changtong.rural.timetables import bus_timetable, station_timetable
+from changtong.spreadsheets import without_formulas
 from changtong.written_files import write_beside
 
 GPX_SPACE = "http://www.topografix.com/GPX/1/1"
 GPX_XSD = "http://www.topografix.com/GPX/1/1/gpx.xsd"
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Signs that XML 1.0 cannot hold."""
 
@@ -312,17 +312,6 @@ def write_frames(frames: Mapping[str, pl.DataFrame], folder: str | os.PathLike[s
     """
     made = []
     for name, frame in frames.items():
-        text = _defused(frame).write_csv(float_precision=3)
+        text = without_formulas(frame).write_csv(float_precision=3)
         made.append(write_beside(Path(folder) / f"{name}.csv", b"\xef\xbb\xbf" + text.encode()))
     return made
-
-
-def _defused(frame: pl.DataFrame) -> pl.DataFrame:
-    texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-    return frame.with_columns(
-        pl.when(pl.col(name).str.slice(0, 1).is_in(list(FORMULA_SIGNS)))
-        .then("'" + pl.col(name))
-        .otherwise(pl.col(name))
-        .alias(name)
-        for name in texts
-    )

@@ -20,16 +20,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.file_locks import lock_file
 from changtong.safety.filled import FINDING_SCHEMA, check_filled
 from changtong.safety.form import Form, said
 from changtong.safety.form_file import read_forms, shipped_forms
-from changtong.safety.table_folder import without_formulas
-from changtong.written_files import sync
+from changtong.spreadsheets import without_formulas
+from changtong.written_files import write_beside
 
 MAIN_FILE, KIND, VERSION = "collection.json", "inspection-collection", 1
 LOCK, PART = "lock", ".part"
@@ -336,15 +336,7 @@ def put_file(path: Path, content: bytes) -> bool:
     if path.is_file() and path.stat().st_size == len(content) and path.read_bytes() == content:
         return False
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}{PART}"
-    try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        sync(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_beside(path, content, make_folder=False, mode=0o600)
     return True
 
 
@@ -371,19 +363,9 @@ def writing(place: Path) -> Iterator[None]:
     UsageError
         Another process writes to it.
     """
-    handle = os.open(place / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        if os.name == "nt":  # pragma: no cover - another system
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise UsageError("Another process writes to this collection: wait until it is done.") from error
+    handle = lock_file(place / LOCK)
+    if handle is None:
+        raise UsageError("Another process writes to this collection: wait until it is done.")
     try:
         for left in place.rglob(f".*{PART}"):  # of a run that was killed while it wrote a file
             left.unlink()

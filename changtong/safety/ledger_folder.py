@@ -25,7 +25,7 @@ from changtong.safety.hazard_ledger import (
 )
 from changtong.safety.hazard_rules import HazardRules
 from changtong.safety.supervision import read_instants, read_table
-from changtong.safety.table_folder import without_formulas
+from changtong.spreadsheets import without_formulas
 
 KIND, VERSION, MAIN_FILE = "hazard-ledger", 1, "ledger.json"
 NEEDED = ("hazard_id", "at", "action", "by")

@@ -13,7 +13,7 @@ from changtong.errors import InputError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
 from changtong.safety.collection import read_collection
-from changtong.safety.table_folder import with_formulas
+from changtong.spreadsheets import with_formulas
 
 
 def read_table(

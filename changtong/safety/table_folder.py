@@ -11,35 +11,9 @@ from typing import Any
 import polars as pl
 
 from changtong.network.io import check_replaceable, write_whole_folder
+from changtong.spreadsheets import without_formulas
 
 VERSION = 1
-FORMULA = r"^('*[=+\-@\t\r])"
-"""A text that a spreadsheet would run as a formula, and what stands for such a text."""
-
-
-def without_formulas(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame in which no text is run as a formula by a spreadsheet: an apostrophe stands before it.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame
-
-    Examples
-    --------
-    >>> without_formulas(pl.DataFrame({"note": ["=1+1", "ok"]}))["note"].to_list()
-    ["'=1+1", 'ok']
-    """
-    return frame.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$1"))
-
-
-def with_formulas(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame with its texts as they were before `without_formulas`.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame
-    """
-    return frame.with_columns(pl.col(pl.String).str.replace(r"^'('*[=+\-@\t\r])", "$1"))
 
 
 def folder_facts(kind: str) -> dict[str, Any]:

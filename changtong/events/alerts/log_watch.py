@@ -104,24 +104,13 @@ def watch_log(
     thresholds = thresholds or read_thresholds()
     kind = "days" if hours == 24 else "hours"
     if state is None:
-        state = LogState(
-            WatchState(kind, log.zone, thresholds.digest, windows=new_series_windows(hours)),
-            WatchState("volumes", log.zone, thresholds.digest, windows=new_windows()),
-            look_back_days,
-            promise_h,
-            leg_days,
-        )
+        state = _new_state(log, kind, hours, thresholds, look_back_days, promise_h, leg_days)
     state.series.check(kind, log.zone, thresholds.digest)
     state.moves.check("volumes", log.zone, thresholds.digest)
     state.check(look_back_days, promise_h, leg_days)
     begin = _begin(log, state, until, days, leg_days)
     notes = _notes(log, state, begin, until)
-    frame = pl.concat(
-        [
-            alerts_frame(state.series.open_alerts, log.zone),
-            _moved(alerts_frame(state.moves.open_alerts, log.zone)),
-        ]
-    )
+    frame = _open_alerts(log, state)
     periods = unknown = unlisted = 0
     taken: list[LegDayMoves] = []
     first = begin
@@ -150,6 +139,25 @@ def watch_log(
     if unlisted:
         notes.append(f"{unlisted} sites with scans are not in the log's register of sites: misread, or new.")
     return LogAlerts(frame, state.series, tuple(notes), periods, unknown, 0, state)
+
+
+def _new_state(
+    log: EventLog, kind: str, hours: int, thresholds: Thresholds, look_back_days: int, promise_h: float,
+    leg_days: str,
+) -> LogState:  # fmt: skip
+    return LogState(
+        WatchState(kind, log.zone, thresholds.digest, windows=new_series_windows(hours)),
+        WatchState("volumes", log.zone, thresholds.digest, windows=new_windows()),
+        look_back_days,
+        promise_h,
+        leg_days,
+    )
+
+
+def _open_alerts(log: EventLog, state: LogState) -> pl.DataFrame:
+    """Return the alerts that were open when the days before had been fed."""
+    moved = _moved(alerts_frame(state.moves.open_alerts, log.zone))
+    return pl.concat([alerts_frame(state.series.open_alerts, log.zone), moved])
 
 
 def _begin(log: EventLog, state: LogState, until: date, days: int, leg_days: str) -> date:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -25,7 +26,7 @@ from changtong.events.generator.settings import OFFSET_H, ScanSettings
 from changtong.network.model import Network
 from changtong.network.reference import GOLDEN
 from changtong.outages import Outage, apply_outages, closed_by_status
-from changtong.routes import Routes, check_routes, pairs_of, routes_in_force
+from changtong.routes import Pairs, Routes, check_routes, pairs_of, routes_in_force
 from changtong.structure import column
 
 Floats = NDArray[np.float64]
@@ -96,58 +97,11 @@ def set_stage(
     pairs = pairs_of(network)
     routes = routes or routes_in_force(network, pairs)
     check_routes(network, routes)
-    shut = np.zeros(network.sites.height, bool)
-    shut[closed_by_status(network)] = True
-    stays = np.flatnonzero(pairs.local > 0.0).astype(np.int32)
-    start = np.concatenate([pairs.from_site, stays])
-    end = np.concatenate([pairs.to_site, stays])
-    by_class = pairs.pieces.shape[1] > 1
-    pieces = pairs.pieces.sum(axis=1, dtype=np.float64)
-    weight = np.concatenate([pieces, pairs.local[stays]])
-    out = shut[start] | shut[end]
-    left_out = float(weight[out].sum())
-    weight[out] = 0.0
-    if not weight.sum() > 0.0:
-        problem = Problem(
-            "no-demand", "The network has no demand to scan.", "demand", expected="pieces a day"
-        )
-        raise InputError([problem])
-    dest_number = np.full(network.sites.height, -1, np.int32)
-    dest_number[routes.dest_site] = np.arange(len(routes.dest_site))
-    moves = start != end
-    if (moves & (dest_number[end] < 0) & (weight > 0.0)).any():
-        problem = Problem(
-            "other-network", "The routes lead nowhere for a pair with demand.", "routes",
-            expected="routes of this network",
-        )  # fmt: skip
-        raise InputError([problem])
-    share = np.cumsum(pairs.class_share)[None, :]
-    if by_class:
-        whole = np.vstack([pairs.pieces, pairs.local[stays][:, None] * pairs.class_share[None, :]])
-        share = np.cumsum(whole, axis=1) / np.maximum(whole.sum(axis=1, keepdims=True), 1e-30)
-    sent = np.ones((0, 1), np.float32)
-    if len(routes.part):
-        key = start.astype(np.int64) * network.sites.height + end
-        ranks = np.arange(len(pairs.class_share))
-        sent = np.stack([routes.share_sent(key, np.full(len(key), k)) for k in ranks], axis=1)
-    streams = routes.next_leg.shape[0]
-    split = np.diff(share, axis=1, prepend=0.0) if streams > 1 else np.ones((1, 1))
+    flows = _flows(network, pairs, routes)
+    tail, head = _ends_of_legs(network, routes)
     n_legs = network.legs.height
-    load, no_way = np.zeros(n_legs), np.zeros(len(start), bool)
-    own = [network.legs[name].to_physical().to_numpy() for name in ("from_site", "to_site")]
-    tail = np.concatenate([own[0], routes.extra_tail]).astype(np.int32)
-    head = np.concatenate([own[1], routes.extra_head]).astype(np.int32)
-    for at in range(0, len(start), 500_000):
-        part = slice(at, at + 500_000)
-        volume = weight[part, None] * (split[part] if len(split) > 1 else split)
-        leg_loads(
-            start[part], end[part], volume, routes.next_leg, dest_number, head, n_legs, load, no_way[part]
-        )
-    odds, other = np.empty(len(weight), np.float32), np.empty(len(weight), np.int32)
-    alias = np.empty(len(weight))
-    make_alias(weight, alias, other, np.empty(len(weight), np.int64))
-    odds[:] = alias
-    offered = float(weight.sum())
+    load, no_way = _loads(flows, routes, n_legs, head)
+    offered = float(flows.weight.sum())
     per_day = settings.events / 12.0 / settings.days  # near enough for trips and bags
     scale = per_day / offered
     trips = _trips(network, load * scale, scale)
@@ -157,37 +111,27 @@ def set_stage(
     slowed = _flat(legs_spans)
     lines = [_line(found, span_s) for found in sites_spans]
     scans, skew = _sites(network, settings)
-    days = _days(settings)
-    profile = np.append(0.0, np.cumsum(settings.time_of_day)) / np.sum(settings.time_of_day)
-    damage = settings.damage
-    each = [
-        damage.duplicates,
-        damage.late,
-        damage.disordered,
-        damage.gaps,
-        damage.unknown_site,
-        damage.bad_time,
-    ]
     extra = len(tail) - n_legs
     travel_s = 3600.0 * np.maximum(_travel_h(network), 1.0 / 6.0)
     end_s = span_s if settings.until_delivered else DAY_S * settings.days
+    odds, other = _odds(flows.weight)
     scene = Scene(
-        noting=Noting(end_s, np.cumsum(each), damage.bad_s10),
+        noting=_noting(settings, end_s),
         slowed=_flat(sites_spans),
         seed=np.uint64(settings.seed),
         n_items=0,
         end_s=end_s,
-        day_upto=days,
-        hour_upto=profile,
+        day_upto=_days(settings),
+        hour_upto=np.append(0.0, np.cumsum(settings.time_of_day)) / np.sum(settings.time_of_day),
         slowness=_slowness(settings.time_of_day),
         odds=odds,
         other=other,
-        pair_from=start.astype(np.int32),
-        pair_to=end.astype(np.int32),
-        class_upto=np.ascontiguousarray(share, np.float64),
-        sent=np.ascontiguousarray(sent, np.float32),
+        pair_from=flows.start.astype(np.int32),
+        pair_to=flows.end.astype(np.int32),
+        class_upto=np.ascontiguousarray(flows.class_upto, np.float64),
+        sent=np.ascontiguousarray(_sent(network, pairs, routes, flows), np.float32),
         next_leg=np.ascontiguousarray(routes.next_leg, np.int32),
-        dest_number=dest_number,
+        dest_number=flows.dest_number,
         n_own_legs=n_legs,
         leg_tail=tail,
         leg_head=head,
@@ -209,7 +153,104 @@ def set_stage(
         scans=scans,
         habits=np.array(settings.habits(), np.float64),
     )
-    return Stage(scene, offered, left_out, float(weight[no_way].sum()), skew)
+    return Stage(scene, offered, flows.left_out, float(flows.weight[no_way].sum()), skew)
+
+
+class _Flows(NamedTuple):
+    """Pairs of sites that items go between, and sites within which they stay."""
+
+    start: NDArray[np.integer[Any]]
+    end: NDArray[np.integer[Any]]
+    weight: NDArray[np.float64]
+    left_out: float
+    class_upto: NDArray[np.float64]
+    dest_number: NDArray[np.int32]
+
+
+def _flows(network: Network, pairs: Pairs, routes: Routes) -> _Flows:
+    """Return where items go, in what shares of classes, without those that begin or end at a closed site."""
+    shut = np.zeros(network.sites.height, bool)
+    shut[closed_by_status(network)] = True
+    stays = np.flatnonzero(pairs.local > 0.0).astype(np.int32)
+    start = np.concatenate([pairs.from_site, stays])
+    end = np.concatenate([pairs.to_site, stays])
+    pieces = pairs.pieces.sum(axis=1, dtype=np.float64)
+    weight = np.concatenate([pieces, pairs.local[stays]])
+    out = shut[start] | shut[end]
+    left_out = float(weight[out].sum())
+    weight[out] = 0.0
+    if not weight.sum() > 0.0:
+        problem = Problem(
+            "no-demand", "The network has no demand to scan.", "demand", expected="pieces a day"
+        )
+        raise InputError([problem])
+    dest_number = np.full(network.sites.height, -1, np.int32)
+    dest_number[routes.dest_site] = np.arange(len(routes.dest_site))
+    moves = start != end
+    if (moves & (dest_number[end] < 0) & (weight > 0.0)).any():
+        problem = Problem(
+            "other-network", "The routes lead nowhere for a pair with demand.", "routes",
+            expected="routes of this network",
+        )  # fmt: skip
+        raise InputError([problem])
+    share = np.cumsum(pairs.class_share)[None, :]
+    if pairs.pieces.shape[1] > 1:
+        whole = np.vstack([pairs.pieces, pairs.local[stays][:, None] * pairs.class_share[None, :]])
+        share = np.cumsum(whole, axis=1) / np.maximum(whole.sum(axis=1, keepdims=True), 1e-30)
+    return _Flows(start, end, weight, left_out, share, dest_number)
+
+
+def _sent(network: Network, pairs: Pairs, routes: Routes, flows: _Flows) -> NDArray[np.float32]:
+    """Return the share of each pair and class that is sent at all; no rows where everything is."""
+    if not len(routes.part):
+        return np.ones((0, 1), np.float32)
+    key = flows.start.astype(np.int64) * network.sites.height + flows.end
+    ranks = np.arange(len(pairs.class_share))
+    return np.stack([routes.share_sent(key, np.full(len(key), k)) for k in ranks], axis=1)
+
+
+def _ends_of_legs(network: Network, routes: Routes) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Return from where to where legs go: the network's own, then those that only the routes have."""
+    own = [network.legs[name].to_physical().to_numpy() for name in ("from_site", "to_site")]
+    tail = np.concatenate([own[0], routes.extra_tail]).astype(np.int32)
+    head = np.concatenate([own[1], routes.extra_head]).astype(np.int32)
+    return tail, head
+
+
+def _loads(
+    flows: _Flows, routes: Routes, n_legs: int, head: NDArray[np.int32]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return the pieces a day of each leg, and which pairs have no way."""
+    start, end = flows.start, flows.end
+    streams = routes.next_leg.shape[0]
+    split = np.diff(flows.class_upto, axis=1, prepend=0.0) if streams > 1 else np.ones((1, 1))
+    load, no_way = np.zeros(n_legs), np.zeros(len(start), bool)
+    for at in range(0, len(start), 500_000):
+        part = slice(at, at + 500_000)
+        volume = flows.weight[part, None] * (split[part] if len(split) > 1 else split)
+        leg_loads(
+            start[part], end[part], volume, routes.next_leg, flows.dest_number, head, n_legs, load,
+            no_way[part],
+        )  # fmt: skip
+    return load, no_way
+
+
+def _odds(weight: NDArray[np.float64]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+    """Return the tables by which a pair is drawn in one step (Walker's alias method)."""
+    odds, other = np.empty(len(weight), np.float32), np.empty(len(weight), np.int32)
+    alias = np.empty(len(weight))
+    make_alias(weight, alias, other, np.empty(len(weight), np.int64))
+    odds[:] = alias
+    return odds, other
+
+
+def _noting(settings: ScanSettings, end_s: int) -> Noting:
+    """Return how what happens is noted, with the faults asked for."""
+    damage = settings.damage
+    each = [
+        damage.duplicates, damage.late, damage.disordered, damage.gaps, damage.unknown_site, damage.bad_time,
+    ]  # fmt: skip
+    return Noting(end_s, np.cumsum(each), damage.bad_s10)
 
 
 def _exchange(network: Network) -> NDArray[np.bool_]:

@@ -18,6 +18,7 @@ from changtong.events.vault import blocks, record, rights
 from changtong.events.vault.cipher import Cipher, damaged
 from changtong.events.vault.record import RecordCheck
 from changtong.events.vault.rights import Right
+from changtong.written_files import write_beside
 
 FORMAT = 1
 WAIT_S = 60.0
@@ -152,10 +153,8 @@ def create_vault(path: str | Path, key: bytes) -> Vault:
         raise UsageError(f"{path} is there already.")
     salt = os.urandom(16)
     cipher = Cipher(key, salt)
-    path.resolve().parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.new")
-    os.close(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
+
+    def make(beside: Path) -> None:
         with explained():
             db = _connect(beside)
             try:
@@ -168,9 +167,8 @@ def create_vault(path: str | Path, key: bytes) -> Vault:
                     db.executemany("INSERT INTO about VALUES (?, ?)", about.items())
             finally:
                 db.close()
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+
+    write_beside(path, make, mode=0o600)
     return open_vault(path, key)
 
 

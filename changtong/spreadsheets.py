@@ -1,0 +1,44 @@
+"""Tables for spreadsheets: no text in them is run as a formula."""
+
+from __future__ import annotations
+
+import polars as pl
+
+FORMULA = r"^('*[=+\-@\t\r])"
+"""A text that a spreadsheet would run as a formula, and what stands for such a text."""
+
+PLAIN_NUMBER = r"^[+-]?\d+(\.\d+)?$"
+
+
+def without_formulas(frame: pl.DataFrame, *, for_good: bool = False) -> pl.DataFrame:
+    """Return a frame in which no text is run as a formula by a spreadsheet: an apostrophe stands before it.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    for_good : bool
+        Not to be taken back by `with_formulas`: plain numbers, such as -5, and texts that have their
+        apostrophe already are left as they are, so that doing it again changes nothing.
+
+    Examples
+    --------
+    >>> without_formulas(pl.DataFrame({"note": ["=1+1", "ok", "-5", "'=2"]}))["note"].to_list()
+    ["'=1+1", 'ok', "'-5", "''=2"]
+    >>> without_formulas(pl.DataFrame({"note": ["=1+1", "-5", "'=2"]}), for_good=True)["note"].to_list()
+    ["'=1+1", '-5', "'=2"]
+    """
+    texts = pl.col(pl.String)
+    if for_good:
+        stays = texts.str.contains(PLAIN_NUMBER) | texts.str.starts_with("'")
+        return frame.with_columns(pl.when(stays).then(texts).otherwise(texts.str.replace(FORMULA, "'$1")))
+    return frame.with_columns(texts.str.replace(FORMULA, "'$1"))
+
+
+def with_formulas(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with its texts as they were before `without_formulas`.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    """
+    return frame.with_columns(pl.col(pl.String).str.replace(r"^'('*[=+\-@\t\r])", "$1"))
