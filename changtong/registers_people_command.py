@@ -96,7 +96,9 @@ def password(
     with open_store(place) as store:
         old = read_password(old_file, "Old password")
         new = read_password(new_file, "New password", twice=True)
-        store.desk(store.sign_in(name, old, code).token).change_password(old, new)
+        desk = store.desk(store.sign_in(name, old, code).token)
+        desk.change_password(old, new)
+        desk.sign_out()
     print_result({"changed": True}, "The password is changed; sign in anew.", as_json=as_json)
 
 

@@ -25,6 +25,9 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
 
 REGISTERS = tuple(LEDGER_KEYS)
 
+MASK_WORDS: Mapping[str, str] = MappingProxyType({"no": "", "yes": "all"})
+"""What the column ``personal`` of a table may say besides a kind of mask."""
+
 FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # what was filled in offline comes finished; the others begin at their begin
@@ -52,8 +55,9 @@ class Column:
         Kind of record, or ``user``, whose id it holds; or empty.
     choices : tuple of str
     default : str
-    personal : bool
-        Whether it may hold personal data: shown only where they are asked for with a reason, on record.
+    mask : str
+        Empty, or how it is masked because it may hold personal data: a kind of `changtong.privacy.masks`. The
+        values themselves are shown only where they are asked for with a reason, on record.
     """
 
     name: str
@@ -64,8 +68,13 @@ class Column:
     references: str
     choices: tuple[str, ...]
     default: str
-    personal: bool
+    mask: str
     description: str
+
+    @property
+    def personal(self) -> bool:
+        """Whether it may hold personal data."""
+        return bool(self.mask)
 
 
 @cache
@@ -87,7 +96,7 @@ def register_columns(kind: str) -> Mapping[str, Column]:
             references=row["references"],
             choices=tuple(row["choices"].split("|")) if row["choices"] else (),
             default=row["default"],
-            personal=row["personal"] == "yes",
+            mask=MASK_WORDS.get(row["personal"], row["personal"]),
             description=row["description"],
         )
         for row in _rows(kind)
