@@ -5,10 +5,20 @@ from __future__ import annotations
 import typer
 
 # importing a subject's file puts its commands into the groups, in the order of the help
-from changtong import registers_copies_command, registers_people_command, registers_records_command
+from changtong import (
+    registers_copies_command,
+    registers_people_command,
+    registers_privacy_command,
+    registers_records_command,
+)
 from changtong.registers_options import audit, registers
 
-SUBJECTS = (registers_copies_command, registers_people_command, registers_records_command)
+SUBJECTS = (
+    registers_copies_command,
+    registers_people_command,
+    registers_records_command,
+    registers_privacy_command,
+)
 
 
 def register(app: typer.Typer) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from changtong.errors import UsageError
 
 if TYPE_CHECKING:
+    from changtong.storage.records import Record
     from changtong.storage.store import Desk, Store
 
 registers = typer.Typer(
@@ -45,6 +47,11 @@ PasswordFile = Annotated[
 NewFolder = Annotated[
     Path, typer.Option("-o", "--output", metavar="FOLDER/", help="Where to write; it is not there yet.")
 ]
+
+Kind = Annotated[str, typer.Argument(metavar="REGISTER", help="site, inspection, hazard, task …")]
+RecordId = Annotated[str, typer.Argument(metavar="ID", help="Of the record.")]
+Why = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")]
+KeysFile = Annotated[Path, typer.Option("--keys", metavar="KEYS", help="File of keys (docs/privacy.md).")]
 
 
 @registers.callback()
@@ -92,6 +99,20 @@ def read_token(path: Path) -> str:
         raise UsageError(
             f"{path}: the token cannot be read; `registers sign-in` makes one.", "no-token"
         ) from None
+
+
+def shown_record(record: Record) -> dict[str, Any]:
+    """Return a record as the commands print it."""
+    head = {
+        "id": record.id, "organisation": record.organisation, "admin_code": record.admin_code,
+        "version": record.version,
+    }  # fmt: skip
+    return head | {name: shown_value(value) for name, value in record.values.items()}
+
+
+def shown_value(value: Any) -> Any:
+    """Return a value as the commands print it: instants in ISO 8601."""
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def open_desk(place: str, token: Path, files: Path | None = None) -> tuple[Store, Desk]:

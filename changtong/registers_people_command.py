@@ -12,7 +12,16 @@ import typer
 from changtong.command_options import AsJson
 from changtong.console import print_result, say
 from changtong.errors import UsageError
-from changtong.registers_options import PasswordFile, Place, TokenFile, open_desk, read_password, registers
+from changtong.registers_options import (
+    PasswordFile,
+    Place,
+    TokenFile,
+    Why,
+    open_desk,
+    read_password,
+    registers,
+    shown_value,
+)
 
 
 def write_token(path: Path, token: str) -> None:
@@ -152,6 +161,38 @@ def add_organisation(
     print_result({"organisation": made}, made, as_json=as_json)
 
 
+@registers.command("move-organisation", short_help="An organisation under another parent.")
+def move_organisation(
+    place: Place,
+    organisation: Annotated[str, typer.Argument(metavar="ID", help="Which.")],
+    token: TokenFile,
+    parent: Annotated[str, typer.Option("--parent", metavar="ID", help="The one it stands below then.")],
+    reason: Why,
+    as_json: AsJson = False,
+) -> None:
+    """Move an organisation with all below it; records and scopes follow, roles that no longer fit end."""
+    store, desk = open_desk(place, token)
+    with store:
+        made = desk.move_organisation(organisation, parent, reason)
+    print_result(made.to_json(), str(made), as_json=as_json)
+
+
+@registers.command("idle-time", short_help="When sessions nobody uses end.")
+def idle_time(
+    place: Place,
+    token: TokenFile,
+    minutes: Annotated[
+        int | None, typer.Option("--minutes", metavar="N", help="Set it: 1 to 720; shown without.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show, or set, after how many minutes a session that nobody uses is over; tokens have no such limit."""
+    store, desk = open_desk(place, token)
+    with store:
+        found = desk.idle_minutes(minutes)
+    print_result({"idle_minutes": found}, f"{found} min", as_json=as_json)
+
+
 @registers.command("add-user", short_help="A user of an organisation.")
 def add_user(
     place: Place,
@@ -206,13 +247,7 @@ def users(
     store, desk = open_desk(place, token)
     with store:
         if name is not None:
-            roles = [
-                {
-                    key: (value.isoformat() if isinstance(value, datetime) else value)
-                    for key, value in grant.items()
-                }
-                for grant in desk.grants(name)
-            ]
+            roles = [{key: shown_value(value) for key, value in grant.items()} for grant in desk.grants(name)]
             lines = [
                 f"{r['id']}  {r['role']:<14} {r['path']} {r['region'] or '-'} {r['until'] or ''}".rstrip()
                 for r in roles

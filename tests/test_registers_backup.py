@@ -32,11 +32,11 @@ from changtong.errors import DeniedError, InputError, NotFoundError, UsageError
 from changtong.rights.scope import Scope
 from changtong.storage.backup import make_backup, read_backup, restore
 from changtong.storage.engine import make_engine, reading, writing
-from changtong.storage.export import LEFT_OUT, SECRETS, export_all
+from changtong.storage.export import LEFT_OUT, export_all
 from changtong.storage.migrate import SCRIPTS, newest_version, upgrade, version_of
 from changtong.storage.pages import Query
 from changtong.storage.store import Desk, Store, open_store, upgrade_store
-from changtong.storage.table_rows import all_tables, rows_of
+from changtong.storage.table_rows import SECRETS, all_tables, rows_of
 
 HERE = Path(__file__).parent
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)

@@ -40,6 +40,11 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Register -> states a new record may have."""
 
+HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"hazard": ("open", "rectifying", "rectified")}
+)
+"""Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -125,3 +130,14 @@ def personal_columns(kind: str) -> tuple[str, ...]:
     ('contact_name', 'contact_phone')
     """
     return tuple(name for name, column in register_columns(kind).items() if column.personal)
+
+
+def state_column(kind: str) -> str:
+    """Return the column that says how far a record is, or nothing where a register has none.
+
+    Examples
+    --------
+    >>> state_column("hazard"), state_column("site"), state_column("find")
+    ('state', 'status', '')
+    """
+    return next((name for name in ("state", "status") if name in register_columns(kind)), "")

@@ -19,10 +19,7 @@ from changtong.storage.migrate import newest_version
 from changtong.storage.rows import now
 from changtong.storage.schema import Instant, JsonText, canonical, table_name
 from changtong.storage.store import Desk, Store
-from changtong.storage.table_rows import all_tables, rows_of, shown
-
-SECRETS = ("password_hash", "totp_secret", "totp_step")
-"""Columns that no export has."""
+from changtong.storage.table_rows import SECRETS, all_tables, rows_of, shown
 
 LEFT_OUT = ("passes", "recovery_codes", "attempts", "audit_head")
 """Tables that hold nothing but hashes and counters of signing in, or what the audit says already."""

@@ -160,6 +160,13 @@ def organisation_of(work: Work, organisation: str) -> Mapping[Any, Any]:
     return row
 
 
+def topmost_of(work: Work) -> Mapping[Any, Any]:
+    """Return the row of the topmost organisation of the person's own tree."""
+    root = f"/{work.person.path.split('/')[1]}/"
+    chosen = sa.select(organisations).where(organisations.c.path == root)
+    return work.connection.execute(chosen).mappings().one()
+
+
 def list_organisations(work: Work, parent: str | None) -> list[dict[str, Any]]:
     """Return the organisations directly below one, or (None) the topmost, that the person may see."""
     chosen = sa.select(organisations).where(organisations.c.parent == parent).order_by(organisations.c.id)

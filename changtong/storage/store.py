@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import UsageError
+from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Target, scopes
 from changtong.rights.scope import Scope
 from changtong.storage import attachments, audit, holding, moving, people, records
@@ -27,7 +27,7 @@ from changtong.storage.records import Page, Record
 from changtong.storage.rows import digest_of, new_id, now
 from changtong.storage.schema import grants, organisations, to_ms, users
 from changtong.storage.sign_in import Session, sign_in
-from changtong.storage.work import Work, check_reason, work_of
+from changtong.storage.work import Work, check_reason, second_of, work_of
 
 
 class Store:
@@ -98,6 +98,16 @@ class Desk:
             self._engine, self._token, writes=writes, any_password=any_password, snapshot=snapshot
         ) as work:
             yield work
+
+    def agree(self, work: Work, action: str, target: Target) -> str:
+        """Agree, as a second person, to what another does in a transaction; return this user's id."""
+        second = second_of(work, self._token)
+        try:
+            second.allow(action, target)
+        except DeniedError:
+            work.refused = second.refused
+            raise
+        return second.person.user_id
 
     def check(self) -> str:
         """Return the user's id, if the session still holds."""

@@ -93,6 +93,20 @@ class Work:
         self.entries.append(entry)
 
 
+def second_of(work: Work, token: str) -> Work:
+    """Return the work of a second person within the same transaction: what two must agree to.
+
+    Raises
+    ------
+    DeniedError
+        ``session-over``, ``password-must-change``, ``second-person-needed``: it is the same person.
+    """
+    second, _ = _begin(work.connection, token, any_password=False)
+    if second.person.user_id == work.person.user_id:
+        raise DeniedError("Two different persons must agree to this.", "second-person-needed")
+    return second
+
+
 def check_reason(reason: str, why: str) -> None:
     """Refuse a reason that says nothing.
 
@@ -178,7 +192,7 @@ def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> tupl
 def _is_idle(found: Row, at: datetime) -> bool:
     """Return whether a session was left alone for too long; a token, which a program holds, never is."""
     minutes = int(found["idle_minutes"] or IDLE_MINUTES)
-    return found["pass_kind"] == "session" and at - found["seen_at"] >= timedelta(minutes=minutes)
+    return bool(found["pass_kind"] == "session" and at - found["seen_at"] >= timedelta(minutes=minutes))
 
 
 def _see(connection: sa.Connection, work: Work) -> None:
