@@ -38,10 +38,10 @@ from registers_cases import (  # noqa: F401
 )
 
 from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError, NotFoundError, UsageError
+from changtong.privacy.mask_rules import KINDS
 from changtong.rights.decide import Target, decide
 from changtong.rights.scope import Scope
 from changtong.storage import engine as engine_module
-from changtong.privacy.mask_rules import KINDS
 from changtong.storage.definitions import LEDGER_KEYS, REGISTERS, register_columns, state_changes
 from changtong.storage.migrate import newest_version, version_of
 from changtong.storage.pages import Query

@@ -263,16 +263,26 @@ def _delete(work: Work, agreed: str, rules: Mapping[str, ErasureRule], at: datet
     by_kind: dict[str, list[str]] = {}
     for kind, one in due.records:
         by_kind.setdefault(kind, []).append(one)
+    files = _files_of(work.connection, by_kind.get("attachment", []))
     rows: list[tuple[object, ...]] = []
     for kind in sorted(by_kind, key=lambda kind: order.index(table_name(kind)), reverse=True):
         for k in range(0, len(by_kind[kind]), AT_ONCE):
             rows += _delete_some(work, kind, by_kind[kind][k : k + AT_ONCE])
     _drop_holds(work, due.records)
     detail = {
-        "due_at": to_ms(at), "agreed_by": agreed, "registers": list(told),
+        "due_at": to_ms(at), "agreed_by": agreed, "registers": list(told), "files": files,
         "records_digest": records_digest(rows, keys, keys.active.name), "key": keys.active.name,
     }  # fmt: skip
     work.note("erase", EVERYTHING, "", detail)
+
+
+def _files_of(connection: sa.Connection, attachments: list[str]) -> int:
+    """Return how many files no attachment has once these are gone."""
+    table, gone = registers["attachment"], set(attachments)
+    files: dict[str, bool] = {}
+    for one, digest in connection.execute(sa.select(table.c.id, table.c.sha256)):
+        files[digest] = files.get(digest, True) and one in gone
+    return sum(files.values())
 
 
 def _delete_some(work: Work, kind: str, ids: list[str]) -> list[tuple[object, ...]]:
@@ -331,26 +341,18 @@ def _certificate(
     not_cleaned: tuple[str, ...],
     keys: FieldKeys,
 ) -> ErasureCertificate:
-    names = dict(work.connection.execute(sa.select(users.c.id, users.c.name)).tuples().all())
+    names = dict(work.connection.execute(sa.select(users.c.id, users.c.name)).all())  # type: ignore[arg-type]
     database = store.engine.dialect.name
     made = ErasureCertificate(
         format=FORMAT, store=store.place, database=database, due_at=_iso(told["due_at"]),
         erased_at=_iso(begun["at"]), finished_at=work.at.isoformat(timespec="seconds"),
         erased_by=names.get(begun["actor"], begun["actor"]),
         agreed_by=names.get(told["agreed_by"], told["agreed_by"]), registers=tuple(told["registers"]),
-        files=_files_since(work.connection, begun["n"]), entry=int(begun["n"]),
+        files=told["files"], entry=int(begun["n"]),
         records_digest=told["records_digest"], not_cleaned=not_cleaned,
         limits=LIMITS[database] + AUDIT_LIMIT, key=keys.active.name,
     )  # fmt: skip
     return replace(made, seal=seal_of(keys.active, made.to_json()))
-
-
-def _files_since(connection: sa.Connection, n: int) -> int:
-    """Return how many files were removed since an entry: a crash may have come between two sweeps."""
-    chosen = sa.select(audit.c.detail).where(
-        audit.c.kind == "registers", audit.c.record == "", audit.c.action == "sweep", audit.c.n > n
-    )
-    return sum(int(json.loads(detail)["files"]) for detail in connection.execute(chosen).scalars())
 
 
 def _iso(at_ms: int) -> str:
