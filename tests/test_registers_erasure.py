@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registers_cases import (  # noqa: F401
-    OWN,
     cheap_hashes,
     hazard,
     person,
@@ -134,17 +133,10 @@ def test_what_is_due_is_gone_with_its_files_and_the_audit_stays_whole(
     known, at = rules(tmp_path, **ALL), now()
     tried = erasure.try_erasure(store, admin, known, at)
     counts = {one["register"]: one["erased"] for one in tried.registers}
-    assert counts == {"site": 1, "hazard": 2, "attachment": 1, "rectification": 0, "task": 0, "find": 0} or (
-        counts["hazard"] == 2
-    )
+    assert counts == {
+        "site": 1, "hazard": 2, "attachment": 1, "rectification": 0, "task": 0, "find": 0,
+    }  # fmt: skip
     assert len(there(store, "site")) == 2  # nothing was changed
-    with store.engine.connect() as connection:
-        rows = {
-            kind: connection.execute(sa.select(table).where(table.c.id.in_(list(ids.values()))))
-            .mappings()
-            .all()
-            for kind, table in registers.items()
-        }
     made = erasure.erase(store, admin, second, known, at, keys, tmp_path / "certificate.json")
     assert there(store, "site") == {ids["open"]}
     assert there(store, "hazard") == {ids["open hazard"]}
@@ -162,12 +154,6 @@ def test_what_is_due_is_gone_with_its_files_and_the_audit_stays_whole(
     read = erasure.read_erasure_certificate(tmp_path / "certificate.json")
     assert read == made
     erasure.check_erasure(read, keys)
-    assert rows["site"]
-    # who has a copy of the rows and the key can show that it was these
-    gone = [("attachment", ids["gone"]), ("hazard", ids["closed hazard"]), ("hazard", ids["old hazard"])]
-    assert gone
-    other = records_digest([("site",)], keys, "k1")
-    assert made.records_digest != other
     with pytest.raises(NotFoundError):
         li.get("site", ids["gone"])
 
@@ -234,10 +220,9 @@ def test_a_hold_on_a_picture_holds_its_record_and_its_other_pictures(
     li.hold("attachment", picture.id, "evidence in court")
     made = erasure.erase(store, admin, second, rules(tmp_path, **ALL), now(), keys)
     told = {one["register"]: one["held"] for one in made.registers}
-    assert (
-        told["attachment"] == {"hold": 1, "referred_to": 1, "open_record": 1}
-        or sum(told["attachment"].values()) >= 2
-    )
+    # the picture itself; the other one of its site, and that of the site with an open hazard
+    assert told["attachment"] == {"hold": 1, "referred_to": 2}
+    assert told["site"] == {"hold": 1, "open_record": 1}
     assert ids["gone"] in there(store, "site")
     assert len(kept_files(tmp_path)) == 3
 
@@ -280,7 +265,7 @@ def test_what_stays_is_what_a_second_reading_of_the_rules_says(
     store._li = li  # type: ignore[attr-defined]
     expected = set()
     for status, has_open, has_closed, is_held in sites:
-        made = li.add("site", site(os.urandom(8).hex(), status=status))
+        made = li.add("site", site(os.urandom(8).hex(), status=status), organisation="sd-ns")
         opened = li.add("hazard", hazard(site=made.id)).id if has_open else None
         closed = closed_hazard(li, site=made.id) if has_closed else None
         if is_held:
@@ -421,7 +406,8 @@ else:
     setattr(erasure, where, die)
 store = open_store(place, files=files)
 erasure.erase(
-    store, store.desk(first), store.desk(second), read_erasure_rules(rules), now(), read_keys(keys), Path(output)
+    store, store.desk(first), store.desk(second), read_erasure_rules(rules), now(), read_keys(keys),
+    Path(output),
 )
 """
 
@@ -488,4 +474,3 @@ def test_the_digest_of_a_certificate_is_of_the_rows(
     ]  # fmt: skip
     found = erasure.erase(store, admin, two(store, admin), rules(tmp_path, find=ALL["find"]), now(), keys)
     assert found.records_digest == records_digest([("find", *plain)], keys, keys.active.name)
-    assert OWN
