@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -474,3 +476,35 @@ def test_the_digest_of_a_certificate_is_of_the_rows(
     ]  # fmt: skip
     found = erasure.erase(store, admin, two(store, admin), rules(tmp_path, find=ALL["find"]), now(), keys)
     assert found.records_digest == records_digest([("find", *plain)], keys, keys.active.name)
+
+
+def test_files_and_holds_that_come_in_meanwhile_are_with_their_record_or_refused(
+    small: tuple[Store, Desk], tmp_path: Path, keys: FieldKeys
+) -> None:
+    store, admin = small
+    li = region(store, admin)
+    second = two(store, admin)
+    ids = [li.add("site", site(number, status="closed")).id for number in range(12)]
+    begun, held = threading.Event(), set()
+
+    def work() -> None:
+        for number, one in enumerate(ids):
+            with suppress(NotFoundError):
+                li.attach("site", one, "a.png", PNG + str(number).encode())
+                if number % 3 == 0:
+                    li.hold("site", one, "asked for")
+                    held.add(one)
+            begun.set()
+
+    writer = threading.Thread(target=work)
+    writer.start()
+    begun.wait(20)
+    known = rules(tmp_path, site=ALL["site"])
+    for _ in range(3):
+        erasure.erase(store, admin, second, known, now(), keys)
+    writer.join()
+    left = there(store, "site")
+    assert held <= left
+    assert {record["about"] for record in li.every("attachment")} <= left
+    assert len(kept_files(tmp_path)) == len(list(li.every("attachment")))
+    assert admin.verify_audit(with_records=True).whole

@@ -74,17 +74,17 @@ def keep(folder: Path | None, content: bytes) -> str:
     return digest
 
 
-def lock_files(connection: sa.Connection, *, alone: bool) -> None:
-    """Make who keeps files and who sweeps them wait for each other until their transactions end.
+def lock_erasing(connection: sa.Connection, *, alone: bool) -> None:
+    """Make who adds files or holds, and who erases or sweeps, wait for each other.
 
-    SQLite has one writer at a time anyway.
+    It lasts until the transaction ends. SQLite has one writer at a time anyway.
 
     Parameters
     ----------
     connection : Connection
-        In a transaction that writes.
+        In a transaction that writes; call it before anything is read.
     alone : bool
-        To sweep; those who keep files may do so at once.
+        To erase or sweep; those who add may do so at once.
     """
     if connection.dialect.name == "postgresql":
         lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
@@ -102,7 +102,7 @@ def sweep_files(connection: sa.Connection, folder: Path | None) -> int:
     """
     if folder is None or not folder.is_dir():
         return 0
-    lock_files(connection, alone=True)
+    lock_erasing(connection, alone=True)
     table = registers["attachment"]
     held = set(connection.execute(sa.select(table.c.sha256).distinct()).scalars())
     left = [

@@ -22,7 +22,7 @@ from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.privacy.deletion import check_seal, records_digest, seal_of
 from changtong.privacy.key_file import FieldKeys
 from changtong.rights.decide import Target
-from changtong.storage.attachments import sweep_files
+from changtong.storage.attachments import lock_erasing, sweep_files
 from changtong.storage.due_records import AT_ONCE, Due, Key, find_due
 from changtong.storage.engine import explained
 from changtong.storage.erasure_rules import ErasureRule
@@ -74,6 +74,7 @@ class ErasureCertificate:
     Attributes
     ----------
     store, database : str
+        Name of the file or of the database, and which kind it is.
     due_at, erased_at, finished_at : str
         Instants in ISO 8601: that the rules were applied for, of the deletion, of the end of the cleaning.
     erased_by, agreed_by : str
@@ -257,6 +258,7 @@ def _told(
 
 def _delete(work: Work, agreed: str, rules: Mapping[str, ErasureRule], at: datetime, keys: FieldKeys) -> None:
     """Delete what is due, with an entry for each record and one for all."""
+    lock_erasing(work.connection, alone=True)
     due = find_due(work.connection, rules, at)
     told = _told(work.connection, rules, at, due)
     order = [table.name for table in metadata.sorted_tables]
@@ -341,10 +343,10 @@ def _certificate(
     not_cleaned: tuple[str, ...],
     keys: FieldKeys,
 ) -> ErasureCertificate:
-    names = dict(work.connection.execute(sa.select(users.c.id, users.c.name)).all())  # type: ignore[arg-type]
+    names = dict(work.connection.execute(sa.select(users.c.id, users.c.name)).all())
     database = store.engine.dialect.name
     made = ErasureCertificate(
-        format=FORMAT, store=store.place, database=database, due_at=_iso(told["due_at"]),
+        format=FORMAT, store=store.place.rpartition("/")[2], database=database, due_at=_iso(told["due_at"]),
         erased_at=_iso(begun["at"]), finished_at=work.at.isoformat(timespec="seconds"),
         erased_by=names.get(begun["actor"], begun["actor"]),
         agreed_by=names.get(told["agreed_by"], told["agreed_by"]), registers=tuple(told["registers"]),

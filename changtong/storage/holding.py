@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from changtong.errors import NotFoundError
 from changtong.rights.decide import Target
+from changtong.storage.attachments import lock_erasing
 from changtong.storage.records import check_kind, get_record
 from changtong.storage.rows import new_id
 from changtong.storage.schema import holds, registers, to_ms
@@ -30,6 +31,7 @@ def put_hold(work: Work, kind: str, record_id: str, reason: str) -> str:
         ``reason-missing``.
     """
     check_reason(reason, "the record is held")
+    lock_erasing(work.connection, alone=False)
     found = get_record(work, check_kind(kind), record_id)
     target = Target("hold", found.path, found.admin_code)
     work.allow("add", target, record_id)

@@ -179,6 +179,7 @@ class Desk:
     def attach(self, kind: str, record_id: str, name: str, content: bytes) -> Record:
         """Keep a file with a record, in one transaction; equal contents are kept once."""
         with self.work(writes=True) as work:
+            attachments.lock_erasing(work.connection, alone=False)
             about = records.get_record(work, kind, record_id)
             work.allow("add", replace(about.target, kind="attachment"), record_id)
             values = {
@@ -189,7 +190,6 @@ class Desk:
             made = records.add_record(
                 work, "attachment", values, organisation=about.organisation, admin_code=about.admin_code
             )
-            attachments.lock_files(work.connection, alone=False)
             attachments.keep(self._folder, content)
             return made
 
