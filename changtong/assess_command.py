@@ -11,7 +11,7 @@ import typer
 from changtong.command_options import AsJson, Language, Out, PageLanguage, parse_day
 from changtong.console import print_result
 from changtong.errors import UsageError
-from changtong.registers_command import open_desk
+from changtong.registers_options import open_desk
 
 if TYPE_CHECKING:
     from changtong.assessment.scorecard import Scorecard

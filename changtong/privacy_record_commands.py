@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -13,9 +13,6 @@ from changtong.command_options import AsJson
 from changtong.console import print_result
 from changtong.errors import UsageError
 from changtong.written_files import write_beside
-
-if TYPE_CHECKING:
-    import polars as pl
 
 KeysFile = Annotated[Path, typer.Option("--keys", metavar="KEYS", help="File of keys (docs/privacy.md).")]
 OutFile = Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write.")]
@@ -77,8 +74,9 @@ def pseudonymise(
     """Put keyed pseudonyms in the place of values: one-way ones, or sealed ones."""
     from changtong.privacy.key_file import read_keys
     from changtong.privacy.pseudonyms import pseudonymise_column, reseal_column
+    from changtong.privacy.table_file import read_table, write_table
 
-    frame = _read(file, columns)
+    frame = read_table(file, columns)
     known = read_keys(key_file)
     changed = 0
     for name in columns:
@@ -89,7 +87,7 @@ def pseudonymise(
             made = pseudonymise_column(frame[name], known, reversible=reversible)
             changed += int(made.is_not_null().sum())
         frame = frame.with_columns(made.alias(name))
-    _write(frame, output)
+    write_table(frame, output)
     facts = {"file": str(output), "rows": frame.height, "values": changed, "key": known.active.name}
     text = f"{changed:,} values of {frame.height:,} rows under {known.active.name} → {output}"
     print_result(facts, text, as_json=as_json)
@@ -199,6 +197,7 @@ def extract(
     """Give out an extract in which nobody stands alone: columns coarser, small groups left out."""
     from changtong.privacy.extracts import extract as make
     from changtong.privacy.extracts import parse_hierarchy
+    from changtong.privacy.table_file import read_table, write_table
 
     given = {}
     for one in quasi:
@@ -206,9 +205,9 @@ def extract(
         if not sign or name in given:
             raise UsageError(f"--coarser {one!r} is not COLUMN=HOW, or names a column twice.")
         given[name] = parse_hierarchy(how)
-    frame = _read(file, [*given, *(keep or [])])
+    frame = read_table(file, [*given, *(keep or [])])
     made = make(frame, given, k, keep=keep or [], sensitive=sensitive, unlike=unlike, suppress_share=suppress)
-    _write(made.frame, output)
+    write_table(made.frame, output)
     print_result(made.to_json() | {"file": str(output)}, f"{made}\n→ {output}", as_json=as_json)
 
 
@@ -262,43 +261,6 @@ def _time(text: str | None, option: str) -> datetime:
     if time.tzinfo is None:
         raise UsageError(f"{option} {text!r} has no zone; expected 2026-11-27T08:00+08:00.")
     return time
-
-
-def _read(file: Path, columns: list[str]) -> pl.DataFrame:
-    """Read a CSV (all text) or Parquet file that has some columns."""
-    import polars as pl
-
-    from changtong.errors import InputError, NotFoundError, Problem
-    from changtong.privacy.read_bytes import Csv
-
-    if not file.is_file():
-        raise NotFoundError(f"There is no file {file}.")
-    if file.suffix.lower() == ".parquet":
-        try:
-            frame = pl.read_parquet(file)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise InputError(
-                [Problem("unreadable-file", "This is no whole Parquet file.", file.name)]
-            ) from error
-    else:
-        with file.open("rb") as stream:
-            table = Csv(stream, file.name)
-            frames = list(table.frames)
-        frame = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(table.names, pl.String))
-    missing = [name for name in columns if name not in frame.columns]
-    if missing:
-        raise NotFoundError(f"No column {', '.join(missing)}; there is {', '.join(frame.columns[:50])}.")
-    return frame
-
-
-def _write(frame: pl.DataFrame, output: Path) -> None:
-    if output.suffix.lower() == ".parquet":
-        write_beside(output, frame.write_parquet)
-        return
-    from changtong.privacy.mask_file import harmless
-
-    made = harmless(frame)
-    write_beside(output, lambda beside: made.write_csv(beside, include_bom=True))
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ import typer
 from changtong.command_options import AsJson, Out, parse_day
 from changtong.console import StageProgress, print_result
 from changtong.errors import UsageError
-from changtong.registers_command import open_desk
+from changtong.registers_options import open_desk
 
 if TYPE_CHECKING:
     from changtong.storage.records import Record

@@ -26,6 +26,7 @@ from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
+from changtong.privacy_studies import PRIVACY_ANALYSES, RecordFiles
 from changtong.report import (
     write_orders,
     write_plan_report,
@@ -272,12 +273,13 @@ KINDS = (
         lambda supervision: {"supervision": supervision.name},
     ),
     _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, Scorecard.digest, Scorecard.facts_about),
+    _Kind("files of records", RecordFiles, PRIVACY_ANALYSES, RecordFiles.digest, RecordFiles.facts),
 )  # fmt: skip
 
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County | Supervision | Scorecard,
+    subject: Network | EventLog | County | Supervision | Scorecard | RecordFiles,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -293,8 +295,8 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of a scorecard: "assessment".
-    subject : Network, EventLog, County, Supervision or Scorecard
+        "campaign". Of a scorecard: "assessment". Of files of records: "find-personal-data", "extract".
+    subject : Network, EventLog, County, Supervision, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -324,6 +326,9 @@ def run_study(
         Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
         ``campaign`` and ``day``.
         Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``.
+        Of files of records: to a search those of
+        :func:`changtong.privacy.find_personal_data.find_personal_data`; to an extract ``coarser`` (column ->
+        hierarchy) and those of :func:`changtong.privacy.extracts.extract`.
 
     Raises
     ------
@@ -374,7 +379,7 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County | Supervision | Scorecard,
+    subject: County | Supervision | Scorecard | RecordFiles,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

@@ -203,3 +203,140 @@ def test_records_are_loaded_from_a_file_all_or_none(
     for file, code in (("odd.csv", "unknown-attribute"), ("none.csv", "missing-file")):
         told = ran(capsys, "registers", "load", place, "site", str(tmp_path / file), "--token", token, code=2)
         assert told["problems"][0]["code"] == code  # type: ignore[index]
+
+
+RULES = """
+[site]
+name_zh = "关闭的场所"
+basis = "made up"
+provenance = "synthetic"
+source = "made up"
+since = "updated_at"
+states = ["closed"]
+delete_after_days = 0
+"""
+
+
+def test_personal_data_from_the_first_look_to_the_certificate(
+    made: tuple[str, str], words: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, admin = made
+    number, li, bo = "13800138000", str(tmp_path / "li.token"), str(tmp_path / "bo.token")
+    ran(capsys, "registers", "add-user", place, "li", "--token", admin, "--organisation", "spb",
+        "--password-file", words["first"])  # fmt: skip
+    ran(capsys, "registers", "add-user", place, "bo", "--token", admin, "--organisation", "spb",
+        "--password-file", words["first"])  # fmt: skip
+    for name, role, token in (
+        ("li", "inspector", li),
+        ("li", "duty_officer", ""),
+        ("bo", "administrator", bo),
+    ):
+        ran(capsys, "registers", "give", place, name, role, "--token", admin, "--everywhere")
+        if token:
+            ran(capsys, "registers", "password", place, name, "--old-password-file", words["first"],
+                "--new-password-file", words["own"])  # fmt: skip
+            ran(capsys, "registers", "sign-in", place, name, "--password-file", words["own"], "-o", token)
+    (tmp_path / "sites.csv").write_text(
+        f"id,site_id,name,status,contact_name,contact_phone\ns1,A,甲,closed,王小明,{number}\n", "utf-8"
+    )
+    ran(capsys, "registers", "load", place, "site", str(tmp_path / "sites.csv"), "--token", li)
+    (row,) = ran(capsys, "registers", "list", place, "site", "--token", admin)["records"]  # type: ignore[misc]
+    assert (row["contact_name"], row["contact_phone"]) == ("王**", "138******00")
+    look = ["registers", "reveal", place, "site", "s1", "--reason", "a call", "--column", "contact_phone"]
+    shown = ran(capsys, *look, "--token", li)
+    assert (shown["contact_name"], shown["contact_phone"]) == ("王**", number)
+    assert ran(capsys, *look, "--token", admin, code=2)["error"] == "not-allowed"
+    (tmp_path / "a.txt").write_text("说明", "utf-8")
+    kept = ran(capsys, "registers", "attach", place, "site", "s1", str(tmp_path / "a.txt"), "--token", li)
+    got = str(tmp_path / "b.txt")
+    ran(capsys, "registers", "content", place, str(kept["attachment"]), "--token", li, "--reason", "look",
+        "-o", got)  # fmt: skip
+    assert Path(got).read_text("utf-8") == "说明"
+    found = ran(capsys, "registers", "find-personal-data", place, "--token", admin)
+    assert found["found"] == 0
+    assert {"table": "sites", "column": "contact_phone", "values": 1} in found["declared"]  # type: ignore[operator]
+    assert ran(capsys, "registers", "idle-time", place, "--token", admin, "--minutes", "20") == {
+        "idle_minutes": 20
+    }
+    keys, rules = str(tmp_path / "k"), str(tmp_path / "rules.toml")
+    Path(rules).write_text(RULES, "utf-8")
+    ran(capsys, "keys", "new", keys)
+    erase = ["registers", "erase", place, "--rules", rules, "--token", admin]
+    tried = ran(capsys, *erase, "--dry-run")
+    assert [(one["register"], one["erased"]) for one in tried["registers"]] == [  # type: ignore[attr-defined]
+        ("site", 1), ("attachment", 1),
+    ]  # fmt: skip
+    held = ran(capsys, "registers", "hold", place, "site", "s1", "--token", li, "--reason", "a court asks")
+    (one,) = ran(capsys, "registers", "holds", place, "--token", admin)["holds"]  # type: ignore[misc]
+    assert one["id"] == held["hold"]
+    assert ran(capsys, *erase, "--dry-run")["registers"][0]["held"] == {"hold": 1}  # type: ignore[index]
+    ran(capsys, "registers", "lift", place, str(held["hold"]), "--token", admin, "--reason", "decided")
+    paper = str(tmp_path / "certificate.json")
+    whole = [*erase, "--second", bo, "--keys", keys, "-o", paper]
+    assert ran(capsys, *erase, code=2)["error"] == "bad-usage"
+    assert ran(capsys, *whole, "--date", "2999-01-01", code=2)["error"] == "future-date"
+    assert ran(capsys, *whole, "--date", "soon", code=2)["error"] == "bad-usage"
+    mine = [*erase, "--second", admin, "--keys", keys, "-o", paper]
+    assert ran(capsys, *mine, code=2)["error"] == "second-person-needed"
+    assert not Path(paper).exists()
+    certificate = ran(capsys, *whole)
+    assert (certificate["files"], certificate["erased_by"], certificate["agreed_by"]) == (1, "admin", "bo")
+    assert ran(capsys, *whole, code=2)["error"] == "bad-usage"  # a certificate is not written over
+    assert ran(capsys, "registers", "verify-erasure", paper, "--keys", keys) == certificate
+    assert ran(capsys, "registers", "sweep", place, "--token", admin) == {"files": 0}
+    assert ran(capsys, "audit", "verify", place, "--token", admin, "--records")["whole"] is True
+
+
+def test_sealed_values_and_organisations_by_command(
+    made: tuple[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place, token = made
+    who = ("--token", token)
+    for role in ("duty_officer", "planner"):
+        ran(capsys, "registers", "give", place, "admin", role, *who, "--everywhere")
+    keys, table = str(tmp_path / "k"), tmp_path / "t.csv"
+    ran(capsys, "keys", "new", keys)
+    table.write_text("tel\n13800138000\n", "utf-8")
+    sealed = tmp_path / "sealed.csv"
+    ran(
+        capsys,
+        "pseudonymise",
+        str(table),
+        "-o",
+        str(sealed),
+        "--keys",
+        keys,
+        "--column",
+        "tel",
+        "--reversible",
+    )
+    value = sealed.read_text("utf-8-sig").splitlines()[1]
+    look = [
+        "registers",
+        "reveal-pseudonyms",
+        place,
+        *who,
+        "--keys",
+        keys,
+        "--field",
+        "tel",
+        "--reason",
+        "why",
+    ]
+    assert ran(capsys, *look, value)["values"] == {value: "13800138000"}
+    made_of = tmp_path / "open.csv"
+    assert ran(capsys, *look, "--table", str(sealed), "-o", str(made_of))["values"] == 1
+    assert made_of.read_text("utf-8-sig").splitlines() == ["tel", "13800138000"]
+    assert ran(capsys, *look, code=2)["error"] == "bad-usage"
+    for name, kind, parent in (("a", "province", "spb"), ("b", "city", "a"), ("c", "province", "spb")):
+        ran(capsys, "registers", "add-organisation", place, name, *who, "--kind", kind, "--admin-code",
+            "440000", "--parent", parent, "--organisation-id", name)  # fmt: skip
+    (tmp_path / "s.csv").write_text("id,site_id,name,organisation\ns1,A,甲,b\ns2,B,乙,b\n", "utf-8")
+    ran(capsys, "registers", "load", place, "site", str(tmp_path / "s.csv"), *who)
+    moved = ran(capsys, "registers", "move-organisation", place, "b", *who, "--parent", "c", "--reason", "r")
+    assert moved == {"organisations": 1, "records": 2, "scopes": 0, "taken_back": 0}
+    over = ["registers", "hand-over", place, *who, "--to", "a", "--reason", "r"]
+    assert ran(capsys, *over, "site", "s1")["records"] == 1
+    assert ran(capsys, *over, "--all-of", "b")["records"] == 1
+    assert ran(capsys, *over, "site", code=2)["error"] == "bad-usage"
+    assert ran(capsys, "audit", "verify", place, *who, "--records")["whole"] is True

@@ -168,19 +168,23 @@ def test_sessions_end_and_only_hashes_are_kept(small: tuple[Store, Desk]) -> Non
         assert code_of(lambda lasts=lasts: desk.make_token("x", lasts)) == "bad-usage"  # type: ignore[misc]
 
 
-def test_a_first_password_must_be_changed_and_all_sessions_end(small: tuple[Store, Desk]) -> None:
+def test_a_first_password_must_be_changed_and_all_other_sessions_end(small: tuple[Store, Desk]) -> None:
     store, admin = small
     admin.add_user("li", WORDS, "spb-sz")
     admin.give("li", "viewer", Scope(region="440300"))
     session = store.sign_in("li", WORDS)
     assert session.must_change
     desk = store.desk(session.token)
+    other = store.desk(store.sign_in("li", WORDS).token)
     assert code_of(lambda: desk.page("site")) == "password-must-change"
     assert code_of(lambda: desk.change_password(WRONG, OWN)) == "sign-in-failed"
     assert code_of(lambda: desk.change_password(WORDS, WORDS)) == "weak-password"
     assert code_of(lambda: desk.change_password(WORDS, "short")) == "weak-password"
+    token = store.desk(store.sign_in("li", WORDS).token)
     desk.change_password(WORDS, OWN)
-    assert code_of(lambda: desk.page("site")) == "session-over"
+    assert desk.page("site").records == ()
+    for ended in (other, token):
+        assert code_of(lambda ended=ended: ended.page("site")) == "session-over"  # type: ignore[misc]
     assert code_of(lambda: store.sign_in("li", WORDS)) == "sign-in-failed"
     assert store.desk(store.sign_in("li", OWN).token).page("site").records == ()
 

@@ -34,6 +34,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "view": WORKERS | {"viewer", "administrator"},
         "add": {"administrator"},
         "change": {"administrator"},
+        "hand_over": {"administrator"},
     },
     "user": {"view": WORKERS | {"administrator"}, "add": {"administrator"}, "change": {"administrator"}},
     "grant": {"view": {"administrator"}, "add": {"administrator"}, "remove": {"administrator"}},
@@ -69,7 +70,18 @@ MAY: dict[str, dict[str, set[str]]] = {
         "change": {"duty_officer", "inspector"},
         "decide": {"inspector", "assessor"},
     },
-    "attachment": {"view": WORKERS, "add": WORKERS},
+    # that there is a file, many may know; what it shows may be persons
+    "attachment": {
+        "view": WORKERS,
+        "add": WORKERS,
+        "reveal": {"duty_officer", "inspector", "assessor"},
+    },
+    "hold": {
+        "view": WORKERS | {"administrator"},
+        "add": {"duty_officer", "inspector", "assessor", "administrator"},
+        "remove": {"administrator"},
+    },
+    "pseudonym": {"reveal": {"duty_officer", "inspector"}},
     "campaign": {
         "view": WORKERS | {"viewer", "administrator"},
         "add": {"duty_officer", "planner"},
@@ -93,7 +105,9 @@ MAY: dict[str, dict[str, set[str]]] = {
     "mark": {"view": {"assessor"}},
     "hand_in": {"view": {"assessor"}},
     "audit": {"view": {"administrator"}, "verify": {"administrator"}},
-    "registers": {"backup": {"administrator"}, "export": {"administrator"}},
+    "registers": {
+        action: {"administrator"} for action in ("backup", "export", "search", "erase", "sweep", "change")
+    },
 }
 OTHERS_ONLY = {
     ("inspection", "decide"),

@@ -7,9 +7,9 @@ import hmac
 import json
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ def delete_due(
         deleted_by=by.strip(), records=records, left=left, records_digest=digest.hexdigest(),
         file_digest=_digest_of(path), limits=LIMITS, key=keys.active.name,
     )  # fmt: skip
-    return Certificate(**{**asdict(made), "seal": _seal(keys.active, made)})
+    return replace(made, seal=seal_of(keys.active, asdict(made)))
 
 
 def read_certificate(path: str | os.PathLike[str]) -> Certificate:
@@ -168,9 +168,20 @@ def check_certificate(
     InputError
         ``bad-certificate``: the seal is not of this certificate.
     """
-    if not hmac.compare_digest(_seal(keys.named(certificate.key), certificate), certificate.seal):
-        raise _bad("The certificate was changed after it was sealed.")
+    check_seal(asdict(certificate), keys)
     return path is None or _digest_of(Path(path)) == certificate.file_digest
+
+
+def check_seal(facts: Mapping[str, Any], keys: FieldKeys) -> None:
+    """Check that a certificate is as it was sealed.
+
+    Raises
+    ------
+    InputError
+        ``bad-certificate``.
+    """
+    if not hmac.compare_digest(seal_of(keys.named(str(facts["key"])), facts), str(facts["seal"])):
+        raise _bad("The certificate was changed after it was sealed.")
 
 
 def records_digest(rows: Iterable[tuple[object, ...]], keys: FieldKeys, key: str) -> str:
@@ -197,8 +208,9 @@ def _bad(text: str) -> InputError:
     return InputError([Problem("bad-certificate", text)])
 
 
-def _seal(key: FieldKey, certificate: Certificate) -> str:
-    told = {name: value for name, value in asdict(certificate).items() if name != "seal"}
+def seal_of(key: FieldKey, facts: Mapping[str, Any]) -> str:
+    """Return the seal of a certificate: HMAC-SHA256 over all it says but the seal itself."""
+    told = {name: value for name, value in facts.items() if name != "seal"}
     raw = json.dumps(told, ensure_ascii=False, sort_keys=True).encode()
     return hmac.new(key.derived("certificates", 32), raw, hashlib.sha256).hexdigest()
 

@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -70,15 +71,25 @@ def read_retention(path: str | os.PathLike[str] | None = None) -> dict[str, Rete
         ``bad-retention``, with every problem of the file.
     """
     place = files("changtong.privacy").joinpath("retention.toml") if path is None else Path(path)
-    try:
-        content = tomllib.loads(place.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError([_wrong(f"The rules cannot be read ({error}).", place.name, None)]) from error
     problems: list[Problem] = []
-    rules = {name: _rule(name, part, place.name, problems) for name, part in content.items()}
+    rules = {name: rule_of(name, part, place.name, problems) for name, part in read_sections(place).items()}
     if problems:
         raise InputError(problems)
     return rules
+
+
+def read_sections(place: Path | Traversable) -> dict[str, Any]:
+    """Read a file of rules as its sections, which are not looked into.
+
+    Raises
+    ------
+    InputError
+        ``bad-retention``.
+    """
+    try:
+        return tomllib.loads(place.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError([_wrong(f"The rules cannot be read ({error}).", place.name, None)]) from error
 
 
 def named_rule(rules: dict[str, RetentionRule], name: str) -> RetentionRule:
@@ -97,7 +108,8 @@ def _wrong(message: str, file: str, name: str | None, expected: str = "") -> Pro
     return Problem("bad-retention", message, file, None, name, expected=expected)
 
 
-def _rule(name: str, part: Any, file: str, problems: list[Problem]) -> RetentionRule:
+def rule_of(name: str, part: Any, file: str, problems: list[Problem]) -> RetentionRule:
+    """Return a section as a rule; what is wrong with it is added to the problems."""
     if not isinstance(part, dict):
         problems.append(_wrong(f"{name} is no rule.", file, name))
         part = {}

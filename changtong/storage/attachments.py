@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 
+import sqlalchemy as sa
+
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
+from changtong.privacy.deletion import overwrite
+from changtong.storage.schema import registers
+from changtong.written_files import sync, write_beside
 
 MOST_BYTES = 50 << 20
 
@@ -17,6 +21,8 @@ _BEGINS = (
     (b"%PDF-", "application/pdf"),
 )
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_HALF = re.compile(r"\.[0-9a-f]{64}\.[0-9a-f.]+\.(part|new)")
+_LOCK = 0x6368616E67746F6E  # any number of our own
 
 
 def media_type(content: bytes) -> str:
@@ -46,6 +52,9 @@ def media_type(content: bytes) -> str:
 def keep(folder: Path | None, content: bytes) -> str:
     """Keep a content; return its digest. It is written beside and renamed, and reaches the disk.
 
+    Called within the transaction that adds the attachment: a crash leaves the file without one at most, and
+    `sweep_files` removes that.
+
     Raises
     ------
     InputError
@@ -60,13 +69,55 @@ def keep(folder: Path | None, content: bytes) -> str:
     place = place_of_file(folder, digest)
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside = place.with_name(f".{digest}.{os.getpid()}.new")
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(place)
+        write_beside(place, content)
+        sync(place.parent)
     return digest
+
+
+def lock_erasing(connection: sa.Connection, *, alone: bool) -> None:
+    """Make who adds files or holds, and who erases or sweeps, wait for each other.
+
+    It lasts until the transaction ends. SQLite has one writer at a time anyway.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction that writes; call it before anything is read.
+    alone : bool
+        To erase or sweep; those who add may do so at once.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = sa.func.pg_advisory_xact_lock if alone else sa.func.pg_advisory_xact_lock_shared
+        connection.execute(sa.select(lock(_LOCK)))
+
+
+def sweep_files(connection: sa.Connection, folder: Path | None) -> int:
+    """Overwrite and remove the files that no attachment has, and those half written; return how many.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction that writes: nobody keeps a file meanwhile.
+    folder : Path or None
+    """
+    if folder is None or not folder.is_dir():
+        return 0
+    lock_erasing(connection, alone=True)
+    table = registers["attachment"]
+    held = set(connection.execute(sa.select(table.c.sha256).distinct()).scalars())
+    left = [
+        path
+        for path in folder.glob("??/*")
+        if path.is_file()
+        and not path.is_symlink()
+        and path.name not in held
+        and (_DIGEST.fullmatch(path.name) or _HALF.fullmatch(path.name))
+    ]
+    for path in left:
+        overwrite(path)
+    for parent in {path.parent for path in left}:
+        sync(parent)
+    return len(left)
 
 
 def read_kept(folder: Path | None, digest: str) -> bytes:

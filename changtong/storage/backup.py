@@ -264,7 +264,9 @@ def restore(
 def _rows_of_backup(folder: Path) -> Iterator[Any]:
     """Give a function from a table to its rows; an older SQLite file is upgraded in a copy."""
     if (folder / "tables").is_dir():
-        yield lambda table: read_rows(folder / "tables" / f"{table.name}.jsonl.gz", table)
+        paths = {path.name.partition(".")[0]: path for path in (folder / "tables").iterdir()}
+        # a backup of an older version has no file of a table that came later: nothing was in it
+        yield lambda table: read_rows(paths[table.name], table) if table.name in paths else iter(())
         return
     copy = folder.resolve().with_name(f".{folder.name}.{os.getpid()}.restoring")
     try:

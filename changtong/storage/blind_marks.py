@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from changtong.storage.schema import registers
+from changtong.storage.schema import registers, table_name
 
 
 def blind_rules(kind: str, organisation: str | None) -> tuple[sa.ColumnElement[bool], ...]:
@@ -28,3 +28,15 @@ def blind_rules(kind: str, organisation: str | None) -> tuple[sa.ColumnElement[b
     marks, cards = registers["mark"], registers["scorecard"]
     shown = sa.exists().where(cards.c.id == marks.c.scorecard, cards.c.marks_shown_at.is_not(None))
     return (shown if organisation is None else sa.or_(shown, marks.c.organisation == organisation),)
+
+
+def blind_rows(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
+    """Return what rows of a table must fulfil to be read by who sees no department's blind marks.
+
+    Parameters
+    ----------
+    table : Table
+        Of a register, or another one: none is blind then.
+    """
+    kinds = {table_name(kind): kind for kind in registers}
+    return blind_rules(kinds[table.name], None) if table.name in kinds else ()

@@ -30,6 +30,9 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
 
 REGISTERS = tuple(LEDGER_KEYS)
 
+MASK_WORDS: Mapping[str, str] = MappingProxyType({"no": "", "yes": "all"})
+"""What the column ``personal`` of a table may say besides a kind of mask."""
+
 FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # what was filled in offline comes finished; the others begin at their begin
@@ -46,6 +49,11 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in")
 """Registers whose records are made by `storage.scorecards` only: stages and blindness rest on it."""
 
+HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"assessment": ("appeal",), "hazard": ("open", "rectifying", "rectified")}
+)
+"""Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -61,8 +69,9 @@ class Column:
         Kind of record, or ``user``, whose id it holds; or empty.
     choices : tuple of str
     default : str
-    personal : bool
-        Whether it may hold personal data: shown only where they are asked for with a reason, on record.
+    mask : str
+        Empty, or how it is masked because it may hold personal data: a kind of `changtong.privacy.masks`. The
+        values themselves are shown only where they are asked for with a reason, on record.
     """
 
     name: str
@@ -73,8 +82,13 @@ class Column:
     references: str
     choices: tuple[str, ...]
     default: str
-    personal: bool
+    mask: str
     description: str
+
+    @property
+    def personal(self) -> bool:
+        """Whether it may hold personal data."""
+        return bool(self.mask)
 
 
 @cache
@@ -96,7 +110,7 @@ def register_columns(kind: str) -> Mapping[str, Column]:
             references=row["references"],
             choices=tuple(row["choices"].split("|")) if row["choices"] else (),
             default=row["default"],
-            personal=row["personal"] == "yes",
+            mask=MASK_WORDS.get(row["personal"], row["personal"]),
             description=row["description"],
         )
         for row in _rows(kind)
@@ -125,3 +139,14 @@ def personal_columns(kind: str) -> tuple[str, ...]:
     ('contact_name', 'contact_phone')
     """
     return tuple(name for name, column in register_columns(kind).items() if column.personal)
+
+
+def state_column(kind: str) -> str:
+    """Return the column that says how far a record is, or nothing where a register has none.
+
+    Examples
+    --------
+    >>> state_column("hazard"), state_column("site"), state_column("find")
+    ('state', 'status', '')
+    """
+    return next((name for name in ("state", "status") if name in register_columns(kind)), "")

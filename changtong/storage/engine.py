@@ -76,6 +76,7 @@ def _prepare_sqlite(db: Any, _record: object) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")  # what was told to be written survives a loss of power
     db.execute("PRAGMA foreign_keys = ON")
+    db.execute("PRAGMA secure_delete = ON")  # what is deleted, or changed to something shorter, is zeroed
     db.execute("PRAGMA trusted_schema = OFF")
     db.execute("PRAGMA cache_size = -16384")
 

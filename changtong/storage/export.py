@@ -13,17 +13,14 @@ import sqlalchemy as sa
 from changtong.errors import UsageError
 from changtong.rights.decide import Target
 from changtong.storage.backup import new_folder
-from changtong.storage.blind_marks import blind_rules
+from changtong.storage.blind_marks import blind_rows
 from changtong.storage.definitions import REGISTERS, register_columns
 from changtong.storage.engine import reading
 from changtong.storage.migrate import newest_version
 from changtong.storage.rows import now
 from changtong.storage.schema import Instant, JsonText, canonical, table_name
 from changtong.storage.store import Desk, Store
-from changtong.storage.table_rows import all_tables, rows_of, shown
-
-SECRETS = ("password_hash", "totp_secret", "totp_step")
-"""Columns that no export has."""
+from changtong.storage.table_rows import SECRETS, all_tables, rows_of, shown
 
 LEFT_OUT = ("passes", "recovery_codes", "attempts", "audit_head")
 """Tables that hold nothing but hashes and counters of signing in, or what the audit says already."""
@@ -69,7 +66,7 @@ def export_all(
         for table in tables:
             columns = _columns(table, personal=personal)
             path = beside / f"{table.name}.{format}"
-            rows = _shown(rows_of(connection, table, *_blind(table)), columns)
+            rows = _shown(rows_of(connection, table, *blind_rows(table)), columns)
             counts[table.name] = (_write_csv if format == "csv" else _write_lines)(path, columns, rows)
         package = {
             "profile": "data-package", "name": "changtong-registers", "created": now().isoformat(),
@@ -94,12 +91,6 @@ def _columns(table: sa.Table, *, personal: bool) -> list[sa.Column[Any]]:
 def _defined(table: sa.Table) -> dict[str, Any]:
     kinds = {table_name(kind): kind for kind in REGISTERS}
     return dict(register_columns(kinds[table.name])) if table.name in kinds else {}
-
-
-def _blind(table: sa.Table) -> tuple[sa.ColumnElement[bool], ...]:
-    """Return what rows must fulfil to be written: who exports sees no department's blind marks."""
-    kinds = {table_name(kind): kind for kind in REGISTERS}
-    return blind_rules(kinds[table.name], None) if table.name in kinds else ()
 
 
 def _shown(rows: Iterator[dict[str, Any]], columns: list[sa.Column[Any]]) -> Iterator[dict[str, Any]]:

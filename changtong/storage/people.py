@@ -17,12 +17,22 @@ from changtong.rights.organisations import MOST_LEVELS, PARENTS, may_hold, may_s
 from changtong.rights.scope import Scope
 from changtong.storage.passwords import check_password, fits, hash_password
 from changtong.storage.rows import check_admin_code, check_id, digest_of, new_id, new_salt
-from changtong.storage.schema import grants, organisations, passes, recovery_codes, to_ms, users
+from changtong.storage.schema import (
+    grants,
+    organisations,
+    passes,
+    recovery_codes,
+    settings,
+    to_ms,
+    users,
+)
 from changtong.storage.sign_in import Session, login_name, make_pass, matching_step
-from changtong.storage.work import Work, token_hash
+from changtong.storage.work import IDLE_MINUTES, Work, token_hash
 
 MOST_TOKEN = timedelta(days=366)
 RECOVERY_CODES = 10
+MOST_IDLE_MINUTES = 720
+_HIERARCHY = 0x6869657261726368  # any number of our own
 
 
 @dataclass(frozen=True)
@@ -115,6 +125,7 @@ def _bad_organisation(text: str, expected: str) -> InputError:
 
 def add_organisation(work: Work, new: NewOrganisation) -> str:
     """Add an organisation below another; return its id."""
+    lock_hierarchy(work.connection)
     parent = None if new.parent is None else organisation_of(work, new.parent)
     row = organisation_row(new, parent, work.at, work.person.user_id)
     target = Target("organisation", row["path"], row["admin_code"])
@@ -130,6 +141,16 @@ def add_organisation(work: Work, new: NewOrganisation) -> str:
     return str(row["id"])
 
 
+def lock_hierarchy(connection: sa.Connection) -> None:
+    """Let changes of the hierarchy follow one another until their transactions end.
+
+    SQLite has one writer at a time anyway. Two who each move one organisation below the other's would make a
+    circle otherwise.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_HIERARCHY)))
+
+
 def organisation_of(work: Work, organisation: str) -> Mapping[Any, Any]:
     """Return the row of an organisation that the person may see."""
     row = _organisation(work.connection, organisation)
@@ -137,6 +158,13 @@ def organisation_of(work: Work, organisation: str) -> Mapping[Any, Any]:
     if row is None or not (own or work.may("view", Target("organisation", row["path"], row["admin_code"]))):
         raise NotFoundError("There is no organisation with this id that you may see.")
     return row
+
+
+def topmost_of(work: Work) -> Mapping[Any, Any]:
+    """Return the row of the topmost organisation of the person's own tree."""
+    root = f"/{work.person.path.split('/')[1]}/"
+    chosen = sa.select(organisations).where(organisations.c.path == root)
+    return work.connection.execute(chosen).mappings().one()
 
 
 def list_organisations(work: Work, parent: str | None) -> list[dict[str, Any]]:
@@ -281,8 +309,8 @@ def change_user(
     return _user({**row, **values})
 
 
-def _end_passes(work: Work, user_id: str) -> None:
-    of_user = (passes.c.user == user_id, passes.c.revoked_at.is_(None))
+def _end_passes(work: Work, user_id: str, *, but: str = "") -> None:
+    of_user = (passes.c.user == user_id, passes.c.revoked_at.is_(None), passes.c.id != but)
     work.connection.execute(passes.update().where(*of_user).values(revoked_at=work.at))
 
 
@@ -372,7 +400,7 @@ def _own(work: Work) -> tuple[Mapping[Any, Any], Target]:
 
 
 def change_own_password(work: Work, old: str, new: str) -> None:
-    """Change one's own password; all sessions and tokens end, this one too.
+    """Change one's own password; all sessions and tokens end, but for the one it is changed in.
 
     Raises
     ------
@@ -389,7 +417,7 @@ def change_own_password(work: Work, old: str, new: str) -> None:
         raise InputError([Problem("weak-password", "The new password is the old one.", column="password")])
     values = {"password_hash": hash_password(new), "password_at": work.at, "must_change": False}
     work.connection.execute(users.update().where(users.c.id == row["id"]).values(**values))
-    _end_passes(work, row["id"])
+    _end_passes(work, row["id"], but=work.pass_id)
     work.note("change", target, row["id"], {"password": True})
 
 
@@ -445,3 +473,27 @@ def confirm_second_factor(work: Work, code: str) -> None:
         users.update().where(users.c.id == row["id"]).values(totp_is_on=True, totp_step=step)
     )
     work.note("change", target, row["id"], {"second_factor": True})
+
+
+def idle_minutes(work: Work, minutes: int | None = None) -> int:
+    """Return after how long a session that nobody uses is over; with ``minutes``, set it.
+
+    Raises
+    ------
+    UsageError
+        ``bad-setting``.
+    """
+    target = Target("registers", "/", "")
+    named = settings.c.name == "idle_minutes"
+    before = work.connection.execute(sa.select(settings.c.value).where(named)).scalar()
+    if minutes is None:
+        return int(before or IDLE_MINUTES)
+    if not 1 <= minutes <= MOST_IDLE_MINUTES:
+        raise UsageError(f"A session may be idle for 1 to {MOST_IDLE_MINUTES} minutes.", "bad-setting")
+    work.allow("change", target)
+    if before is None:
+        work.connection.execute(settings.insert(), {"name": "idle_minutes", "value": str(minutes)})
+    else:
+        work.connection.execute(settings.update().where(named).values(value=str(minutes)))
+    work.note("change", target, "", {"idle_minutes": [int(before or IDLE_MINUTES), minutes]})
+    return minutes

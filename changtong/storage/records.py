@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -11,11 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
+from changtong.privacy.masks import mask
 from changtong.rights.decide import Target, scopes
 from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import (
     OWN_WAYS,
     REGISTERS,
+    Column,
     personal_columns,
     register_columns,
     state_changes,
@@ -30,11 +32,14 @@ from changtong.storage.rows import (
     new_salt,
     place_of,
 )
-from changtong.storage.schema import organisations, registers, to_ms, users
-from changtong.storage.work import Work
+from changtong.storage.schema import canonical, organisations, registers, to_ms, users
+from changtong.storage.work import Work, check_reason
 
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
+
+OF_THEIR_SITE = ("hazard", "rectification", "find")
+"""Registers whose records belong to the organisation of their site."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +56,9 @@ class Record:
     created_at, updated_at : datetime
     created_by, updated_by : str
     values : mapping
-        Column -> value. Columns with personal data are left out unless they were asked for.
+        Column -> value. Those of columns with personal data are masked unless they were asked for.
     hidden : tuple of str
-        Columns left out that have a value.
+        Columns whose values are masked.
     """
 
     kind: str
@@ -104,18 +109,45 @@ def check_kind(kind: str) -> str:
     return kind
 
 
-def record_of(kind: str, row: Mapping[Any, Any], *, reveal: bool = False) -> Record:
-    """Return a stored row as a record; without personal data unless they are to be revealed."""
-    hide = () if reveal else personal_columns(kind)
-    values = {name: row[name] for name in register_columns(kind) if name not in hide}
+def record_of(kind: str, row: Mapping[Any, Any], *, reveal: Collection[str] = ()) -> Record:
+    """Return a stored row as a record: the one place where personal data are masked.
+
+    Parameters
+    ----------
+    kind : str
+    row : mapping
+    reveal : collection of str
+        Columns with personal data whose values are given as they are.
+    """
+    hide = tuple(name for name in personal_columns(kind) if name not in reveal and row[name] is not None)
+    values = {
+        name: _masked(column, row[name]) if name in hide else row[name]
+        for name, column in register_columns(kind).items()
+    }
     return Record(
         kind=kind, id=row["id"], organisation=row["organisation"], path=row["path"],
         admin_code=row["admin_code"],
         version=row["version"], created_at=row["created_at"], created_by=row["created_by"],
         updated_at=row["updated_at"], updated_by=row["updated_by"],
-        values=MappingProxyType(values),
-        hidden=tuple(name for name in hide if row[name] is not None),
+        values=MappingProxyType(values), hidden=hide,
     )  # fmt: skip
+
+
+def _masked(column: Column, value: Any) -> str:
+    return mask(column.mask, value if isinstance(value, str) else canonical(value))
+
+
+def _given_anew(kind: str, row: Mapping[Any, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values without those that came back masked, as they were shown: they are no change."""
+    return {
+        name: value
+        for name, value in stored.items()
+        if not (
+            (column := register_columns(kind)[name]).mask
+            and row[name] is not None
+            and value == _masked(column, row[name])
+        )
+    }
 
 
 def add_record(
@@ -156,7 +188,7 @@ def add_record(
     table = registers[_check_way_in(kind, right)]
     stored = check_values(kind, values, new=True)
     about = _referred(work, kind, stored)
-    if organisation is None and about is not None and kind in ("hazard", "rectification", "find"):
+    if organisation is None and about is not None and kind in OF_THEIR_SITE:
         organisation = about["organisation"]
     owner = _organisation(work, organisation or work.organisation)
     code = admin_code or (about["admin_code"] if about is not None else owner["admin_code"])
@@ -203,7 +235,7 @@ def change_record(
     version : int
         The version that was read.
     values : mapping
-        Columns to change.
+        Columns to change. What comes back masked, as it was shown, stays what it is.
     reason : str
     right : tuple of (action, target), optional
         What is asked for where it is not what the states of this kind say.
@@ -217,7 +249,7 @@ def change_record(
     """
     table = registers[check_kind(kind)]
     row = _row(work, kind, record_id, lock=True)
-    stored = check_values(kind, values, new=False)
+    stored = _given_anew(kind, row, check_values(kind, values, new=False))
     target = Target(kind, row["path"], row["admin_code"])
     if row["version"] != version:
         text = f"This {kind} is at version {row['version']} now: it was changed since you read {version}."
@@ -251,7 +283,7 @@ def change_record(
 
 
 def get_record(work: Work, kind: str, record_id: str) -> Record:
-    """Return a record without its personal data.
+    """Return a record, its personal data masked.
 
     Raises
     ------
@@ -261,22 +293,35 @@ def get_record(work: Work, kind: str, record_id: str) -> Record:
     return record_of(check_kind(kind), _row(work, kind, record_id))
 
 
-def reveal_record(work: Work, kind: str, record_id: str, reason: str) -> Record:
+def reveal_record(
+    work: Work, kind: str, record_id: str, reason: str, columns: Collection[str] | None = None
+) -> Record:
     """Return a record with its personal data; the look goes on record before it is given.
+
+    Parameters
+    ----------
+    work : Work
+    kind, record_id, reason : str
+    columns : collection of str, optional
+        Only these; the others stay masked. All that the record has where it is not given.
 
     Raises
     ------
     UsageError
-        ``reason-missing``.
+        ``reason-missing``, ``no-personal-column``.
     """
-    if not reason.strip():
-        raise UsageError("Say why the personal data are needed: it goes on record.", "reason-missing")
-    row = _row(work, check_kind(kind), record_id)
+    known = personal_columns(check_kind(kind))
+    check_reason(reason, "the personal data are needed")
+    wrong = [name for name in columns or () if name not in known]
+    if wrong:
+        text = f"{kind} has no personal column {', '.join(wrong)}; there is {', '.join(known) or 'none'}."
+        raise UsageError(text, "no-personal-column")
+    row = _row(work, kind, record_id)
     target = Target(kind, row["path"], row["admin_code"])
     work.allow("reveal", target, record_id)
-    columns = [name for name in personal_columns(kind) if row[name] is not None]
-    work.note("reveal", target, record_id, {"columns": columns}, reason)
-    return record_of(kind, row, reveal=True)
+    shown = [name for name in known if row[name] is not None and (columns is None or name in columns)]
+    work.note("reveal", target, record_id, {"columns": shown}, reason)
+    return record_of(kind, row, reveal=shown)
 
 
 def read_page(work: Work, kind: str, query: Query) -> Page:
@@ -303,8 +348,9 @@ def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mappin
 
 
 def _organisation(work: Work, organisation: str) -> Mapping[Any, Any]:
-    found = work.connection.execute(sa.select(organisations).where(organisations.c.id == organisation))
-    row = found.mappings().first()
+    # it must not move while a record with its path is being added
+    chosen = sa.select(organisations).where(organisations.c.id == organisation).with_for_update(read=True)
+    row = work.connection.execute(chosen).mappings().first()
     if row is None:
         raise _unknown("organisation")
     return row

@@ -147,6 +147,28 @@ passes = sa.Table(
     sa.Column("made_at", Instant, nullable=False),
     sa.Column("expires_at", Instant, nullable=False),
     sa.Column("revoked_at", Instant),
+    sa.Column("seen_at", Instant),
+)
+
+settings = sa.Table(
+    "settings",
+    metadata,
+    sa.Column("name", CODE_POINTS, primary_key=True),
+    sa.Column("value", CODE_POINTS, nullable=False),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", CODE_POINTS, primary_key=True),
+    sa.Column("kind", CODE_POINTS, nullable=False),
+    sa.Column("record", CODE_POINTS, nullable=False),
+    sa.Column("reason", CODE_POINTS, nullable=False),
+    sa.Column("set_at", Instant, nullable=False),
+    sa.Column("set_by", CODE_POINTS, nullable=False),
+    sa.Column("lifted_at", Instant),
+    sa.Column("lifted_by", CODE_POINTS),
+    sa.Index("holds_by_record", "kind", "record"),
 )
 
 recovery_codes = sa.Table(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,10 +13,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import UsageError
+from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Target, scopes
 from changtong.rights.scope import Scope
-from changtong.storage import attachments, audit, people, records
+from changtong.storage import attachments, audit, holding, moving, people, records
 from changtong.storage.engine import explained, is_url, make_engine, reading, shown_place, writing
 from changtong.storage.loading import load_file
 from changtong.storage.migrate import check_version, upgrade, version_of
@@ -26,7 +27,7 @@ from changtong.storage.records import Page, Record
 from changtong.storage.rows import digest_of, new_id, now
 from changtong.storage.schema import grants, organisations, to_ms, users
 from changtong.storage.sign_in import Session, sign_in
-from changtong.storage.work import Work, work_of
+from changtong.storage.work import Work, check_reason, second_of, work_of
 
 
 class Store:
@@ -98,6 +99,16 @@ class Desk:
         ) as work:
             yield work
 
+    def agree(self, work: Work, action: str, target: Target) -> str:
+        """Agree, as a second person, to what another does in a transaction; return this user's id."""
+        second = second_of(work, self._token)
+        try:
+            second.allow(action, target)
+        except DeniedError:
+            work.refused = second.refused
+            raise
+        return second.person.user_id
+
     def check(self) -> str:
         """Return the user's id, if the session still holds."""
         with self.work(writes=False, any_password=True) as work:
@@ -132,14 +143,16 @@ class Desk:
             return records.change_record(work, kind, record_id, version, values, reason)
 
     def get(self, kind: str, record_id: str) -> Record:
-        """Return a record without its personal data."""
+        """Return a record, its personal data masked."""
         with self.work(writes=False) as work:
             return records.get_record(work, kind, record_id)
 
-    def reveal(self, kind: str, record_id: str, reason: str) -> Record:
+    def reveal(
+        self, kind: str, record_id: str, reason: str, columns: Collection[str] | None = None
+    ) -> Record:
         """Return a record with its personal data; who, when and why go on record first."""
         with self.work(writes=True) as work:
-            return records.reveal_record(work, kind, record_id, reason)
+            return records.reveal_record(work, kind, record_id, reason, columns)
 
     def page(self, kind: str, query: Query | None = None) -> Page:
         """Return a part of a register; see `pages.Query`."""
@@ -164,28 +177,56 @@ class Desk:
     # files
 
     def attach(self, kind: str, record_id: str, name: str, content: bytes) -> Record:
-        """Keep a file with a record; equal contents are kept once."""
-        with self.work(writes=False) as work:
+        """Keep a file with a record, in one transaction; equal contents are kept once."""
+        with self.work(writes=True) as work:
+            attachments.lock_erasing(work.connection, alone=False)
             about = records.get_record(work, kind, record_id)
             work.allow("add", replace(about.target, kind="attachment"), record_id)
-        values = {
-            "about_kind": kind, "about": record_id, "name": Path(name).name or "file",
-            "media_type": attachments.media_type(content), "size_bytes": len(content),
-            "sha256": attachments.keep(self._folder, content),
-        }  # fmt: skip
-        with self.work(writes=True) as work:
-            return records.add_record(
+            values = {
+                "about_kind": kind, "about": record_id, "name": Path(name).name or "file",
+                "media_type": attachments.media_type(content), "size_bytes": len(content),
+                "sha256": hashlib.sha256(content).hexdigest(),
+            }  # fmt: skip
+            made = records.add_record(
                 work, "attachment", values, organisation=about.organisation, admin_code=about.admin_code
             )
+            attachments.keep(self._folder, content)
+            return made
 
     def content(self, attachment_id: str, reason: str) -> bytes:
-        """Return the content of an attachment; pictures may show persons, so the look goes on record."""
-        if not reason.strip():
-            raise UsageError("Say why the file is needed: it goes on record.", "reason-missing")
+        """Return the content of an attachment; pictures may show persons: a right of its own, on record."""
+        check_reason(reason, "the file is needed")
         with self.work(writes=True) as work:
             found = records.get_record(work, "attachment", attachment_id)
+            work.allow("reveal", found.target, attachment_id)
             work.note("reveal", found.target, attachment_id, {"columns": ["content"]}, reason)
         return attachments.read_kept(self._folder, found["sha256"])
+
+    def sweep(self) -> int:
+        """Remove the files that a crash has left without an attachment; return how many."""
+        with self.work(writes=True) as work:
+            target = Target("registers", "/", "")
+            work.allow("sweep", target)
+            count = attachments.sweep_files(work.connection, self._folder)
+            work.note("sweep", target, "", {"files": count})
+            return count
+
+    # holds
+
+    def hold(self, kind: str, record_id: str, reason: str) -> str:
+        """Put a legal hold on a record: it is not erased until the hold is lifted; return the hold's id."""
+        with self.work(writes=True) as work:
+            return holding.put_hold(work, kind, record_id, reason)
+
+    def lift(self, hold_id: str, reason: str) -> None:
+        """Lift a legal hold."""
+        with self.work(writes=True) as work:
+            holding.lift_hold(work, hold_id, reason)
+
+    def holds(self) -> list[dict[str, Any]]:
+        """Return the holds in force on records that this user may see."""
+        with self.work(writes=False) as work:
+            return holding.list_holds(work)
 
     # people
 
@@ -246,10 +287,25 @@ class Desk:
         with self.work(writes=False) as work:
             return str(people.organisation_of(work, organisation)["path"])
 
+    def move_organisation(self, organisation: str, parent: str, reason: str) -> moving.Moved:
+        """Put an organisation, with all below it, under another parent."""
+        with self.work(writes=True) as work:
+            return moving.move_organisation(work, organisation, parent, reason)
+
+    def hand_over(self, kind: str, record_id: str, to: str, reason: str) -> moving.Moved:
+        """Hand a record over to another organisation, with what belongs to it."""
+        with self.work(writes=True) as work:
+            return moving.hand_over(work, kind, record_id, to, reason)
+
+    def hand_over_all(self, organisation: str, to: str, reason: str) -> moving.Moved:
+        """Hand all records of an organisation over to another one."""
+        with self.work(writes=True) as work:
+            return moving.hand_over_all(work, organisation, to, reason)
+
     # oneself
 
     def change_password(self, old: str, new: str) -> None:
-        """Change one's own password; all sessions and tokens end."""
+        """Change one's own password; all other sessions and tokens end."""
         with self.work(writes=True, any_password=True) as work:
             people.change_own_password(work, old, new)
 
@@ -272,6 +328,13 @@ class Desk:
         """Turn the second factor on."""
         with self.work(writes=True) as work:
             people.confirm_second_factor(work, code)
+
+    # the registers
+
+    def idle_minutes(self, minutes: int | None = None) -> int:
+        """Return after how long a session that nobody uses is over; with ``minutes``, set it."""
+        with self.work(writes=minutes is not None) as work:
+            return people.idle_minutes(work, minutes)
 
     # the audit
 

@@ -16,6 +16,9 @@ from changtong.storage.schema import Instant, canonical, from_ms, metadata, to_m
 
 ROWS_AT_ONCE = 2000
 
+SECRETS = ("password_hash", "totp_secret", "totp_step")
+"""Columns that are neither exported nor searched."""
+
 
 def all_tables() -> tuple[sa.Table, ...]:
     """Return the tables so that what is referred to comes first."""

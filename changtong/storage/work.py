@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import DeniedError
+from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Grant, Person, Role, Target, decide
 from changtong.rights.scope import Scope
 from changtong.storage import audit
 from changtong.storage.engine import reading, writing
 from changtong.storage.rows import now
-from changtong.storage.schema import grants, organisations, passes, users
+from changtong.storage.schema import grants, organisations, passes, settings, users
 
 Row = sa.RowMapping
+
+IDLE_MINUTES = 30
+"""A session that nobody uses for so long is over, unless the registers' settings say otherwise."""
+
+SEEN_EVERY = timedelta(seconds=20)
+"""A session's use is noted so often at most: not every look needs to be written."""
 
 
 @dataclass
@@ -34,6 +40,8 @@ class Work:
     person : Person
     organisation : str
         Id of the person's organisation.
+    pass_id : str
+        Of the session or token that is used.
     entries : list of audit.Entry
         What will be put on record at the end.
     refused : audit.Entry or None
@@ -44,6 +52,7 @@ class Work:
     at: datetime
     person: Person
     organisation: str
+    pass_id: str
     entries: list[audit.Entry] = field(default_factory=list)
     refused: audit.Entry | None = None
 
@@ -84,6 +93,38 @@ class Work:
         self.entries.append(entry)
 
 
+def second_of(work: Work, token: str) -> Work:
+    """Return the work of a second person within the same transaction: what two must agree to.
+
+    Raises
+    ------
+    DeniedError
+        ``session-over``, ``password-must-change``, ``second-person-needed``: it is the same person.
+    """
+    second, _ = _begin(work.connection, token, any_password=False)
+    if second.person.user_id == work.person.user_id:
+        raise DeniedError("Two different persons must agree to this.", "second-person-needed")
+    return second
+
+
+def check_reason(reason: str, why: str) -> None:
+    """Refuse a reason that says nothing.
+
+    Parameters
+    ----------
+    reason : str
+    why : str
+        What it has to tell, as in "Say why …".
+
+    Raises
+    ------
+    UsageError
+        ``reason-missing``.
+    """
+    if not reason.strip():
+        raise UsageError(f"Say why {why}: it goes on record.", "reason-missing")
+
+
 def token_hash(token: str) -> bytes:
     """Return what is kept of a token: it is long and random, so that a plain hash is enough."""
     return hashlib.sha256(token.encode()).digest()
@@ -114,10 +155,16 @@ def work_of(
     work: Work | None = None
     try:
         with writing(engine) if writes else reading(engine, snapshot=snapshot) as connection:
-            work = _begin(connection, token, any_password=any_password)
+            work, unseen = _begin(connection, token, any_password=any_password)
+            if writes and unseen:
+                _see(connection, work)
             yield work
             for entry in work.entries:
                 audit.append(connection, entry)
+        if unseen and not writes:
+            # it only makes the session last: what was read is not taken back because others are writing
+            with suppress(UsageError), writing(engine) as connection:
+                _see(connection, work)
     except DeniedError:
         if work is not None and work.refused is not None:
             with writing(engine) as connection:
@@ -125,24 +172,40 @@ def work_of(
         raise
 
 
-def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> Work:
+def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> tuple[Work, bool]:
+    """Return the work, and whether its session has not been seen for so long that it is to be noted."""
     at = now()
     rows = connection.execute(_PASS, {"hash": token_hash(token)}).mappings().all()
     found = rows[0] if rows else None
     over = found is None or found["revoked_at"] is not None or found["expires_at"] <= at
-    if found is None or over or not found["is_active"]:
+    if found is None or over or not found["is_active"] or _is_idle(found, at):
         raise DeniedError("The session or token is over, or there is none: sign in.", "session-over")
     if found["must_change"] and not any_password:
         raise DeniedError("Change your password first: somebody else has set it.", "password-must-change")
     person = Person(
         found["user"], found["path"], tuple(_grant(row) for row in rows if row["role"] is not None)
     )
-    return Work(connection, at, person, found["organisation"])
+    unseen = found["pass_kind"] == "session" and at - found["seen_at"] >= SEEN_EVERY
+    return Work(connection, at, person, found["organisation"], found["pass_id"]), unseen
+
+
+def _is_idle(found: Row, at: datetime) -> bool:
+    """Return whether a session was left alone for too long; a token, which a program holds, never is."""
+    minutes = int(found["idle_minutes"] or IDLE_MINUTES)
+    return bool(found["pass_kind"] == "session" and at - found["seen_at"] >= timedelta(minutes=minutes))
+
+
+def _see(connection: sa.Connection, work: Work) -> None:
+    connection.execute(passes.update().where(passes.c.id == work.pass_id).values(seen_at=work.at))
 
 
 _PASS = (
     sa.select(
-        passes.c.user, passes.c.expires_at, passes.c.revoked_at, users.c.is_active, users.c.must_change,
+        passes.c.id.label("pass_id"), passes.c.kind.label("pass_kind"), passes.c.user, passes.c.expires_at,
+        sa.func.coalesce(passes.c.seen_at, passes.c.made_at).label("seen_at"),
+        sa.select(settings.c.value).where(settings.c.name == "idle_minutes").scalar_subquery()
+        .label("idle_minutes"),
+        passes.c.revoked_at, users.c.is_active, users.c.must_change,
         users.c.organisation, organisations.c.path, grants.c.role, grants.c.path.label("within"),
         grants.c.region, grants.c.until,
     )
