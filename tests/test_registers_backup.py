@@ -269,8 +269,8 @@ NEXT = """
 from alembic import op
 import sqlalchemy as sa
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -288,18 +288,18 @@ def test_a_later_version_is_reached_with_the_data_or_not_at_all(
     fill(store, admin)
     later = tmp_path / "migrations"
     shutil.copytree(SCRIPTS, later, ignore=shutil.ignore_patterns("__pycache__"))
-    (later / "0002_colour.py").write_text(NEXT.replace("FAILS", str(fails)), "utf-8")
+    (later / "0003_colour.py").write_text(NEXT.replace("FAILS", str(fails)), "utf-8")
     if fails:
         with pytest.raises(RuntimeError), writing(store.engine) as connection:
             upgrade(connection, later)
     else:
         with writing(store.engine) as connection:
-            assert upgrade(connection, later) == ("0002",)
+            assert upgrade(connection, later) == ("0003",)
             assert upgrade(connection, later) == ()
     with store.engine.connect() as connection:
         columns = {column["name"] for column in sa.inspect(connection).get_columns("sites")}
         assert ("colour" in columns) is not fails
-        assert version_of(connection) == ("0001" if fails else "0002")
+        assert version_of(connection) == ("0002" if fails else "0003")
         assert connection.execute(sa.text("SELECT count(*) FROM sites")).scalar_one() == 5
     if not fails:
         address = store.engine.url.render_as_string(hide_password=False)
@@ -315,7 +315,7 @@ def test_older_registers_are_told_and_not_touched(
 ) -> None:
     from changtong.storage import migrate
 
-    monkeypatch.setattr(migrate, "newest_version", lambda: "0002")
+    monkeypatch.setattr(migrate, "newest_version", lambda: "0003")
     with pytest.raises(UsageError) as caught:
         open_store(place)
     assert caught.value.code == "registers-old"

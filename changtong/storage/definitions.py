@@ -54,6 +54,12 @@ class Column:
     default : str
     personal : bool
         Whether it may hold personal data: shown only where they are asked for with a reason, on record.
+    ledger : str
+        Who writes it where records are kept by a ledger, as hazards are by what was done with them. ``mark``:
+        only the ledger, and a record that has a value here is kept by it; ``only``: only the ledger;
+        ``with``: the ledger, once it keeps the record; empty: anyone who may.
+    since : str
+        Version of the registers that brought it; empty: the first.
     """
 
     name: str
@@ -66,6 +72,8 @@ class Column:
     default: str
     personal: bool
     description: str
+    ledger: str = ""
+    since: str = ""
 
 
 @cache
@@ -89,10 +97,20 @@ def register_columns(kind: str) -> Mapping[str, Column]:
             default=row["default"],
             personal=row["personal"] == "yes",
             description=row["description"],
+            ledger=row.get("ledger", ""),
+            since=row.get("since", ""),
         )
         for row in _rows(kind)
     ]
     return MappingProxyType({column.name: column for column in columns})
+
+
+@cache
+def later_columns() -> frozenset[str]:
+    """Return the names of columns that the first version had not: empty ones count for no digest."""
+    return frozenset(
+        name for kind in REGISTERS for name, column in register_columns(kind).items() if column.since
+    )
 
 
 @cache
