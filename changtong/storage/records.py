@@ -276,14 +276,14 @@ def _leave_to_ledger(kind: str, stored: Mapping[str, Any], row: Mapping[Any, Any
     kept = any(column.ledger == "mark" and row.get(name) is not None for name, column in columns.items())
     closed = ("mark", "only", "with") if kept else ("mark", "only")
     names = [
-        name
-        for name, value in stored.items()
-        if columns[name].ledger in closed and value != row.get(name)
+        name for name, value in stored.items() if columns[name].ledger in closed and value != row.get(name)
     ]
     if names:
         expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`"
         raise InputError(
-            Problem("kept-by-ledger", f"{name} of a {kind} is kept by its ledger.", column=name, expected=expected)
+            Problem(
+                "kept-by-ledger", f"{name} of a {kind} is kept by its ledger.", column=name, expected=expected
+            )
             for name in names
         )
 
@@ -334,7 +334,7 @@ def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mappin
     table = registers[kind]
     statement = sa.select(table).where(table.c.id == record_id)
     row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
-    if row is None or not work.may("view", Target(kind, row["path"], row["admin_code"])):
+    if row is None or not work.may_see(kind, row):
         raise NotFoundError(f"There is no {kind} with this id that you may see.")
     return row
 

@@ -178,6 +178,10 @@ class Desk:
                 work, "attachment", values, organisation=about.organisation, admin_code=about.admin_code
             )
 
+    def keep_file(self, content: bytes) -> str:
+        """Keep the file of an attachment that is added next; return its digest."""
+        return attachments.keep(self._folder, content)
+
     def content(self, attachment_id: str, reason: str) -> bytes:
         """Return the content of an attachment; pictures may show persons, so the look goes on record."""
         if not reason.strip():

@@ -59,7 +59,9 @@ def _users(work: Work, column: sa.Column[str], wanted: Iterable[str]) -> list[Na
     made, listed = [], sorted({one for one in wanted if one})
     for begin in range(0, len(listed), MOST_AT_ONCE):
         statement = (
-            sa.select(users.c.id, users.c.name, organisations.c.id, organisations.c.path, organisations.c.admin_code)
+            sa.select(
+                users.c.id, users.c.name, organisations.c.id, organisations.c.path, organisations.c.admin_code
+            )
             .join(organisations, organisations.c.id == users.c.organisation)
             .where(column.in_(listed[begin : begin + MOST_AT_ONCE]))
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -67,6 +67,10 @@ class Work:
             target.admin_code, {"why": decision.why_not},
         )  # fmt: skip
         raise DeniedError(f"You have no right to {action} this {target.kind} ({decision.why_not}).")
+
+    def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
+        """Return whether the person may see a stored row."""
+        return self.may("view", Target(kind, row["path"], row["admin_code"]))
 
     @contextmanager
     def part(self) -> Iterator[None]:
