@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from changtong.supervision_records.inspection_rows import (
     versions_of,
     with_revision,
 )
+from changtong.supervision_records.two_at_once import done_or_found
 
 AT_ONCE = 250
 """Inspections of one transaction: others wait no longer than a second or two."""
@@ -164,31 +165,27 @@ def _ready(received: Received, file: str, run: _Run) -> _Ready:
 
 
 def _take_or_set_aside(desk: Desk, taking: Taking, one: _Ready, run: _Run) -> None:
-    for again in (True, False):
-        try:
-            with taking.work.part():
-                taken = _take(desk, taking, one)
-            run.counts += taken.counts
-            run.conflicts += [one.filled["inspection_id"]] if taken.conflict else []
-            run.left += taken.left
-            run.problems += [*one.problems, *taken.warnings] if taken.counts["new"] else []
-            return
-        except InputError as error:
-            if again and {problem.code for problem in error.problems} == {"duplicate-record"}:
-                continue  # somebody else has just sent it: now it is there
-            problems = list(error.problems)
-        except DeniedError as error:
-            if taking.work.refused is not None:  # tried in vain: on record, though the others go on
-                taking.work.entries.append(taking.work.refused)
-                taking.work.refused = None
-            problems = [Problem(error.code, str(error))]
-        run.counts["set_aside"] += 1
-        about = one.filled["inspection_id"]
-        run.problems += [
-            Problem(p.code, f"inspection {about}: {p.message}", one.file, p.row, p.column, p.expected, p.hint)
-            for p in problems
-        ]
+    about = one.filled["inspection_id"]
+    try:
+        taken = done_or_found(taking.work, lambda: _take(desk, taking, one))
+    except InputError as error:
+        problems = list(error.problems)
+    except DeniedError as error:
+        if taking.work.refused is not None:  # tried in vain: on record, though the others go on
+            taking.work.entries.append(taking.work.refused)
+            taking.work.refused = None
+        problems = [Problem(error.code, str(error))]
+    else:
+        run.counts += taken.counts
+        run.conflicts += [about] if taken.conflict else []
+        run.left += taken.left
+        run.problems += [*one.problems, *taken.warnings] if taken.counts["new"] else []
         return
+    run.counts["set_aside"] += 1
+    run.problems += [
+        replace(problem, message=f"inspection {about}: {problem.message}", file=one.file)
+        for problem in problems
+    ]
 
 
 def _take(desk: Desk, taking: Taking, one: _Ready) -> _Taken:

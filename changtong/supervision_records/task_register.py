@@ -25,6 +25,7 @@ from changtong.supervision_records.task_rows import (
     plan_of,
     task_record_id,
 )
+from changtong.supervision_records.two_at_once import done_or_found
 from changtong.supervision_records.who_and_when import own_events
 
 NEEDED = ("task_id", "at", "action")
@@ -85,7 +86,7 @@ def update_task_register(
     """
     given = read_task_events(events, NEEDED) if isinstance(events, str | os.PathLike) else tuple(events)
     with desk.work(writes=True) as work:
-        registered = _register(work, decision)
+        registered = done_or_found(work, lambda: _register(work, decision))
         if given:
             _take(work, decision, given)
     with desk.work(writes=False, snapshot=True) as work:

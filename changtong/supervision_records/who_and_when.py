@@ -32,9 +32,10 @@ def own_events(events: Sequence[Event], me: str, now: datetime) -> tuple[list[Ev
         if event.by and event.by != me:
             text = f"{event.action}: somebody else is named who does it."
             problems.append(Problem("other-person", text, about, row, "by", f"{me}, or nothing"))
-        if event.at.tzinfo is not None and event.at > now:
+        # the registers keep whole milliseconds
+        whole = event.at.replace(microsecond=event.at.microsecond // 1000 * 1000)
+        if whole.tzinfo is not None and whole > now:
             text = f"{event.action}: the time is still to come."
             problems.append(Problem("bad-action", text, about, row, "at", "now or before"))
-        whole = event.at.replace(microsecond=event.at.microsecond // 1000 * 1000)
         mine.append(replace(event, by=me, at=whole))
     return mine, problems
