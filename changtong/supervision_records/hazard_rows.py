@@ -81,6 +81,7 @@ def hazard_of(
     """
     kept = row["event_count"] is not None
     ownerless = kept and row["owner"] is None
+    more: dict[str, Any] = {name: row[name] for name in _INSTANTS} | {name: row[name] or 0 for name in _PLAIN}
     return Hazard(
         hazard_id=row["id"],
         site_id=sites.get(row["site"] or "", ""),
@@ -98,8 +99,7 @@ def hazard_of(
         deadline=None if ownerless else rules.day_of(row["deadline"]),
         evidence=said_evidence(row["evidence"]),
         events=row["event_count"] or 1,
-        **{name: row[name] for name in _INSTANTS},  # type: ignore[arg-type]
-        **{name: row[name] or 0 for name in _PLAIN},
+        **more,
     )
 
 

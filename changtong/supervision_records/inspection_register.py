@@ -242,24 +242,28 @@ def _keep(
 def _attach(desk: Desk, work: Work, about: str, owner: tuple[str, str], one: _Ready) -> Counter[str]:
     """Keep the photos of an inspection as attachments, equal ones once."""
     counts: Counter[str] = Counter()
-    there = {row["sha256"] for row in rows_to_decide(work, "attachment", "about", [about])}
+    ids = {digest: _attachment_id(about, digest) for digest in one.photos}
+    there = {row["id"] for row in rows_to_decide(work, "attachment", "id", ids.values())}
+    organisation, code = owner
     for name, photo in one.filled["photos"].items():
-        if photo["sha256"] is None:
-            counts["photos_set_aside"] += 1
-            continue
+        digest = photo["sha256"]
+        counts["photos_set_aside"] += digest is None
         counts["photos_cleaned"] += photo["cleaned"]
-        if photo["sha256"] in there:
+        if digest is None or ids[digest] in there:
             continue
-        there.add(photo["sha256"])
+        there.add(ids[digest])
         counts["photos_new"] += 1
-        kept = desk.keep_file(one.photos[photo["sha256"]])
         values = {
             "about_kind": "inspection", "about": about, "name": f"{name}.{ENDINGS[photo['media_type']]}",
-            "media_type": photo["media_type"], "size_bytes": photo["bytes"], "sha256": kept,
+            "media_type": photo["media_type"], "size_bytes": photo["bytes"], "sha256": digest,
         }  # fmt: skip
-        mark = hashlib.sha256(f"{about}/{kept}".encode()).hexdigest()[:26]
-        organisation, code = owner
         add_record(
-            work, "attachment", values, organisation=organisation, admin_code=code, record_id=f"P{mark}"
+            work, "attachment", values, organisation=organisation, admin_code=code, record_id=ids[digest]
         )
+        desk.keep_file(one.photos[digest])  # before the record is there for others
     return counts
+
+
+def _attachment_id(about: str, digest: str) -> str:
+    """Return the id of a photo of an inspection: the same whenever it is sent."""
+    return "P" + hashlib.sha256(f"{about}/{digest}".encode()).hexdigest()[:26]

@@ -85,10 +85,14 @@ def update_task_register(
     DeniedError
     """
     given = read_task_events(events, NEEDED) if isinstance(events, str | os.PathLike) else tuple(events)
-    with desk.work(writes=True) as work:
-        registered = done_or_found(work, lambda: _register(work, decision))
-        if given:
-            _take(work, decision, given)
+    registered = 0
+    with desk.work(writes=False, snapshot=True) as work:
+        is_there = _is_registered(work, decision)
+    if given or not is_there:
+        with desk.work(writes=True) as work:
+            registered = done_or_found(work, lambda: _register(work, decision))
+            if given:
+                _take(work, decision, given)
     with desk.work(writes=False, snapshot=True) as work:
         book = _shown(work, decision)
     return TasksKept(report_tasks(book, day), registered, len(given))
@@ -100,7 +104,14 @@ def _rows(work: Work, decision: Decision, *, lock: bool = False) -> dict[str, Ro
     return {row["code"]: row for row in rows_to_decide(work, "task", "id", ids, lock=lock)}
 
 
-def _register(work: Work, decision: Decision) -> int:
+def _is_registered(work: Work, decision: Decision) -> bool:
+    """Return whether the decision's tasks are in the register, as the decision has them.
+
+    Raises
+    ------
+    InputError
+        ``other-decision``: others are, under the same id.
+    """
     rows = _rows(work, decision)
     plans = {task.id: plan_of(task, decision) for task in decision.tasks}
     differ = [name for name, row in rows.items() if row["plan"] != plans[name]]
@@ -115,8 +126,14 @@ def _register(work: Work, decision: Decision) -> int:
             Problem("other-decision", f"{decision.id}: task {name} differs.", name, None, "tasks", expected)
             for name in differ
         )
-    if rows:
+    return bool(rows)
+
+
+def _register(work: Work, decision: Decision) -> int:
+    """Register the tasks of a decision, unless they are; return how many."""
+    if _is_registered(work, decision):
         return 0
+    plans = {task.id: plan_of(task, decision) for task in decision.tasks}
     named = users_by_name(work, (task.owner for task in decision.tasks))
     organisations = organisations_there(work, (task.owner for task in decision.tasks))
     owners = _owners(decision, named, organisations)
