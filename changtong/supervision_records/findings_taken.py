@@ -124,7 +124,10 @@ def take_findings(taking: Taking, found: Found) -> tuple[Counter[str], Left]:
     places = {site: taking.sites[site]["id"] for site in needed["site_id"].unique() if site}
     rows = rows_to_decide(taking.work, "hazard", "site", places.values(), lock=True)
     before = hazards_to_decide(taking.work, rows, taking.rules)
-    ledger = Ledger(tuple(_noted(rows, before)), before, taking.rules)
+    noted = _noted(rows, before)
+    if set(needed["finding_id"]) <= {event.finding_id for event in noted}:
+        return counts, left  # sent again: all of it is there
+    ledger = Ledger(tuple(noted), before, taking.rules)
     events, refused = events_of_findings(ledger, needed, found.inspections)
     events = [replace(event, by=event.by if event.by in taking.people else taking.me) for event in events]
     names = {name for one in before.values() for name in (one.owner, one.found_by, one.done_by)}

@@ -33,8 +33,8 @@ from changtong.supervision_records.inspection_rows import (
 )
 from changtong.supervision_records.two_at_once import done_or_found
 
-AT_ONCE = 250
-"""Inspections of one transaction: others wait no longer than a second or two."""
+AT_ONCE = 100
+"""Inspections of one transaction: others wait no longer than two or three seconds."""
 
 CLOSED = ("reviewed", "cancelled")
 """States in which an inspection takes no revision."""
