@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +17,8 @@ from changtong.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from changtong.safety.form import Form
+    from changtong.safety.supervision import Supervision
+    from changtong.storage.store import Desk
 
 safety = typer.Typer(
     help="Inspections, hazards, visits, campaigns, tasks.",
@@ -29,6 +33,83 @@ Version = Annotated[
 FormsFolder = Annotated[
     Path | None, typer.Option("--forms", metavar="FOLDER/", help="Forms of your own, as TOML files.")
 ]
+
+
+RulesFile = Annotated[
+    Path | None,
+    typer.Option("--rules", metavar="FILE.toml", help="Rules of your own instead of the example."),
+]
+Registers = Annotated[
+    str | None,
+    typer.Option("--registers", metavar="STORE", help="Registers, instead of folders of files."),
+]
+Token = Annotated[
+    Path | None,
+    typer.Option("--token", metavar="FILE", help="With --registers: the token of who does it."),
+]
+Files = Annotated[
+    Path | None,
+    typer.Option("--files", metavar="FOLDER/", help="Files of attachments; beside a SQLite file."),
+]
+
+
+@contextmanager
+def desk_of(place: str, token: Path | None, files: Path | None = None) -> Iterator[Desk]:
+    """Open registers for the holder of a token, and close them at the end.
+
+    Parameters
+    ----------
+    place : str
+    token, files : Path or None
+
+    Raises
+    ------
+    UsageError
+        ``no-token``.
+    """
+    from changtong.registers_command import open_desk
+
+    if token is None:
+        raise UsageError("--registers needs --token: everybody acts under their own name.", "no-token")
+    store, desk = open_desk(place, token, files)
+    with store:
+        yield desk
+
+
+def folder_or_registers(output: Path | None, registers: str | None) -> Path:
+    """Return the folder it goes into; where it goes into registers, none that counts.
+
+    Parameters
+    ----------
+    output : Path or None
+    registers : str or None
+
+    Raises
+    ------
+    UsageError
+        Both are given, or neither.
+    """
+    if (output is None) == (registers is None):
+        raise UsageError("Give either -o FOLDER/ or --registers STORE.")
+    return output or Path()
+
+
+def not_with_registers(registers: str | None, **options: object) -> None:
+    """Tell wrong use: options that are for folders of files only.
+
+    Parameters
+    ----------
+    registers : str or None
+    **options : object
+        By their names.
+
+    Raises
+    ------
+    UsageError
+    """
+    given = [f"--{name.rstrip('_')}" for name, value in options.items() if value is not None]
+    if registers is not None and given:
+        raise UsageError(f"{', '.join(given)} cannot be used with --registers: these hold it themselves.")
 
 
 @safety.callback()
@@ -153,28 +234,41 @@ def check_forms(
 def collect_forms(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Files that phones exported.")],
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option("-o", "--output", metavar="FOLDER/", help="The collection; what is new is added to it."),
-    ],
+    ] = None,
     forms: FormsFolder = None,
     keep_position: Annotated[
         bool, typer.Option("--keep-position", help="Leave in photos what cameras wrote, position included.")
     ] = False,
+    registers: Registers = None,
+    token: Token = None,
+    attached: Files = None,
+    rules: RulesFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Take filled forms in; exit code 1 where something was set aside or two versions are in conflict."""
     from changtong.safety.collect import collect
 
-    made = collect(files, output, forms_folder=forms, keep_position=keep_position)
-    print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+    folder = folder_or_registers(output, registers)
+    if registers is not None:
+        from changtong.safety.hazard_rules import read_hazard_rules
+        from changtong.supervision_records.inspection_register import collect_into_registers
+
+        with desk_of(registers, token, attached) as desk:
+            taken = collect_into_registers(
+                desk, files, read_hazard_rules(rules), forms_folder=forms, keep_position=keep_position
+            )
+        print_result(taken.to_json(), str(taken), as_json=as_json)
+        if not taken.whole:
+            raise typer.Exit(1)
+        return
+    made = collect(files, folder, forms_folder=forms, keep_position=keep_position)
+    print_result(made.to_json() | {"folder": str(folder)}, f"{made}\n  → {folder}", as_json=as_json)
     if made.set_aside or made.photos_set_aside or not made.collection.conflicts.is_empty():
         raise typer.Exit(1)
 
 
-RulesFile = Annotated[
-    Path | None,
-    typer.Option("--rules", metavar="FILE.toml", help="Rules of your own instead of the example."),
-]
 Day = Annotated[str | None, typer.Option("--date", metavar="DATE", help="As of this day; today by default.")]
 
 
@@ -191,9 +285,9 @@ def day_of(text: str | None) -> date:
 @safety.command("hazards", short_help="The hazard ledger: findings and actions in, what is due out.")
 def update_hazards(
     output: Annotated[
-        Path,
+        Path | None,
         typer.Option("-o", "--output", metavar="LEDGER/", help="The ledger; it is made where there is none."),
-    ],
+    ] = None,
     collected: Annotated[
         Path | None,
         typer.Option("--from", metavar="COLLECTED/", help="Inspections whose findings are hazards."),
@@ -206,6 +300,8 @@ def update_hazards(
         int, typer.Option("--ahead", metavar="N", min=0, help="Show what is due in the next N days, too.")
     ] = 0,
     rules: RulesFile = None,
+    registers: Registers = None,
+    token: Token = None,
     day: Day = None,
     as_json: AsJson = False,
 ) -> None:
@@ -213,10 +309,20 @@ def update_hazards(
     from changtong.safety.hazard_rules import read_hazard_rules
     from changtong.safety.ledger_folder import update_ledger
 
+    folder = folder_or_registers(output, registers)
+    not_with_registers(registers, from_=collected)
+    if registers is not None:
+        from changtong.supervision_records.hazard_register import update_hazard_register
+
+        with desk_of(registers, token) as desk:
+            known = read_hazard_rules(rules)
+            kept = update_hazard_register(desk, known, day_of(day), actions=actions, ahead_days=ahead)
+        print_result(kept.to_json(), str(kept), as_json=as_json)
+        return
     made = update_ledger(
-        output, read_hazard_rules(rules), day_of(day), collection=collected, actions=actions, ahead_days=ahead
+        folder, read_hazard_rules(rules), day_of(day), collection=collected, actions=actions, ahead_days=ahead
     )
-    print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+    print_result(made.to_json() | {"folder": str(folder)}, f"{made}\n  → {folder}", as_json=as_json)
 
 
 @safety.command("tasks", short_help="A decision's tasks: who is due, late, done in time.")
@@ -230,6 +336,8 @@ def show_tasks(
         Path | None,
         typer.Option("-o", "--output", metavar="FOLDER/", help="Tables: counts, totals, what is due."),
     ] = None,
+    registers: Registers = None,
+    token: Token = None,
     day: Day = None,
     as_json: AsJson = False,
 ) -> None:
@@ -238,12 +346,51 @@ def show_tasks(
     from changtong.safety.task_report import report_tasks
     from changtong.safety.tasks import read_task_events, see_through
 
-    book = see_through(read_decision(decision), read_task_events(events) if events else ())
+    plan = read_decision(decision)
+    where = {} if output is None else {"folder": str(output)}
+    if registers is not None:
+        from changtong.supervision_records.task_register import update_task_register
+
+        with desk_of(registers, token) as desk:
+            kept = update_task_register(desk, plan, day_of(day), events=events or ())
+        if output is not None:
+            kept.report.save(output)
+        print_result(kept.to_json() | where, str(kept), as_json=as_json)
+        return
+    book = see_through(plan, read_task_events(events) if events else ())
     made = report_tasks(book, day_of(day))
     if output is not None:
         made.save(output)
-    where = {} if output is None else {"folder": str(output)}
     print_result(made.to_json() | where, str(made), as_json=as_json)
+
+
+def known_supervision(
+    folder: Path | None,
+    collected: Path | None,
+    ledger: Path | None,
+    registers: str | None,
+    token: Path | None,
+) -> Supervision:
+    """Return what is known, from a folder, or from registers and a folder of what these do not hold.
+
+    Parameters
+    ----------
+    folder, collected, ledger : Path or None
+    registers : str or None
+    token : Path or None
+    """
+    from changtong.safety.supervision import read_supervision
+
+    not_with_registers(registers, from_=collected, ledger=ledger)
+    if registers is not None:
+        from changtong.safety.hazard_rules import read_hazard_rules
+        from changtong.supervision_records.supervision_tables import read_register_supervision
+
+        with desk_of(registers, token) as desk:
+            return read_register_supervision(desk, read_hazard_rules(), folder)
+    if folder is None:
+        raise UsageError("Give a folder SUPERVISION/, or --registers STORE.")
+    return read_supervision(folder, collection=collected, ledger=ledger)
 
 
 @safety.command("visits", short_help="Who visits what this week: what is due first, then the most risk.")
@@ -275,14 +422,15 @@ def plan_week(
         int | None, typer.Option("--iterations", metavar="N", min=1, help="Steps of the search for routes.")
     ] = None,
     rules: RulesFile = None,
+    registers: Registers = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Plan visits; exit code 1 where a visit that is due could not be planned."""
-    from changtong.safety.supervision import read_supervision
     from changtong.safety.visit_rules import read_visit_rules
     from changtong.studies import run_study
 
-    supervision = read_supervision(folder, collection=collected, ledger=ledger)
+    supervision = known_supervision(folder, collected, ledger, registers, token)
     say(f"Planning visits to {supervision.sites.height:,} sites …")
     more: dict[str, Any] = {} if iterations is None else {"iterations": iterations}
     study = run_study(
@@ -309,8 +457,9 @@ def show_campaign(
         str, typer.Argument(metavar="CAMPAIGN", help="guns, drugs, personal-data, or a TOML file.")
     ],
     folder: Annotated[
-        Path, typer.Argument(metavar="SUPERVISION/", help="sites.csv, inspections.csv, hazards.csv.")
-    ],
+        Path | None,
+        typer.Argument(metavar="[SUPERVISION/]", help="sites.csv, inspections.csv, hazards.csv."),
+    ] = None,
     collected: Annotated[
         Path | None, typer.Option("--from", metavar="COLLECTED/", help="Inspections that were made.")
     ] = None,
@@ -320,15 +469,18 @@ def show_campaign(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="FOLDER/", help="Tables; replaced.")
     ] = None,
+    registers: Registers = None,
+    token: Token = None,
     day: Day = None,
     as_json: AsJson = False,
 ) -> None:
     """Tell the progress of a campaign: sites visited against the target, finds, what is left."""
     from changtong.safety.campaign import read_campaign
-    from changtong.safety.supervision import read_supervision
     from changtong.studies import run_study
 
-    supervision = read_supervision(folder, collection=collected, ledger=ledger)
+    if registers is not None and folder is not None:
+        raise UsageError("With --registers a campaign needs no folder.")
+    supervision = known_supervision(folder, collected, ledger, registers, token)
     study = run_study("campaign", supervision, folder=output, campaign=read_campaign(name), day=day_of(day))
     where = {} if output is None else {"folder": str(output)}
     print_result(study.result.to_json() | where, str(study.result), as_json=as_json)

@@ -155,7 +155,7 @@ def _collect(
     counts: Counter[str] = Counter(files=len(paths))
     problems: list[Problem] = []
     for path in map(Path, paths):
-        content = _content(path, problems)
+        content = content_of(path, problems)
         if content is None:
             counts.update(read=1, set_aside=1)
             continue
@@ -174,8 +174,15 @@ def _collect(
     return Collected(collection, **{name: counts[name] for name in names}, problems=tuple(problems))
 
 
-def _content(path: Path, problems: list[Problem]) -> bytes | None:
-    """Return a file's bytes; None, with the problem told, where it cannot be read or is too large."""
+def content_of(path: Path, problems: list[Problem]) -> bytes | None:
+    """Return a file's bytes; None, with the problem told, where it cannot be read or is too large.
+
+    Parameters
+    ----------
+    path : Path
+    problems : list of Problem
+        Grows.
+    """
     try:
         if path.stat().st_size > MOST_FILE_BYTES:
             expected = f"at most {MOST_FILE_BYTES // 1_000_000} MB: export fewer at once"
@@ -197,30 +204,53 @@ def _take(
     counts: Counter[str] = Counter(new=1)
     filled = received.filled
     for name, content in received.photos.items():
-        problem = None
         photo: dict[str, Any] = filled["photos"][name]
-        kind = media_type(content)
-        try:
-            if len(content) > MOST_BYTES:
-                expected = f"at most {MOST_BYTES // 1_000_000} MB"
-                problem = Problem("bad-photo", f"photo {name} is too large.", file, expected=expected)
-            stored = content if keep_position and kind else without_camera_data(content)
-        except NoPhoto as error:
-            problem = Problem("bad-photo", f"photo {name}: {error}", file, expected="a JPEG, PNG or WebP")
-        if problem is not None or kind is None:
+        stored, facts = stored_photo(name, content, file, keep_position, problems)
+        photo |= facts
+        if stored is None:
             put_file(place / "set_aside" / f"{hashlib.sha256(content).hexdigest()}.photo", content)
             counts["photos_set_aside"] += 1
-            problems += [problem] if problem else []
-            photo |= {"sha256": None, "bytes": len(content), "cleaned": False, "file": None}
+            photo |= {"file": None}
             continue
-        digest = hashlib.sha256(stored).hexdigest()
-        where = f"photos/{digest[:2]}/{digest}.{ENDINGS[kind]}"
+        digest = facts["sha256"]
+        where = f"photos/{digest[:2]}/{digest}.{ENDINGS[facts['media_type']]}"
         counts["photos_new"] += put_file(place / where, stored)
-        counts["photos_cleaned"] += stored != content
-        photo |= {"sha256": digest, "media_type": kind, "bytes": len(stored)}
-        photo |= {"cleaned": stored != content, "file": where}
+        counts["photos_cleaned"] += facts["cleaned"]
+        photo |= {"file": where}
     put_file(kept, (json.dumps(filled, ensure_ascii=False, indent=1, sort_keys=True) + "\n").encode())
     return counts
+
+
+def stored_photo(
+    name: str, content: bytes, file: str, keep_position: bool, problems: list[Problem]
+) -> tuple[bytes | None, dict[str, Any]]:
+    """Return a photo as it is kept, None where it is none, and what is known of it.
+
+    Parameters
+    ----------
+    name : str
+        Id of the photo.
+    content : bytes
+        As it came.
+    file : str
+        It came in, for problems.
+    keep_position : bool
+        Keep what cameras wrote into it.
+    problems : list of Problem
+        Grows.
+    """
+    try:
+        if len(content) > MOST_BYTES:
+            raise NoPhoto("it is too large.")
+        kind = media_type(content)
+        stored = content if keep_position and kind else without_camera_data(content)
+    except NoPhoto as error:
+        expected = f"a JPEG, PNG or WebP of at most {MOST_BYTES // 1_000_000} MB"
+        problems.append(Problem("bad-photo", f"photo {name}: {error}", file, expected=expected))
+        return None, {"sha256": None, "bytes": len(content), "cleaned": False}
+    digest = hashlib.sha256(stored).hexdigest()
+    facts = {"sha256": digest, "media_type": kind, "bytes": len(stored), "cleaned": stored != content}
+    return stored, facts
 
 
 def _note_file(place: Path, name: str, content: bytes, digests: list[str]) -> None:

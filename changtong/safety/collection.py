@@ -160,7 +160,7 @@ def read_collection(folder: str | os.PathLike[str], *, forms: tuple[Form, ...] =
     made = [
         (path.stem, json.loads(path.read_text("utf-8"))) for path in sorted((place / "filled").glob("*.json"))
     ]
-    return _tables(place, made, known)
+    return collection_of(made, known, place)
 
 
 def folder_forms(place: Path) -> tuple[Form, ...]:
@@ -202,7 +202,19 @@ def revision_states(revisions: list[tuple[str, str, str, frozenset[str]]]) -> di
     return states
 
 
-def _tables(place: Path, made: list[tuple[str, dict[str, Any]]], forms: tuple[Form, ...]) -> Collection:
+def collection_of(
+    made: list[tuple[str, dict[str, Any]]], forms: tuple[Form, ...], place: Path = Path()
+) -> Collection:
+    """Return filled forms as frames.
+
+    Parameters
+    ----------
+    made : list of (digest, filled form)
+    forms : tuple of Form
+        Beside the shipped ones.
+    place : Path
+        The folder they lie in, where they lie in one.
+    """
     states = revision_states(
         [(d, f["inspection_id"], f["revision_id"], frozenset(f["history"])) for d, f in made]
     )

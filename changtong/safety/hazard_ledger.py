@@ -175,7 +175,9 @@ def events_of(table: pl.DataFrame) -> tuple[HazardEvent, ...]:
     names = [name for name in EVENT_SCHEMA if name in table.columns]
     made = []
     for row in table.select(names).iter_rows(named=True):
-        made.append(HazardEvent(**{key: value for key, value in row.items() if value is not None}))
+        made.append(
+            HazardEvent(**{"by": ""} | {key: value for key, value in row.items() if value is not None})
+        )
     return tuple(made)
 
 

@@ -14,6 +14,7 @@ import polars as pl
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.io import check_replaceable
 from changtong.safety.collection import is_begun, put_file, read_collection, writing
+from changtong.safety.hazard import HazardEvent
 from changtong.safety.hazard_ledger import (
     EVENT_SCHEMA,
     INSTANT,
@@ -133,20 +134,22 @@ def read_ledger(folder: str | os.PathLike[str], rules: HazardRules) -> Ledger:
     return make_ledger(read_actions(file) if file.is_file() else (), rules)
 
 
-def read_actions(path: str | os.PathLike[str]) -> tuple[Any, ...]:
+def read_actions(path: str | os.PathLike[str], needed: tuple[str, ...] = NEEDED) -> tuple[HazardEvent, ...]:
     """Read events from a CSV file.
 
     Parameters
     ----------
     path : path
         Columns of ``EVENT_SCHEMA``; ``at`` in ISO 8601 with its offset.
+    needed : tuple of str
+        Columns that must be there.
 
     Raises
     ------
     InputError
     """
     texts = {name: pl.String() if dtype == INSTANT else dtype for name, dtype in EVENT_SCHEMA.items()}
-    frame = read_table(path, texts, NEEDED)
+    frame = read_table(path, texts, needed)
     return events_of(read_instants(frame, "at", Path(path).name))
 
 

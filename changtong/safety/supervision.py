@@ -214,6 +214,7 @@ def read_supervision(
     *,
     collection: str | os.PathLike[str] | None = None,
     ledger: str | os.PathLike[str] | None = None,
+    known: Mapping[str, pl.DataFrame] | None = None,
 ) -> Supervision:
     """Read a folder: ``sites.csv``, and where there are inspectors, inspections, hazards, travel.
 
@@ -224,23 +225,27 @@ def read_supervision(
         Collected inspections, beside those of the folder.
     ledger : path, optional
         A hazard ledger, whose ``hazards.csv`` counts instead of the folder's.
+    known : mapping, optional
+        Tables that come from elsewhere, by name: they count instead of the folder's.
 
     Raises
     ------
     InputError
         With every problem of all tables.
     """
-    place = Path(folder)
+    place, there = Path(folder), known or {}
     problems: list[Problem] = []
 
     def table(path: Path, schema: Mapping[str, pl.DataType], needed: tuple[str, ...]) -> pl.DataFrame:
+        if path.stem in there:
+            return there[path.stem]
         try:
             return read_table(path, schema, needed) if path.is_file() else pl.DataFrame(schema=schema)
         except InputError as error:
             problems.extend(error.problems)
             return pl.DataFrame(schema=schema)
 
-    if not (place / "sites.csv").is_file():
+    if "sites" not in there and not (place / "sites.csv").is_file():
         raise InputError([Problem("missing-file", "there is no sites.csv.", str(place))])
     sites = table(place / "sites.csv", SITE_SCHEMA, ("site_id", "kind", "lon", "lat"))
     inspectors = table(place / "inspectors.csv", INSPECTOR_SCHEMA, ("inspector_id", "lon", "lat"))

@@ -318,21 +318,26 @@ def event_table(events: Iterable[TaskEvent]) -> pl.DataFrame:
     return pl.DataFrame(rows, EVENT_SCHEMA)
 
 
-def read_task_events(path: str | os.PathLike[str]) -> tuple[TaskEvent, ...]:
+NEEDED = ("task_id", "at", "action", "by")
+
+
+def read_task_events(path: str | os.PathLike[str], needed: tuple[str, ...] = NEEDED) -> tuple[TaskEvent, ...]:
     """Read what was done with tasks from a CSV file.
 
     Parameters
     ----------
     path : path
         Columns of `EVENT_SCHEMA`; ``at`` in ISO 8601 with its offset.
+    needed : tuple of str
+        Columns that must be there.
 
     Raises
     ------
     InputError
     """
     texts = EVENT_SCHEMA | {"at": pl.String()}
-    frame = read_instants(read_table(path, texts, ("task_id", "at", "action", "by")), "at", Path(path).name)
+    frame = read_instants(read_table(path, texts, needed), "at", Path(path).name)
     return tuple(
-        TaskEvent(**{key: value for key, value in row.items() if value is not None})
+        TaskEvent(**{"by": "", **{key: value for key, value in row.items() if value is not None}})
         for row in frame.iter_rows(named=True)
     )

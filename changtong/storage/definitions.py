@@ -37,7 +37,7 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         # what was filled in offline comes finished; the others begin at their begin
         "inspection": ("planned", "under_way", "finished"),
-        "hazard": ("open", "rectifying", "rectified"),
+        "hazard": ("open", "rectifying", "rectified", "reopened"),
         "task": ("open",),
         "rectification": ("open",),
         "campaign": ("planned", "running"),
@@ -50,7 +50,7 @@ OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in")
 """Registers whose records are made by `storage.scorecards` only: stages and blindness rest on it."""
 
 HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"assessment": ("appeal",), "hazard": ("open", "rectifying", "rectified")}
+    {"assessment": ("appeal",), "hazard": ("open", "rectifying", "rectified", "reopened")}
 )
 """Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
 
@@ -72,6 +72,12 @@ class Column:
     mask : str
         Empty, or how it is masked because it may hold personal data: a kind of `changtong.privacy.masks`. The
         values themselves are shown only where they are asked for with a reason, on record.
+    ledger : str
+        Who writes it where records are kept by a ledger, as hazards are by what was done with them. ``mark``:
+        only the ledger, and a record that has a value here is kept by it; ``only``: only the ledger;
+        ``with``: the ledger, once it keeps the record; empty: anyone who may.
+    since : str
+        Version of the registers that brought it; empty: the first.
     """
 
     name: str
@@ -84,6 +90,8 @@ class Column:
     default: str
     mask: str
     description: str
+    ledger: str = ""
+    since: str = ""
 
     @property
     def personal(self) -> bool:
@@ -112,10 +120,20 @@ def register_columns(kind: str) -> Mapping[str, Column]:
             default=row["default"],
             mask=MASK_WORDS.get(row["personal"], row["personal"]),
             description=row["description"],
+            ledger=row.get("ledger", ""),
+            since=row.get("since", ""),
         )
         for row in _rows(kind)
     ]
     return MappingProxyType({column.name: column for column in columns})
+
+
+@cache
+def later_columns() -> frozenset[str]:
+    """Return the names of columns that the first version had not: empty ones count for no digest."""
+    return frozenset(
+        name for kind in REGISTERS for name, column in register_columns(kind).items() if column.since
+    )
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -35,6 +35,7 @@ from changtong.storage.rows import (
 from changtong.storage.schema import canonical, organisations, registers, to_ms, users
 from changtong.storage.work import Work, check_reason
 
+MOST_AT_ONCE = 500
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
 
@@ -160,6 +161,7 @@ def add_record(
     record_id: str | None = None,
     reason: str = "",
     right: tuple[str, Target] | None = None,
+    by_ledger: bool = False,
 ) -> Record:
     """Add a record.
 
@@ -177,16 +179,21 @@ def add_record(
     reason : str
     right : tuple of (action, target), optional
         What is asked for where it is not to add a record of this kind.
+    by_ledger : bool
+        Whether a ledger adds it: only that writes the columns of ledgers.
 
     Raises
     ------
     InputError
-        ``unknown-attribute``, ``missing-value``, ``bad-value``, ``unknown-reference``, ``duplicate-record``.
+        ``unknown-attribute``, ``missing-value``, ``bad-value``, ``unknown-reference``, ``duplicate-record``,
+        ``kept-by-ledger``.
     UsageError
         ``own-way``: records of this kind are made another way.
     """
     table = registers[_check_way_in(kind, right)]
     stored = check_values(kind, values, new=True)
+    if not by_ledger:
+        _leave_to_ledger(kind, stored, {})
     about = _referred(work, kind, stored)
     if organisation is None and about is not None and kind in OF_THEIR_SITE:
         organisation = about["organisation"]
@@ -224,7 +231,7 @@ def _check_way_in(kind: str, right: tuple[str, Target] | None) -> str:
 
 def change_record(
     work: Work, kind: str, record_id: str, version: int, values: Mapping[str, Any], reason: str = "",
-    right: tuple[str, Target] | None = None,
+    right: str | tuple[str, Target] = "",
 ) -> Record:  # fmt: skip
     """Change a record that is as it was when it was read.
 
@@ -237,15 +244,16 @@ def change_record(
     values : mapping
         Columns to change. What comes back masked, as it was shown, stays what it is.
     reason : str
-    right : tuple of (action, target), optional
-        What is asked for where it is not what the states of this kind say.
+    right : str or tuple of (action, target)
+        Where a ledger or a way of its own has decided that the change may be made: the right it needs, of this
+        record or of a target. Else the states of this kind say which.
 
     Raises
     ------
     ConflictError
         Someone else has changed it since: nothing is written, and both are in the error.
     InputError
-        ``bad-state``: its state does not allow this; and as `add_record`.
+        ``bad-state``: its state does not allow this; ``kept-by-ledger``; and as `add_record`.
     """
     table = registers[check_kind(kind)]
     row = _row(work, kind, record_id, lock=True)
@@ -254,7 +262,10 @@ def change_record(
     if row["version"] != version:
         text = f"This {kind} is at version {row['version']} now: it was changed since you read {version}."
         raise ConflictError(text, wanted=dict(values), current=record_of(kind, row))
-    work.allow(*(right or (_right_for(kind, row, stored), target)), record_id)
+    if not right:
+        _leave_to_ledger(kind, stored, row)
+    needed = right or _right_for(kind, row, stored)
+    work.allow(*((needed, target) if isinstance(needed, str) else needed), record_id)
     changed = {name: value for name, value in stored.items() if value != row[name]}
     if not changed:
         return record_of(kind, row)
@@ -280,6 +291,49 @@ def change_record(
     }  # fmt: skip
     work.note("change", target, record_id, detail, reason)
     return record_of(kind, after)
+
+
+def rows_to_decide(
+    work: Work, kind: str, column: str, values: Iterable[str], *, lock: bool = False
+) -> list[Mapping[Any, Any]]:
+    """Return whole rows, for a ledger to decide by what they hold; it shows nothing that is hidden.
+
+    Parameters
+    ----------
+    work : Work
+    kind, column : str
+    values : iterable of str
+        Of the column.
+    lock : bool
+        Whether others that would lock them, too, wait until this transaction ends.
+    """
+    table, wanted = registers[kind], sorted(set(values))
+    found: list[Mapping[Any, Any]] = []
+    for begin in range(0, len(wanted), MOST_AT_ONCE):
+        some = wanted[begin : begin + MOST_AT_ONCE]
+        statement = sa.select(table).where(table.c[column].in_(some)).order_by(table.c.id)
+        if lock:  # others may still refer to the row
+            statement = statement.with_for_update(key_share=True)
+        found += work.connection.execute(statement).mappings().all()
+    return found
+
+
+def _leave_to_ledger(kind: str, stored: Mapping[str, Any], row: Mapping[Any, Any]) -> None:
+    """Refuse what only a ledger writes: all of it at once."""
+    columns = register_columns(kind)
+    kept = any(column.ledger == "mark" and row.get(name) is not None for name, column in columns.items())
+    closed = ("mark", "only", "with") if kept else ("mark", "only")
+    names = [
+        name for name, value in stored.items() if columns[name].ledger in closed and value != row.get(name)
+    ]
+    if names:
+        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`"
+        raise InputError(
+            Problem(
+                "kept-by-ledger", f"{name} of a {kind} is kept by its ledger.", column=name, expected=expected
+            )
+            for name in names
+        )
 
 
 def get_record(work: Work, kind: str, record_id: str) -> Record:
@@ -342,7 +396,7 @@ def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mappin
     table = registers[kind]
     statement = sa.select(table).where(table.c.id == record_id, *blind_rules(kind, work.organisation))
     row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
-    if row is None or not work.may("view", Target(kind, row["path"], row["admin_code"])):
+    if row is None or not work.may_see(kind, row):
         raise NotFoundError(f"There is no {kind} with this id that you may see.")
     return row
 

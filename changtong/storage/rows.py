@@ -14,7 +14,7 @@ from typing import Any
 
 from changtong.errors import InputError, Problem
 from changtong.rights.scope import region_prefix
-from changtong.storage.definitions import FIRST_STATES, Column, register_columns
+from changtong.storage.definitions import FIRST_STATES, Column, later_columns, register_columns
 from changtong.storage.schema import canonical, to_ms
 
 ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -222,12 +222,15 @@ def place_of(path: str, admin_code: str) -> dict[str, str]:
 def digest_of(row: Mapping[str, Any]) -> str:
     """Return the digest of a stored record: SHA-256 over its salt and all its values.
 
-    The salt goes when the record goes: then the digest in the audit says nothing any more.
+    The salt goes when the record goes: then the digest in the audit says nothing any more. Columns that came
+    with a later version count where they have a value: so digests of older records stay what they were.
     """
+    later = later_columns()
     content = {
         name: to_ms(value) if isinstance(value, datetime) else value
         for name, value in row.items()
         if name != "salt" and not isinstance(value, bytes | memoryview)
+        if value is not None or name not in later
     }
     return hashlib.sha256(bytes(row["salt"]) + canonical(content).encode()).hexdigest()
 

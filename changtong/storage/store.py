@@ -193,6 +193,11 @@ class Desk:
             attachments.keep(self._folder, content)
             return made
 
+    def keep_file(self, work: Work, content: bytes) -> str:
+        """Keep the file of an attachment that is added in the same piece of work; return its digest."""
+        attachments.lock_files(work.connection, alone=False)
+        return attachments.keep(self._folder, content)
+
     def content(self, attachment_id: str, reason: str) -> bytes:
         """Return the content of an attachment; pictures may show persons: a right of its own, on record."""
         check_reason(reason, "the file is needed")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Grant, Person, Role, Target, decide
 from changtong.rights.scope import Scope
 from changtong.storage import audit
-from changtong.storage.engine import reading, writing
+from changtong.storage.engine import explained, reading, writing
 from changtong.storage.rows import now
 from changtong.storage.schema import grants, organisations, passes, settings, users
 
@@ -76,6 +76,21 @@ class Work:
             target.admin_code, {"why": decision.why_not},
         )  # fmt: skip
         raise DeniedError(f"You have no right to {action} this {target.kind} ({decision.why_not}).")
+
+    def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
+        """Return whether the person may see a stored row."""
+        return self.may("view", Target(kind, row["path"], row["admin_code"]))
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """Do a part of the work: where it fails, nothing of this part is written or on record."""
+        begun = len(self.entries)
+        try:
+            with explained(), self.connection.begin_nested():
+                yield
+        except BaseException:
+            del self.entries[begun:]
+            raise
 
     def note(
         self,

@@ -1,0 +1,1 @@
+"""Safety supervision in the registers: the pure ledgers of `changtong.safety` decide, a desk keeps."""
