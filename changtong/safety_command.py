@@ -67,7 +67,7 @@ def desk_of(place: str, token: Path | None, files: Path | None = None) -> Iterat
     UsageError
         ``no-token``.
     """
-    from changtong.registers_command import open_desk
+    from changtong.registers_options import open_desk
 
     if token is None:
         raise UsageError("--registers needs --token: everybody acts under their own name.", "no-token")

@@ -245,8 +245,8 @@ def change_record(
         Columns to change. What comes back masked, as it was shown, stays what it is.
     reason : str
     right : str or tuple of (action, target)
-        Where a ledger or a way of its own has decided that the change may be made: the right it needs, of this
-        record or of a target. Else the states of this kind say which.
+        The right it needs, of this record or of a target, where a ledger or a way of its own has decided that
+        it may be made. Else the states of this kind say which.
 
     Raises
     ------

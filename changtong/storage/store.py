@@ -193,9 +193,11 @@ class Desk:
             attachments.keep(self._folder, content)
             return made
 
-    def keep_file(self, work: Work, content: bytes) -> str:
-        """Keep the file of an attachment that is added in the same piece of work; return its digest."""
-        attachments.lock_files(work.connection, alone=False)
+    def keep_file(self, content: bytes) -> str:
+        """Keep the file of an attachment; return its digest.
+
+        The attachment is added in the same piece of work, which began with `attachments.lock_erasing`.
+        """
         return attachments.keep(self._folder, content)
 
     def content(self, attachment_id: str, reason: str) -> bytes:

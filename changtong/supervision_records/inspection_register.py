@@ -17,6 +17,7 @@ from changtong.safety.form_file import read_forms
 from changtong.safety.hazard_rules import HazardRules
 from changtong.safety.photos import ENDINGS
 from changtong.safety.received import Received, read_received
+from changtong.storage.attachments import lock_erasing
 from changtong.storage.records import add_record, change_record, rows_to_decide
 from changtong.storage.store import Desk
 from changtong.storage.user_names import own_name, users_by_name
@@ -133,6 +134,7 @@ def _take_part(desk: Desk, some: list[Received], file: str, run: _Run) -> None:
     """Take some inspections in, in one transaction; what cannot be taken is set aside, alone."""
     ready = [_ready(one, file, run) for one in some]
     with desk.work(writes=True) as work:
+        lock_erasing(work.connection, alone=False)  # nobody sweeps the photos before their records are there
         # in order of ids: two who take in the same wait for each other and do not lock each other out
         named = {str(one.filled.get("site_id") or "") for one in ready}
         rows = rows_to_decide(work, "site", "site_id", _plain(named), lock=True)
@@ -260,7 +262,7 @@ def _attach(desk: Desk, work: Work, about: str, owner: tuple[str, str], one: _Re
         add_record(
             work, "attachment", values, organisation=organisation, admin_code=code, record_id=ids[digest]
         )
-        desk.keep_file(work, one.photos[digest])  # before the record is there for others
+        desk.keep_file(one.photos[digest])  # before the record is there for others
     return counts
 
 
