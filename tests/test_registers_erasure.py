@@ -33,6 +33,7 @@ from changtong.privacy.deletion import records_digest
 from changtong.privacy.key_file import FieldKeys, new_keys
 from changtong.rights.scope import Scope
 from changtong.storage import erasure
+from changtong.storage.definitions import HOLDING_STATES, register_columns, state_column
 from changtong.storage.erasure_rules import ErasureRule, read_erasure_rules
 from changtong.storage.rows import now
 from changtong.storage.schema import registers
@@ -508,3 +509,9 @@ def test_files_and_holds_that_come_in_meanwhile_are_with_their_record_or_refused
     assert {record["about"] for record in li.every("attachment")} <= left
     assert len(kept_files(tmp_path)) == len(list(li.every("attachment")))
     assert admin.verify_audit(with_records=True).whole
+
+
+@pytest.mark.parametrize("kind", HOLDING_STATES)
+def test_states_that_hold_are_states_a_record_can_reach(kind: str) -> None:
+    column = register_columns(kind)[state_column(kind)]
+    assert set(HOLDING_STATES[kind]) <= set(column.choices)

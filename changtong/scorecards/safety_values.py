@@ -150,7 +150,9 @@ def hazards_of_registers(records: Sequence[Record], sites: Mapping[str, str], zo
 
     rows = []
     for one in records:
-        closed = one.values.get("recheck_at") or one.updated_at if one["state"] == "closed" else None
+        closed = None
+        if one["state"] == "closed":  # one written by hand has no ledger's closing time
+            closed = one.values.get("closed_at") or one.values.get("recheck_at") or one.updated_at
         rows.append(
             {"hazard_id": one.id, "site_id": sites.get(one["site"] or ""), "grade": one["grade"],
              "found_on": day(one["found_at"]), "deadline": day(one["deadline"]), "closed_on": day(closed)}
