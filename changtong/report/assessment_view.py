@@ -130,7 +130,7 @@ class AssessmentView:
         entry = row["entry"]
         self.shown.append(row["subject_id"])
         held = self.holds.get(row["subject_id"])
-        change = row["change"]
+        change, decimals = row["change"], self.result.card.head.decimals
         return {
             "rank": str(row["rank"]),
             "tied": row["tied"],
@@ -140,9 +140,9 @@ class AssessmentView:
             "bar": draw_bar(max(0.0, row["score"] / best)),
             "band": self.words("bands", row["band"]) if row["band"] else None,
             "vetoed": row["vetoed"],
-            "change": None if change is None else signed_points(unit(change)),
+            "change": None if change is None else signed_points(unit(change), decimals),
             "worse": change is not None and change < 0,
-            "behind": say_points(unit(row["gap_to_best"])),
+            "behind": say_points(unit(row["gap_to_best"]), decimals),
             "holds": None if held is None else percent(held["holds_share"], 0),
             "range": None if held is None else f"{held['best_rank']}–{held['worst_rank']}",
             "stage": named("assess_stage", row["stage"]) if row["stage"] else None,

@@ -66,7 +66,7 @@ def say_level(level: str) -> Both:
     return named("assess_level", level) if has_text(f"assess_level.{level}") else same(foreign(level))
 
 
-def signed_points(units: int) -> str:
+def signed_points(units: int, decimals: int | None = None) -> str:
     """Say points with their sign and a true minus.
 
     Examples
@@ -76,7 +76,7 @@ def signed_points(units: int) -> str:
     """
     if units == 0:
         return "0"
-    return ("+" if units > 0 else "−") + say_points(abs(units))
+    return ("+" if units > 0 else "−") + say_points(abs(units), decimals)
 
 
 def say_line(line: Line, words: CardWords) -> Both:
