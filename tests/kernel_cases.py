@@ -9,9 +9,11 @@ from multiprocessing.synchronize import Barrier
 from changtong import kernels
 
 COMPILE = """
-import sys, time
+import os, sys, time
+parent, end = os.getppid(), time.monotonic() + float(sys.argv[3])
 with open(sys.argv[1], "a") as file: file.write(sys.argv[2] + chr(10))
-time.sleep(float(sys.argv[3]))
+while time.monotonic() < end and os.getppid() == parent:  # a killed one leaves no process behind
+    time.sleep(0.05)
 """
 
 

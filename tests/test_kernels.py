@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kernel_cases import prepare
 
 from changtong import kernels
 from changtong.errors import UsageError
 from changtong.file_locks import lock_file
 from changtong.flows import kernel_cache
-from tests.kernel_cases import prepare
 
 
 class Work:
@@ -103,7 +103,7 @@ def test_of_two_processes_one_compiles_and_the_other_waits(tmp_path: Path) -> No
     with spawn.Manager() as manager:
         said = [manager.list(), manager.list()]
         barrier = spawn.Barrier(2)
-        works = [spawn.Process(target=prepare, args=(str(tmp_path), 2.0, barrier, one)) for one in said]
+        works = [spawn.Process(target=prepare, args=(str(tmp_path), 5.0, barrier, one)) for one in said]
         for work in works:
             work.start()
         for work in works:
@@ -124,14 +124,12 @@ def test_one_that_is_killed_keeps_nobody_waiting(tmp_path: Path) -> None:
         said = [manager.list(), manager.list()]
         works = [
             spawn.Process(target=prepare, args=(str(tmp_path), seconds, None, one))
-            for seconds, one in zip((4.0, 0.0), said, strict=True)
+            for seconds, one in zip((120.0, 0.0), said, strict=True)  # killed long before
         ]
-        works[0].start()
-        while not said[0]:
-            time.sleep(0.02)
-        works[1].start()
-        while not said[1]:
-            time.sleep(0.02)
+        for work, one in zip(works, said, strict=True):
+            work.start()
+            while not one and work.is_alive():
+                time.sleep(0.02)
         works[0].kill()
         works[1].join(60)
         assert works[1].exitcode == 0
