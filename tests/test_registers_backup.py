@@ -286,7 +286,6 @@ def test_registers_of_every_released_version_come_forward_with_their_data(place:
         assert [record["title"] for record in li.every("task")] == ["all", "part"]
 
 
-NEWEST = newest_version()
 NEXT = """
 from alembic import op
 import sqlalchemy as sa

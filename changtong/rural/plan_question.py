@@ -171,11 +171,9 @@ def coalition_cost(
     mine = float((question.inbound + question.outbound).sum())
     if found is not None and not is_single_level(found):
         starts.append(found)
-    first = first_choices(possible.question, reckoned, ())[0]
-    if not starts or (
-        mine <= HALF * pieces and is_single_level(first)
-    ):  # the stations of all fit most pieces
-        starts.append(first)
+    if not starts or mine <= HALF * pieces:  # with most of the pieces the stations of all fit
+        first = first_choices(possible.question, reckoned, ())[0]
+        starts += [first] if not starts or is_single_level(first) else []
     best = min(starts, key=routes.week)
     weighs, left = routes.left_out(best)
     return routes.week(best) - weighs, left + unserved_pieces(question, possible.unserved)
