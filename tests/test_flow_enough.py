@@ -151,3 +151,24 @@ def test_a_hasty_cut_keeps_every_capacity(seed: int) -> None:
     solver.pricing.reconcile(plan.pool, load, plan.volumes, flow)
     assert np.all(load.load <= solver.capacity * (1.0 + 1e-7) + 1e-9)
     assert np.allclose(flow, plan.leg_flow, rtol=1e-6, atol=1e-6)
+
+
+def legs_of_paths(plan: Cut) -> list[list[int]]:
+    pool = plan.pool
+    used = np.flatnonzero(pool.flow[: pool.count[N_PATHS]])
+    return [pool.arena[pool.start[p] : pool.start[p] + pool.n_legs[p]].tolist() for p in used]
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_a_plan_kept_keeps_its_paths_when_the_solve_goes_on(seed: int) -> None:
+    problem = hubs_and_leaves(seed, hubs=8, leaves=40, tight=0.05)
+    solver = FlowSolver(problem, replace(GAP, gap_share=1e-6, rounds=2))
+    plan = solver.solve().cut
+    assert plan is not None
+    before = legs_of_paths(plan)
+    used = int(solver.pool.count[N_PATHS])
+    solver.curtailed = 0
+    solver.settings = replace(solver.settings, rounds=20)
+    solver.solve()
+    assert int(solver.pool.count[N_PATHS]) > used  # new paths that could have taken their place
+    assert legs_of_paths(plan) == before

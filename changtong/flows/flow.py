@@ -420,7 +420,7 @@ class FlowSolver:
         cutter = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch, hasty)
         found = cutter.cut(in_order)
         for place in (N_PATHS, ARENA_USED):  # the plan's own paths stay where they are
-            self.pool.count[place] = pool.count[place]
+            self.pool.count[place] = cutter.pool.count[place]
         return found
 
     # -- prices from a coarser problem ---------------------------------------
