@@ -17,13 +17,15 @@ from two_echelon_cases import as_text, best_cost, first_level_by_trial, publishe
 
 from changtong.cli import main
 from changtong.errors import UsageError
+from changtong.rural import two_echelon_search as search
 from changtong.rural.first_level import can_carry, first_level_cost, truck_sets
 from changtong.rural.two_echelon import Customer, Fleet, Place, Satellite, TwoEchelonInstance
 from changtong.rural.two_echelon_arrays import Arrays, first_fit, kept_satellites
 from changtong.rural.two_echelon_check import check_two_echelon
 from changtong.rural.two_echelon_file import read_two_echelon
+from changtong.rural.two_echelon_limits import impossible_demands
 from changtong.rural.two_echelon_plan import share_loads
-from changtong.rural.two_echelon_search import impossible_demands, solve_two_echelon
+from changtong.rural.two_echelon_search import solve_two_echelon
 
 SHARED = Path(__file__).parent.parent.parent / "shared" / "data" / "two_echelon"
 
@@ -185,6 +187,41 @@ def test_seconds_are_kept() -> None:
     found = solve_two_echelon(instance, seconds=1.5)
     assert found.feasible
     assert 0.9 < time.process_time() - begin < 2.5 or found.seconds < 2.5
+
+
+def test_searches_side_by_side_end_with_the_best_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = published_like(5, 3, 40, 5)
+    monkeypatch.setattr(search, "_cores", lambda: 3)
+    made: list[search._Search] = []
+    real = search._run_together
+    monkeypatch.setattr(
+        search, "_run_together", lambda searches, progress: (made.extend(searches), real(searches, progress))
+    )
+    found = solve_two_echelon(instance, seconds=0.6)
+    costs = [float(one.arrays.state.figure[search.BEST]) for one in made]
+    assert len(made) == 3
+    assert found.cost is not None
+    assert found.cost.total == pytest.approx(min(costs))
+    assert found.iterations == sum(one.budget.done for one in made) > max(one.budget.done for one in made)
+
+
+def test_a_number_of_steps_is_one_search_whatever_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = published_like(5, 3, 40, 5)
+    one = solve(instance)
+    monkeypatch.setattr(search, "_cores", lambda: 4)
+    assert solve(instance).plan == one.plan
+
+
+def test_a_search_broken_off_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "_cores", lambda: 2)
+
+    def broken(stage: str, share: float) -> None:
+        raise KeyboardInterrupt
+
+    begin = time.perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        solve_two_echelon(published_like(5, 3, 40, 5), seconds=60.0, progress=broken)
+    assert time.perf_counter() - begin < 30.0
 
 
 @pytest.mark.parametrize(

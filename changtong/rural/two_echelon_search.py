@@ -9,8 +9,10 @@ the best sets, and without one of the best plan's; every other warm one has one 
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +30,7 @@ from changtong.rural.two_echelon import (
 )
 from changtong.rural.two_echelon_arrays import Arrays, searched_part
 from changtong.rural.two_echelon_check import check_two_echelon
+from changtong.rural.two_echelon_limits import beyond_solver, extent, impossible_demands
 from changtong.rural.two_echelon_plan import read_plan
 from changtong.rural.two_echelon_steps import restart, search
 
@@ -54,6 +57,9 @@ SCOUT_SHARE, SCOUT_STEPS = 0.15, 400
 MOST_SETS, BEST_SETS, MOST_LISTED = 64, 3, 6
 """Most sets that are tried, those hot cycles go with, and satellites up to which all sets are listed."""
 
+MOST_SEARCHES = 4
+"""Most searches side by side, one a core, where the clock is the only limit."""
+
 NONE_YET = 1e16
 
 Progress = Callable[[str, float], None]
@@ -68,9 +74,12 @@ class _Budget:
     begin: float
     done: int = 0
     chunk: int = 200
+    stopped: bool = False
 
     def share(self) -> float:
         """Share that is used up."""
+        if self.stopped:
+            return 1.0
         by_time = 0.0 if self.seconds is None else (time.perf_counter() - self.begin) / self.seconds
         by_steps = 0.0 if self.iterations is None else self.done / self.iterations
         return max(by_time, by_steps)
@@ -129,29 +138,62 @@ def solve_two_echelon(
         seconds = 10.0
     _check_call(seconds, seed, iterations)
     part = searched_part(instance)
-    reasons = impossible_demands(instance) or _beyond_solver(part)
+    reasons = impossible_demands(instance) or beyond_solver(part)
     if reasons:
         return TwoEchelonResult(instance, None, None, reasons, time.perf_counter() - begin, 0, seed)
-    budget = _Budget(seconds, iterations, begin)
-    arrays = Arrays(instance, seed)
-    _Search(arrays, budget, np.random.default_rng(seed), progress).run()
+    searches = [
+        _Search(Arrays(instance, one), _Budget(seconds, iterations, begin), np.random.default_rng(one), None)
+        for one in _seeds(seed, 1 if iterations is not None else min(MOST_SEARCHES, _cores()))
+    ]
+    _run_together(searches, progress)
+    arrays = min((one.arrays for one in searches), key=lambda one: float(one.state.figure[BEST]))
+    done = sum(one.budget.done for one in searches)
     if arrays.state.figure[BEST] > NONE_YET:
         reason = Problem(
             "no-feasible-plan",
-            f"the search found no plan that keeps all limits in {budget.done:,} iterations.",
+            f"the search found no plan that keeps all limits in {done:,} iterations.",
             hint="There may be none, or it needs more time."
             if part is instance
-            else f"There may be none, or it needs more time, or more than the {_extent(part)} searched.",
+            else f"There may be none, or it needs more time, or more than the {extent(part)} searched.",
         )
-        return TwoEchelonResult(
-            instance, None, None, (reason,), time.perf_counter() - begin, budget.done, seed
-        )
+        return TwoEchelonResult(instance, None, None, (reason,), time.perf_counter() - begin, done, seed)
     plan = read_plan(arrays)
     checked = check_two_echelon(instance, plan)
     if checked.cost is None:
         raise InternalError(f"the plan failed its check: {checked.faults[0]}")
     spent = time.perf_counter() - begin
-    return TwoEchelonResult(instance, plan, checked.cost, (), spent, budget.done, seed)
+    return TwoEchelonResult(instance, plan, checked.cost, (), spent, done, seed)
+
+
+def _cores() -> int:
+    """Return how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """Return a seed for each search; the first is the one given."""
+    return [seed, *np.random.SeedSequence(seed).generate_state(count - 1).tolist()]
+
+
+def _run_together(searches: list[_Search], progress: Progress | None) -> None:
+    """Run searches side by side, the first in this thread; where it is broken off, all end."""
+    first, *others = searches
+    first.progress = progress
+    if not others:
+        first.run()
+        return
+    with ThreadPoolExecutor(len(others)) as crew:
+        running = [crew.submit(one.run) for one in others]
+        try:
+            first.run()
+        except BaseException:
+            for one in others:
+                one.budget.stopped = True
+            raise
+        for each in running:
+            each.result()
 
 
 def load_kernels() -> None:
@@ -180,72 +222,6 @@ def _check_call(seconds: float | None, seed: int, iterations: int | None) -> Non
         raise UsageError(f"iterations is {iterations}; expected 1 or more.")
     if seed < 0:
         raise UsageError(f"seed is {seed}; expected 0 or more.")
-
-
-def impossible_demands(instance: TwoEchelonInstance) -> tuple[Problem, ...]:
-    """Return every reason, seen without a search, why no plan can keep all limits."""
-    found = []
-    fleet, demand = instance.freighters, instance.demand
-    slack = 1 + 1e-9
-    for number, customer in enumerate(instance.customers, 1):
-        if customer.demand > fleet.capacity * slack:
-            found.append(
-                Problem(
-                    "demand-above-capacity",
-                    f"customer {number} asks for {customer.demand:g}; a freighter holds {fleet.capacity:g}.",
-                )
-            )
-    limit = instance.freighters_per_satellite * len(instance.satellites)
-    vehicles = min(fleet.vehicles, limit)
-    if demand > vehicles * fleet.capacity * slack:
-        found.append(
-            Problem(
-                "freighters-too-few",
-                f"all customers ask for {demand:g}; {vehicles} city freighters of {fleet.capacity:g} hold"
-                f" {vehicles * fleet.capacity:g}.",
-            )
-        )
-    big = sum(customer.demand > fleet.capacity / 2 * slack for customer in instance.customers)
-    if big > vehicles:
-        found.append(
-            Problem(
-                "freighters-too-few",
-                f"{big} customers ask for more than half a city freighter each; there are {vehicles}.",
-            )
-        )
-    trucks = instance.trucks
-    if demand > trucks.vehicles * trucks.capacity * slack:
-        found.append(
-            Problem(
-                "trucks-too-few",
-                f"all customers ask for {demand:g}; {trucks.vehicles} trucks of {trucks.capacity:g} hold"
-                f" {trucks.vehicles * trucks.capacity:g}.",
-            )
-        )
-    room = sum(satellite.capacity for satellite in instance.satellites)
-    if demand > room * slack:
-        found.append(
-            Problem(
-                "satellites-too-small", f"all customers ask for {demand:g}; the satellites pass {room:g}."
-            )
-        )
-    return tuple(found)
-
-
-def _beyond_solver(part: TwoEchelonInstance) -> tuple[Problem, ...]:
-    """Return why the part of an instance that is searched holds no plan, though the instance may."""
-    return tuple(
-        Problem(
-            "beyond-solver",
-            f"no plan is looked for: of this instance {_extent(part)} are searched, and {reason.message}",
-            hint="There may be a plan. Part the instance, or raise capacities.",
-        )
-        for reason in impossible_demands(part)
-    )
-
-
-def _extent(part: TwoEchelonInstance) -> str:
-    return f"{len(part.satellites)} satellites and {part.trucks.vehicles} trucks"
 
 
 class _Search:
@@ -349,8 +325,9 @@ class _Search:
             self.start_from_best()
         found, raised = False, 0
         while True:
-            done = (self.budget.share() - begin) / max(end - begin, 1e-12)
-            if done >= 1.0:
+            share = self.budget.share()
+            done = (share - begin) / max(end - begin, 1e-12)
+            if done >= 1.0 or share >= 1.0:
                 break
             if warm and shut and done > 0.5:
                 limits[:] = arrays.limits
