@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import argon2
@@ -143,6 +144,26 @@ def test_guesses_at_once_do_not_escape_the_count(small: tuple[Store, Desk]) -> N
     for one in many:
         one.join()
     assert (said.count("sign-in-failed"), said.count("sign-in-locked")) == (5, 15)
+
+
+def test_an_attempt_that_waited_counts_from_when_its_turn_came(
+    small: tuple[Store, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, _ = small
+    real, ahead = sign_in.writing, [timedelta()]
+
+    @contextmanager
+    def slow(engine: sa.Engine) -> Iterator[sa.Connection]:
+        with real(engine) as connection:
+            ahead[0] += timedelta(seconds=30)  # what waiting for the lock took
+            yield connection
+
+    monkeypatch.setattr(sign_in, "writing", slow)
+    monkeypatch.setattr(sign_in, "now", lambda: datetime.now(UTC) + ahead[0])
+    assert code_of(lambda: store.sign_in("admin", WRONG)) == "sign-in-failed"
+    with store.engine.connect() as connection:
+        counted = connection.execute(sa.select(attempts.c.at)).scalar_one()
+    assert counted > datetime.now(UTC) + timedelta(seconds=20)
 
 
 def test_sessions_end_and_only_hashes_are_kept(small: tuple[Store, Desk]) -> None:

@@ -110,13 +110,13 @@ _USER = (
 
 def _count(engine: sa.Engine, mark: bytes) -> None:
     """Count an attempt, unless it comes too soon after the last ones."""
-    at = now()
     with writing(engine) as connection:
-        connection.execute(attempts.delete().where(attempts.c.at < at - FORGET_AFTER))
         if connection.dialect.name == "postgresql":
             # attempts on one name follow one another, also those on a name without a row yet
             key = int.from_bytes(mark[:8], "big", signed=True)
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        at = now()  # when its turn has come: one that waited is not before those it waited for
+        connection.execute(attempts.delete().where(attempts.c.at < at - FORGET_AFTER))
         row = connection.execute(sa.select(attempts).where(attempts.c.name_digest == mark)).mappings().first()
         if row is not None and row["locked_until"] > at:
             left = (row["locked_until"] - at) // timedelta(seconds=1) + 1
