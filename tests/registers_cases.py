@@ -33,6 +33,19 @@ ADMIN = "three green vans at dawn"
 WORDS = "another quiet harbour light"
 OWN = "seven lamps beside the river"
 
+DIES = """
+import os, sys
+from changtong.storage import audit
+real, left = audit.append, [int(sys.argv[-1])]
+def dies(*given):
+    left[0] -= 1
+    if left[0] < 0:
+        os._exit(9)
+    return real(*given)
+audit.append = dies
+"""
+"""How a program begins that is to die after as many entries of the audit as its last argument says."""
+
 ORGANISATIONS = (
     NewOrganisation("广东省邮政管理局", "province", "440000", "spb", id="spb-gd"),
     NewOrganisation("深圳市邮政管理局", "city", "440300", "spb-gd", id="spb-sz"),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from registers_cases import (  # noqa: F401
+    DIES,
     cheap_hashes,
     place,
     postgres,
@@ -22,20 +23,11 @@ from changtong.errors import ChangtongError
 from changtong.scorecards.statements import keep_card, read_card
 from changtong.storage.store import Desk, Store
 
-KILLED = """
-import os, sys
+KILLED = f"""{DIES}
 from changtong.assessment.card_folder import read_scorecard
 from changtong.scorecards.statements import keep_card
-from changtong.storage import audit
 from changtong.storage.store import open_store
-place, files, token, folder, after = sys.argv[1:]
-real, left = audit.append, [int(after)]
-def dies(*given):
-    left[0] -= 1
-    if left[0] < 0:
-        os._exit(9)
-    return real(*given)
-audit.append = dies
+place, files, token, folder = sys.argv[1:-1]
 with open_store(place, files=files) as store:
     keep_card(store.desk(token), read_scorecard(folder))
 """

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from registers_cases import (  # noqa: F401
+    DIES,
     cheap_hashes,
     person,
     place,
@@ -310,22 +311,12 @@ def test_two_send_the_same_at_once(there: Office, tmp_path: Path) -> None:
     assert admin.verify_audit(with_records=True).whole
 
 
-KILLED = """
-import os, sys
-from pathlib import Path
-from changtong.storage import audit
+KILLED = f"""{DIES}
 from changtong.storage.store import open_store
 from changtong.safety.hazard_rules import read_hazard_rules
 from changtong.supervision_records import inspection_register
-place, files, token, export, after = sys.argv[1:]
+place, files, token, export = sys.argv[1:-1]
 inspection_register.AT_ONCE = 3
-real, left = audit.append, [int(after)]
-def dies(*given):
-    left[0] -= 1
-    if left[0] < 0:
-        os._exit(9)
-    return real(*given)
-audit.append = dies
 with open_store(place, files=files) as store:
     desk = store.desk(token)
     inspection_register.collect_into_registers(desk, [export], read_hazard_rules())

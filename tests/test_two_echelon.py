@@ -194,9 +194,7 @@ def test_searches_side_by_side_end_with_the_best_of_them(monkeypatch: pytest.Mon
     monkeypatch.setattr(search, "_cores", lambda: 3)
     made: list[search._Search] = []
     real = search._run_together
-    monkeypatch.setattr(
-        search, "_run_together", lambda searches, progress: (made.extend(searches), real(searches, progress))
-    )
+    monkeypatch.setattr(search, "_run_together", lambda searches: (made.extend(searches), real(searches)))
     found = solve_two_echelon(instance, seconds=0.6)
     costs = [float(one.arrays.state.figure[search.BEST]) for one in made]
     assert len(made) == 3

@@ -113,13 +113,15 @@ def solve_two_echelon(
     ----------
     instance : TwoEchelonInstance
     seconds : float, optional
-        Most time, by the clock; 10 where ``iterations`` is not given either.
+        Most time, by the clock; 10 where ``iterations`` is not given either. By the clock alone several
+        searches run side by side, one a core and four at most, and the best plan is taken.
     seed : int
-        What the random numbers begin with.
+        What the random numbers begin with: of the first search, and of the seeds of the others.
     iterations : int, optional
-        Most steps. With a seed and a number of steps, and no end by the clock, the plan is always the same.
+        Most steps, of one search. With a seed and a number of steps, and no end by the clock, the plan is
+        always the same.
     progress : callable, optional
-        Gets what the search is at, and the share that is done.
+        Gets what the first search is at, and the share that is done.
 
     Returns
     -------
@@ -141,13 +143,15 @@ def solve_two_echelon(
     reasons = impossible_demands(instance) or beyond_solver(part)
     if reasons:
         return TwoEchelonResult(instance, None, None, reasons, time.perf_counter() - begin, 0, seed)
+    seeds = _seeds(seed, 1 if iterations is not None else min(MOST_SEARCHES, _cores()))
+    budgets = [_Budget(seconds, iterations, begin) for _ in seeds]
     searches = [
-        _Search(Arrays(instance, one), _Budget(seconds, iterations, begin), np.random.default_rng(one), None)
-        for one in _seeds(seed, 1 if iterations is not None else min(MOST_SEARCHES, _cores()))
+        _Search(Arrays(instance, one), budget, np.random.default_rng(one), None if number else progress)
+        for number, (one, budget) in enumerate(zip(seeds, budgets, strict=True))
     ]
-    _run_together(searches, progress)
+    _run_together(searches)
     arrays = min((one.arrays for one in searches), key=lambda one: float(one.state.figure[BEST]))
-    done = sum(one.budget.done for one in searches)
+    done = sum(budget.done for budget in budgets)
     if arrays.state.figure[BEST] > NONE_YET:
         reason = Problem(
             "no-feasible-plan",
@@ -177,14 +181,10 @@ def _seeds(seed: int, count: int) -> list[int]:
     return [seed, *np.random.SeedSequence(seed).generate_state(count - 1).tolist()]
 
 
-def _run_together(searches: list[_Search], progress: Progress | None) -> None:
+def _run_together(searches: list[_Search]) -> None:
     """Run searches side by side, the first in this thread; where it is broken off, all end."""
     first, *others = searches
-    first.progress = progress
-    if not others:
-        first.run()
-        return
-    with ThreadPoolExecutor(len(others)) as crew:
+    with ThreadPoolExecutor(max(1, len(others))) as crew:
         running = [crew.submit(one.run) for one in others]
         try:
             first.run()
