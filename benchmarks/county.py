@@ -26,8 +26,8 @@ from county_cases import drawn
 from changtong.rural.county import County
 from changtong.rural.county_question import CountySettings, ask
 from changtong.rural.firm_plans import checked_plan
-from changtong.rural.plan_county import WORK_PER_CUSTOMER, plan_county
-from changtong.rural.plan_question import plan_question
+from changtong.rural.plan_county import plan_county
+from changtong.rural.plan_question import WORK_PER_CUSTOMER, plan_question
 from changtong.rural.sources import india_district
 
 

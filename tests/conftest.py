@@ -1,10 +1,21 @@
-"""For every test: no network."""
+"""For every test: no network, and slow ones only where they are asked for."""
 
+import os
 import socket
 
 import pytest
 
 HOME = ("127.0.0.1", "::1", "localhost")
+ASKED = "CHANGTONG_LONG_TESTS"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave slow tests out unless the environment asks for them, as CI does."""
+    if ASKED in os.environ:
+        return
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.skip(reason=f"slow: set {ASKED}=1"))
 
 
 @pytest.fixture(autouse=True)

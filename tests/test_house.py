@@ -20,7 +20,11 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.house
 @pytest.mark.parametrize(
     "command",
-    [("ruff", "check", "."), ("mypy",), ("importlinter.cli", "lint-imports")],
+    [
+        ("ruff", "check", "."),
+        pytest.param(("mypy",), marks=pytest.mark.slow),
+        ("importlinter.cli", "lint-imports"),
+    ],
     ids=["ruff", "mypy", "layers"],
 )
 def test_linters_are_content(command: tuple[str, ...]) -> None:

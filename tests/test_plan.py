@@ -258,6 +258,7 @@ def test_wrong_use_is_told_in_words(
     assert said.err.strip()
 
 
+@pytest.mark.slow
 def test_a_planner_keeps_what_it_knows_and_answers_as_a_new_one() -> None:
     network = reference_network(level="city")
     settings = PlanSettings(gap_share=2e-3, method="large")

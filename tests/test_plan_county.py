@@ -9,6 +9,7 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from county_cases import bus, county, drawn, pieces, site, tiny, vehicle, with_sites
@@ -17,6 +18,7 @@ from changtong.errors import UsageError
 from changtong.rural.county import County
 from changtong.rural.county_check import check_plan
 from changtong.rural.county_question import CountySettings, ask
+from changtong.rural.impossible import find_possible
 from changtong.rural.plan_county import plan_county
 from changtong.rural.plan_question import plan_question
 
@@ -192,6 +194,29 @@ def test_never_worse_than_without_stations() -> None:
         assert single.stations.is_empty()
         assert free.unserved["pieces_per_week"].sum() <= single.unserved["pieces_per_week"].sum()
         assert free.cost_cny <= single.cost_cny + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_three_times_the_work_never_ends_higher(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("changtong.rural.plan_question.WORK_PER_CUSTOMER", 50.0)
+    known = drawn(20, 4, firms=1, seed=seed)
+    question = ask(known, known.firms)
+    costs = [plan_question(question, seed=0, work=work).cost_cny for work in (50.0, 150.0, 450.0)]
+    assert costs == sorted(costs, reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_all_firms_can_have_served_some_can_too(seed: int) -> None:
+    known = drawn(40, 6, firms=4, seed=seed, radius_km=90.0)
+    for factor in (1.0, 40.0, 400.0):  # few loads, many, too many
+        amounts = {c: pl.col(c) * factor for c in ("inbound_pieces_per_day", "outbound_pieces_per_day")}
+        heavy = replace(known, pieces=known.pieces.with_columns(**amounts))
+        sure = find_possible(ask(heavy, heavy.firms)).allowed
+        for some in (heavy.firms[:1], heavy.firms[1:3]):
+            question = ask(heavy, some)
+            slow, fast = find_possible(question), find_possible(question, sure)
+            assert np.array_equal(slow.allowed, fast.allowed)
+            assert slow.unserved == fast.unserved
 
 
 def far(**village: Any) -> County:

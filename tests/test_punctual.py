@@ -98,6 +98,7 @@ def test_legs_out_of_use_stay_so_where_few_changes_come_first() -> None:
     )
 
 
+@pytest.mark.slow
 @SOME
 @given(planned_networks(hurried=True))
 def test_plans_stay_sound_and_never_beat_what_is_proved(case: tuple[Network, tuple[Outage, ...]]) -> None:

@@ -209,6 +209,7 @@ def test_only_what_was_asked_for_is_looked_for() -> None:
     assert len(candidates(network, list(make_cases(network)), Search(("sites",), (0.5,), most=2))) == 2
 
 
+@pytest.mark.slow
 def test_processes_find_what_this_process_finds() -> None:
     network, cases = two_ways(), list(make_cases(two_ways()))
     against = Against(demands=(0.8, 1.2))

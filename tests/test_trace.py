@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,10 +34,6 @@ DAY = (
     Scan(60, "receive", 9, site="C"),
 )
 """Items 1 and 2 share site A, 1 and 3 bag 6 (which links A and B), 8 the vehicle; 9 comes to C."""
-
-LONG = pytest.mark.skipif(
-    "CHANGTONG_LONG_TESTS" not in os.environ, reason="minutes: set CHANGTONG_LONG_TESTS=1"
-)
 
 
 def rows(made: Trace, *columns: str) -> list[tuple[object, ...]]:
@@ -135,7 +130,6 @@ def test_forward_equals_the_reference(
 
 
 @pytest.mark.slow
-@LONG
 @settings(max_examples=3000, deadline=None)
 @given(stay_sets(), st.data(), OPTIONS["steps"], OPTIONS["linger_ms"], OPTIONS["through"])
 def test_forward_equals_the_reference_in_thousands_of_cases(
@@ -173,7 +167,6 @@ def test_backward_equals_trying_every_instant_forward(
 
 
 @pytest.mark.slow
-@LONG
 @settings(max_examples=2000, deadline=None)
 @given(stay_sets(), st.data(), st.integers(0, 2), OPTIONS["linger_ms"], OPTIONS["through"])
 def test_backward_equals_trying_every_instant_forward_in_thousands_of_cases(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +16,6 @@ from changtong.errors import InputError
 from changtong.events import item_order
 from changtong.events.columns import CODES, load_columns
 from changtong.events.tracing.visits import STATES, stays_of
-
-LONG = pytest.mark.skipif(
-    "CHANGTONG_LONG_TESTS" not in os.environ, reason="minutes: set CHANGTONG_LONG_TESTS=1"
-)
 
 
 def stays(*scans: Scan) -> set[tuple[object, ...]]:
@@ -91,7 +86,6 @@ def test_stays_equal_the_reference(scans: list[Scan]) -> None:
 
 
 @pytest.mark.slow
-@LONG
 @settings(max_examples=5000, deadline=None)
 @given(scan_lists(most=18))
 def test_stays_equal_the_reference_in_thousands_of_cases(scans: list[Scan]) -> None:

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from changtong.errors import InternalError
 from changtong.executors.local import InProcess, LocalProcesses
 from changtong.executors.work import Executor, Row, closing_rows
@@ -22,7 +25,7 @@ from changtong.rural.drop_faults import faulty_customers, settle_without
 from changtong.rural.fair_split import Coalition
 from changtong.rural.plan_question import coalition_cost, plan_question
 from changtong.rural.settle_week import Settled
-from changtong.rural.week_routes import Choice
+from changtong.rural.week_routes import Choice, Recent
 
 ALONE_SHARE, COALITION_SHARE = 0.25, 0.06
 """Work of a firm's plan and of a coalition's, as shares of the shared plan's."""
@@ -55,6 +58,10 @@ class FirmWork:
     settings : CountySettings
     hint : Choice
         The choice made for all firms.
+    begun : Recent
+        Routes of all firms, to begin coalitions' days with.
+    sure : array
+        Base, customer -> whether all firms' pieces can be served.
     pieces : float
         Of all firms, in a week.
     work : float
@@ -65,6 +72,8 @@ class FirmWork:
     county: County
     settings: CountySettings
     hint: Choice
+    begun: Recent
+    sure: NDArray[np.bool_]
     pieces: float
     work: float
     seed: int
@@ -82,12 +91,25 @@ class FirmWork:
         if len(firms) > 1:
             work = self.work * COALITION_SHARE
             cost, left = coalition_cost(
-                question, self.hint, self.pieces, work=work, seed=self.seed, until=task.until
+                question,
+                self.hint,
+                self.begun,
+                self.sure,
+                self.pieces,
+                work=work,
+                seed=self.seed,
+                until=task.until,
             )
             return {"status": "ok", "cost": cost + left * self.settings.unserved_cny_per_piece}
         work = self.work * ALONE_SHARE
         found = plan_question(
-            question, seed=self.seed, work=work, until=task.until, hint=self.hint, depth=ALONE_DEPTH
+            question,
+            seed=self.seed,
+            work=work,
+            until=task.until,
+            hint=self.hint,
+            depth=ALONE_DEPTH,
+            sure=self.sure,
         )
         plan = checked_plan(self.county, found, firms, name, self.settings)
         return {"status": "ok", "cost": weighed_cny(plan, self.settings), "plan": plan}

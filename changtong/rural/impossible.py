@@ -54,22 +54,23 @@ class Possible:
     unserved: tuple[Unserved, ...]
 
 
-def find_possible(question: Question) -> Possible:
+def find_possible(question: Question, sure: NDArray[np.bool_] | None = None) -> Possible:
     """Return which bases can serve which customers, and name what none can.
 
     A station passes on what a trunk vehicle brings, at the earliest it can be there; it passes cold goods on
     with a cold store alone. Cold goods collected through a station stay there until the trunk's next day.
-    Buses are not looked at here (:mod:`changtong.rural.bus_only`).
+    Buses are not looked at here (:mod:`changtong.rural.bus_only`). ``sure``: what bases can serve where each
+    customer has as many pieces or more, known from before.
     """
     unserved: list[Unserved] = []
-    allowed = _allowed(question)
+    allowed = _allowed(question, sure)
     nobody = [c for c in question.customers if not allowed[:, c].any()]
     cold = [c for c in nobody if question.cold_in[c] + question.cold_out[c] > 0]
     if cold:
         patient = replace(question, cold_h=np.full_like(question.cold_h, np.inf))
         unserved += [Unserved(c, _cold_code(question, patient, c), cold_only=True) for c in cold]
         question = question.without_cold(cold)
-        allowed = _allowed(question)
+        allowed = _allowed(question, sure)
         nobody = [c for c in question.customers if not allowed[:, c].any()]
         # where nothing of it can be served, one reason is enough unless cold hours are another
         unserved = [one for one in unserved if one.code == "cold-too-long" or one.site not in nobody]
@@ -80,13 +81,16 @@ def find_possible(question: Question) -> Possible:
     return Possible(question, allowed, tuple(unserved))
 
 
-def _allowed(question: Question) -> NDArray[np.bool_]:
+def _allowed(question: Question, sure: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
     size = len(question.site_ids)
     allowed = np.zeros((size, size), np.bool_)
+    if sure is not None:  # fewer pieces are fewer or smaller loads, ready no later; cold ones have more rules
+        warm = [c for c in question.customers if question.cold_in[c] + question.cold_out[c] <= 0]
+        allowed[:, warm] = sure[:, warm]
     reached = [s for s in question.stations if trunk_reaches(question, s)]
     for base in (HUB, *reached):
         for customer in question.customers:
-            if base == HUB or _passes_cold(question, base, customer):
+            if not allowed[base, customer] and (base == HUB or _passes_cold(question, base, customer)):
                 errand = _errand(question, base, customer)
                 allowed[base, customer] = errand.possible(question.per_visit(customer))
     return allowed

@@ -24,14 +24,11 @@ from changtong.rural.county_question import CountySettings, Question, ask
 from changtong.rural.fair_split import Coalition, coalitions_needed, consistent, sampled_shapley, shapley
 from changtong.rural.firm_plans import FirmWork, checked_plan, plan_firms, weighed_cny
 from changtong.rural.impossible import find_possible
-from changtong.rural.plan_question import FINISH, LEAST_CUSTOMERS, plan_question
+from changtong.rural.plan_question import FINISH, LEAST_CUSTOMERS, WORK_PER_CUSTOMER, plan_question
 from changtong.rural.plan_schemas import SPLIT_SCHEMA
 from changtong.rural.settle_week import Settled, settle
 from changtong.rural.station_choice import reckon
 from changtong.rural.week_routes import Budget
-
-WORK_PER_CUSTOMER = 1_500.0
-"""Customers times iterations of PyVRP the shared plan's search may spend on each customer at effort 1."""
 
 BUS_SHARE = 0.5
 """Work of putting parcels on buses, as a share of the shared plan's."""
@@ -105,7 +102,8 @@ def plan_county(
     work = WORK_PER_CUSTOMER * settings.effort
     tell("shared", 0.0)
     question = ask(county, firms, settings=settings, with_buses=True)
-    best = plan_question(question, seed=seed, work=work, until=until(TIME_SHARED))
+    sure = find_possible(question).allowed
+    best = plan_question(question, seed=seed, work=work, until=until(TIME_SHARED), sure=sure)
     shared = checked_plan(county, best, firms, "shared", settings)
     tell("buses", SHARED_DONE)
     with_buses = None
@@ -120,7 +118,7 @@ def plan_county(
     if len(firms) > 1:
         pieces = float((question.inbound + question.outbound).sum())
         alone, cost, without = plan_firms(
-            FirmWork(county, settings, best.choice, pieces, work, seed),
+            FirmWork(county, settings, best.choice, best.begun(), sure, pieces, work, seed),
             firms,
             [some for some in needed if 1 < len(some) < len(firms)],
             ends=None if seconds is None else (began + TIME_ALONE * seconds, began + seconds),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
+from numpy.typing import NDArray
 
 from changtong.rural.county_question import HUB, Question
 from changtong.rural.impossible import Possible, find_possible
@@ -20,7 +22,13 @@ from changtong.rural.station_choice import (
     reckon,
 )
 from changtong.rural.visiting_days import improve_days, spread_days
-from changtong.rural.week_routes import Budget, Choice, WeekRoutes
+from changtong.rural.week_routes import Budget, Choice, Recent, WeekRoutes
+
+WORK_PER_CUSTOMER = 1_500.0
+"""Customers times iterations of PyVRP the shared plan's search may spend on each customer at effort 1."""
+
+RUNG = 3.0
+"""More work than usual is done in searches each so many times longer, each going on from the last one."""
 
 SINGLE_SHARE, CLOSE = 0.6, 1.1
 """Work for the plan without stations, as a share; it is worked on where its first cost is this close."""
@@ -49,8 +57,12 @@ def plan_question(
     until: float | None = None,
     hint: Choice | None = None,
     depth: float = 1.0,
+    sure: NDArray[np.bool_] | None = None,
 ) -> Settled:
     """Return the best settled week found for one question.
+
+    More work than usual, three or nine times for example, first does what less would have done, and that week
+    is kept where nothing better follows: three times the work never ends higher.
 
     Parameters
     ----------
@@ -65,9 +77,38 @@ def plan_question(
     depth : float
         How much days are worked on in the search, as a share of those of the shared plan's; those of the week
         that is chosen are worked on as long in any case.
+    sure : array, optional
+        Base, customer -> whether it can be served with as many pieces or more.
     """
-    possible = find_possible(question)
+    possible = find_possible(question, sure)
     reckoned = reckon(possible.question, possible.allowed)
+    found: list[Settled] = []
+    for rung in _rungs(work):
+        if found and until is not None and time.monotonic() >= until:
+            break
+        found.append(_search(possible, reckoned, seed, rung, until, hint, depth))
+        hint = min(found, key=lambda one: one.rank).choice
+    return min(found, key=lambda one: one.rank)
+
+
+def _rungs(work: float) -> list[float]:
+    """Return the work of the searches that end at some work."""
+    found = [WORK_PER_CUSTOMER]
+    while found[-1] * RUNG < work:
+        found.append(found[-1] * RUNG)
+    return [*(rung for rung in found if rung < work), work]
+
+
+def _search(
+    possible: Possible,
+    reckoned: Reckoned,
+    seed: int,
+    work: float,
+    until: float | None,
+    hint: Choice | None,
+    depth: float,
+) -> Settled:
+    """Return the best settled week of one search."""
     budget = Budget(work * max(len(possible.question.customers), LEAST_CUSTOMERS), until)
     routes = WeekRoutes(possible.question, budget, seed, depth=depth)
     longer = FINISH / depth
@@ -140,7 +181,15 @@ def is_single_level(choice: Choice) -> bool:
 
 
 def coalition_cost(
-    question: Question, hint: Choice, pieces: float, *, work: float, seed: int, until: float | None
+    question: Question,
+    hint: Choice,
+    begun: Recent,
+    sure: NDArray[np.bool_],
+    pieces: float,
+    *,
+    work: float,
+    seed: int,
+    until: float | None,
 ) -> tuple[float, float]:
     """Return what some firms together cost and leave unserved, by a short search: stations of all, and none.
 
@@ -149,6 +198,10 @@ def coalition_cost(
     question : Question
     hint : Choice
         The choice made for all firms.
+    begun : Recent
+        Its routes: similar days begin with them.
+    sure : array
+        Base, customer -> whether all firms' pieces can be served.
     pieces : float
         Of all firms, in a week.
     work : float
@@ -162,10 +215,11 @@ def coalition_cost(
     tuple of float
         CNY and pieces of a week.
     """
-    possible = find_possible(question)
+    possible = find_possible(question, sure)
     reckoned = reckon(possible.question, possible.allowed)
     budget = Budget(work * len(question.customers), until)
     routes = WeekRoutes(possible.question, budget, seed, depth=COALITION_DEPTH)
+    routes.recent = {base: list(days) for base, days in begun.items()}
     starts: list[Choice] = []
     found = taken_over(possible, reckoned, hint)
     mine = float((question.inbound + question.outbound).sum())

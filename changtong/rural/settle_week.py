@@ -21,6 +21,7 @@ from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
 from changtong.rural.station_choice import Reckoned, nearest_bases, reckon
 from changtong.rural.week_routes import (
     Choice,
+    Recent,
     WeekRoutes,
     days_by_customers,
     handled_too_much,
@@ -74,6 +75,15 @@ class Settled:
     def rank(self) -> tuple[float, float]:
         """What plans are compared by: pieces not served, then cost."""
         return (round(self.left_pieces, 3), self.cost_cny)
+
+    def begun(self) -> Recent:
+        """Return its days as beginnings of similar ones."""
+        found: Recent = {}
+        trunk = [(-1, day) for _, day in self.trunk]
+        for base, day in trunk + [(base, day) for base, _, day in self.local]:
+            sites = {s.part.site for vehicle in day.days for trip in vehicle.trips for s in trip.stops}
+            found.setdefault(base, []).append((frozenset(sites), day))
+        return found
 
 
 def unserved_pieces(question: Question, unserved: Iterable[Unserved]) -> float:

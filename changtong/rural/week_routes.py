@@ -33,6 +33,9 @@ FEW, SMALL = 0.6, 12
 """A visit is cut into more loads than need be where these alone cost less than this share. On days of so few
 parts cheaper loads are tried in any case."""
 
+BEGIN_WORK = 0.015
+"""Work of beginning a day, for each pair of its parts: neighbours are sorted and first routes made good."""
+
 RECUTS = 3
 """Times what is left because vehicles are few is cut again."""
 
@@ -43,6 +46,8 @@ Ints = NDArray[np.int64]
 Visits = tuple[tuple[int, int], ...]
 """Customers of a base and the days of each as bits, in order of site numbers."""
 
+
+Recent = dict[int, list[tuple[frozenset[int], DayRoutes]]]
 
 Load = tuple[int, float, float, float, float, int, int]
 """Station, warm and cold pieces to it, warm and cold from it, latest second the trunk may be there, and
@@ -111,6 +116,9 @@ class WeekRoutes:
         The fleet of the choice at hand.
     ready, left_at : dict
         Station -> second its goods are ready, and when they left the hub.
+    recent : dict
+        Base (-1: the trunk) -> customers of some days and their routes, the latest last, to begin similar
+        days with.
     """
 
     question: Question
@@ -120,11 +128,11 @@ class WeekRoutes:
     fleet: dict[int, tuple[int, ...]] = field(default_factory=dict)
     ready: dict[int, int] = field(default_factory=dict)
     left_at: dict[int, int] = field(default_factory=dict)
+    recent: Recent = field(default_factory=dict)
     _days: dict[object, DayRoutes] = field(default_factory=dict)
     _weeks: dict[object, float] = field(default_factory=dict)
     _uses: dict[object, Ints] = field(default_factory=dict)
     _visits: dict[object, list[Part]] = field(default_factory=dict)
-    _recent: dict[int, list[tuple[frozenset[int], DayRoutes]]] = field(default_factory=dict)
 
     def about(self, question: Question) -> WeekRoutes:
         """Return routes of another question: days solved before begin similar ones, none is kept."""
@@ -185,7 +193,7 @@ class WeekRoutes:
 
         def routed(cut: list[Part]) -> DayRoutes:
             count = self.iterations(len(cut), start) if iterations is None else iterations
-            self.budget.spent += count * (len(cut) + 2)
+            self.budget.spent += count * (len(cut) + 2) + BEGIN_WORK * len(cut) ** 2
             return timely_routes(
                 self.question, *base, cut, fleet,
                 iterations=count, seed=self.seed, start=start,
@@ -215,7 +223,7 @@ class WeekRoutes:
         wanted = frozenset(customers)
         best: DayRoutes | None = None
         most = 0.5
-        for some, routes in reversed(self._recent.get(base, [])):
+        for some, routes in reversed(self.recent.get(base, [])):
             same = len(some & wanted) / max(len(some | wanted), 1)
             if same > most:
                 best, most = routes, same
@@ -226,7 +234,7 @@ class WeekRoutes:
     ) -> DayRoutes:
         if known is None or weight(found) < weight(known) - 1e-9:
             self._days[key] = found
-            recent = self._recent.setdefault(base, [])
+            recent = self.recent.setdefault(base, [])
             recent.append((frozenset(customers), found))
             del recent[:-RECENT]
         return self._days[key]
