@@ -237,6 +237,53 @@ def test_a_village_is_met_within_its_own_window() -> None:
     assert week.trips[0][1].leaves_h == pytest.approx([8 + 39 / 60, 8 + 50 / 60, 9 + 1 / 60])
 
 
+def place_of_b(county: County, cold: str = "") -> int | None:
+    """Return after which stop of the van's way to A village B goes cheapest; None where it cannot."""
+    week = plan_week(county, hand_plan(county, [("A", "1")]))
+    brought, _, taken, _ = week.trips[0][0].amounts[1]
+    if cold:
+        week.trips[0][0].amounts[1] = (
+            (0.0, brought, taken, 0.0) if cold == "inbound" else (brought, 0.0, 0.0, taken)
+        )
+    price, place = week.insertion(0, 0, wanted_of(county, week, "B"))
+    return int(place[0]) if np.isfinite(price[0]) else None
+
+
+def test_the_stops_that_become_later_stay_in_time() -> None:
+    """The van is at A at 8:10, three minutes later with B before it."""
+    county = four_villages()
+    assert place_of_b(with_site(county, "A", closes="08:13")) == 0
+    assert place_of_b(with_site(county, "A", closes="08:12")) == 1
+    early = with_site(county, "B", closes="08:11")
+    assert place_of_b(early) == 0
+    assert place_of_b(with_site(early, "A", closes="08:12")) is None
+
+
+@pytest.mark.parametrize(
+    ("way", "hours", "place"), [("inbound", 0.2, 1), ("inbound", 0.22, 0), ("outbound", 0.2, 0)]
+)
+def test_cold_goods_of_the_others_keep_their_hours(way: str, hours: float, place: int) -> None:
+    """A's are 10 minutes on board; B before A makes it 13 to A, B after A 13 from A."""
+    county = four_villages(capacity_pieces=200, cold_pieces=100)
+    here = pl.col("site_id") == "A"
+    cold = county.pieces.with_columns(
+        pl.when(here).then(1.0).otherwise(0.0).alias(f"{way}_cold_share"), cold_h=pl.when(here).then(hours)
+    )
+    assert place_of_b(county.with_tables(pieces=cold), way) == place
+    closed = with_site(county.with_tables(pieces=cold), "B", closes="08:11")  # before A alone
+    assert place_of_b(closed, way) == (None if place else 0)
+
+
+def test_a_vehicles_later_trips_stay_in_time() -> None:
+    for closes, price in (("08:52", np.inf), ("08:53", 3.0)):
+        county = with_site(four_villages(), "C", closes=closes)
+        week = plan_week(county, hand_plan(county, [("A", "1"), ("C", "1")]))
+        first, second = week.trips[0]
+        second.vehicle, second.leaves_h = first.vehicle, [8 + 20 / 60, 8 + 50 / 60, 9 + 20 / 60]
+        found, _ = week.insertion(0, 0, wanted_of(county, week, "B"))
+        assert found[0] == pytest.approx(price)
+
+
 def wanted_of(county: County, week: PlanWeek, *sites: str) -> Wanted:
     named = [{"site_id": site, "visits_per_week": 0} for site in sites]
     return _wanted(county, hand_plan(county, []), week, named, np.full(len(sites), 3))

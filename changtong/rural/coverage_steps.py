@@ -20,7 +20,7 @@ from changtong.rural.week_insertion import DAYS, PlanWeek, Wanted, plan_week
 
 ESTIMATE = (
     "an estimate: villages are put into the trips of the plan where that costs least, one after another;"
-    " windows and cold hours of other stops, room on the trunk and hours after the change are not looked at"
+    " room on the trunk and hours to delivery after the change are not looked at"
 )
 MEASURES = ("villages", "people")
 
@@ -373,10 +373,6 @@ def _wanted(
         taken_cold=(outbound * pl.col("outbound_cold_share")).sum(),
     )
     there = {row["site_id"]: row for row in sums.iter_rows(named=True)}
-    # several firms' cold pieces follow the strictest of their hours
-    both = inbound * pl.col("inbound_cold_share") + outbound * pl.col("outbound_cold_share")
-    cold = pieces.filter(both > 0)
-    limits = dict(cold.drop_nulls("cold_h").group_by("site_id").agg(pl.col("cold_h").min()).iter_rows())
     visits = np.array([max(1, row["visits_per_week"] + n) for row, n in zip(rows, need, strict=True)])
 
     def week_of(name: str) -> Floats:
@@ -390,5 +386,5 @@ def _wanted(
         week_of("taken"),
         week_of("brought_cold"),
         week_of("taken_cold"),
-        np.array([limits.get(row["site_id"], np.inf) for row in rows]),
+        week.cold_h[[week.ways.row[row["site_id"]] for row in rows]],
     )

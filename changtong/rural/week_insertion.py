@@ -2,8 +2,8 @@
 
 An estimate: a village is put between two stops of a trip that goes on that day, or gets a new trip from a
 base in use. Warm room and cold space at every point of a trip, kilometres, shift, the end of the day, the
-village's own window and the hours of its own cold goods are looked at; windows and cold hours of the other
-stops, and whether the trunk has room, are not.
+village's own window, those of the stops that become later, and the hours of everybody's cold goods are looked
+at; whether the trunk has room is not.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan
 from changtong.rural.day_clock import clock_s
 from changtong.rural.distances import DETOUR_FACTOR, Floats, SiteWays
+from changtong.rural.week_slack import least_slack_h, slack_back_h, slack_h, within
 
 DAYS = "1234567"
 NEW_TRIP = -1
@@ -130,6 +131,8 @@ class PlanWeek:
     trunk_h : dict
         (station, day) -> when its goods leave the hub, and when what is taken there is back at the hub the
         same day.
+    cold_h : array
+        Site -> most hours its cold pieces may be under way; infinite where nothing is said.
     """
 
     county: County
@@ -140,6 +143,7 @@ class PlanWeek:
     bases: list[list[int]] = field(default_factory=lambda: [[] for _ in DAYS])
     trunk_h: dict[tuple[int, int], tuple[float, float]] = field(default_factory=dict)
     travel: dict[str, Floats] = field(default_factory=dict)
+    cold_h: Floats = field(default_factory=lambda: np.zeros(0))
 
     def insertion(self, day: int, number: int, wanted: Wanted) -> tuple[Floats, NDArray[np.int64]]:
         """Return what each village would cost on a trip of a day, and after which stop; inf where it cannot.
@@ -167,6 +171,7 @@ class PlanWeek:
         fits &= use.km + more_km <= _or_inf(vehicle["range_km"]) + SLACK
         fits &= use.returns_h - use.starts_h + more_h <= vehicle["shift_h"] + SLACK
         fits &= use.returns_h + more_h <= _ends_h(vehicle) + SLACK
+        fits &= self._others_in_time(day, trip, more_h)
         back = trip.leaves_h[-1] + more_h
         fits &= self._in_time(day, trip.base, trip.leaves_h[0], begins, back, wanted)
         cost = np.where(fits, cost, np.inf)
@@ -308,6 +313,31 @@ class PlanWeek:
         fits &= (back - begins <= limit) | (wanted.taken_cold <= 0)[:, None]
         return fits
 
+    def _others_in_time(self, day: int, trip: Trip, more_h: Floats) -> NDArray[np.bool_]:
+        """Return whether the stops of a trip, and of its vehicle's later ones, stay in time after a delay."""
+        begins, latest = self._begins_latest(day, trip)
+        slacks: list[Floats | float] = [slack_h(begins, latest)]
+        if trip.base == self._hub:  # what is taken to a station waits there for the trunk's next day
+            amounts = np.array(trip.amounts)[1:-1].reshape(-1, 4)
+            most = np.where(amounts[:, 3] > 0, self.cold_h[trip.way[1:-1]], np.inf)
+            slacks.append(slack_back_h(begins, trip.leaves_h[-1], most))
+        later = [t for t in self.trips[day] if t.key == trip.key and t.leaves_h[0] > trip.leaves_h[0]]
+        slacks.append(least_slack_h(self._begins_latest(day, one, moved=True) for one in later))
+        return within(more_h, slacks)
+
+    def _begins_latest(self, day: int, trip: Trip, *, moved: bool = False) -> tuple[Floats, Floats]:
+        """Return when service begins at each stop of a trip, and when it must; ``moved``: a whole trip is."""
+        sites, amounts = trip.way[1:-1], np.array(trip.amounts)[1:-1].reshape(-1, 4)
+        begins = (
+            np.array(trip.leaves_h[1:-1]) - self._stop_h[sites] - self._piece_h[sites] * amounts.sum(axis=1)
+        )
+        latest = self._closes_h[sites]
+        at_hub = trip.base == self._hub
+        if not (at_hub and moved):  # the hub's goods leave with the trip, a station's are out already
+            left = trip.leaves_h[0] if at_hub else self.trunk_h.get((trip.base, day), (-np.inf, 0.0))[0]
+            latest = np.where(amounts[:, 1] > 0, np.minimum(latest, left + self.cold_h[sites]), latest)
+        return begins, latest
+
     def _next_return_h(self, base: int, day: int) -> float:
         """Return when what is taken to a station on a day is at the hub: with the trunk of a later day."""
         for ahead in range(1, len(DAYS) + 1):
@@ -332,7 +362,7 @@ def plan_week(county: County, plan: CountyPlan, *, detour: float = DETOUR_FACTOR
         rows = rows.filter(pl.col("firm").is_null() | (pl.col("firm") == plan.name))
     vehicles = {row["vehicle_type"]: row for row in rows.iter_rows(named=True)}
     ways = SiteWays(county.sites, county.roads, detour=detour)
-    week = PlanWeek(county, ways, vehicles)
+    week = PlanWeek(county, ways, vehicles, cold_h=_cold_hours(county, plan))
     stops = {key[0]: part for key, part in plan.stops.sort("stop").group_by("route_id", maintain_order=True)}
     for route in plan.routes.filter(pl.col("tier") == "local").iter_rows(named=True):
         own = stops.get(route["route_id"])
@@ -367,6 +397,15 @@ def plan_week(county: County, plan: CountyPlan, *, detour: float = DETOUR_FACTOR
         week.ready(ways.row[site], clock_s(ready, 0) / 3600)
     week.trunk_h = _trunk_hours(plan, ways)
     return week
+
+
+def _cold_hours(county: County, plan: CountyPlan) -> Floats:
+    """Return the most hours each site's cold pieces may be under way: the strictest of its firms'."""
+    pieces = county.pieces.filter(pl.col("inbound_cold_share") + pl.col("outbound_cold_share") > 0)
+    if plan.name in county.firms:
+        pieces = pieces.filter(pl.col("firm") == plan.name)
+    limits = dict(pieces.drop_nulls("cold_h").group_by("site_id").agg(pl.col("cold_h").min()).iter_rows())
+    return np.array([limits.get(site, np.inf) for site in county.sites["site_id"]])
 
 
 def _trunk_hours(plan: CountyPlan, ways: SiteWays) -> dict[tuple[int, int], tuple[float, float]]:
