@@ -16,7 +16,7 @@ from changtong.rural.county_question import DAYS, HUB
 from changtong.rural.day_routes import DayRoutes, route_day
 from changtong.rural.station_choice import Reckoned, by_promise, move
 from changtong.rural.visiting_days import spread_days
-from changtong.rural.week_routes import Choice, WeekRoutes, visit_parts
+from changtong.rural.week_routes import Choice, WeekRoutes, day_work, visit_parts
 
 MOST_PLACES = 3_000
 """Visits and bases of a day beyond which one problem would take too much memory."""
@@ -164,7 +164,7 @@ def _proposals(
         if fleet_at is not None and not any(any(row) for row in fleet_at):
             continue  # the trunk has them all
         count = max(50, round(JOINT_SHARE * routes.budget.work / len(parts)))
-        routes.budget.spent += count * (len(parts) + 2)
+        routes.budget.spent += day_work(count, len(parts))
         found = route_day(
             question,
             [(b, routes.ready_at(b, visits.get(b, ()))[0]) for b in bases],

@@ -36,6 +36,9 @@ SINGLE_SHARE, CLOSE = 0.6, 1.1
 LEAST_CUSTOMERS = 100
 """A smaller county is searched as if it had so many: to the end, about a second."""
 
+LARGE = 1_000
+"""With more customers first choices are compared by their fullest days alone."""
+
 SHORT_SHARE = 0.3
 """Share of the work after which choices that lack vehicles are no longer worked on before one is taken."""
 
@@ -117,7 +120,9 @@ def _search(
     chosen = _cheapest(routes, reckoned, starts, taken)
     found: list[Settled] = []
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
-        close = routes.week(starts[0]) <= CLOSE * routes.week(chosen)
+        rough = len(possible.question.customers) > LARGE
+        cost = routes.week_by_full_days if rough else routes.week
+        close = cost(starts[0]) <= CLOSE * cost(chosen)
         alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed, depth=depth)
         single = improve_days(alone, starts[0], 0.5) if close else starts[0]
         finish = longer if close and budget.in_time() else 1.0
@@ -141,10 +146,14 @@ def _cheapest(routes: WeekRoutes, reckoned: Reckoned, starts: list[Choice], take
     The plan without stations and the choice taken over are always looked at. The others go from many stations
     to few; along them the cost mostly falls, then rises. They are walked until it rises, from the few where
     some firms only are planned. One that lacks vehicles is first given other bases, so that those there are
-    suffice. Where time is over the walk ends.
+    suffice. Where time is over the walk ends. In a large county they are compared by their fullest days.
     """
 
+    large = len(routes.question.customers) > LARGE
+
     def judged(start: Choice) -> tuple[float, Choice]:
+        if large:
+            return routes.week_by_full_days(start), start
         if routes.short(start).any():
             start = improve_jointly(routes, reckoned, start, SHORT_SHARE)
         return routes.week(start), start

@@ -36,6 +36,9 @@ parts cheaper loads are tried in any case."""
 BEGIN_WORK = 0.015
 """Work of beginning a day, for each pair of its parts: neighbours are sorted and first routes made good."""
 
+MANY, FEWEST = 500, 4
+"""Days of so many parts get as few iterations as this where the search has no more for them: the first do most."""
+
 RECUTS = 3
 """Times what is left because vehicles are few is cut again."""
 
@@ -193,7 +196,7 @@ class WeekRoutes:
 
         def routed(cut: list[Part]) -> DayRoutes:
             count = self.iterations(len(cut), start) if iterations is None else iterations
-            self.budget.spent += count * (len(cut) + 2) + BEGIN_WORK * len(cut) ** 2
+            self.budget.spent += day_work(count, len(cut))
             return timely_routes(
                 self.question, *base, cut, fleet,
                 iterations=count, seed=self.seed, start=start,
@@ -266,7 +269,7 @@ class WeekRoutes:
         depth = self.depth if self.budget.in_time() else min(self.depth, LATE_DEPTH)
         wanted = depth * min(20 + 2.0 * parts, 25_000.0 / max(parts, 1))
         small = 80.0 if self.depth >= 1.0 else 40.0  # small days cost nothing and must be right
-        least = max(10.0, min(small, 10.0 * small / max(parts, 1)))
+        least = max(FEWEST if parts >= MANY else 10.0, min(small, 10.0 * small / max(parts, 1)))
         return round(max(least, wanted * (1.0 if start is None else 0.3)))
 
     def fleet_of(self, base: int, *, trunk: bool) -> tuple[int, ...]:
@@ -317,6 +320,27 @@ class WeekRoutes:
         self.take(choice)
         return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
 
+    def week_by_full_days(self, choice: Choice) -> float:
+        """Return about what a choice costs in a week from the fullest day of each base, and of the trunk.
+
+        To compare choices of a large county by; vehicles that several bases want at once are not looked at.
+        """
+        self.take(choice)
+        total = 0.0
+        for base, visits in choice.visits().items():
+            total += station_cost(self.question, base, visits) + handled_too_much(self.question, base, visits)
+            days = days_by_customers(base, visits)
+            if days:
+                fullest = max((customers for customers, _ in days), key=len)
+                often = sum(len(customers) * len(some) for customers, some in days) / len(fullest)
+                total += often * weight(self.local_day(base, fullest, self.ready_at(base, visits)))
+        trunk = trunk_days(self.question, choice.visits(), choice.station_bus)
+        if trunk:
+            fullest_loads = max((loads for loads, _ in trunk), key=len)
+            often = sum(len(loads) * len(some) for loads, some in trunk) / len(fullest_loads)
+            total += often * weight(self.trunk_day(fullest_loads))
+        return total
+
     def left_out(self, choice: Choice) -> tuple[float, float]:
         """Return what all that routes leave out in a week weighs, and its pieces."""
         self.take(choice)
@@ -365,6 +389,11 @@ class WeekRoutes:
             for vehicle in routes.days:
                 used[vehicle.vehicle, list(days)] += 1
         return used
+
+
+def day_work(iterations: int, parts: int) -> float:
+    """Return the work of solving a day, in customers times iterations."""
+    return iterations * (parts + 2) + BEGIN_WORK * parts**2
 
 
 def weight(routes: DayRoutes) -> float:
