@@ -37,7 +37,7 @@ BEGIN_WORK = 0.015
 """Work of beginning a day, for each pair of its parts: neighbours are sorted and first routes made good."""
 
 MANY, FEWEST = 500, 4
-"""Days of so many parts get as few iterations as this where the search has no more for them: the first do most."""
+"""Days of so many parts get as few iterations as this where the search has no more for them."""
 
 RECUTS = 3
 """Times what is left because vehicles are few is cut again."""
