@@ -48,14 +48,19 @@ def timely_routes(
     """
 
     def routed(
-        some: list[Part], free: Sequence[int], limits: Sequence[int] | None = None, *, single: bool = False
+        some: list[Part],
+        free: Sequence[int],
+        limits: Sequence[int] | None = None,
+        *,
+        single: bool = False,
+        begin: DayRoutes | None = None,
     ) -> DayRoutes:
         return route_day(
             question, [(base, ready_s)], some, free, iterations=iterations, seed=seed,
-            start=start if some is parts else None, shift_s=limits, several_trips=not single,
+            start=begin, shift_s=limits, several_trips=not single,
         )  # fmt: skip
 
-    found = routed(parts, fleet)
+    found = routed(parts, fleet, begin=start)
     days = _joined(question, list(found.days), fleet)
     if len(days) < len(found.days):
         cost = sum(day_cost(question, day) for day in days)
@@ -81,9 +86,9 @@ def timely_routes(
         days, over = _within(question, _joined(question, days, fleet), fleet)
         rest = [p for p in parts if p not in apart]
         free = [f - sum(d.vehicle == k for d in days) for k, f in enumerate(fleet)]
-        others = routed(rest, free)
+        others = routed(rest, free, begin=found)
         if others.left:  # vehicles are few: the others' trips may follow on the same ones
-            single = routed(rest, trips, single=True)
+            single = routed(rest, trips, single=True, begin=found)
             others = single if len(single.left) < len(others.left) else others
         days, more = _within(question, _joined(question, [*days, *others.days], fleet), fleet)
         left += [*over, *more, *others.left]

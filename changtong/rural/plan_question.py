@@ -119,14 +119,20 @@ def _search(
     taken = None if hint is None else taken_over(possible, reckoned, hint)
     chosen = _cheapest(routes, reckoned, starts, taken)
     found: list[Settled] = []
+    beyond = (
+        math.inf
+    )  # the plan without stations, where it is dearer by far, is made if all else ends as dear
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
         rough = len(possible.question.customers) > LARGE
         cost = routes.week_by_full_days if rough else routes.week
-        close = cost(starts[0]) <= CLOSE * cost(chosen)
+        single_cny = cost(starts[0])
+        close = single_cny <= CLOSE * cost(chosen)
+        beyond = single_cny / CLOSE if rough and not close else math.inf
         alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed, depth=depth)
         single = improve_days(alone, starts[0], 0.5) if close else starts[0]
         finish = longer if close and budget.in_time() else 1.0
-        found.append(settle(possible, reckoned, alone if close else routes, single, finish))
+        if beyond == math.inf:
+            found.append(settle(possible, reckoned, alone if close else routes, single, finish))
     if reckoned.bases != (HUB,):
         chosen = improve_stations(routes, reckoned, chosen, 0.5)
         chosen = improve_jointly(routes, reckoned, chosen, 0.6)
@@ -137,6 +143,8 @@ def _search(
         chosen = shake(routes, reckoned, chosen, 0.92)
     if not found or not is_single_level(chosen):
         found.append(settle(possible, reckoned, routes, chosen, longer if budget.in_time() else 1.0))
+    if beyond < math.inf and (found[-1].unserved or found[-1].cost_cny > beyond):
+        found.append(settle(possible, reckoned, routes, starts[0], 1.0))
     return min(found, key=lambda one: one.rank)
 
 
