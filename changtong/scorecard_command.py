@@ -99,8 +99,8 @@ def fill(
     from changtong.assessment.card_folder import read_scorecard
     from changtong.assessment.card_writer import check_card_folder
     from changtong.events.log import open_log
-    from changtong.scorecards.fill import fill_scorecard
     from changtong.scorecards.known_counts import Inputs
+    from changtong.studies import run_study
 
     if (registers is None) != (token is None):
         raise UsageError("--registers and --token belong together.")
@@ -114,12 +114,11 @@ def fill(
     progress = StageProgress("Computing values")
     try:
         inputs = Inputs(opened, tuple(counts or ()), ledger, collected, desk, _counties(county or []))
-        made = fill_scorecard(card, inputs, watch=progress)
+        made = run_study("scorecard-fill", card, folder=output, inputs=inputs, watch=progress).result
     finally:
         progress.close()
         if store is not None:
             store.close()
-    made.save(output)
     print_result(made.summary() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
 
 

@@ -38,10 +38,13 @@ class Filled:
     card : Scorecard
     notes : tuple of str
         What a reader must know.
+    inputs : mapping
+        Source -> what it was counted from, and its SHA-256; absent where nothing was given for it.
     """
 
     card: Scorecard
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    inputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def missing(self) -> pl.DataFrame:
@@ -142,7 +145,8 @@ def fill_scorecard(
     for one in card.rules.iter_rows(named=True):
         if one["source"] is not None:
             made.rule(one)
-    return Filled(made.card(), (*known.notes, *made.notes))
+    inputs_read = {source: (one.input, one.digest) for source, one in known.counted.items()}
+    return Filled(made.card(), (*known.notes, *made.notes), inputs_read)
 
 
 class _Making:
