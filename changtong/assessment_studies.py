@@ -18,11 +18,11 @@ from changtong.assessment.result import ASSESSMENT_FOLDER, Assessment
 from changtong.assessment.scorecard import Scorecard
 from changtong.assessment.sensitivity import Sensitivity, sensitivity
 from changtong.errors import UsageError
+from changtong.events.period_counts import Watch
 from changtong.network.io import check_replaceable
 from changtong.report import write_assessment_notice, write_assessment_report
 from changtong.scorecards.fill import Filled, fill_scorecard
 from changtong.scorecards.known_counts import Inputs
-from changtong.scorecards.scan_values import Watch
 
 Language = Literal["zh", "en"]
 MOST_SAMPLED = 2000

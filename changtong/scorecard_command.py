@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.command_options import AsJson, Out, parse_day
-from changtong.console import StageProgress, print_result
+from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
+from changtong.kernels import prepare_kernels
 from changtong.registers_options import open_desk
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ def fill(
     check_card_folder(output)
     card = read_scorecard(folder, to_fill=True)
     opened = None if log is None else open_log(log)
+    if opened is not None:
+        prepare_kernels(say, "scan log")()
     store: Store | None = None
     desk: Desk | None = None
     if registers is not None and token is not None:

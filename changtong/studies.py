@@ -303,7 +303,8 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of a scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
+        "campaign". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
+        "find-personal-data", "extract".
     subject : Network, EventLog, County, Supervision, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage

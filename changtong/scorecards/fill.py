@@ -17,10 +17,10 @@ from changtong.assessment.card_writer import write_scorecard
 from changtong.assessment.scorecard import Scorecard, split_list
 from changtong.assessment.value_sources import ValueSource, value_sources
 from changtong.errors import UsageError
+from changtong.events.period_counts import Watch
 from changtong.scorecards.card_records import rows_of_table, table_of_rows
 from changtong.scorecards.counted import Counted
 from changtong.scorecards.known_counts import Inputs, Known, check_inputs, count_all
-from changtong.scorecards.scan_values import Watch
 
 STAGE = "review"
 """Stage of a computed value: it takes the place of what was reported, and a decision that of it."""

@@ -13,11 +13,12 @@ from changtong.assessment.scorecard import Scorecard
 from changtong.assessment.value_sources import value_sources
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.events.log import EventLog
+from changtong.events.period_counts import Watch
 from changtong.network.findings import NearestNames
 from changtong.scorecards import safety_values as safety
 from changtong.scorecards.card_records import ZONE
 from changtong.scorecards.counted import Counted
-from changtong.scorecards.scan_values import Watch, count_scans
+from changtong.scorecards.scan_values import count_scans
 from changtong.scorecards.subject_sites import SITES, SubjectSites, sites_of_log, subject_sites
 from changtong.storage.people import organisation_of
 from changtong.storage.records import Record
