@@ -17,6 +17,7 @@ from registers_cases import (  # noqa: F401
 from changtong.errors import DeniedError, UsageError
 from changtong.rights.scope import Scope
 from changtong.storage import whole_registers
+from changtong.storage.schema import to_ms
 from changtong.storage.store import Desk, Store
 
 NAMES = ("id", "version", "site_id", "status", "admin_code", "path", "updated_at")
@@ -47,7 +48,15 @@ def test_columns_are_those_of_the_pages(small: tuple[Store, Desk], monkeypatch: 
     for name, desk in stocked(*small).items():
         found = list(desk.columns("site", NAMES))
         shown = [
-            (one.id, one.version, one["site_id"], one["status"], one.admin_code, one.path, one.updated_at)
+            (
+                one.id,
+                one.version,
+                one["site_id"],
+                one["status"],
+                one.admin_code,
+                one.path,
+                to_ms(one.updated_at),
+            )
             for one in desk.every("site")
         ]
         assert found == sorted(shown)

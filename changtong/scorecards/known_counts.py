@@ -139,7 +139,9 @@ class _Registers:
         if self.desk is not None:
             rows = self.desk.columns(kind, tuple(columns))
             while some := list(islice(rows, ROWS_AT_ONCE)):
-                frames.append(pl.DataFrame(some, columns, orient="row"))
+                of_column = dict(zip(columns, zip(*some, strict=True), strict=True))
+                plain = {name: pl.Int64() if kind.is_temporal() else kind for name, kind in columns.items()}
+                frames.append(pl.DataFrame(of_column, plain).cast(dict(columns)))  # type: ignore[arg-type]
         return pl.concat(frames)
 
 

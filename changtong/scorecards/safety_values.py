@@ -31,7 +31,7 @@ HAZARDS: dict[str, pl.DataType] = {
 VISITS: dict[str, pl.DataType] = {"inspection_id": pl.String(), "site_id": pl.String(), "on": pl.Date()}
 CLOSED = ("planned", "closed")
 
-_INSTANT = pl.Datetime("us", "UTC")
+_INSTANT = pl.Datetime("ms", "UTC")
 _OF_RECORD: dict[str, pl.DataType] = {"id": pl.String(), "version": pl.Int64()}
 HAZARD_RECORDS: dict[str, pl.DataType] = {
     **_OF_RECORD, "site": pl.String(), "state": pl.String(), "grade": pl.String(), "found_at": _INSTANT,

@@ -13,7 +13,7 @@ from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import register_columns
 from changtong.storage.pages import scope_rules
 from changtong.storage.records import check_kind
-from changtong.storage.schema import registers
+from changtong.storage.schema import Instant, registers
 from changtong.storage.work import Work
 
 ROWS_READ = 10_000
@@ -25,6 +25,8 @@ OF_ALL = ("id", "path", "admin_code", "version", "updated_at")
 
 def read_columns(work: Work, kind: str, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """Return some columns of all records that the person may see, row by row, in order of their ids.
+
+    Instants come as milliseconds since 1970, UTC.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def read_columns(work: Work, kind: str, names: Sequence[str]) -> Iterator[tuple[
         return
     table = registers[kind]
     statement = (
-        sa.select(*[table.c[name] for name in names])
+        sa.select(*[_plain(table.c[name]) for name in names])
         .where(sa.or_(*[sa.and_(sa.true(), *scope_rules(table, scope)) for scope in where]))
         .where(*blind_rules(kind, work.organisation))
         .order_by(table.c.id)
@@ -56,3 +58,7 @@ def read_columns(work: Work, kind: str, names: Sequence[str]) -> Iterator[tuple[
     )
     for rows in work.connection.execute(statement).partitions():
         yield from map(tuple, rows)
+
+
+def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:
+    return sa.type_coerce(column, sa.BigInteger) if isinstance(column.type, Instant) else column
