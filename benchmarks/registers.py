@@ -107,7 +107,7 @@ def build(store: Store, outlets: int, inspections: int, entries: int) -> dict[st
     bulk(store, registers["inspection"], _visits(chance, at, sites, inspections))
     took["inspections_s"] = time.perf_counter() - begin
     begin = time.perf_counter()
-    bulk(store, registers["hazard"], _hazards(chance, at, places, inspections // 10))
+    bulk(store, registers["hazard"], _hazards(chance, at, sites, inspections // 10))
     took["hazards_s"] = time.perf_counter() - begin
     begin = time.perf_counter()
     _lengthen_audit(store, at, sites, entries)
@@ -169,12 +169,13 @@ def _visits(
 
 
 def _hazards(
-    chance: random.Random, at: datetime, places: list[tuple[str, str, str]], count: int
+    chance: random.Random, at: datetime, sites: list[dict[str, Any]], count: int
 ) -> Iterator[dict[str, Any]]:
     for n in range(count):
-        place = places[chance.randrange(len(places))]
+        site = sites[chance.randrange(len(sites))]
         day = BEGIN + timedelta(minutes=chance.randrange(1_500_000))
-        yield stamped(place, n, at) | {
+        yield stamped((site["organisation"], site["path"], site["admin_code"]), n, at) | {
+            "site": site["id"],
             "title": "no guard",
             "grade": "general",
             "state": ("open", "rectified", "closed")[n % 3],

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
 from changtong.assessment.assess import assess, what_if
+from changtong.assessment.card_writer import check_card_folder
 from changtong.assessment.closing import Gap
 from changtong.assessment.result import ASSESSMENT_FOLDER, Assessment
 from changtong.assessment.scorecard import Scorecard
 from changtong.assessment.sensitivity import Sensitivity, sensitivity
+from changtong.errors import UsageError
+from changtong.events.period_counts import Watch
 from changtong.network.io import check_replaceable
 from changtong.report import write_assessment_notice, write_assessment_report
+from changtong.scorecards.fill import Filled, fill_scorecard
+from changtong.scorecards.known_counts import Inputs
 
 Language = Literal["zh", "en"]
 MOST_SAMPLED = 2000
@@ -108,4 +114,58 @@ def _sampled(result: Assessment) -> tuple[str, ...]:
     return tuple(small or sizes["level"].to_list()[:1])
 
 
-ASSESSMENT_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"assessment": _assessment}
+def _fill(
+    card: Scorecard,
+    folder: Path | None,
+    language: Language,
+    *,
+    seed: int | None,
+    inputs: Inputs,
+    at: datetime | None = None,
+    watch: Watch | None = None,
+) -> tuple[Filled, Path | None]:
+    """Compute what the card says comes from the system; the folder gets the card with it."""
+    if seed is not None:
+        raise UsageError("Filling a scorecard draws nothing: leave the seed out.")
+    if folder is not None:
+        check_card_folder(folder)
+    result = fill_scorecard(card, inputs, at=at, watch=watch)
+    return result, None if folder is None else result.save(folder)
+
+
+def card_digest(card: Scorecard, result: Assessed | Filled) -> str:
+    """Return a SHA-256 over a card and, where it was filled, over what that was computed from.
+
+    Parameters
+    ----------
+    card : Scorecard
+    result : Assessed or Filled
+    """
+    if isinstance(result, Assessed):
+        return card.digest()
+    total = hashlib.sha256(card.digest().encode())
+    for source, (_, digest) in sorted(result.inputs.items()):
+        total.update(f"{source} {digest}\n".encode())
+    return total.hexdigest()
+
+
+def card_facts(card: Scorecard, result: Assessed | Filled) -> dict[str, Any]:
+    """Return what ``study.json`` says of a card and, where it was filled, of each source.
+
+    Parameters
+    ----------
+    card : Scorecard
+    result : Assessed or Filled
+    """
+    facts = card.facts_about()
+    if isinstance(result, Filled):
+        facts["inputs"] = {
+            source: {"input": name, "digest": digest} for source, (name, digest) in result.inputs.items()
+        }
+    return facts
+
+
+ASSESSMENT_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
+    "assessment": _assessment,
+    "scorecard-fill": _fill,
+}

@@ -280,7 +280,7 @@ def _compile_stress_test() -> None:
 
 
 def _compile_ingest() -> None:
-    """Take in two scans, one of them twice, and bring them to their item."""
+    """Take in two scans, one of them twice, bring them to their item, and count their days."""
     import tempfile
 
     from changtong.events.day_sources import sql_text
@@ -290,6 +290,7 @@ def _compile_ingest() -> None:
     from changtong.events.item_scans import ItemScans, Window
     from changtong.events.log import create_log, open_log
     from changtong.events.mapping import default_mapping
+    from changtong.events.period_counts import count_period
 
     header = "item_id,receptacle_id,code,site_id,at,recorded_at"
     rows = [f"RR123456785CN,B1,accept,A,2022-04-0{day}T00:00:00Z,2022-04-03T00:00:00Z" for day in (1, 2, 1)]
@@ -302,9 +303,11 @@ def _compile_ingest() -> None:
         codes = open_duckdb([]).query(sql_text("codes"))
         window = Window(1_648_000_000_000, 1_649_000_000_000)
         numbers = dict(codes.select("code", "code_no").iter_rows())
-        scans = ItemScans(open_log(Path(folder) / "two").files(), window, numbers, [])
+        log = open_log(Path(folder) / "two")
+        scans = ItemScans(log.files(), window, numbers, [])
         day = DayLimits(*window, window.end_ms, True, window.base_ms, window.base_ms)
         day_tables(scans.read(0), scans.classes, window.base_ms, day, codes)
+        count_period(log, log.days, ["accepted_pieces"])
 
 
 def _compile_made_up_scans() -> None:

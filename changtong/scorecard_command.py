@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from changtong.command_options import AsJson, Out, parse_day
-from changtong.console import StageProgress, print_result
+from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
+from changtong.kernels import prepare_kernels
 from changtong.registers_options import open_desk
 
 if TYPE_CHECKING:
@@ -99,14 +100,16 @@ def fill(
     from changtong.assessment.card_folder import read_scorecard
     from changtong.assessment.card_writer import check_card_folder
     from changtong.events.log import open_log
-    from changtong.scorecards.fill import fill_scorecard
     from changtong.scorecards.known_counts import Inputs
+    from changtong.studies import run_study
 
     if (registers is None) != (token is None):
         raise UsageError("--registers and --token belong together.")
     check_card_folder(output)
     card = read_scorecard(folder, to_fill=True)
     opened = None if log is None else open_log(log)
+    if opened is not None:
+        prepare_kernels(say, "scan log")()
     store: Store | None = None
     desk: Desk | None = None
     if registers is not None and token is not None:
@@ -114,12 +117,11 @@ def fill(
     progress = StageProgress("Computing values")
     try:
         inputs = Inputs(opened, tuple(counts or ()), ledger, collected, desk, _counties(county or []))
-        made = fill_scorecard(card, inputs, watch=progress)
+        made = run_study("scorecard-fill", card, folder=output, inputs=inputs, watch=progress).result
     finally:
         progress.close()
         if store is not None:
             store.close()
-    made.save(output)
     print_result(made.summary() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
 
 

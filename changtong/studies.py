@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from changtong import __version__
 from changtong.assessment.scorecard import Scorecard
-from changtong.assessment_studies import ASSESSMENT_ANALYSES
+from changtong.assessment_studies import ASSESSMENT_ANALYSES, card_digest, card_facts
 from changtong.county_studies import COUNTY_ANALYSES
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.log import EventLog, log_digest, open_log
@@ -67,8 +67,9 @@ class Study:
     version : str
         Of this package.
     input_digest : str
-        SHA-256 over the network's tables and the outages, over the county's or the scorecard's tables, or
-        over the log (after an ingest: with what it brought).
+        SHA-256 over the network's tables and the outages, over the county's or the scorecard's tables
+        (filled: with what its values were computed from), or over the log (after an ingest: with what it
+        brought).
     seed : int or None
         None: the analysis uses no random numbers.
     folder : Path or None
@@ -254,26 +255,33 @@ def _tables_digest(subject: County | Supervision) -> str:
 class _Kind:
     """A kind of subject: its analyses, and what ``study.json`` says of one.
 
+    ``digest`` and ``facts`` take the subject and the result, which knows what else was read.
     Networks and logs know more than a subject and a seed; they say it themselves.
     """
 
     of: str
     subject: type
     analyses: Mapping[str, Callable[..., tuple[Any, Path | None]]]
-    digest: Callable[[Any], str] | None = None
-    facts: Callable[[Any], dict[str, Any]] = lambda subject: {}
+    digest: Callable[[Any, Any], str] | None = None
+    facts: Callable[[Any, Any], dict[str, Any]] = lambda subject, result: {}
 
 
 KINDS = (
     _Kind("a network", Network, ANALYSES),
     _Kind("a scan log", EventLog, LOG_ANALYSES),
-    _Kind("a county", County, COUNTY_ANALYSES, _tables_digest, lambda county: {"county": county.name}),
     _Kind(
-        "a supervision", Supervision, SAFETY_ANALYSES, _tables_digest,
-        lambda supervision: {"supervision": supervision.name},
+        "a county", County, COUNTY_ANALYSES, lambda county, _: _tables_digest(county),
+        lambda county, _: {"county": county.name},
     ),
-    _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, Scorecard.digest, Scorecard.facts_about),
-    _Kind("files of records", RecordFiles, PRIVACY_ANALYSES, RecordFiles.digest, RecordFiles.facts),
+    _Kind(
+        "a supervision", Supervision, SAFETY_ANALYSES, lambda supervision, _: _tables_digest(supervision),
+        lambda supervision, _: {"supervision": supervision.name},
+    ),
+    _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
+    _Kind(
+        "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
+        lambda files, _: files.facts(),
+    ),
 )  # fmt: skip
 
 
@@ -295,7 +303,8 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of a scorecard: "assessment". Of files of records: "find-personal-data", "extract".
+        "campaign". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
+        "find-personal-data", "extract".
     subject : Network, EventLog, County, Supervision, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage
@@ -325,7 +334,8 @@ def run_study(
         :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
         Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
         ``campaign`` and ``day``.
-        Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``.
+        Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``; to
+        filling it ``inputs`` (what the system knows), ``at`` and ``watch``.
         Of files of records: to a search those of
         :func:`changtong.privacy.find_personal_data.find_personal_data`; to an extract ``coarser`` (column ->
         hierarchy) and those of :func:`changtong.privacy.extracts.extract`.
@@ -391,7 +401,8 @@ def _seeded_study(
         raise UsageError(f"Analyses of {kind.of} know no outages.")
     assert kind.digest is not None
     result, saved = kind.analyses[name](subject, where, language, seed=seed, **options)
-    return _kept(name, result, saved, kind.digest(subject), seed, kind.facts(subject))
+    input_digest = kind.digest(subject, result)
+    return _kept(name, result, saved, input_digest, seed, kind.facts(subject, result))
 
 
 def _kept(

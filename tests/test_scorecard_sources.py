@@ -18,6 +18,7 @@ from changtong.errors import InputError
 from changtong.safety.collect import collect
 from changtong.safety.hazard_rules import read_hazard_rules
 from changtong.safety.ledger_folder import update_ledger
+from changtong.scorecards import counted
 from changtong.scorecards.fill import fill_scorecard
 from changtong.scorecards.known_counts import Inputs
 from changtong.scorecards.subject_sites import SITES, sites_of_log, subject_sites
@@ -180,3 +181,25 @@ def test_many_items_are_cut_and_still_add_up(tmp_path: Path) -> None:
     assert (behind["numerator"].sum(), behind["denominator"].sum()) == (150.0, 450.0)
     assert made.computed["items"].to_list() == [450]
     assert made.values["value"].to_list() == [0.333333]
+
+
+def test_items_behind_values_are_cut_and_still_add_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By hand with two kept: what lacks most first, then by name; the rest is one row."""
+    monkeypatch.setattr(counted, "MOST_ITEMS", 2)
+    rows = [
+        ("a", "x", 1, 4), ("a", "y", 2, 2), ("a", "z", 0, 1), ("a", "w", 0, 1), ("a", "y", 0, 1),
+        ("b", "x", 1, 1), ("c", "x", 1, 1),
+    ]  # fmt: skip
+    names = ["subject_id", "item_id", "numerator", "denominator"]
+    found = pl.DataFrame(rows, names, orient="row").with_columns(what=pl.lit("seen"))
+    made = counted.kept_items(found, ["c", "a"], "i")
+    assert made.columns[:2] == ["subject_id", "indicator_id"]
+    assert made.drop("indicator_id").rows() == [
+        ("c", "x", "seen", 1.0, 1.0),
+        ("a", "x", "seen", 1.0, 4.0), ("a", "w", "seen", 0.0, 1.0), ("a", "rest", "2 more", 2.0, 4.0),
+    ]  # fmt: skip
+    counts = found.with_columns(denominator=pl.lit(None, pl.Int64))  # of nothing: those that are most last
+    assert counted.kept_items(counts, ["a"], "i").select("item_id", "denominator").rows() == [
+        ("w", None), ("z", None), ("rest", None),
+    ]  # fmt: skip
+    assert counted.kept_items(found, [], "i").is_empty()

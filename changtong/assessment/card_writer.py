@@ -66,7 +66,7 @@ def write_scorecard(card: Scorecard, folder: str | os.PathLike[str]) -> Path:
             (into / LAST_YEAR).mkdir()
             _write(card.last_year, into / LAST_YEAR / "scores.csv")
 
-    own = {CARD_FILE, LAST_YEAR}
+    own = {CARD_FILE, LAST_YEAR, "study.json"}
     own |= {f"{name}.{ending}" for name in card.tables() for ending in ("csv", "parquet")}
     return write_whole_folder(Path(folder), write, own_files=own, **CARD_FOLDER)
 

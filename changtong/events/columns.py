@@ -104,7 +104,7 @@ def load_columns(files: Iterable[str | Path], *, keys: Sequence[str] = KEYS, thr
     out: dict[str, Any] = {"at_ms": np.empty(rows, np.int64), "code": np.empty(rows, np.int8)}
     out |= {"site_id": np.empty(rows, np.int32)} | {name: np.empty(rows, np.int64) for name in keys}
     site_number: dict[str | None, int] = {}
-    void = _voided_ids(paths, opened)
+    void = voided_ids(paths, opened)
     lock = Lock()
 
     def read(run: Run) -> int:
@@ -249,8 +249,15 @@ def numbers_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     return numbers.astype(np.int32, copy=False), [*texts, None]
 
 
-def _voided_ids(paths: Sequence[Path], opened: Sequence[pq.ParquetFile]) -> pa.Array:
-    """Return the ids of events declared wrong; most logs have none, and nothing more is read."""
+def voided_ids(paths: Sequence[Path], opened: Sequence[pq.ParquetFile]) -> pa.Array:
+    """Return the ids of events declared wrong; most logs have none, and nothing more is read.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    opened : sequence of pyarrow.parquet.ParquetFile
+        As `open_scans` opens them.
+    """
     found = []
     for run in runs_of(paths, opened):
         names = run.file.schema.to_arrow_schema().names

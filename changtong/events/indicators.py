@@ -108,11 +108,11 @@ def indicators(
     begun = time.perf_counter()
     engine = engine_of(source)
     day = _date(day)
-    clock = _zone(zone)
+    clock = clock_of(zone)
     if not 1 <= look_back_days <= MOST_LOOK_BACK_DAYS:
         raise UsageError(f"look_back_days {look_back_days}: must lie between 1 and {MOST_LOOK_BACK_DAYS}.")
     promised = _promises(promises, look_back_days)
-    begin_ms, end_ms = _limits(day, clock)
+    begin_ms, end_ms = day_limits(day, clock)
     cut_ms = min(end_ms, _as_of_ms(as_of, end_ms))
     if cut_ms <= begin_ms:
         raise UsageError(f"as_of lies before {day} begins.")
@@ -334,15 +334,21 @@ def _promises(promises: pl.DataFrame | None, look_back_days: int) -> pl.DataFram
     )
 
 
-def _limits(day: date, clock: ZoneInfo) -> tuple[int, int]:
-    """Return the first millisecond of a day and the one after its last."""
+def day_limits(day: date, clock: ZoneInfo) -> tuple[int, int]:
+    """Return the first millisecond of a day and the one after its last.
+
+    Parameters
+    ----------
+    day : date
+    clock : ZoneInfo
+    """
     first, last = (datetime(d.year, d.month, d.day, tzinfo=clock) for d in (day, day + _DAY))
     return round(first.timestamp() * 1000), round(last.timestamp() * 1000)
 
 
 def _earlier(day: date, clock: ZoneInfo, latest: _Day, number: int) -> _Day:
     """Return an earlier day, cut at the same time after its begin as the latest one, where that is cut."""
-    begin_ms, end_ms = _limits(day, clock)
+    begin_ms, end_ms = day_limits(day, clock)
     cut_ms = begin_ms + latest.end_ms - latest.begin_ms
     return _Day(begin_ms, min(end_ms, cut_ms), number)
 
@@ -374,7 +380,18 @@ def _date(day: date | str) -> date:
         raise UsageError(f"{day!r} is no date like 2022-05-06.") from error
 
 
-def _zone(zone: str) -> ZoneInfo:
+def clock_of(zone: str) -> ZoneInfo:
+    """Return the clock of a zone.
+
+    Parameters
+    ----------
+    zone : str
+
+    Raises
+    ------
+    UsageError
+        There is no such zone.
+    """
     try:
         return ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError) as error:

@@ -17,16 +17,13 @@ from changtong.assessment.card_writer import write_scorecard
 from changtong.assessment.scorecard import Scorecard, split_list
 from changtong.assessment.value_sources import ValueSource, value_sources
 from changtong.errors import UsageError
+from changtong.events.period_counts import Watch
 from changtong.scorecards.card_records import rows_of_table, table_of_rows
-from changtong.scorecards.counted import Counted
+from changtong.scorecards.counted import Counted, kept_items
 from changtong.scorecards.known_counts import Inputs, Known, check_inputs, count_all
-from changtong.scorecards.scan_values import Watch
 
 STAGE = "review"
 """Stage of a computed value: it takes the place of what was reported, and a decision that of it."""
-
-MOST_ITEMS = 200
-"""Items kept behind one value, those that lack most first; the rest is one item."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +35,13 @@ class Filled:
     card : Scorecard
     notes : tuple of str
         What a reader must know.
+    inputs : mapping
+        Source -> what it was counted from, and its SHA-256; absent where nothing was given for it.
     """
 
     card: Scorecard
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    inputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def missing(self) -> pl.DataFrame:
@@ -142,7 +142,8 @@ def fill_scorecard(
     for one in card.rules.iter_rows(named=True):
         if one["source"] is not None:
             made.rule(one)
-    return Filled(made.card(), (*known.notes, *made.notes))
+    inputs_read = {source: (one.input, one.digest) for source, one in known.counted.items()}
+    return Filled(made.card(), (*known.notes, *made.notes), inputs_read)
 
 
 class _Making:
@@ -181,12 +182,24 @@ class _Making:
 
     def indicator(self, one: Mapping[str, Any]) -> None:
         """Compute the values of an indicator for each subject it is for."""
-        source = value_sources()[one["source"]]
+        source, indicator = value_sources()[one["source"]], str(one["indicator_id"])
         counted = self.known.counted.get(source.source)
-        found = None if counted is None else self.of_subjects(counted)
-        for subject in self.asked(one["levels"]):
-            mine = None if found is None else found.filter(pl.col("subject_id") == subject)
-            self._value(subject, str(one["indicator_id"]), source, counted, mine)
+        asked = self.asked(one["levels"])
+        if counted is None:
+            for subject in asked:
+                self._value(subject, indicator, source, None, (0, 0, 0))
+            return
+        found = self.of_subjects(counted).filter(pl.col("subject_id").is_in(asked))
+        sums = found.group_by("subject_id").agg(
+            pl.col("numerator").sum(), pl.col("denominator").sum(), items=pl.len()
+        )
+        of_subject = {subject: (part, whole, items) for subject, part, whole, items in sums.iter_rows()}
+        told = [
+            subject
+            for subject in asked
+            if self._value(subject, indicator, source, counted, of_subject.get(subject, (0, 0, 0)))
+        ]
+        self.items.append(kept_items(found, told, indicator))
 
     def _value(
         self,
@@ -194,45 +207,46 @@ class _Making:
         indicator: str,
         source: ValueSource,
         counted: Counted | None,
-        mine: pl.DataFrame | None,
-    ) -> None:
+        sums: tuple[int, int, int],
+    ) -> bool:
+        """Write down a value, or why there is none; return whether there is one."""
         begin, end = self.old.head.period
         row: dict[str, Any] = {
             "subject_id": subject, "indicator_id": indicator, "source": source.source, "begin": str(begin),
             "end": str(end), "computed_at": self.stamp,
         }  # fmt: skip
         self.computed.append(row)
-        if counted is None or mine is None:
+        if counted is None:
             row |= {"why_not": "no_input", "note": self.known.why_no_input.get(source.source, "")}
-            return
+            return False
         row |= {"input": counted.input, "digest": counted.digest, "note": counted.note}
         without = self.known.sites.why_none.get(subject) if counted.by == "site" else None
         if without is not None:
             row |= {"why_not": "no_sites", "note": without}
-            return
-        part, whole = _sum(mine, "numerator"), _sum(mine, "denominator")
-        empty = whole == 0 if source.counts == "ratio" else not mine.height and not counted.none_is_zero
-        row["items"] = mine.height
+            return False
+        part, whole, items = sums
+        empty = whole == 0 if source.counts == "ratio" else not items and not counted.none_is_zero
+        row["items"] = items
         if empty and source.needs == "county":
             row |= {"why_not": "no_input", "note": f"give --county {subject}=COUNTY/", "input": None}
-            return
+            return False
         if empty:
             row["why_not"] = "no_data"
-            return
+            return False
         row["numerator"] = float(part)
         if source.counts == "ratio":
             row["denominator"] = float(whole)
         row["value"] = _value_of(part, whole if source.counts == "ratio" else None)
-        self.items.append(_kept(mine, subject, indicator))
         if (subject, indicator) in self.by_hand:
             self.notes.append(f"{subject} {indicator}: a value given by hand at the review stands")
-            return
+            return True
         said = f"{part}/{whole}" if source.counts == "ratio" else str(part)
         self.values.append(
             {"subject_id": subject, "indicator_id": indicator, "stage": STAGE, "value": row["value"],
              "evidence": f"{said}, {counted.input} sha256:{counted.digest[:12]}", "source": source.source,
              "given_at": self.stamp[:10]}
         )  # fmt: skip
+        return True
 
     def rule(self, one: Mapping[str, Any]) -> None:
         """Write down the findings of a rule, each at the lowest subject it concerns."""
@@ -246,11 +260,12 @@ class _Making:
         asked = set(self.asked(one["levels"]))
         found = self.of_subjects(counted).filter(pl.col("subject_id").is_in(sorted(asked)))
         there = {(row["fact_id"], row["subject_id"], row["rule_id"]) for row in self.facts}
-        for (fact,), rows in found.group_by("fact_id", maintain_order=True):
-            concerned = set(rows["subject_id"])
-            above = {up for subject in concerned for up in self._chain(subject)}
-            for row in rows.unique("subject_id", keep="first", maintain_order=True).iter_rows(named=True):
-                subject = row["subject_id"]
+        of_fact: dict[str, dict[str, dict[str, Any]]] = {}
+        for row in found.iter_rows(named=True):
+            of_fact.setdefault(row["fact_id"], {}).setdefault(row["subject_id"], row)
+        for fact, rows in of_fact.items():
+            above = {up for subject in rows for up in self._chain(subject)}
+            for subject, row in rows.items():
                 if subject in above or (fact, subject, rule) in there:
                     continue
                 self.facts.append(
@@ -279,43 +294,7 @@ class _Making:
         return build_scorecard(self.old.head, tables, self.old.last_year, to_fill=True)
 
 
-def _sum(frame: pl.DataFrame, column: str) -> int:
-    return int(frame[column].sum() or 0)
-
-
 def _value_of(part: int, whole: int | None) -> float:
     """Return a value to the millionth, halves away from zero: as it is counted."""
     exact = Decimal(part) if whole is None else Decimal(part) / Decimal(whole)
     return float(exact.quantize(Decimal("0.000001"), ROUND_HALF_UP))
-
-
-def _kept(mine: pl.DataFrame, subject: str, indicator: str) -> pl.DataFrame:
-    """Return the items behind a value, those that lack most first; beyond a number they are one row."""
-    lacks = (pl.col("denominator").fill_null(0) - pl.col("numerator")).alias("lacks")
-    merged = mine.group_by("item_id", maintain_order=True).agg(
-        pl.col("what").first(), pl.col("numerator").sum(), _whole()
-    )
-    ordered = merged.sort(lacks, "item_id", descending=[True, False])
-    shown, rest = ordered.head(MOST_ITEMS), ordered.slice(MOST_ITEMS)
-    if rest.height:
-        more = rest.select(
-            item_id=pl.lit("rest"),
-            what=pl.lit(f"{rest.height} more"),
-            numerator=pl.col("numerator").sum(),
-            denominator=_whole(),
-        )
-        shown = pl.concat([shown, more], how="vertical_relaxed")
-    return shown.select(
-        subject_id=pl.lit(subject),
-        indicator_id=pl.lit(indicator),
-        item_id="item_id",
-        what="what",
-        numerator=pl.col("numerator").cast(pl.Float64),
-        denominator=pl.col("denominator").cast(pl.Float64),
-    )
-
-
-def _whole() -> pl.Expr:
-    """Return the sum of what items are of; nothing where they are of nothing."""
-    column = pl.col("denominator")
-    return pl.when(column.count() > 0).then(column.sum()).alias("denominator")

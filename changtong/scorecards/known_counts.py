@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ from changtong.assessment.scorecard import Scorecard
 from changtong.assessment.value_sources import value_sources
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.events.log import EventLog
+from changtong.events.period_counts import Watch
 from changtong.network.findings import NearestNames
 from changtong.scorecards import safety_values as safety
 from changtong.scorecards.card_records import ZONE
 from changtong.scorecards.counted import Counted
-from changtong.scorecards.scan_values import Watch, count_scans
+from changtong.scorecards.scan_values import count_scans
 from changtong.scorecards.subject_sites import SITES, SubjectSites, sites_of_log, subject_sites
 from changtong.storage.people import organisation_of
-from changtong.storage.records import Record
 from changtong.storage.store import Desk
 
 OPTIONS = {
@@ -32,6 +33,8 @@ OPTIONS = {
     "county": "--county SUBJECT=COUNTY/",
 }
 """What a source needs -> the option that gives it."""
+
+ROWS_AT_ONCE = 100_000
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,11 @@ def check_inputs(card: Scorecard, inputs: Inputs) -> None:
 
 
 class _Registers:
-    """What a person sees in the registers, read once."""
+    """What a person sees in the registers, read once, only the columns that count."""
 
     def __init__(self, desk: Desk | None) -> None:
         self.desk = desk
-        self.sites: tuple[Record, ...] = () if desk is None else tuple(desk.every("site"))
-        self.site_of = {one.id: str(one["site_id"]) for one in self.sites}
+        self.sites = self.records("site", safety.SITE_RECORDS)
 
     def organisation(self, name: str) -> dict[str, Any] | None:
         """Return an organisation, None where the person may not see it."""
@@ -128,14 +130,19 @@ class _Registers:
 
     def site_table(self) -> pl.DataFrame:
         """Return the sites as `SITES`."""
-        rows = [
-            {"site_id": one["site_id"], "admin_code": one.admin_code, "path": one.path} for one in self.sites
-        ]
-        return pl.DataFrame(rows, SITES)
+        named = self.sites.select("site_id", "admin_code", "path", operator=pl.lit(None, pl.String))
+        return named.cast(SITES)  # type: ignore[arg-type]
 
-    def all_of(self, kind: str) -> tuple[Record, ...]:
-        """Return the records of a kind."""
-        return () if self.desk is None else tuple(self.desk.every(kind))
+    def records(self, kind: str, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+        """Return columns of a register, some rows at a time brought into arrays."""
+        frames = [pl.DataFrame(schema=columns)]
+        if self.desk is not None:
+            rows = self.desk.columns(kind, tuple(columns))
+            while some := list(islice(rows, ROWS_AT_ONCE)):
+                of_column = dict(zip(columns, zip(*some, strict=True), strict=True))
+                plain = {name: pl.Int64() if kind.is_temporal() else kind for name, kind in columns.items()}
+                frames.append(pl.DataFrame(of_column, plain).cast(dict(columns)))  # type: ignore[arg-type]
+        return pl.concat(frames)
 
 
 def count_all(card: Scorecard, inputs: Inputs, sources: Sequence[str], watch: Watch | None) -> Known:
@@ -194,14 +201,16 @@ def _count(
     elif need == "hazards" and inputs.ledger is not None:
         yield safety.count_hazards(safety.hazards_of_ledger(inputs.ledger), names, begin, end)
     elif need == "hazards" and inputs.desk is not None:
-        read = safety.hazards_of_registers(registers.all_of("hazard"), registers.site_of, ZONE)
+        hazards = registers.records("hazard", safety.HAZARD_RECORDS)
+        read = safety.hazards_of_registers(hazards, registers.sites, ZONE.key)
         yield safety.count_hazards(read, names, begin, end)
     elif need == "inspections" and (inputs.collection is not None or inputs.desk is not None):
         red = None
         if inputs.collection is not None:
             visits, red = safety.visits_of_collection(inputs.collection)
         else:
-            visits = safety.visits_of_registers(registers.all_of("inspection"), registers.site_of, ZONE)
+            inspections = registers.records("inspection", safety.VISIT_RECORDS)
+            visits = safety.visits_of_registers(inspections, registers.sites, ZONE.key)
         of_subjects = sites.pairs["site_id"].unique(maintain_order=True)
         yield safety.count_visits(visits, red, names, begin, end, of_subjects)
     elif need == "registers" and inputs.desk is not None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -20,7 +19,6 @@ from changtong.safety.ledger_folder import read_ledger
 from changtong.safety.supervision import read_table, visited
 from changtong.safety.tasks import COUNT_SCHEMA
 from changtong.scorecards.counted import FINDINGS, Counted, items_of
-from changtong.storage.records import Record
 
 HAZARDS: dict[str, pl.DataType] = {
     "hazard_id": pl.String(),
@@ -32,6 +30,22 @@ HAZARDS: dict[str, pl.DataType] = {
 }
 VISITS: dict[str, pl.DataType] = {"inspection_id": pl.String(), "site_id": pl.String(), "on": pl.Date()}
 CLOSED = ("planned", "closed")
+
+_INSTANT = pl.Datetime("ms", "UTC")
+_OF_RECORD: dict[str, pl.DataType] = {"id": pl.String(), "version": pl.Int64()}
+HAZARD_RECORDS: dict[str, pl.DataType] = {
+    **_OF_RECORD, "site": pl.String(), "state": pl.String(), "grade": pl.String(), "found_at": _INSTANT,
+    "deadline": _INSTANT, "closed_at": _INSTANT, "recheck_at": _INSTANT, "updated_at": _INSTANT,
+}  # fmt: skip
+VISIT_RECORDS: dict[str, pl.DataType] = {
+    **_OF_RECORD, "site": pl.String(), "state": pl.String(), "finished_at": _INSTANT,
+    "started_at": _INSTANT, "planned_at": _INSTANT,
+}  # fmt: skip
+SITE_RECORDS: dict[str, pl.DataType] = {
+    **_OF_RECORD, "site_id": pl.String(), "admin_code": pl.String(), "path": pl.String(),
+    "status": pl.String(), "filing_no": pl.String(),
+}  # fmt: skip
+"""Columns of the registers that are read, and no others."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +71,17 @@ def digest_of_files(paths: Sequence[Path]) -> str:
     return total.hexdigest()
 
 
-def digest_of_records(records: Iterable[Record]) -> str:
-    """Return a SHA-256 over the ids and versions of records: which they were, and how new."""
-    total = hashlib.sha256()
-    for name in sorted(f"{one.kind} {one.id} {one.version}" for one in records):
-        total.update(f"{name}\n".encode())
-    return total.hexdigest()
+def digest_of_records(kind: str, records: pl.DataFrame) -> str:
+    """Return a SHA-256 over the ids and versions of records: which they were, and how new.
+
+    Parameters
+    ----------
+    kind : str
+    records : polars.DataFrame
+        ``id``, ``version``.
+    """
+    names = records.select(pl.format("{} {} {}\n", pl.lit(kind), "id", "version")).to_series()
+    return hashlib.sha256("".join(names.sort()).encode()).hexdigest()
 
 
 # --- tasks ----------------------------------------------------------------------------------------
@@ -133,32 +152,37 @@ def hazards_of_ledger(folder: Path) -> Read:
     return Read(frame.cast(HAZARDS), folder.name, digest_of_files([events] if events.is_file() else []))  # type: ignore[arg-type]
 
 
-def hazards_of_registers(records: Sequence[Record], sites: Mapping[str, str], zone: Any) -> Read:
+def hazards_of_registers(records: pl.DataFrame, sites: pl.DataFrame, zone: str) -> Read:
     """Return the hazards of the registers as those of a ledger.
 
     Parameters
     ----------
-    records : sequence of Record
-    sites : mapping
-        Record of a site -> its ``site_id``.
-    zone : tzinfo
+    records : polars.DataFrame
+        `HAZARD_RECORDS`.
+    sites : polars.DataFrame
+        ``id`` of the record of a site, its ``site_id``.
+    zone : str
         Of days.
     """
+    # one written by hand has no ledger's closing time
+    closed = pl.when(pl.col("state") == "closed").then(pl.coalesce("closed_at", "recheck_at", "updated_at"))
+    frame = (
+        records.filter(pl.col("state") != "withdrawn")
+        .join(sites.select(site="id", site_id="site_id"), on="site", how="left", maintain_order="left")
+        .select(
+            hazard_id="id",
+            site_id="site_id",
+            grade="grade",
+            found_on=_day(pl.col("found_at"), zone),
+            deadline=_day(pl.col("deadline"), zone),
+            closed_on=_day(closed, zone),
+        )
+    )
+    return Read(frame, "registers: hazard", digest_of_records("hazard", records))
 
-    def day(at: datetime | None) -> date | None:
-        return None if at is None else at.astimezone(zone).date()
 
-    rows = []
-    for one in records:
-        closed = None
-        if one["state"] == "closed":  # one written by hand has no ledger's closing time
-            closed = one.values.get("closed_at") or one.values.get("recheck_at") or one.updated_at
-        rows.append(
-            {"hazard_id": one.id, "site_id": sites.get(one["site"] or ""), "grade": one["grade"],
-             "found_on": day(one["found_at"]), "deadline": day(one["deadline"]), "closed_on": day(closed)}
-        )  # fmt: skip
-    kept = [row for row, one in zip(rows, records, strict=True) if one["state"] != "withdrawn"]
-    return Read(pl.DataFrame(kept, HAZARDS), "registers: hazard", digest_of_records(records))
+def _day(at: pl.Expr, zone: str) -> pl.Expr:
+    return at.dt.convert_time_zone(zone).dt.date()
 
 
 def count_hazards(read: Read, names: Iterable[str], begin: date, end: date) -> dict[str, Counted]:
@@ -231,23 +255,24 @@ def visits_of_collection(folder: Path) -> tuple[Read, Read]:
     return Read(visits, folder.name, digest), Read(red, folder.name, of_findings)
 
 
-def visits_of_registers(records: Sequence[Record], sites: Mapping[str, str], zone: Any) -> Read:
+def visits_of_registers(records: pl.DataFrame, sites: pl.DataFrame, zone: str) -> Read:
     """Return the finished visits of the registers.
 
     Parameters
     ----------
-    records : sequence of Record
-    sites : mapping
-        Record of a site -> its ``site_id``.
-    zone : tzinfo
+    records : polars.DataFrame
+        `VISIT_RECORDS`.
+    sites : polars.DataFrame
+        ``id`` of the record of a site, its ``site_id``.
+    zone : str
     """
-    rows = [
-        {"inspection_id": one.id, "site_id": sites.get(one["site"] or ""),
-         "on": (one["finished_at"] or one["started_at"] or one["planned_at"]).astimezone(zone).date()}
-        for one in records
-        if one["state"] in ("finished", "reviewed")
-    ]  # fmt: skip
-    return Read(pl.DataFrame(rows, VISITS), "registers: inspection", digest_of_records(records))
+    when = pl.coalesce("finished_at", "started_at", "planned_at")
+    frame = (
+        records.filter(pl.col("state").is_in(["finished", "reviewed"]))
+        .join(sites.select(site="id", site_id="site_id"), on="site", how="left", maintain_order="left")
+        .select(inspection_id="id", site_id="site_id", on=_day(when, zone))
+    )
+    return Read(frame, "registers: inspection", digest_of_records("inspection", records))
 
 
 def count_visits(
@@ -279,11 +304,12 @@ def count_visits(
                 denominator=pl.lit(None, pl.Int64),
             )
         elif name == "visited_sites_share":
-            seen = set(visits["site_id"])
-            items = items_of(
-                [{"key": one, "item_id": one, "what": "visited" if one in seen else "not visited",
-                  "numerator": int(one in seen), "denominator": 1} for one in sites]
-            )  # fmt: skip
+            seen = sites.is_in(visits["site_id"].drop_nulls().unique().implode())
+            items = pl.DataFrame({"key": sites, "item_id": sites}).with_columns(
+                what=pl.when(seen).then(pl.lit("visited")).otherwise(pl.lit("not visited")),
+                numerator=seen.cast(pl.Int64),
+                denominator=pl.lit(1, pl.Int64),
+            )
         elif red_lines is None:
             continue
         else:
@@ -297,21 +323,24 @@ def count_visits(
 # --- sites and villages ---------------------------------------------------------------------------
 
 
-def count_filings(records: Sequence[Record], source: str) -> dict[str, Counted]:
+def count_filings(records: pl.DataFrame, source: str) -> dict[str, Counted]:
     """Return which sites of the registers have a filing; those planned or closed are left out.
 
     Parameters
     ----------
-    records : sequence of Record
+    records : polars.DataFrame
+        `SITE_RECORDS`.
     source : str
     """
-    rows: list[dict[str, object]] = [
-        {"key": one["site_id"], "item_id": one["site_id"], "numerator": int(bool(one["filing_no"])),
-         "what": "filed" if one["filing_no"] else "no filing", "denominator": 1}
-        for one in records
-        if one["status"] not in CLOSED
-    ]  # fmt: skip
-    return {source: Counted(items_of(rows), "site", False, "registers: site", digest_of_records(records))}
+    filed = pl.col("filing_no").fill_null("") != ""
+    items = records.filter(~pl.col("status").is_in(CLOSED)).select(
+        key="site_id",
+        item_id="site_id",
+        what=pl.when(filed).then(pl.lit("filed")).otherwise(pl.lit("no filing")),
+        numerator=filed.cast(pl.Int64),
+        denominator=pl.lit(1, pl.Int64),
+    )
+    return {source: Counted(items, "site", False, "registers: site", digest_of_records("site", records))}
 
 
 def count_villages(folders: Mapping[str, Sequence[Path]], source: str) -> dict[str, Counted]:

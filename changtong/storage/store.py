@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Target, scopes
 from changtong.rights.scope import Scope
-from changtong.storage import attachments, audit, holding, moving, people, records
+from changtong.storage import attachments, audit, holding, moving, people, records, whole_registers
 from changtong.storage.engine import explained, is_url, make_engine, reading, shown_place, writing
 from changtong.storage.loading import load_file
 from changtong.storage.migrate import check_version, upgrade, version_of
@@ -168,6 +168,14 @@ class Desk:
             if not page.next:
                 return
             query = replace(query, after=page.next)
+
+    def columns(self, kind: str, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+        """Return some columns of all records that this user may see, as of one instant.
+
+        Take all rows at once: the transaction ends with the last one. See `whole_registers.read_columns`.
+        """
+        with self.work(writes=False, snapshot=True) as work:
+            yield from whole_registers.read_columns(work, kind, names)
 
     def load(self, kind: str, path: str | Path, reason: str = "") -> int:
         """Add the records of a CSV file, all or none; see `loading.load_file`."""
