@@ -288,9 +288,11 @@ def _hours_problems(hours: pl.DataFrame, sites: pl.DataFrame | None) -> list[Pro
     """Sites from elsewhere are those that a person may see: a table may well name others."""
     problems: list[Problem] = []
     if sites is not None:
+        near = NearestNames(sites["site_id"].to_list())
         for row in (~hours["site_id"].is_in(sites["site_id"].to_list())).arg_true().head(50):
             message = f"{hours['site_id'][row]!r} is no site of sites.csv."
-            problems.append(Problem("unknown-site", message, FILE, row + 1, "site_id"))
+            hint = near.hint(hours["site_id"][row])
+            problems.append(Problem("unknown-site", message, FILE, row + 1, "site_id", hint=hint))
     try:
         weeks_open(hours)
     except InputError as error:
