@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browser import CHROMIUM, FRAME, opened
 from registers_cases import (  # noqa: F401
     cheap_hashes,
     place,
@@ -129,6 +130,22 @@ def test_one_version_with_rows_of_the_other_settles_it_and_both_are_kept(
     assert sha[new["revision_id"], "p1"] == sha[uuid(1002), "p1"]
     assert sha[new["revision_id"], "p1-2"] == sha[uuid(1003), "p1"] != sha[uuid(1002), "p1"]
     assert versions_in_conflict(folder) == ()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium")
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_page_fits_a_telephone_and_a_desk_and_switches_the_language(
+    folder: Path, tmp_path: Path, width: int
+) -> None:
+    page, outer = tmp_path / "v.html", tmp_path / "outer.html"
+    assert main(["safety", "versions", str(folder), "-o", str(page)]) == 1
+    outer.write_text(FRAME.format(address=page.as_uri(), width=width), "utf-8")
+    said = opened(outer.as_uri(), tmp_path, "--allow-file-access-from-files", "--window-size=1400,1000")
+    assert re.search(r"wide (\d+) of (\d+)", said).groups() == (str(width), str(width))  # type: ignore[union-attr]
+    if width == 390:
+        switched = opened(f"{page.as_uri()}#language=en", tmp_path)
+        assert re.search('<html lang="en"[^>]*data-language="en"', switched)
+        assert re.search('data-set-language="en" aria-pressed="true"', switched)
 
 
 def test_wrong_choices_are_told(folder: Path) -> None:

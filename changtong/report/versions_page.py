@@ -31,7 +31,10 @@ def write_versions_page(found: Sequence[Versions], path: str | Path, *, language
         "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
     }
     page = render_page(
-        "versions.html.j2", styles=["style.css", "versions.css"], scripts=["page.js"], context=context
+        "versions.html.j2",
+        styles=["style.css", "versions.css"],
+        scripts=["page.js", "stress.js"],
+        context=context,
     )
     return write_page(path, page)
 
