@@ -177,6 +177,7 @@ def test_commands_and_python_agree_and_registers_are_settled_by_the_same_file(
     assert main(["safety", "versions", str(folder), "-o", str(page), "--json"]) == 1
     shown = json.loads(capsys.readouterr().out)
     assert shown["inspections"] == [one.to_json() for one in versions_in_conflict(folder)]
+    assert page.stat().st_mode & 0o777 == 0o600
     text = page.read_text("utf-8")
     assert {"两具过期", uuid(1003), "检查记录版本对照"} <= {
         part for part in ("两具过期", uuid(1003), "检查记录版本对照") if part in text
@@ -184,6 +185,7 @@ def test_commands_and_python_agree_and_registers_are_settled_by_the_same_file(
     assert not re.search(r"https?://", re.sub(r"<script.*?</script>", "", text, flags=re.S))
     ask = ["safety", "settle", str(folder), "--by", "W", "-o", str(out), "--json"]
     assert main([*ask, "--take", uuid(1003), "--row", f"r05={uuid(1002)}"]) == 0
+    assert out.stat().st_mode & 0o777 == 0o600
     made = json.loads(capsys.readouterr().out)
     assert made["settled"]["rows"] == {"r05": uuid(1002)}
     rules = read_hazard_rules()

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from changtong.report.page import embed_json, render_page, write_page
+from changtong.report.page import embed_json, render_page
 from changtong.report.plan_report import script_texts
 from changtong.report.texts import Both, Language, same, text
+from changtong.safety.collection import put_file
 from changtong.safety.versions import Cell, Versions
 
 
 def write_versions_page(found: Sequence[Versions], path: str | Path, *, language: Language = "zh") -> Path:
-    """Write the page to a file.
+    """Write the page to a file that its owner alone can read: notes may name persons.
 
     Parameters
     ----------
@@ -36,7 +37,8 @@ def write_versions_page(found: Sequence[Versions], path: str | Path, *, language
         scripts=["page.js", "stress.js"],
         context=context,
     )
-    return write_page(path, page)
+    put_file(Path(path), page.encode())
+    return Path(path)
 
 
 def _inspection(one: Versions) -> dict[str, Any]:
