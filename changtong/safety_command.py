@@ -14,6 +14,7 @@ import typer
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result, say
 from changtong.errors import InputError, UsageError
+from changtong.safety_versions_command import settle_versions, show_versions
 
 if TYPE_CHECKING:
     from changtong.safety.form import Form
@@ -488,4 +489,10 @@ def show_campaign(
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
+    safety.command("versions", short_help="Two versions of an inspection in conflict, side by side.")(
+        show_versions
+    )
+    safety.command("settle", short_help="A version made from those in conflict: one, or row by row.")(
+        settle_versions
+    )
     app.add_typer(safety, name="safety")

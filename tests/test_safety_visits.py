@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import replace
 from datetime import date, timedelta
@@ -14,56 +13,19 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from visit_cases import MONDAY, RULES, best_by_enumeration, collected, recent, supervision
 
 from changtong.cli import main
 from changtong.errors import InputError, UsageError
 from changtong.safety.site_risk import site_risk
-from changtong.safety.supervision import (
-    INSPECTOR_SCHEMA,
-    OPEN_SCHEMA,
-    SITE_SCHEMA,
-    TRAVEL_SCHEMA,
-    VISITED_SCHEMA,
-    Supervision,
-    read_supervision,
-)
+from changtong.safety.supervision import read_supervision
 from changtong.safety.visit_check import check_visits
-from changtong.safety.visit_plan import VisitPlan, plan_visits
-from changtong.safety.visit_question import VisitQuestion, visit_question
-from changtong.safety.visit_routes import worth
+from changtong.safety.visit_plan import plan_visits
+from changtong.safety.visit_question import visit_question
 from changtong.safety.visit_rules import read_visit_rules
 from changtong.studies import run_study
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "safety"
-RULES = read_visit_rules()
-MONDAY = date(2026, 3, 9)
-
-
-def table(schema: dict[str, pl.DataType], rows: list[dict[str, Any]]) -> pl.DataFrame:
-    return pl.DataFrame([{name: row.get(name) for name in schema} for row in rows], schema)
-
-
-def supervision(
-    sites: list[dict[str, Any]],
-    inspectors: list[dict[str, Any]] | None = None,
-    visits: list[dict[str, Any]] | None = None,
-    hazards: list[dict[str, Any]] | None = None,
-    travel: list[dict[str, Any]] | None = None,
-) -> Supervision:
-    plain = {"kind": "outlet", "lon": 110.0, "lat": 34.0}
-    one = [{"inspector_id": "I", "lon": 110.0, "lat": 34.0}]
-    return Supervision(
-        "test",
-        table(SITE_SCHEMA, [plain | site for site in sites]),
-        table(INSPECTOR_SCHEMA, inspectors if inspectors is not None else one),
-        table(VISITED_SCHEMA, visits or []),
-        table(OPEN_SCHEMA, hazards or []),
-        table(TRAVEL_SCHEMA, travel or []),
-    )
-
-
-def recent(*sites: str) -> list[dict[str, Any]]:
-    return [{"site_id": site, "on": date(2026, 2, 1), "findings": 0} for site in sites]
 
 
 # --- risk --------------------------------------------------------------------------------
@@ -147,28 +109,6 @@ def test_more_hazards_or_a_longer_time_never_make_a_site_less_risky(
 
 
 # --- plans -------------------------------------------------------------------------------
-
-
-def best_by_enumeration(question: VisitQuestion) -> int:
-    """The most that can be collected by one team on one day, after its seconds: every order of every set."""
-    prizes, (team,) = worth(question), question.teams
-    best = 0
-    sites = range(question.sites.height)
-    for size in range(question.sites.height + 1):
-        for order in itertools.permutations(sites, size):
-            at, clock = 0, 0
-            for site in order:
-                clock += int(question.seconds[at, 1 + site]) + int(question.sites["visit_s"][site])
-                at = 1 + site
-            clock += int(question.seconds[at, 0])
-            if clock <= team.day_s and all(question.can(0, site) for site in order):
-                best = max(best, sum(prizes[site] for site in order) - clock)
-    return best
-
-
-def collected(plan: VisitPlan, question: VisitQuestion) -> int:
-    prizes = dict(zip(question.sites["site_id"], worth(question), strict=True))
-    return sum(prizes[site] for site in plan.visits["site_id"]) - round(plan.team_days["hours"].sum() * 3600)
 
 
 @pytest.mark.parametrize("seed", range(6))

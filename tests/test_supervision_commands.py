@@ -108,6 +108,18 @@ def test_an_office_uses_nothing_but_registers(
     with (tmp_path / "V" / "visits.csv").open(encoding="utf-8-sig") as file:
         rows = {row["site_id"]: row for row in csv.DictReader(file)}
     assert (rows["S1"]["open_general"], rows["S1"]["last_visit"]) == ("1", "2026-03-02")
+    (inspectors / "opening_hours.csv").write_text(
+        "site_id,weekdays,opens,closes\nS1,3,13:15,17:00\nS2,1234567,,\nS9,1,09:00,12:00\n", "utf-8"
+    )
+    made = ran(
+        capsys, "visits", str(inspectors), *where, "--begin", "2026-04-06", "--days", "5",
+        "-o", str(tmp_path / "V"), "--iterations", "20", code=1,
+    )  # fmt: skip
+    with (tmp_path / "V" / "visits.csv").open(encoding="utf-8-sig") as file:
+        rows = {row["site_id"]: row for row in csv.DictReader(file)}
+    assert rows["S1"]["day"] == "2026-04-08"
+    assert rows["S1"]["leaves"] >= "13:55"
+    assert (made["left_by_reason"], made["hours_of_unknown_sites"]) == ({"shut": 1}, ["S9"])
     assert admin.verify_audit(with_records=True).whole
 
 

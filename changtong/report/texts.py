@@ -25,6 +25,7 @@ TEXT_FILES = (
     "daily_texts.toml",
     "county_texts.toml",
     "inspection_texts.toml",
+    "versions_texts.toml",
     "assessment_texts.toml",
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -13,11 +13,15 @@ from changtong.errors import InputError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
 from changtong.safety.collection import read_collection
+from changtong.safety.opening_hours import FILE, OPENING_SCHEMA, weeks_open
 from changtong.spreadsheets import with_formulas
 
 
 def read_table(
-    path: str | os.PathLike[str], columns: Mapping[str, pl.DataType], needed: tuple[str, ...]
+    path: str | os.PathLike[str],
+    columns: Mapping[str, pl.DataType],
+    needed: tuple[str, ...],
+    gaps: tuple[str, ...] = (),
 ) -> pl.DataFrame:
     """Read a CSV file, with every problem told; columns that are not there are null.
 
@@ -28,6 +32,8 @@ def read_table(
         Name -> type of what is known; other columns are left out.
     needed : tuple of str
         Columns that must be there, without gaps.
+    gaps : tuple of str
+        Columns that must be there, with gaps or without.
 
     Raises
     ------
@@ -42,7 +48,7 @@ def read_table(
     problems = list(findings.errors)
     if frame is None or problems:
         raise InputError(problems)
-    for name in needed:
+    for name in (*needed, *gaps):
         if name not in frame.columns:
             hint = NearestNames(frame.columns).hint(name)
             problems.append(
@@ -194,6 +200,8 @@ class Supervision:
     name : str
     sites, inspectors, inspections, hazards, travel : polars.DataFrame
         As `SITE_SCHEMA`, `INSPECTOR_SCHEMA`, `VISITED_SCHEMA`, `OPEN_SCHEMA`, `TRAVEL_SCHEMA`.
+    opening_hours : polars.DataFrame
+        As ``OPENING_SCHEMA`` of :mod:`changtong.safety.opening_hours`.
     """
 
     name: str
@@ -202,10 +210,11 @@ class Supervision:
     inspections: pl.DataFrame
     hazards: pl.DataFrame
     travel: pl.DataFrame
+    opening_hours: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=OPENING_SCHEMA))
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """Return the frames by name."""
-        names = ("sites", "inspectors", "inspections", "hazards", "travel")
+        names = ("sites", "inspectors", "inspections", "hazards", "travel", "opening_hours")
         return {name: getattr(self, name) for name in names}
 
 
@@ -216,7 +225,7 @@ def read_supervision(
     ledger: str | os.PathLike[str] | None = None,
     known: Mapping[str, pl.DataFrame] | None = None,
 ) -> Supervision:
-    """Read a folder: ``sites.csv``, and where there are inspectors, inspections, hazards, travel.
+    """Read a folder: ``sites.csv``, and what else there is of the tables of `Supervision`.
 
     Parameters
     ----------
@@ -236,11 +245,13 @@ def read_supervision(
     place, there = Path(folder), known or {}
     problems: list[Problem] = []
 
-    def table(path: Path, schema: Mapping[str, pl.DataType], needed: tuple[str, ...]) -> pl.DataFrame:
+    def table(
+        path: Path, schema: Mapping[str, pl.DataType], needed: tuple[str, ...], gaps: tuple[str, ...] = ()
+    ) -> pl.DataFrame:
         if path.stem in there:
             return there[path.stem]
         try:
-            return read_table(path, schema, needed) if path.is_file() else pl.DataFrame(schema=schema)
+            return read_table(path, schema, needed, gaps) if path.is_file() else pl.DataFrame(schema=schema)
         except InputError as error:
             problems.extend(error.problems)
             return pl.DataFrame(schema=schema)
@@ -251,6 +262,7 @@ def read_supervision(
     inspectors = table(place / "inspectors.csv", INSPECTOR_SCHEMA, ("inspector_id", "lon", "lat"))
     inspections = table(place / "inspections.csv", VISITED_SCHEMA, ("site_id", "on"))
     travel = table(place / "travel.csv", TRAVEL_SCHEMA, ("from", "to", "minutes"))
+    hours = table(place / FILE, OPENING_SCHEMA, ("site_id", "weekdays"), ("opens", "closes"))
     source = place / "hazards.csv" if ledger is None else Path(ledger) / "hazards.csv"
     hazards = table(source, OPEN_SCHEMA, ("site_id", "grade", "state"))
     if collection is not None:
@@ -266,9 +278,26 @@ def read_supervision(
         )
         for row in out.to_series().head(50):
             problems.append(Problem("out-of-range", "the place is not on Earth.", file, row + 1, "lon"))
+    problems += _hours_problems(hours, None if "sites" in there else sites)
     if problems:
         raise InputError(problems)
-    return Supervision(place.name, sites, inspectors, inspections, hazards, travel)
+    return Supervision(place.name, sites, inspectors, inspections, hazards, travel, hours)
+
+
+def _hours_problems(hours: pl.DataFrame, sites: pl.DataFrame | None) -> list[Problem]:
+    """Sites from elsewhere are those that a person may see: a table may well name others."""
+    problems: list[Problem] = []
+    if sites is not None:
+        near = NearestNames(sites["site_id"].to_list())
+        for row in (~hours["site_id"].is_in(sites["site_id"].to_list())).arg_true().head(50):
+            message = f"{hours['site_id'][row]!r} is no site of sites.csv."
+            hint = near.hint(hours["site_id"][row])
+            problems.append(Problem("unknown-site", message, FILE, row + 1, "site_id", hint=hint))
+    try:
+        weeks_open(hours)
+    except InputError as error:
+        problems.extend(error.problems)
+    return problems
 
 
 def visited(collection: str | os.PathLike[str]) -> pl.DataFrame:

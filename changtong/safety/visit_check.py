@@ -37,6 +37,7 @@ def check_visits(
     people: dict[str, list[dict[str, object]]] = {}
     for row in supervision.inspectors.iter_rows(named=True):
         people.setdefault(str(row["team"] or row["inspector_id"]), []).append(row)
+    opened = _opened(supervision.opening_hours)
     known = {(one, other): minutes for one, other, minutes in supervision.travel.iter_rows()}
     visited = visits["site_id"].to_list()
     faults += [f"{site} is visited twice" for site in {s for s in visited if visited.count(s) > 1}]
@@ -56,7 +57,7 @@ def check_visits(
             f"{team}: {one['inspector_id']} does not work on {day}" for one in members if not _works(one, day)
         ]
         skills = {word.strip() for one in members for word in str(one["skills"] or "").split(";")}
-        faults += _day_faults(team, members, skills, rows.sort("order"), sites, known, rules)
+        faults += _day_faults(team, members, skills, rows.sort("order"), (sites, opened, known), rules)
     return tuple(faults)
 
 
@@ -69,11 +70,11 @@ def _day_faults(
     members: list[dict[str, object]],
     skills: set[str],
     rows: pl.DataFrame,
-    sites: dict[str, dict[str, object]],
-    known: dict[tuple[str, str], float],
+    tables: tuple[dict[str, dict[str, object]], dict[str, dict[int, set[int]]], dict[tuple[str, str], float]],
     rules: VisitRules,
 ) -> list[str]:
     """Drive a day once more."""
+    sites, opened, known = tables
     faults: list[str] = []
     first = min(members, key=lambda one: str(one["inspector_id"]))
     starts = max(_or(one["starts_h"], 9.0) for one in members)
@@ -92,7 +93,14 @@ def _day_faults(
         clock += _way_s(where, row["site_id"], here, there, known, rules)
         if abs(_seconds(row["arrives"]) - clock) > 60:
             faults.append(f"{team} cannot be at {row['site_id']} at {row['arrives']}")
-        clock += rules.minutes.get(str(site["kind"]), rules.minutes["other"]) * 60
+        length = rules.minutes.get(str(site["kind"]), rules.minutes["other"]) * 60
+        begins = _begins(clock, length, opened.get(row["site_id"]), row["day"])
+        if begins is None:
+            faults.append(f"{row['site_id']} is not open for a whole visit after {row['arrives']}")
+            begins = clock
+        elif abs((row["waits_min"] or 0.0) * 60 - (begins - clock)) > 4:
+            faults.append(f"{team} waits {row['waits_min']} min at {row['site_id']}")
+        clock = begins + length
         if abs(_seconds(row["leaves"]) - clock) > 60:
             faults.append(f"{team} cannot leave {row['site_id']} at {row['leaves']}")
         where, here = row["site_id"], there
@@ -103,12 +111,34 @@ def _day_faults(
     return faults
 
 
+def _opened(table: pl.DataFrame) -> dict[str, dict[int, set[int]]]:
+    """Return site -> weekday, 1 to 7 -> the minutes of the day in which it is open."""
+    made: dict[str, dict[int, set[int]]] = {}
+    for site, weekdays, opens, closes in table.select("site_id", "weekdays", "opens", "closes").iter_rows():
+        minutes = made.setdefault(site, {day: set() for day in range(1, 8)})
+        if (opens or "").strip():
+            for digit in weekdays.strip():
+                minutes[int(digit)].update(range(_seconds(opens) // 60, _seconds(closes) // 60))
+    return made
+
+
+def _begins(clock: float, length: float, minutes: dict[int, set[int]] | None, day: date) -> float | None:
+    """Return the first second from which a site is open for a whole visit; None where there is none."""
+    if minutes is None:
+        return clock
+    for begin in (clock, *(60.0 * minute for minute in range(math.floor(clock / 60) + 1, 24 * 60))):
+        first, last = math.floor((begin + 2) / 60), math.ceil((begin + length - 2) / 60)  # ways are rounded
+        if minutes[day.isoweekday()].issuperset(range(first, last)):
+            return begin
+    return None
+
+
 def _or(value: object, other: float) -> float:
     return other if value is None else float(str(value))
 
 
 def _seconds(text: str) -> int:
-    hours, minutes = text.split(":")
+    hours, minutes = text.strip().split(":")[:2]
     return int(hours) * 3600 + int(minutes) * 60
 
 
@@ -121,7 +151,7 @@ def _way_s(
     rules: VisitRules,
 ) -> float:
     if (one, other) in known:
-        return math.ceil(known[one, other] * 60)
+        return math.ceil(known[one, other] * 60 - 1e-6)
     lon_1, lat_1, lon_2, lat_2 = (np.array([value]) for value in (*here, *there))
     km = float(great_circle_km(lon_1, lat_1, lon_2, lat_2)[0]) * rules.detour_factor
     return math.ceil(km / rules.speed_km_per_h * 3600 - 1e-6)

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from changtong.safety.supervision import Supervision
 from changtong.safety.table_folder import save_tables
 from changtong.safety.visit_check import check_visits
 from changtong.safety.visit_question import VisitQuestion, visit_question
-from changtong.safety.visit_routes import TeamDay, route_visits
+from changtong.safety.visit_routes import TeamDay, route_visits, timed
 from changtong.safety.visit_rules import VisitRules, read_visit_rules
 
 KIND = "visits"
@@ -33,6 +33,7 @@ VISIT_SCHEMA: dict[str, pl.DataType] = {
     "name": pl.String(),
     "kind": pl.String(),
     "arrives": pl.String(),
+    "waits_min": pl.Float64(),
     "leaves": pl.String(),
     "travel_min": pl.Float64(),
     "travel_km": pl.Float64(),
@@ -56,8 +57,12 @@ LEFT_SCHEMA: dict[str, pl.DataType] = {
     "drawn": pl.Boolean(),
     "reason": pl.String(),
 }
-"""``reason``: no_skill (no team has what it needs), too_far (no team gets there and back in a day), no_time
-(hours went to visits that are due or worth more)."""
+"""``reason``: no_skill (no team has what it needs), shut (on all of these days), open_too_short (for less
+than a visit lasts), too_far (no team gets there and back in a day), open_other_times (shut whenever a team
+that could visit it can be there), no_time (hours went to visits that are due or worth more)."""
+
+SHUT = ("shut", "open_too_short", "open_other_times")
+"""Reasons of opening hours: these sites could not be visited, whatever else was left out."""
 
 DAY_SCHEMA: dict[str, pl.DataType] = {
     "day": pl.Date(),
@@ -93,6 +98,8 @@ class VisitPlan:
         What the draw and the routes began with.
     not_looked_at : int
         Sites beyond the most that a plan looks at.
+    unknown_hours : tuple of str
+        Sites that have opening hours and are not among the sites.
     """
 
     name: str
@@ -106,6 +113,7 @@ class VisitPlan:
     random_share: float
     seed: int
     not_looked_at: int
+    unknown_hours: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return the plan in a few figures."""
@@ -121,6 +129,7 @@ class VisitPlan:
             "drawn": int(self.visits["drawn"].sum()) + int(self.left["drawn"].sum()),
             "drawn_visited": int(self.visits["drawn"].sum()),
             "left": self.left.height,
+            "left_by_reason": dict(sorted(self.left["reason"].value_counts().iter_rows())),
             "risk_visited": round(risk, 2),
             "risk_visited_share": round(risk / (risk + left_risk), 4) if risk + left_risk > 0 else None,
             "hours": round(float(self.team_days["hours"].sum()), 2),
@@ -129,6 +138,7 @@ class VisitPlan:
             "random_share": self.random_share,
             "seed": self.seed,
             "not_looked_at": self.not_looked_at,
+            "hours_of_unknown_sites": list(self.unknown_hours),
             "rules": {key: getattr(self.rules, key) for key in ("id", "version", "provenance", "source")},
         }
 
@@ -187,6 +197,12 @@ class VisitPlan:
             lines.append(
                 f"  due and left: {row['name'] or row['site_id']} by {row['due_on']} ({row['reason']})"
             )
+        for row in (
+            self.left.filter(~pl.col("due") & pl.col("reason").is_in(SHUT)).head(10).iter_rows(named=True)
+        ):
+            lines.append(f"  cannot be visited: {row['name'] or row['site_id']} ({row['reason']})")
+        if self.unknown_hours:
+            lines.append(f"opening hours of unknown sites: {', '.join(self.unknown_hours[:10])}")
         return "\n".join(lines)
 
 
@@ -267,7 +283,7 @@ def draw(question: VisitQuestion, count: int, seed: int) -> tuple[tuple[str, str
     pool = []
     order = sorted(range(question.sites.height), key=lambda k: str(question.sites["site_id"][k]))
     for k in order:
-        able = [t for t in teams if question.can(t, k) and question.round_s(t, k) <= question.teams[t].day_s]
+        able = [t for t in teams if question.can_alone(t, k)]
         if able and not question.sites["due"][k]:
             pool.append((k, able))
     chosen = dice.permutation(len(pool))[:count]
@@ -319,6 +335,9 @@ def _read(
         random_share=random_share,
         seed=seed,
         not_looked_at=question.left_out,
+        unknown_hours=tuple(
+            sorted(set(supervision.opening_hours["site_id"]) - set(supervision.sites["site_id"]))
+        ),
     )
 
 
@@ -332,19 +351,18 @@ def _visit_rows(
     for one in routes:
         team = question.teams[one.team]
         at, clock, km, risk = one.team, team.starts_s, 0.0, 0.0
-        for order, site in enumerate(one.sites, 1):
+        for order, (site, begins, ends) in enumerate(timed(question, one), 1):
             place = count + site
             way, driven = int(question.seconds[at, place]), float(question.km[at, place])
             facts = question.sites.row(site, named=True)
-            arrives = clock + way
-            clock = arrives + int(facts["visit_s"])
             rows.append(
                 facts
                 | {"day": one.day, "team": team.id, "inspectors": "; ".join(team.members), "order": order}
-                | {"arrives": clock_text(arrives), "leaves": clock_text(clock)}
+                | {"arrives": clock_text(clock + way), "leaves": clock_text(ends)}
+                | {"waits_min": round((begins - clock - way) / 60, 1)}
                 | {"travel_min": round(way / 60, 1), "travel_km": round(driven, 2)}
             )
-            at, km, risk = place, km + driven, risk + facts["risk"]
+            clock, at, km, risk = ends, place, km + driven, risk + facts["risk"]
         clock += int(question.seconds[at, one.team])
         km += float(question.km[at, one.team])
         used[one.team, one.day] = _idle(question, one.team) | {
@@ -365,11 +383,19 @@ def _idle(question: VisitQuestion, t: int) -> dict[str, Any]:
 
 
 def _reason(question: VisitQuestion, site: int) -> str:
-    teams = range(len(question.teams))
-    if not any(question.can(t, site) for t in teams):
+    able = [t for t in range(len(question.teams)) if question.can(t, site)]
+    if not able:
         return "no_skill"
-    near = any(question.can(t, site) and question.round_s(t, site) <= question.teams[t].day_s for t in teams)
-    return "no_time" if near else "too_far"
+    if site in question.weeks:
+        days = {(question.begin + timedelta(days=k)).weekday() for k in range(question.days)}
+        lengths = [closes - opens for day in days for opens, closes in question.weeks[site][day]]
+        if not lengths:
+            return "shut"
+        if max(lengths) < question.sites["visit_s"][site]:
+            return "open_too_short"
+    if not any(question.round_fits(t, site) for t in able):
+        return "too_far"
+    return "no_time" if any(question.can_alone(t, site) for t in able) else "open_other_times"
 
 
 def clock_text(seconds: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -12,12 +13,16 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.reference_places import great_circle_km
+from changtong.safety.opening_hours import Week, Window, usable_windows, weeks_open
 from changtong.safety.site_risk import site_risk
 from changtong.safety.supervision import Supervision
 from changtong.safety.visit_rules import VisitRules
 
 MOST_SITES = 1_500
 """Sites a plan looks at: all that are due, and the riskiest of the others."""
+
+MOST_WINDOWS = 3_000
+"""Windows of all sites together that a plan looks at; a site without opening hours counts as one."""
 
 MOST_DAYS = 31
 DEFAULT_START_H, DEFAULT_HOURS, DEFAULT_WEEKDAYS = 9.0, 8.0, "12345"
@@ -64,6 +69,10 @@ class VisitQuestion:
         Skills each site needs.
     drawn_for : dict
         Row of a site that was drawn at random -> the team that was drawn for it.
+    weeks : dict
+        Row of a site -> its opening hours; sites that are not there may be visited at any time.
+    windows : dict
+        Row of a site -> the windows in which a visit fits, each with its weekdays (0 is Monday).
     km : array of float, (teams + sites, teams + sites)
     seconds : array of int, (teams + sites, teams + sites)
         Driving; teams' bases come first.
@@ -78,6 +87,8 @@ class VisitQuestion:
     sites: pl.DataFrame
     needs: tuple[frozenset[str], ...]
     drawn_for: dict[int, int]
+    weeks: dict[int, Week]
+    windows: dict[int, Mapping[Window, frozenset[int]]]
     km: NDArray[np.float64]
     seconds: NDArray[np.int64]
     rules: VisitRules
@@ -92,16 +103,52 @@ class VisitQuestion:
         """
         return self.needs[site] <= self.teams[team].skills and self.drawn_for.get(site, team) == team
 
-    def round_s(self, team: int, site: int) -> int:
-        """Return the seconds of a day for this visit alone.
+    def begins_s(self, site: int, weekday: int, there_s: int) -> int | None:
+        """Return when a visit can begin to somebody who is there; None where none can any more that day.
+
+        Parameters
+        ----------
+        site : int
+        weekday : int
+            0 is Monday.
+        there_s : int
+            Second of the day.
+        """
+        if site not in self.windows:
+            return there_s
+        length = int(self.sites["visit_s"][site])
+        begins = [
+            max(opens, there_s)
+            for (opens, closes), weekdays in self.windows[site].items()
+            if weekday in weekdays and max(opens, there_s) + length <= closes
+        ]
+        return min(begins, default=None)
+
+    def round_fits(self, team: int, site: int) -> bool:
+        """Tell whether a team gets there and back in a day, whatever the opening hours.
 
         Parameters
         ----------
         team, site : int
         """
         place = len(self.teams) + site
-        there, back = self.seconds[team, place], self.seconds[place, team]
-        return int(there + back) + int(self.sites["visit_s"][site])
+        way = int(self.seconds[team, place] + self.seconds[place, team])
+        return way + int(self.sites["visit_s"][site]) <= self.teams[team].day_s
+
+    def can_alone(self, team: int, site: int) -> bool:
+        """Tell whether a team can make a visit on one of its days if it makes no other.
+
+        Parameters
+        ----------
+        team, site : int
+        """
+        if not (self.can(team, site) and self.round_fits(team, site)):
+            return False
+        one, place = self.teams[team], len(self.teams) + site
+        last = one.starts_s + one.day_s - int(self.seconds[place, team] + self.sites["visit_s"][site])
+        there = one.starts_s + int(self.seconds[team, place])
+        begins = (self.begins_s(site, day, there) for day in {day.weekday() for day in one.days})
+        return any(begin is not None and begin <= last for begin in begins)
 
 
 def visit_question(
@@ -132,7 +179,7 @@ def visit_question(
     UsageError
         No team can work; too many days.
     InputError
-        ``bad-value``: an inspector's days or hours.
+        ``bad-value``: an inspector's days or hours, a site's opening hours.
     """
     if not 1 <= days <= MOST_DAYS:
         raise UsageError(f"{days} days: expected 1 to {MOST_DAYS}.")
@@ -146,7 +193,7 @@ def visit_question(
         drawn=pl.col("site_id").is_in(chosen),
         visit_s=pl.Series([rules.visit_s(kind) for kind in risk["kind"]], dtype=pl.Int64),
     ).sort(~pl.col("due"), ~pl.col("drawn"), -pl.col("risk"), "site_id")
-    sites = risk.head(MOST_SITES)
+    sites, weeks, windows = _opened(risk.head(MOST_SITES), supervision.opening_hours, teams)
     row = {site: k for k, site in enumerate(sites["site_id"])}
     number = {team.id: k for k, team in enumerate(teams)}
     km, seconds = _ways(teams, sites, supervision.travel, rules)
@@ -157,10 +204,31 @@ def visit_question(
         sites=sites.drop("needs"),
         needs=tuple(words(text) for text in sites["needs"]),
         drawn_for={row[site]: number[team] for site, team in drawn if site in row},
+        weeks=weeks,
+        windows=windows,
         km=km,
         seconds=seconds,
         rules=rules,
         left_out=risk.height - sites.height,
+    )
+
+
+def _opened(
+    sites: pl.DataFrame, table: pl.DataFrame, teams: tuple[Team, ...]
+) -> tuple[pl.DataFrame, dict[int, Week], dict[int, Mapping[Window, frozenset[int]]]]:
+    """Return the sites that are looked at, their opening hours, and the windows in which a visit fits."""
+    known = weeks_open(table)
+    weeks = {k: known[site] for k, site in enumerate(sites["site_id"]) if site in known}
+    weekdays = {day.weekday() for team in teams for day in team.days}
+    within = min(team.starts_s for team in teams), max(team.starts_s + team.day_s for team in teams)
+    lengths = sites["visit_s"]
+    windows = {k: usable_windows(week, weekdays, int(lengths[k]), within) for k, week in weeks.items()}
+    counts = np.array([len(windows[k]) if k in windows else 1 for k in range(sites.height)], np.int64)
+    kept = int(np.searchsorted(np.cumsum(counts), MOST_WINDOWS, "right"))
+    return (
+        sites.head(kept),
+        {k: week for k, week in weeks.items() if k < kept},
+        {k: found for k, found in windows.items() if k < kept},
     )
 
 
