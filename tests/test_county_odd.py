@@ -20,7 +20,7 @@ from changtong.rural.county_question import HUB, CountySettings, ask
 from changtong.rural.day_routes import NO_LIMIT_S, DayRoutes, Part, can_serve, route_day
 from changtong.rural.plan_county import plan_county
 from changtong.rural.vehicle_loads import MOST_LOADS, Errand
-from changtong.rural.week_routes import local_errand
+from changtong.rural.visit_loads import local_errand
 
 H = site("H", "county", 0, 0)
 

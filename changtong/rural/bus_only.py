@@ -16,8 +16,9 @@ from changtong.rural.bus_service import bus_loads, bus_times, room_left, unload_
 from changtong.rural.county_question import Question
 from changtong.rural.impossible import Unserved
 from changtong.rural.settle_week import Settled
+from changtong.rural.visit_loads import local_errand
 from changtong.rural.visiting_days import patterns
-from changtong.rural.week_routes import Choice, local_errand
+from changtong.rural.week_routes import Choice
 
 MOST_PAIRS = 4
 """Pairs of runs tried for a station."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from changtong.rural.county_question import HUB, Question, Vehicle
 from changtong.rural.day_routes import Part, service_s
+from changtong.rural.station_times import first_ready, trunk_reaches
 from changtong.rural.vehicle_loads import Errand
-from changtong.rural.week_routes import first_ready, local_errand, own_errand, trunk_reaches
+from changtong.rural.visit_loads import local_errand, own_errand
 
 REASONS = {
     "no-vehicle": "No vehicle that may go to villages is free for it.",

@@ -15,8 +15,9 @@ import numpy as np
 from changtong.rural.county_question import DAYS, HUB
 from changtong.rural.day_routes import DayRoutes, route_day
 from changtong.rural.station_choice import Reckoned, by_promise, move
+from changtong.rural.visit_loads import visit_parts
 from changtong.rural.visiting_days import spread_days
-from changtong.rural.week_routes import Choice, WeekRoutes, day_work, visit_parts
+from changtong.rural.week_routes import Choice, WeekRoutes, day_work
 
 MOST_PLACES = 3_000
 """Visits and bases of a day beyond which one problem would take too much memory."""

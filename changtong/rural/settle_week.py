@@ -19,15 +19,15 @@ from changtong.rural.day_routes import DayRoutes
 from changtong.rural.impossible import Possible, Unserved, code_from, find_possible
 from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
 from changtong.rural.station_choice import Reckoned, nearest_bases, reckon
+from changtong.rural.station_times import stop_ready
+from changtong.rural.visit_loads import local_errand
 from changtong.rural.week_routes import (
     Choice,
     Recent,
     WeekRoutes,
     days_by_customers,
     handled_too_much,
-    local_errand,
     station_cost,
-    stop_ready,
     trunk_days,
     weight,
 )

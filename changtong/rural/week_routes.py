@@ -7,7 +7,6 @@ whole week, the latest.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,22 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.rural.cold_hours import timely_routes
-from changtong.rural.county_question import DAY_S, DAYS, HUB, Question
-from changtong.rural.day_routes import NO_LIMIT_S, NO_ROUTES, DayRoutes, Part, Stop, service_s
-from changtong.rural.vehicle_loads import Errand
-
-HURRY_S = 3_600
-"""How long after a direct way the trunk may be at a station where cold pieces are in a hurry."""
+from changtong.rural.county_question import DAYS, HUB, Question
+from changtong.rural.day_routes import NO_LIMIT_S, NO_ROUTES, DayRoutes, Part
+from changtong.rural.station_times import Visits, arrival_limit, reckoned_ready
+from changtong.rural.visit_loads import FEW, SMALL, Load, cold_s, load_parts, visit_parts
 
 LATE_DEPTH = 0.05
 """How much days are worked on once time is over, as a share of those of the search."""
 
 RECENT = 24
 """Days of a base that are kept to begin a similar one with."""
-
-FEW, SMALL = 0.6, 12
-"""A visit is cut into more loads than need be where these alone cost less than this share. On days of so few
-parts cheaper loads are tried in any case."""
 
 BEGIN_WORK = 0.015
 """Work of beginning a day, for each pair of its parts: neighbours are sorted and first routes made good."""
@@ -46,15 +39,8 @@ HANDLED_TOO_MUCH_CNY = 100.0
 """What a piece beyond a station's capacity weighs in the search."""
 
 Ints = NDArray[np.int64]
-Visits = tuple[tuple[int, int], ...]
-"""Customers of a base and the days of each as bits, in order of site numbers."""
-
 
 Recent = dict[int, list[tuple[frozenset[int], DayRoutes]]]
-
-Load = tuple[int, float, float, float, float, int, int]
-"""Station, warm and cold pieces to it, warm and cold from it, latest second the trunk may be there, and
-seconds the cold pieces of its own people may be on board."""
 
 
 @dataclass(frozen=True)
@@ -452,7 +438,7 @@ def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[lis
             continue
         used = [day for day in DAYS if used_days(visits) >> day & 1]
         latest = arrival_limit(question, base, visits)[0]
-        cold_s = _cold_s(question, base) if any(c == base for c, _ in visits) else NO_LIMIT_S
+        hours_s = cold_s(question, base) if any(c == base for c, _ in visits) else NO_LIMIT_S
         for place, day in enumerate(used):
             before = used[place - 1]
             amounts = [0.0] * 4
@@ -466,7 +452,7 @@ def station_loads(question: Question, by_base: Mapping[int, Visits]) -> list[lis
                     amounts[3] += cold_out
             if sum(amounts) > 0:
                 rounded = [round(a, 6) for a in amounts]
-                per_day[day].append((base, rounded[0], rounded[1], rounded[2], rounded[3], latest, cold_s))
+                per_day[day].append((base, rounded[0], rounded[1], rounded[2], rounded[3], latest, hours_s))
     return per_day
 
 
@@ -480,131 +466,3 @@ def trunk_days(
         if mine:
             found.setdefault(mine, []).append(day)
     return [(loads, tuple(days)) for loads, days in found.items()]
-
-
-def visit_parts(
-    question: Question,
-    customer: int,
-    base: int,
-    left_at: int,
-    ready: int = 0,
-    *,
-    share: float = FEW,
-    fleet: tuple[int, ...] | None = None,
-) -> list[Part]:
-    """Return one visit as parts vehicles bring from a base; cold goods from a station have a latest time."""
-    errand = local_errand(question, customer, base, ready, left_at, fleet)
-    return errand.parts(question.per_visit(customer), share)
-
-
-def local_errand(
-    question: Question,
-    customer: int,
-    base: int,
-    ready: int,
-    left_at: int,
-    fleet: tuple[int, ...] | None = None,
-) -> Errand:
-    """Return the visit of a local vehicle to a customer; ``left_at``: when its goods left the hub."""
-    closes = int(question.closes_s[customer])
-    limit = _cold_s(question, customer)
-    late = closes if base == HUB else min(closes, left_at + limit)
-    kinds = tuple(k for k, v in enumerate(question.vehicles) if v.local and (fleet is None or fleet[k] > 0))
-    return Errand(question, base, customer, ready, kinds, closes, late, limit if base == HUB else NO_LIMIT_S)
-
-
-def own_errand(question: Question, station: int) -> Errand:
-    """Return the visit of the trunk to a station's own people."""
-    kinds = tuple(k for k, v in enumerate(question.vehicles) if v.trunk)
-    closes = int(question.closes_s[station])
-    return Errand(question, HUB, station, 0, kinds, closes, closes, _cold_s(question, station))
-
-
-def load_parts(
-    question: Question, load: Load, *, share: float = FEW, fleet: tuple[int, ...] | None = None
-) -> list[Part]:
-    """Return what the trunk hands over at a station as parts vehicles bring."""
-    station, warm_in, cold_in, warm_out, cold_out, latest, cold_s = load
-    kinds = tuple(k for k, v in enumerate(question.vehicles) if v.trunk and (fleet is None or fleet[k] > 0))
-    errand = Errand(question, HUB, station, 0, kinds, latest, latest, cold_s)
-    return errand.parts((warm_in, cold_in, warm_out, cold_out), share)
-
-
-def _cold_s(question: Question, customer: int) -> int:
-    """Return seconds a customer's cold pieces may be under way."""
-    limit = float(question.cold_h[customer]) * 3600.0
-    return int(min(limit + 1e-6, NO_LIMIT_S))
-
-
-def hurried(question: Question, visits: Visits) -> bool:
-    """Tell whether a base's customers get cold pieces that may be under way for some hours only."""
-    return any(question.cold_in[c] > 0 and question.cold_h[c] < 24.0 for c, _ in visits)
-
-
-def most_passed(question: Question, visits: Visits) -> float:
-    """Return about the most pieces a base is brought and gives back on a day."""
-    if not visits:
-        return 0.0
-    return max(sum(sum(question.per_visit(c)) for c, mask in visits if mask >> day & 1) for day in DAYS)
-
-
-def arrival_limit(question: Question, station: int, visits: Visits) -> tuple[int, int]:
-    """Return the latest second the trunk may be at a station, and the earliest it leaves the hub for it.
-
-    Late enough that local vehicles still have a whole shift; where cold pieces are in a hurry, or a customer
-    closes early, an hour after a vehicle that goes there first; never so late that a customer is closed.
-    """
-    cold = hurried(question, visits)
-    space = any(question.cold_in[c] + question.cold_out[c] > 0 for c, _ in visits)
-    first, leaves = (int(some[station]) for some in question.first_arrivals[space])
-    closes = int(question.closes_s[station])
-    if first < 0:
-        return closes, 0
-    whole_shift = max((v.ends_s - v.shift_s for v in question.vehicles if v.local), default=DAY_S)
-    latest = min(first + HURRY_S if cold else whole_shift - 1800, closes)
-    due = due_s(question, station, visits)
-    if due is not None and due - stand_s(question, station, most_passed(question, visits)) < latest:
-        latest = min(first + HURRY_S, due - stand_s(question, station, most_passed(question, visits)))
-    return max(first, min(latest, closes)), leaves
-
-
-def due_s(question: Question, station: int, visits: Visits) -> int | None:
-    """Return when a station's goods must be ready for customers that close; None where none does."""
-    ways = [question.seconds[kind][station] for kind, v in enumerate(question.vehicles) if v.local]
-    due = [
-        int(question.closes_s[c]) - min(int(way[c]) for way in ways)
-        for c, _ in visits
-        if ways and c != station and question.closes_s[c] < DAY_S
-    ]
-    return min(due, default=None)
-
-
-def stand_s(question: Question, station: int, pieces: float) -> int:
-    """Return seconds until pieces that arrive at a station are ready."""
-    return math.ceil(float(question.stop_s[station] + question.piece_s[station] * pieces) - 1e-6)
-
-
-def reckoned_ready(question: Question, station: int, visits: Visits = ()) -> tuple[int, int]:
-    """Return by when a station's goods are ready, whatever the trunk does, and when they left the hub."""
-    latest, leaves = arrival_limit(question, station, visits)
-    stand = stand_s(question, station, most_passed(question, visits))
-    ready = latest + 600 * max(1, math.ceil(stand / 600.0))  # in steps: more days are then equal
-    due = due_s(question, station, visits)
-    return (latest + stand if due is not None and due < ready else ready), leaves
-
-
-def first_ready(question: Question, station: int, customer: int) -> tuple[int, int]:
-    """Return when a station's goods for a customer are ready at the earliest, and when they left the hub."""
-    cold = question.cold_in[customer] > 0
-    first, leaves = (int(some[station]) for some in question.first_arrivals[bool(cold)])
-    return first + stand_s(question, station, sum(question.per_visit(customer))), leaves
-
-
-def trunk_reaches(question: Question, station: int, *, cold: bool = False) -> bool:
-    """Tell whether any trunk vehicle can serve a station at all."""
-    return bool(question.first_arrivals[cold][0][station] >= 0)
-
-
-def stop_ready(question: Question, stop: Stop) -> int:
-    """Return when what a trunk stop brought can go on."""
-    return stop.arrives_s + service_s(question, stop.part)
