@@ -105,19 +105,20 @@ def _reveal_table(table: Path, output: Path, field: str, look: Callable[[list[st
     return len(values)
 
 
-@registers.command("find-personal-data", short_help="Where none is declared: titles, notes, reasons.")
+@registers.command("find-personal-data", short_help="Where none is declared: titles, notes, attachments.")
 def find_personal_data(
     place: Place,
     token: TokenFile,
     least: Annotated[
         str, typer.Option("--least", metavar="LEVEL", help="Confidence that counts: low, medium or high.")
     ] = "medium",
+    files: Files = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find personal data in columns not declared personal; shows masked excerpts. Exit code 1: found."""
+    """Find personal data in columns not declared personal and in attachments, masked. Exit code 1: found."""
     from changtong.storage.personal_search import find_in_registers
 
-    store, desk = open_desk(place, token)
+    store, desk = open_desk(place, token, files)
     with store:
         found = find_in_registers(store, desk, least=least)
     print_result(found.to_json(), str(found), as_json=as_json)

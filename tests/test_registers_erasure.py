@@ -212,6 +212,46 @@ def test_holds_keep_a_record_and_what_belongs_to_it(
     assert admin.verify_audit(with_records=True).whole
 
 
+def test_an_administrator_holds_what_they_may_not_view_within_their_scope_only(
+    small: tuple[Store, Desk], tmp_path: Path, keys: FieldKeys
+) -> None:
+    store, admin = small
+    li, ids = filled(store, admin)
+    picture = next(record for record in li.every("attachment") if record["about"] == ids["gone"])
+    gd = person(store, admin, "gd", "spb-gd", ("administrator", Scope(region="440000")))
+    bj = person(store, admin, "bj", "spb-bj", ("administrator", Scope(region="110000")))
+    viewer = person(store, admin, "wei", "spb-sz", ("viewer", Scope(region="440300")))
+    planner = person(store, admin, "pu", "spb-sz", ("planner", Scope(region="440300")))
+    # a duty officer may hold what they see, and this is in another province
+    duty = person(store, admin, "du", "spb-bj", ("duty_officer", Scope(region="110000")))
+    refused = {}
+    for name, desk in (("bj", bj), ("viewer", viewer), ("duty", duty)):
+        with pytest.raises(NotFoundError) as caught:
+            desk.hold("attachment", picture.id, "asked for")
+        refused[name] = str(caught.value)
+    with pytest.raises(NotFoundError) as caught:
+        bj.hold("attachment", "there-is-none", "asked for")
+    assert {*refused.values()} == {str(caught.value)}  # nobody learns that there is one
+    with pytest.raises(DeniedError):
+        planner.hold("attachment", picture.id, "asked for")  # sees it, and has no right to hold
+    for hidden in (lambda: gd.get("attachment", picture.id), lambda: gd.content(picture.id, "curious")):
+        with pytest.raises((NotFoundError, DeniedError)):
+            hidden()
+    held = gd.hold("attachment", picture.id, "court case 12")
+    entry = gd.audit_entries("hold", held)[0]
+    assert json.loads(entry["detail"]) == {"kind": "attachment", "record": picture.id, "unseen": True}
+    assert (entry["action"], entry["reason"]) == ("add", "court case 12")
+    assert [set(one) for one in gd.holds()] == [{"id", "kind", "record", "reason", "set_at", "set_by"}]
+    made = erasure.erase(store, admin, two(store, admin), rules(tmp_path, **ALL), now(), keys)
+    told = {one["register"]: one["held"] for one in made.registers}
+    assert told["attachment"]["hold"] == 1
+    with pytest.raises(NotFoundError):
+        bj.lift(held, "not mine")
+    gd.lift(held, "decided")
+    assert gd.holds() == []
+    assert admin.verify_audit(with_records=True).whole
+
+
 def test_a_hold_on_a_picture_holds_its_record_and_its_other_pictures(
     small: tuple[Store, Desk], tmp_path: Path, keys: FieldKeys
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -34,7 +36,7 @@ from changtong.privacy.key_file import new_keys
 from changtong.privacy.masks import mask
 from changtong.privacy.pseudonyms import seal
 from changtong.rights.scope import Scope
-from changtong.storage import attachments, personal_search, work
+from changtong.storage import attachment_search, attachments, personal_search, work
 from changtong.storage.definitions import REGISTERS, register_columns
 from changtong.storage.personal_search import find_in_registers
 from changtong.storage.pseudonym_looks import reveal_pseudonyms
@@ -150,6 +152,81 @@ def test_search_finds_what_stands_where_it_should_not_and_counts_the_declared(
     gd = person(store, admin, "gd", "spb-gd", ("administrator", Scope(region="440000")))
     for desk in (li, gd):
         assert code_of(lambda desk=desk: find_in_registers(store, desk)) == "not-allowed"  # type: ignore[misc]
+
+
+def test_search_looks_into_attachments_and_names_what_it_could_not_look_into(
+    small: tuple[Store, Desk], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, admin = small
+    li = region(store, admin)
+    site_id = li.add("site", site(1)).id
+
+    def attach(name: str, content: bytes) -> str:
+        return li.attach("site", site_id, name, content).id
+
+    note = attach("note.txt", "巡查记录\n联系 13900139000\n".encode())
+    table = attach("list.CSV", "单号,王小明\n1,13700137000\n2,13600136000\n".encode())
+    escaped = attach("a.json", b'{"13500135000": "\\u7535\\u8bdd 13400134000"}')
+    attach("nothing.txt", "一切正常\n".encode())
+    # a file that begins as a table, and is none: what was found as a table does not count twice
+    odd = attach("odd.csv", b"a,b\n1,13300133000\n1,2,3\n")
+    photo = attach("p.png", PNG)
+    pdf = attach("p.pdf", b"%PDF-1.7 13800138000")
+    damaged, gone = attach("d.txt", "电话 13800138000".encode()), attach("g.txt", b"gone 13800138000")
+    big = attach("big.txt", b"large 13800138000")
+    monkeypatch.setattr("changtong.storage.store.attachments.media_type", lambda content: "text/plain")
+    with io.BytesIO() as made, zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("word/document.xml", "<d><p>电话 13100131000</p></d>")
+        archive.close()
+        office = attach("a.docx", made.getvalue())
+    broken = attach("b.zip", b"PK\3\4 no archive")
+    shas = {one.id: one["sha256"] for one in li.every("attachment")}
+    kept = {one: attachments.place_of_file(tmp_path / "files", sha) for one, sha in shas.items()}
+    kept[damaged].write_bytes("电话 13800138001".encode())
+    kept[gone].unlink()
+    with kept[big].open("r+b") as file:
+        file.truncate(attachments.MOST_BYTES + 1)
+    found = find_in_registers(store, admin)
+    finds = found.finds.filter(pl.col("table") == "attachments")
+    rows = {(row["record"], row["row"], row["kind"]) for row in finds.iter_rows(named=True)}
+    assert rows == {
+        (note, 2, "phone"), (table, 1, "phone"), (table, 2, "phone"), (escaped, 1, "phone"),
+        (odd, 2, "phone"), (office, 1, "phone"),
+    }  # fmt: skip
+    assert set(finds["column"]) == {"content"}
+    assert found.found.found == finds.height == 7  # both of the JSON stand in line 1
+    told = found.attachments
+    assert dict(told.unread.rows()) == {
+        photo: "a picture: not looked into", pdf: "a PDF: not looked into",
+        gone: "its file is not in the folder",
+        damaged: "damaged: not as it was kept, not looked into", broken: "the archive is not whole",
+        big: "larger than any file that is kept: not looked into",
+    }  # fmt: skip
+    assert (told.looked_into, told.with_finds, told.pictures) == (7, 5, 1)
+    said = json.dumps(found.to_json(), ensure_ascii=False) + str(found)
+    assert [n for n in ("13900139000", "13700137000", "13500135000", "13300133000", WHO) if n in said] == []
+    entry = admin.audit_entries("registers", "")[-1]
+    assert (entry["action"], json.loads(entry["detail"])["attachments"]) == ("search", True)
+    with open_store_without_files(store) as bare:
+        none = find_in_registers(bare, bare.desk(admin.make_token("t", timedelta(days=1)).token)).attachments
+    assert (none.looked_into, none.reasons["count"].to_list()) == (0, [12])
+
+
+def test_the_list_of_finds_in_attachments_is_bounded_and_the_counts_are_not(
+    small: tuple[Store, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, admin = small
+    li = region(store, admin)
+    site_id = li.add("site", site(1)).id
+    monkeypatch.setattr(attachment_search, "LISTED_EACH", 2)
+    monkeypatch.setattr(attachment_search, "MOST_LISTED", 3)
+    for k in range(4):
+        text = "".join(f"电话 139{k}01390{n:02d}\n" for n in range(5))
+        li.attach("site", site_id, "a.txt", text.encode())
+        li.attach("site", site_id, "a.png", PNG + bytes([k]))
+    found = find_in_registers(store, admin)
+    assert (found.finds.height, found.found.found) == (3, 20)
+    assert (found.attachments.unread.height, found.attachments.pictures) == (3, 4)
 
 
 def test_sealed_values_are_given_back_on_record_only(small: tuple[Store, Desk], tmp_path: Path) -> None:

@@ -79,6 +79,8 @@ MAY: dict[str, dict[str, set[str]]] = {
     "hold": {
         "view": WORKERS | {"administrator"},
         "add": {"duty_officer", "inspector", "assessor", "administrator"},
+        # by its id alone, on a record that one may not view: who does the work views what they hold
+        "add_unseen": {"administrator"},
         "remove": {"administrator"},
     },
     "pseudonym": {"reveal": {"duty_officer", "inspector"}},

@@ -72,8 +72,15 @@ class Unread(NamedTuple):
     why: str
 
 
-def file_parts(path: Path, limits: ReadLimits) -> Iterator[Part | Unread]:
+def file_parts(path: Path, limits: ReadLimits, *, name: str | None = None) -> Iterator[Part | Unread]:
     """Return the parts of a file.
+
+    Parameters
+    ----------
+    path : Path
+    limits : ReadLimits
+    name : str, optional
+        Its ending says whether it is a table; the path's own where it is not given.
 
     Raises
     ------
@@ -86,7 +93,7 @@ def file_parts(path: Path, limits: ReadLimits) -> Iterator[Part | Unread]:
         if head.startswith(b"SQLite format 3\0"):
             yield from _database(path, "")
         else:
-            yield from _parts(stream, path.name, "", limits, 0)
+            yield from _parts(stream, name or path.name, "", limits, 0)
 
 
 def _parts(

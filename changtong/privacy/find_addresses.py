@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.privacy.digit_runs import Runs
-from changtong.privacy.pieces import Pieces, pieces_of
 from changtong.privacy.spans import CONFIDENCES, RULES, Spans, spans_of
+from changtong.privacy.text_signs import TextSigns
 
 Longs = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -62,22 +62,20 @@ def _classes() -> NDArray[np.uint16]:
     return table
 
 
-def addresses(raw: bytes, runs: Runs, told: str) -> Spans:
+def addresses(text: TextSigns, runs: Runs, told: str) -> Spans:
     """Return addresses with a house number at least."""
+    raw = text.raw
     low, high = _windows(raw, runs)
     if not len(low):
         return spans_of(raw, "address", "address-house", "low", low, low)
-    pieces = pieces_of(raw, low, high)
-    tokens = _tokens(pieces)
+    tokens = _tokens(text, text.first_from(low), text.last_up_to(high))
     labelled = any(word in told for word in ("地址", "住址", "addr"))
     begin, end, level, room = _judged(tokens, labelled)
     from_sign, to_sign = tokens.source + begin - tokens.begin, tokens.source + end - tokens.begin
-    stays = (level >= 0) & (pieces.signs[to_sign] != ord("*"))  # masked already
-    piece = np.searchsorted(pieces.begin, tokens.source, side="right") - 1
-    base = pieces.low[piece] - pieces.size[pieces.begin[piece]]
-    start, stop = base + pieces.size[from_sign], base + pieces.size[to_sign]
+    stays = (level >= 0) & (text.codes[to_sign] != ord("*"))  # masked already
+    start, stop = text.places[from_sign[stays]], text.places[to_sign[stays]]
     rule = np.where(room, RULES.index("address-room"), RULES.index("address-house")).astype(np.int8)
-    return spans_of(raw, "address", rule[stays], level[stays], start[stays], stop[stays])
+    return spans_of(raw, "address", rule[stays], level[stays], start, stop)
 
 
 def _windows(raw: bytes, runs: Runs) -> tuple[Longs, Longs]:
@@ -93,14 +91,32 @@ def _windows(raw: bytes, runs: Runs) -> tuple[Longs, Longs]:
     for _ in range(3):
         inside = high < len(raw)
         high += inside & (data[np.minimum(high, len(raw) - 1)] & 0xC0 == 0x80)
-    after = np.searchsorted(places, high).tolist()  # the first place behind each window
-    kept, k = [], 0
-    while k < len(after):
-        kept.append(k)
-        k = after[k]
+    kept = _first_behind_each(line, np.searchsorted(places, high))
     low, high = low[kept], high[kept]
     low[1:] = np.maximum(low[1:], high[:-1])
     return low, high
+
+
+def _first_behind_each(line: Longs, after: Longs) -> Longs:
+    """Return places of which each is the first behind the window of the one before.
+
+    No window goes over a line: the first place of each line is always one, and the lines are gone through at
+    the same time.
+
+    Parameters
+    ----------
+    line, after : array of int64
+        Of each place its line, and the first place behind its window.
+    """
+    now = np.flatnonzero(np.diff(line, prepend=-1))
+    kept = []
+    while len(now):
+        kept.append(now)
+        then = after[now]
+        goes_on = then < len(line)
+        goes_on[goes_on] = line[then[goes_on]] == line[now[goes_on]]
+        now = then[goes_on]
+    return np.sort(np.concatenate(kept))
 
 
 def _places(raw: bytes, runs: Runs) -> Longs:
@@ -121,20 +137,19 @@ def _places(raw: bytes, runs: Runs) -> Longs:
 
 
 class _Tokens(NamedTuple):
-    """Tokens one after the other, a line break before and behind each; ``source``: its sign in the pieces."""
+    """Tokens one after the other, a line break before and behind each; ``source``: its sign in the text."""
 
-    signs: NDArray[np.uint32]
+    signs: NDArray[np.uint16]
     bits: NDArray[np.uint16]
     begin: Longs
     end: Longs
     source: Longs
 
 
-def _tokens(pieces: Pieces) -> _Tokens:
-    bits = _classes()[np.minimum(pieces.signs, 0xFFFF)]
-    inside = np.concatenate([[False], (bits & _TOKEN) != 0])
-    edges = np.flatnonzero(inside[1:] != inside[:-1])
-    begin, stop = edges[::2], edges[1::2]  # the last sign is a line break
+def _tokens(text: TextSigns, low: Longs, high: Longs) -> _Tokens:
+    """Return the tokens of parts of a text, given by their signs."""
+    bits = _classes()[text.classed]
+    begin, stop = _runs_within((bits & _TOKEN) != 0, low, high)
     han = np.append(np.flatnonzero(bits & _HAN), len(bits))
     met = ((bits[:-1] & _NUMBER) != 0) & ((bits[1:] & _HAN) != 0)
     numbered = np.concatenate([[0], np.cumsum(met, dtype=np.int32)])
@@ -154,10 +169,22 @@ def _tokens(pieces: Pieces) -> _Tokens:
     order = np.argsort(first)
     first, size = first[order], size[order]
     at = np.cumsum(size + 1) - size  # one sign is free before each
-    rows = np.repeat(first - at, size) + _spread(at, size)
-    signs = np.full(int(size.sum()) + len(size) + 4, 10, np.uint32)
-    signs[_spread(at, size)] = pieces.signs[rows]
-    return _Tokens(signs, _classes()[np.minimum(signs, 0xFFFF)], at, at + size, first)
+    put = _spread(at, size)
+    signs = np.full(int(size.sum()) + len(size) + 4, 10, np.uint16)  # no sign of a token is above U+FFFF
+    signs[put] = text.classed[put + np.repeat(first - at, size)]
+    return _Tokens(signs, _classes()[signs], at, at + size, first)
+
+
+def _runs_within(what: Bools, low: Longs, high: Longs) -> tuple[Longs, Longs]:
+    """Return where what is true begins and ends within parts, in order, that do not overlap."""
+    low, high = low[low < high], high[low < high]
+    edges = np.flatnonzero(np.diff(what, prepend=False, append=False))
+    begin, stop = edges[::2], edges[1::2]
+    # runs of each part: the first that ends behind its begin, up to the last that begins before its end
+    first, last = np.searchsorted(stop, low, side="right"), np.searchsorted(begin, high)
+    count = np.maximum(last - first, 0)
+    part, run = np.repeat(np.arange(len(low)), count), _spread(first, count)
+    return np.maximum(begin[run], low[part]), np.minimum(stop[run], high[part])
 
 
 def _spread(begin: Longs, size: Longs) -> Longs:
@@ -166,7 +193,7 @@ def _spread(begin: Longs, size: Longs) -> Longs:
     return np.repeat(begin - before, size) + np.arange(int(size.sum()))
 
 
-def _pair(signs: NDArray[np.uint32], word: str) -> Bools:
+def _pair(signs: NDArray[np.uint16], word: str) -> Bools:
     """Return where a word of two characters stands."""
     made = np.zeros(len(signs), np.bool_)
     made[:-1] = (signs[:-1] == ord(word[0])) & (signs[1:] == ord(word[1]))
@@ -258,7 +285,7 @@ def _begin(plain: NDArray[np.uint16], tokens: _Tokens, house: Longs) -> Longs:
 
 
 def _has_room(
-    signs: NDArray[np.uint32], plain: NDArray[np.uint16], after_number: Bools, begin: Longs, end: Longs
+    signs: NDArray[np.uint16], plain: NDArray[np.uint16], after_number: Bools, begin: Longs, end: Longs
 ) -> Bools:
     """Return whether a room or a unit is told between a begin and an end."""
     unit = _pair(signs, "单元")

@@ -10,15 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.privacy.headers import kind_of_header
-from changtong.privacy.pieces import pieces_of
 from changtong.privacy.spans import KINDS, RULES, Spans, spans_in_rows, spans_of, together
+from changtong.privacy.text_signs import TextSigns
 from changtong.privacy.words import words
 
 NEAR = 48
 """Bytes behind a word that announces a name in which it may stand."""
-
-_REACH = 30
-"""Bytes beside a phone number or an address in which a name may stand: four signs and six characters."""
 
 _BESIDE = ("phone", "id_number", "address")
 _IS_HAN, _IS_SURNAME, _IS_BEFORE, _IS_AFTER = 1, 2, 4, 8
@@ -98,13 +95,14 @@ def _classes() -> NDArray[np.uint8]:
     return table
 
 
-def names_beside(raw: bytes, spans: Spans, told: str) -> Spans:
+def names_beside(signs: TextSigns, spans: Spans, told: str) -> Spans:
     """Return names beside phone numbers, ID numbers and addresses, and after words that announce one."""
+    raw = signs.raw
     beside = np.flatnonzero(np.isin(spans.kind, [KINDS.index(kind) for kind in _BESIDE]))
     rules = np.zeros(len(KINDS), np.int8)
     for kind in _BESIDE:
         rules[KINDS.index(kind)] = RULES.index(f"name-beside-{kind}")
-    found, start, end = _beside(raw, spans.start[beside], spans.end[beside])
+    found, start, end = _beside(signs, spans.start[beside], spans.end[beside])
     start, first = np.unique(start, return_index=True)  # of the first find that has it beside
     end, rule = end[first], rules[spans.kind[beside[found[first]]]]
     near = spans_of(raw, "name", rule, "high", start, end)
@@ -112,12 +110,12 @@ def names_beside(raw: bytes, spans: Spans, told: str) -> Spans:
     return together([near, spans_in_rows(raw, "name", labelled)]) if labelled else near
 
 
-def _beside(raw: bytes, start: Longs, end: Longs) -> tuple[Longs, Longs, Longs]:
+def _beside(signs: TextSigns, start: Longs, end: Longs) -> tuple[Longs, Longs, Longs]:
     """Return names before and behind some places: beside which of them, and from where to where."""
     if not len(start):
         return start, start, end
-    before, before_start, before_end = _names_before(raw, start)
-    behind, behind_start, behind_end = _names_behind(raw, end)
+    before, before_start, before_end = _names_before(signs, start)
+    behind, behind_start, behind_end = _names_behind(signs, end)
     order = np.argsort(np.concatenate([2 * before, 2 * behind + 1]))
     return (
         np.concatenate([before, behind])[order],
@@ -126,43 +124,54 @@ def _beside(raw: bytes, start: Longs, end: Longs) -> tuple[Longs, Longs, Longs]:
     )
 
 
-def _names_before(raw: bytes, place: Longs) -> tuple[Longs, Longs, Longs]:
+def _names_before(signs: TextSigns, place: Longs) -> tuple[Longs, Longs, Longs]:
     """Return names that end before some places, with four signs at most between."""
-    near = np.flatnonzero(_has_han_before(raw, place))
-    place = place[near]
-    pieces = pieces_of(raw, np.maximum(place - _REACH, 0), place)
-    bits = _classes()[np.minimum(pieces.signs, 0xFFFF)]
-    stop = pieces.end.copy()
+    near = np.flatnonzero(_has_han_before(signs.raw, place))
+    if not len(near):
+        return near, near, near
+    table, classed = _classes(), signs.classed
+    stop = signs.last_up_to(place[near])
     for _ in range(4):
-        stop -= (stop > pieces.begin) & ((bits[stop - 1] & _IS_BEFORE) != 0)
+        stop -= (stop > 0) & ((table[classed[stop - 1]] & _IS_BEFORE) != 0)
     begin = stop.copy()
     for _ in range(6):
-        begin -= (begin > pieces.begin) & ((bits[begin - 1] & _IS_HAN) != 0)
+        begin -= (begin > 0) & ((table[classed[begin - 1]] & _IS_HAN) != 0)
     size = stop - begin
-    rows = np.flatnonzero((size >= 2) & (size <= 4) & ((bits[begin] & _IS_SURNAME) != 0))
-    begin, stop, text = begin[rows], stop[rows], pieces.text
-    named = [is_name_alone(text[a:b]) for a, b in zip(begin.tolist(), stop.tolist(), strict=True)]
-    good = np.array(named, np.bool_)
+    rows = np.flatnonzero((size >= 2) & (size <= 4) & ((table[classed[begin]] & _IS_SURNAME) != 0))
+    begin, stop = begin[rows], stop[rows]
+    good = _are_names(signs, begin, stop)
     rows, begin, stop = rows[good], begin[good], stop[good]
-    base = place[rows] - pieces.size[pieces.end[rows]]
-    return near[rows], base + pieces.size[begin], base + pieces.size[stop]
+    return near[rows], signs.places[begin], signs.places[stop]
 
 
-def _names_behind(raw: bytes, place: Longs) -> tuple[Longs, Longs, Longs]:
+def _are_names(signs: TextSigns, begin: Longs, stop: Longs) -> Bools:
+    """Return which texts of two to four characters have the form of a name; each is judged once."""
+    last, size = len(signs.classed) - 1, stop - begin
+    key = np.zeros(len(begin), np.uint64)
+    for k in range(4):
+        sign = signs.classed[np.minimum(begin + k, last)].astype(np.uint64)
+        key = (key << np.uint64(16)) | np.where(k < size, sign, np.uint64(0))
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    text = signs.text
+    ends = zip(begin[first].tolist(), stop[first].tolist(), strict=True)
+    return np.array([is_name_alone(text[a:b]) for a, b in ends], np.bool_)[which]
+
+
+def _names_behind(signs: TextSigns, place: Longs) -> tuple[Longs, Longs, Longs]:
     """Return names that begin behind some places, with one to four signs between."""
-    near = np.flatnonzero(_has_han_behind(raw, place))
-    place = place[near]
-    pieces = pieces_of(raw, place, np.minimum(place + _REACH, len(raw)))
-    bits = _classes()[np.minimum(pieces.signs, 0xFFFF)]
-    begin = pieces.begin.copy()
+    near = np.flatnonzero(_has_han_behind(signs.raw, place))
+    if not len(near):
+        return near, near, near
+    table, classed = _classes(), signs.classed
+    first = signs.first_from(place[near])
+    begin = first.copy()
     for _ in range(4):
-        begin += (bits[begin] & _IS_AFTER) != 0  # a line break ends each piece
-    rows = np.flatnonzero((begin > pieces.begin) & ((bits[begin] & _IS_SURNAME) != 0))
-    begin, text = begin[rows], pieces.text
+        begin += (table[classed[begin]] & _IS_AFTER) != 0  # a line break ends the text, and each line
+    rows = np.flatnonzero((begin > first) & ((table[classed[begin]] & _IS_SURNAME) != 0))
+    begin, text = begin[rows], signs.text
     size = np.array([_name_length(text[at : at + _LOOKED_AT]) for at in begin.tolist()], np.int64)
     rows, begin, size = rows[size > 0], begin[size > 0], size[size > 0]
-    base = place[rows] - pieces.size[pieces.begin[rows]]
-    return near[rows], base + pieces.size[begin], base + pieces.size[begin + size]
+    return near[rows], signs.places[begin], signs.places[begin + size]
 
 
 def _has_han_before(raw: bytes, place: Longs) -> Bools:

@@ -133,8 +133,14 @@ def _from(least: str) -> tuple[str, ...]:
 _SORTS = len(KINDS) * len(CONFIDENCES)
 
 
-class _Gathered:
-    """Finds and counts while files are read."""
+class Search:
+    """Finds and counts while parts of files or tables are read.
+
+    Parameters
+    ----------
+    least : {"medium", "low", "high"}
+        Confidence from which finds are listed.
+    """
 
     def __init__(self, least: str) -> None:
         self.least = least
@@ -169,7 +175,22 @@ class _Gathered:
             row = int(rows[at])
             self.finds.append(Find(span.kind, span.confidence, file, row, column_name, excerpt, span.rule))
 
+    def look(self, part: Part, file: str) -> None:
+        """Look for personal data in a part."""
+        if part.text is not None:
+            spans = find_in_text(part.text)
+            rows = lines_of(part.text, spans) + part.first
+            self.add(spans, file, rows, _keys_before(part.text, spans))
+        if part.frame is not None:
+            for column in part.frame.get_columns():
+                raw = joined(column)
+                if raw is None:
+                    continue
+                spans = find_in_column(column, raw)
+                self.add(spans, file, lines_of(raw, spans) + part.first, column.name)
+
     def result(self, files: int, size: int) -> PersonalData:
+        """Return what was found in so many files of so many bytes."""
         counts = pl.DataFrame(
             [(*key, count) for key, count in self.counts.items()],
             schema={**dict.fromkeys(("file", "column", "kind", "confidence"), pl.String), "count": pl.Int64},
@@ -206,53 +227,71 @@ def find_personal_data(
         A path that does not exist.
     """
     limits = limits or ReadLimits()
-    gathered = _Gathered(least)
-    files = _files(paths, gathered)
+    search = Search(least)
+    files = _files(paths, search)
     total = sum(size for _, size in files) or 1
     done = read = read_bytes = 0
     for path, size in files:
-        before, counts = len(gathered.finds), gathered.counts.copy()
-        try:
-            for part in file_parts(path, limits):
-                if isinstance(part, Unread):
-                    gathered.unread.append((f"{path}{part.place}", part.why))
-                elif part.text is None and part.frame is None:
-                    # read as a table up to here, and now as text from the begin
-                    del gathered.finds[before:]
-                    gathered.counts = counts.copy()
-                else:
-                    _look(part, f"{path}{part.place}", gathered)
+        if look_into(path, search, limits):
             read, read_bytes = read + 1, read_bytes + size
-        except InputError as error:
-            gathered.unread.append((str(path), error.problems[0].message))
-        except OSError as error:
-            gathered.unread.append((str(path), error.strerror or "cannot be read"))
         done += size
         if progress is not None:
             progress(done, total)
-    return gathered.result(read, read_bytes)
+    return search.result(read, read_bytes)
 
 
-def _files(paths: Iterable[str | os.PathLike[str]], gathered: _Gathered) -> list[tuple[Path, int]]:
+def look_into(path: Path, search: Search, limits: ReadLimits, *, name: str | None = None) -> bool:
+    """Look for personal data in one file; return whether it could be read.
+
+    Parameters
+    ----------
+    path : Path
+    search : Search
+        Takes what is found, and what could not be read and why.
+    limits : ReadLimits
+    name : str, optional
+        Its ending says whether it is a table; the path's own where it is not given.
+    """
+    before, counts = len(search.finds), search.counts.copy()
+    try:
+        for part in file_parts(path, limits, name=name):
+            if isinstance(part, Unread):
+                search.unread.append((f"{path}{part.place}", part.why))
+            elif part.text is None and part.frame is None:
+                # read as a table up to here, and now as text from the begin
+                del search.finds[before:]
+                search.counts = counts.copy()
+            else:
+                search.look(part, f"{path}{part.place}")
+    except InputError as error:
+        search.unread.append((str(path), error.problems[0].message))
+        return False
+    except OSError as error:
+        search.unread.append((str(path), error.strerror or "cannot be read"))
+        return False
+    return True
+
+
+def _files(paths: Iterable[str | os.PathLike[str]], search: Search) -> list[tuple[Path, int]]:
     """Return the files below some paths, each once, in order; other things are listed as unread."""
     found: dict[str, tuple[Path, int]] = {}
     for given in map(Path, paths):
         if not given.exists():
             raise NotFoundError(f"There is no {given}.")
-        walk = sorted(_walk(given, gathered)) if given.is_dir() else [given]
+        walk = sorted(_walk(given, search)) if given.is_dir() else [given]
         for path in walk:
             if path.is_symlink() and path != given:
-                gathered.unread.append((str(path), "a link: not followed"))
+                search.unread.append((str(path), "a link: not followed"))
             elif not path.is_file():
-                gathered.unread.append((str(path), "no file"))
+                search.unread.append((str(path), "no file"))
             else:
                 found.setdefault(str(path.resolve()), (path, path.stat().st_size))
     return list(found.values())
 
 
-def _walk(folder: Path, gathered: _Gathered) -> Iterable[Path]:
+def _walk(folder: Path, search: Search) -> Iterable[Path]:
     def failed(error: OSError) -> None:
-        gathered.unread.append((str(error.filename), error.strerror or "cannot be read"))
+        search.unread.append((str(error.filename), error.strerror or "cannot be read"))
 
     for root, folders, names in os.walk(folder, onerror=failed):
         for name in [*names, *(one for one in folders if os.path.islink(os.path.join(root, one)))]:
@@ -268,37 +307,23 @@ def find_in_frame(frame: pl.DataFrame, name: str = "", *, least: str = "medium")
     >>> found.finds.select("kind", "row", "excerpt").rows()
     [('phone', 1, '138******00')]
     """
-    gathered = _Gathered(least)
-    _look(Part("", 1, frame=frame), name, gathered)
-    return gathered.result(1, int(frame.estimated_size()))
+    search = Search(least)
+    search.look(Part("", 1, frame=frame), name)
+    return search.result(1, int(frame.estimated_size()))
 
 
 def find_in_source(source: RowSource, *, least: str = "medium") -> PersonalData:
     """Find personal data in the rows of anything that has tables, a database for example."""
-    gathered = _Gathered(least)
+    search = Search(least)
     tables = size = 0
     for table in source.tables():
         row = 1
         for frame in source.frames(table):
-            _look(Part("", row, frame=frame), table, gathered)
+            search.look(Part("", row, frame=frame), table)
             row += frame.height
             size += int(frame.estimated_size())
         tables += 1
-    return gathered.result(tables, size)
-
-
-def _look(part: Part, file: str, gathered: _Gathered) -> None:
-    """Look for personal data in a part."""
-    if part.text is not None:
-        spans = find_in_text(part.text)
-        gathered.add(spans, file, lines_of(part.text, spans) + part.first, _keys_before(part.text, spans))
-    if part.frame is not None:
-        for column in part.frame.get_columns():
-            raw = joined(column)
-            if raw is None:
-                continue
-            spans = find_in_column(column, raw)
-            gathered.add(spans, file, lines_of(raw, spans) + part.first, column.name)
+    return search.result(tables, size)
 
 
 _KEY = re.compile(rb'"([^"\\]{1,60})"\s*:\s*(?:"[^"]*)?$')
@@ -331,7 +356,9 @@ __all__ = [
     "Find",
     "PersonalData",
     "RowSource",
+    "Search",
     "find_in_frame",
     "find_in_source",
     "find_personal_data",
+    "look_into",
 ]

@@ -15,6 +15,7 @@ from changtong.privacy.find_addresses import addresses
 from changtong.privacy.find_names import names_beside
 from changtong.privacy.find_numbers import has_label, numbers
 from changtong.privacy.spans import HIGH, Spans, spans_in_rows, together, without_overlaps
+from changtong.privacy.text_signs import TextSigns
 from changtong.privacy.words import words
 
 PART = 1 << 20
@@ -109,14 +110,14 @@ def _of_narrow(raw: bytes, header: str) -> Spans:
 
 
 def _of_lines(raw: bytes, told: str) -> Spans:
-    runs = runs_of(raw)
+    runs, signs = runs_of(raw), TextSigns(raw)
     parts = numbers(raw, runs, told)
     parts.append(spans_in_rows(raw, "email", [*_emails(raw)]))
     parts.append(spans_in_rows(raw, "plate", [*_plates(raw)]))
     parts.append(spans_in_rows(raw, "passport", [*_passports(raw, told)]))
-    parts.append(addresses(raw, runs, told))
+    parts.append(addresses(signs, runs, told))
     spans = without_overlaps(together(parts))
-    names = names_beside(raw, spans, told)
+    names = names_beside(signs, spans, told)
     return without_overlaps(together([spans, names])) if len(names) else spans
 
 

@@ -123,8 +123,8 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     ----------
     person : Person
     action : str
-        view, add, change, remove, decide, reveal, hand_over, report, assess, verify, backup, export, search,
-        erase, sweep.
+        view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, verify, backup,
+        export, search, erase, sweep.
     target : Target
     at : datetime
         With a zone.

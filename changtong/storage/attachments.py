@@ -33,11 +33,8 @@ def media_type(content: bytes) -> str:
     InputError
         ``bad-attachment``.
     """
-    for begin, kind in _BEGINS:
-        if content.startswith(begin):
-            return kind
-    if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
-        return "image/webp"
+    if told := picture_or_pdf(content):
+        return told
     try:
         if "\0" not in content.decode("utf-8"):
             return "text/plain"
@@ -47,6 +44,14 @@ def media_type(content: bytes) -> str:
     raise InputError(
         [Problem("bad-attachment", "The file is of a kind that is not kept.", expected=expected)]
     )
+
+
+def picture_or_pdf(head: bytes) -> str | None:
+    """Return which picture, or a PDF, a content is by its first 12 bytes; None: neither."""
+    for begin, kind in _BEGINS:
+        if head.startswith(begin):
+            return kind
+    return "image/webp" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
 def keep(folder: Path | None, content: bytes) -> str:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from changtong.errors import NotFoundError
 from changtong.rights.decide import Target
 from changtong.storage.attachments import lock_erasing
+from changtong.storage.blind_marks import blind_rules
 from changtong.storage.records import check_kind, get_record
 from changtong.storage.rows import new_id
 from changtong.storage.schema import holds, registers, to_ms
@@ -17,6 +18,9 @@ from changtong.storage.work import Work, check_reason
 
 def put_hold(work: Work, kind: str, record_id: str, reason: str) -> str:
     """Put a hold on a record; return the hold's id.
+
+    Who has the right may hold a record that they may not view, by its id alone: nothing of it is shown. Where
+    the right does not reach it is as if there were no such record, and so it is with marks that are blind.
 
     Parameters
     ----------
@@ -29,20 +33,36 @@ def put_hold(work: Work, kind: str, record_id: str, reason: str) -> str:
     ------
     UsageError
         ``reason-missing``.
+    NotFoundError
+        There is none that the person may see, or may hold without seeing it.
     """
     check_reason(reason, "the record is held")
     lock_erasing(work.connection, alone=False)
-    found = get_record(work, check_kind(kind), record_id)
-    target = Target("hold", found.path, found.admin_code)
-    work.allow("add", target, record_id)
+    target, unseen = _to_be_held(work, check_kind(kind), record_id)
+    work.allow("add_unseen" if unseen else "add", target, record_id)
     made = new_id(to_ms(work.at))
     row = {
         "id": made, "kind": kind, "record": record_id, "reason": reason.strip(), "set_at": work.at,
         "set_by": work.person.user_id,
     }  # fmt: skip
     work.connection.execute(holds.insert(), row)
-    work.note("add", target, made, {"kind": kind, "record": record_id}, reason)
+    work.note("add", target, made, {"kind": kind, "record": record_id, "unseen": unseen}, reason)
     return made
+
+
+def _to_be_held(work: Work, kind: str, record_id: str) -> tuple[Target, bool]:
+    """Return where a record is for the right to hold it, and whether the person may not view it."""
+    try:
+        found = get_record(work, kind, record_id)
+        return Target("hold", found.path, found.admin_code), False
+    except NotFoundError:
+        table = registers[kind]
+        rules = (table.c.id == record_id, *blind_rules(kind, work.organisation))
+        row = work.connection.execute(sa.select(table.c.path, table.c.admin_code).where(*rules)).first()
+        target = None if row is None else Target("hold", row.path, row.admin_code)
+        if target is None or not work.may("add_unseen", target):
+            raise
+        return target, True
 
 
 def lift_hold(work: Work, hold_id: str, reason: str) -> None:
