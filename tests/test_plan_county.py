@@ -182,7 +182,9 @@ def test_three_answers_hold_and_are_the_same_twice(tmp_path: Path) -> None:
         one.save(tmp_path)
 
 
-def test_never_worse_than_without_stations() -> None:
+@pytest.mark.parametrize("large", [10**6, 0])
+def test_never_worse_than_without_stations(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("changtong.rural.plan_question.LARGE", large)
     for seed in range(3):
         known = drawn(20, 5, firms=1, seed=seed)
         shut = with_sites(known, {f"S{k}": {"opening": "shut"} for k in range(5)})

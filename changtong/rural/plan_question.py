@@ -119,20 +119,15 @@ def _search(
     taken = None if hint is None else taken_over(possible, reckoned, hint)
     chosen = _cheapest(routes, reckoned, starts, taken)
     found: list[Settled] = []
-    beyond = (
-        math.inf
-    )  # the plan without stations, where it is dearer by far, is made if all else ends as dear
+    beyond = math.inf
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
-        rough = len(possible.question.customers) > LARGE
-        cost = routes.week_by_full_days if rough else routes.week
-        single_cny = cost(starts[0])
-        close = single_cny <= CLOSE * cost(chosen)
-        beyond = single_cny / CLOSE if rough and not close else math.inf
+        close, beyond = _compared(routes, starts[0], chosen)
         alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed, depth=depth)
-        single = improve_days(alone, starts[0], 0.5) if close else starts[0]
-        finish = longer if close and budget.in_time() else 1.0
-        if beyond == math.inf:
-            found.append(settle(possible, reckoned, alone if close else routes, single, finish))
+        if close:
+            single = improve_days(alone, starts[0], 0.5)
+            found.append(settle(possible, reckoned, alone, single, longer if budget.in_time() else 1.0))
+        elif beyond == math.inf:
+            found.append(settle(possible, reckoned, routes, starts[0], 1.0))
     if reckoned.bases != (HUB,):
         chosen = improve_stations(routes, reckoned, chosen, 0.5)
         chosen = improve_jointly(routes, reckoned, chosen, 0.6)
@@ -148,6 +143,19 @@ def _search(
     return min(found, key=lambda one: one.rank)
 
 
+def _compared(routes: WeekRoutes, single: Choice, chosen: Choice) -> tuple[bool, float]:
+    """Return whether the plan without stations comes close to the choice, and above what it may be better.
+
+    In a small county it is made in any case. In a large one it is left out where it is dearer by far, unless all
+    else ends above the second number.
+    """
+    rough = len(routes.question.customers) > LARGE
+    cost = routes.week_by_full_days if rough else routes.week
+    alone_cny = cost(single)
+    close = alone_cny <= CLOSE * cost(chosen)
+    return close, alone_cny / CLOSE if rough and not close else math.inf
+
+
 def _cheapest(routes: WeekRoutes, reckoned: Reckoned, starts: list[Choice], taken: Choice | None) -> Choice:
     """Return the cheapest first choice of those looked at.
 
@@ -156,7 +164,6 @@ def _cheapest(routes: WeekRoutes, reckoned: Reckoned, starts: list[Choice], take
     some firms only are planned. One that lacks vehicles is first given other bases, so that those there are
     suffice. Where time is over the walk ends. In a large county they are compared by their fullest days.
     """
-
     large = len(routes.question.customers) > LARGE
 
     def judged(start: Choice) -> tuple[float, Choice]:
