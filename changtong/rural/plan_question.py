@@ -146,8 +146,8 @@ def _search(
 def _compared(routes: WeekRoutes, single: Choice, chosen: Choice) -> tuple[bool, float]:
     """Return whether the plan without stations comes close to the choice, and above what it may be better.
 
-    In a small county it is made in any case. In a large one it is left out where it is dearer by far, unless all
-    else ends above the second number.
+    In a small county it is made in any case. In a large one it is left out where it is dearer by far, unless
+    all else ends above the second number.
     """
     rough = len(routes.question.customers) > LARGE
     cost = routes.week_by_full_days if rough else routes.week
