@@ -274,6 +274,17 @@ def test_cold_goods_of_the_others_keep_their_hours(way: str, hours: float, place
     assert place_of_b(closed, way) == (None if place else 0)
 
 
+def test_cold_goods_without_a_limit_ask_for_no_truck() -> None:
+    """A station's trip with cold goods on a day without a truck: no hours, so nothing is late."""
+    county = with_site(four_villages(capacity_pieces=200, cold_pieces=100), "T", cold=True)
+    week = plan_week(county, hand_plan(county, [("A", "1")]))
+    trip = week.trips[0][0]
+    used = week.use[0].pop(trip.key)
+    trip.base, trip.amounts[1] = week.ways.row["T"], (0.0, 6.0, 0.0, 0.0)
+    week.use[0][trip.key] = used
+    assert np.isfinite(week.insertion(0, 0, wanted_of(county, week, "B"))[0][0])
+
+
 def test_a_vehicles_later_trips_stay_in_time() -> None:
     for closes, price in (("08:52", np.inf), ("08:53", 3.0)):
         county = with_site(four_villages(), "C", closes=closes)

@@ -328,14 +328,15 @@ class PlanWeek:
     def _begins_latest(self, day: int, trip: Trip, *, moved: bool = False) -> tuple[Floats, Floats]:
         """Return when service begins at each stop of a trip, and when it must; ``moved``: a whole trip is."""
         sites, amounts = trip.way[1:-1], np.array(trip.amounts)[1:-1].reshape(-1, 4)
-        begins = (
-            np.array(trip.leaves_h[1:-1]) - self._stop_h[sites] - self._piece_h[sites] * amounts.sum(axis=1)
-        )
+        stand = self._stop_h[sites] + self._piece_h[sites] * amounts.sum(axis=1)
+        begins = np.array(trip.leaves_h[1:-1]) - stand
         latest = self._closes_h[sites]
         at_hub = trip.base == self._hub
         if not (at_hub and moved):  # the hub's goods leave with the trip, a station's are out already
             left = trip.leaves_h[0] if at_hub else self.trunk_h.get((trip.base, day), (-np.inf, 0.0))[0]
-            latest = np.where(amounts[:, 1] > 0, np.minimum(latest, left + self.cold_h[sites]), latest)
+            hours = self.cold_h[sites]
+            limited = (amounts[:, 1] > 0) & np.isfinite(hours)  # left is -inf where no truck comes
+            latest = np.where(limited, np.minimum(latest, left + np.where(limited, hours, 0.0)), latest)
         return begins, latest
 
     def _next_return_h(self, base: int, day: int) -> float:
