@@ -274,6 +274,17 @@ def test_cold_goods_of_the_others_keep_their_hours(way: str, hours: float, place
     assert place_of_b(closed, way) == (None if place else 0)
 
 
+def test_a_firm_without_pieces_sets_no_hours() -> None:
+    county = four_villages(cold_pieces=50)
+    red = (pl.col("site_id") == "A") & (pl.col("firm") == "red")
+    none = {name: pl.when(red).then(0.0).otherwise(name) for name in ("inbound_pieces_per_day",)}
+    changed = county.pieces.with_columns(**none).with_columns(
+        inbound_cold_share=pl.when(red).then(1.0).otherwise(0.0), cold_h=pl.when(red).then(0.1)
+    )
+    county = county.with_tables(pieces=changed)
+    assert np.isinf(plan_week(county, hand_plan(county, [])).cold_h).all()
+
+
 def test_cold_goods_without_a_limit_ask_for_no_truck() -> None:
     """A station's trip with cold goods on a day without a truck: no hours, so nothing is late."""
     county = with_site(four_villages(capacity_pieces=200, cold_pieces=100), "T", cold=True)

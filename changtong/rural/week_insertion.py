@@ -402,7 +402,9 @@ def plan_week(county: County, plan: CountyPlan, *, detour: float = DETOUR_FACTOR
 
 def _cold_hours(county: County, plan: CountyPlan) -> Floats:
     """Return the most hours each site's cold pieces may be under way: the strictest of its firms'."""
-    pieces = county.pieces.filter(pl.col("inbound_cold_share") + pl.col("outbound_cold_share") > 0)
+    inbound = pl.col("inbound_pieces_per_day") * pl.col("inbound_cold_share")
+    outbound = pl.col("outbound_pieces_per_day") * pl.col("outbound_cold_share")
+    pieces = county.pieces.filter(inbound + outbound > 0)
     if plan.name in county.firms:
         pieces = pieces.filter(pl.col("firm") == plan.name)
     limits = dict(pieces.drop_nulls("cold_h").group_by("site_id").agg(pl.col("cold_h").min()).iter_rows())
