@@ -57,9 +57,9 @@ def load_parts(
     question: Question, load: Load, *, share: float = FEW, fleet: tuple[int, ...] | None = None
 ) -> list[Part]:
     """Return what the trunk hands over at a station as parts vehicles bring."""
-    station, warm_in, cold_in, warm_out, cold_out, latest, cold_s = load
+    station, warm_in, cold_in, warm_out, cold_out, latest, hours_s = load
     kinds = tuple(k for k, v in enumerate(question.vehicles) if v.trunk and (fleet is None or fleet[k] > 0))
-    errand = Errand(question, HUB, station, 0, kinds, latest, latest, cold_s)
+    errand = Errand(question, HUB, station, 0, kinds, latest, latest, hours_s)
     return errand.parts((warm_in, cold_in, warm_out, cold_out), share)
 
 

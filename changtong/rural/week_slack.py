@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from changtong.rural.distances import Floats
 
 
 def slack_h(begins: Floats, latest: Floats) -> Floats:
