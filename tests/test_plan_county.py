@@ -207,18 +207,54 @@ def test_three_times_the_work_never_ends_higher(seed: int, monkeypatch: pytest.M
     assert costs == sorted(costs, reverse=True)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_bases_worked_on_side_by_side_give_the_same_plan(seed: int) -> None:
+    known = drawn(70, 10, firms=2, seed=seed, radius_km=60.0)
+    question = ask(known, known.firms)
+    one, many = (plan_question(question, seed=0, work=300.0, threads=n) for n in (1, 4))
+    assert one.choice == many.choice
+    assert (one.cost_cny, one.trunk, one.local) == (many.cost_cny, many.trunk, many.local)
+    assert one.routes.budget.spent == many.routes.budget.spent
+    assert len(one.routes.recent) > 3  # bases were tried
+
+
 @pytest.mark.parametrize("seed", range(6))
-def test_what_all_firms_can_have_served_some_can_too(seed: int) -> None:
+def test_asked_at_once_or_one_by_one_the_same_can_be_served(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     known = drawn(40, 6, firms=4, seed=seed, radius_km=90.0)
+    rng = np.random.default_rng(seed)
+    odd = known.vehicles.with_columns(
+        shift_h=pl.Series(rng.uniform(2.0, 9.0, known.vehicles.height)),
+        starts=pl.Series(rng.choice(["05:00", "09:30"], known.vehicles.height)),
+    )
+    both = 0
     for factor in (1.0, 40.0, 400.0):  # few loads, many, too many
         amounts = {c: pl.col(c) * factor for c in ("inbound_pieces_per_day", "outbound_pieces_per_day")}
-        heavy = replace(known, pieces=known.pieces.with_columns(**amounts))
-        sure = find_possible(ask(heavy, heavy.firms)).allowed
-        for some in (heavy.firms[:1], heavy.firms[1:3]):
+        heavy = replace(known, pieces=known.pieces.with_columns(**amounts), vehicles=odd)
+        for some in (heavy.firms, heavy.firms[:1], heavy.firms[1:3]):
             question = ask(heavy, some)
-            slow, fast = find_possible(question), find_possible(question, sure)
+            fast = find_possible(question)
+            both += int(fast.allowed.any() and not fast.allowed[:, question.customers].all())
+            with monkeypatch.context() as slowly:
+                slowly.setattr(
+                    "changtong.rural.impossible.surely_served",
+                    lambda question, base: np.zeros(len(question.site_ids), np.bool_),
+                )
+                slow = find_possible(question)
             assert np.array_equal(slow.allowed, fast.allowed)
             assert slow.unserved == fast.unserved
+    assert both  # some pairs can, some cannot
+
+
+def test_what_another_firms_vehicle_alone_reaches_is_not_served_by_those_without_it() -> None:
+    sites = [site("H", "county", 0, 0), site("N", "village", 0, 5), site("F", "village", 100, 0)]
+    far_reaching = vehicle(vehicle_type="long", firm="B")
+    near = vehicle(vehicle_type="near", range_km=50.0)
+    pieces_of = [pieces("N", 10), pieces("F", 10), pieces("F", 10, firm="B")]
+    result = plan_county(county(sites, pieces_of, [near, far_reaching]))
+    assert result.shared.unserved.is_empty()
+    assert result.alone["A"].unserved["code"].to_list() == ["beyond-range"]
 
 
 def far(**village: Any) -> County:

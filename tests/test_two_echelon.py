@@ -191,7 +191,7 @@ def test_seconds_are_kept() -> None:
 
 def test_searches_side_by_side_end_with_the_best_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = published_like(5, 3, 40, 5)
-    monkeypatch.setattr(search, "_cores", lambda: 3)
+    monkeypatch.setattr(search, "usable_cores", lambda: 3)
     made: list[search._Search] = []
     real = search._run_together
     monkeypatch.setattr(search, "_run_together", lambda searches: (made.extend(searches), real(searches)))
@@ -206,12 +206,12 @@ def test_searches_side_by_side_end_with_the_best_of_them(monkeypatch: pytest.Mon
 def test_a_number_of_steps_is_one_search_whatever_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = published_like(5, 3, 40, 5)
     one = solve(instance)
-    monkeypatch.setattr(search, "_cores", lambda: 4)
+    monkeypatch.setattr(search, "usable_cores", lambda: 4)
     assert solve(instance).plan == one.plan
 
 
 def test_a_search_broken_off_ends_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_cores", lambda: 2)
+    monkeypatch.setattr(search, "usable_cores", lambda: 2)
 
     def broken(stage: str, share: float) -> None:
         raise KeyboardInterrupt

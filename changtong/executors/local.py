@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic
 
+from changtong.executors.cores import usable_cores
 from changtong.executors.work import Row, Task, Work, attempt, failed
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -45,7 +46,7 @@ class LocalProcesses:
 
     def run(self, work: Work[Task], tasks: Iterable[Task]) -> Iterator[tuple[Task, Row]]:
         """Keep every process busy until the tasks are done."""
-        count = self.processes or os.cpu_count() or 1
+        count = self.processes or usable_cores()
         with tempfile.TemporaryDirectory(prefix="changtong-") as folder:
             file = Path(folder) / "work"
             file.write_bytes(pickle.dumps(work, protocol=5))

@@ -234,14 +234,13 @@ class Question:
 
     def per_visit(self, site: int) -> tuple[float, float, float, float]:
         """Return pieces of one visit: warm to it, cold to it, warm from it, cold from it."""
-        f = float(self.visits[site])
-        cold_in, cold_out = float(self.cold_in[site]), float(self.cold_out[site])
-        return (
-            (float(self.inbound[site]) - cold_in) / f,
-            cold_in / f,
-            (float(self.outbound[site]) - cold_out) / f,
-            cold_out / f,
-        )
+        return self._per_visit[site]
+
+    @cached_property
+    def _per_visit(self) -> list[tuple[float, float, float, float]]:
+        warm_in, warm_out = self.inbound - self.cold_in, self.outbound - self.cold_out
+        amounts = np.stack([warm_in, self.cold_in, warm_out, self.cold_out], axis=1) / self.visits[:, None]
+        return [(a, b, c, d) for a, b, c, d in amounts.tolist()]
 
     def without_cold(self, sites: list[int]) -> Question:
         """Return the question without the cold pieces of some sites."""

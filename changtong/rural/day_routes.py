@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import itertools
 import math
+import threading
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pyvrp import (
@@ -33,6 +34,7 @@ from pyvrp import (
     VehicleType,
     solve,
 )
+from pyvrp.exceptions import PenaltyBoundWarning
 from pyvrp.search import NeighbourhoodParams
 from pyvrp.stop import MaxIterations
 
@@ -137,6 +139,68 @@ class DayRoutes:
 NO_ROUTES = DayRoutes((), (), 0.0)
 
 
+class Solo(NamedTuple):
+    """A vehicle type's trip from a base to one site and back: what decides whether it can serve a part.
+
+    Attributes
+    ----------
+    vehicle : Vehicle
+    reaches : bool
+        Whether the way there and back is within its range.
+    there_s, back_s : int
+    begins_s : int
+        When it may leave at the earliest.
+    most_s : int
+        Longest day it may have.
+    stop_s, piece_s : float
+        Seconds of a stop at the site, and beside them of a piece.
+    """
+
+    vehicle: Vehicle
+    reaches: bool
+    there_s: int
+    back_s: int
+    begins_s: int
+    most_s: int
+    stop_s: float
+    piece_s: float
+
+    def service_s(self, part: Part) -> int:
+        """Return whole seconds the vehicle stands at the stop."""
+        return math.ceil(self.stop_s + self.piece_s * part.pieces - 1e-6)
+
+    def serves(self, part: Part) -> bool:
+        """Tell whether it can serve a part with a trip for it alone."""
+        if not self.reaches or not part.fits(self.vehicle):
+            return False
+        service = self.service_s(part)
+        if part.cold_in > 0 and self.there_s > part.cold_s:
+            return False
+        if part.cold_out > 0 and service + self.back_s > part.cold_s:
+            return False
+        at = max(self.begins_s + self.there_s, part.opens_s)
+        return (
+            at <= part.closes_s
+            and at + service + self.back_s <= self.vehicle.ends_s
+            and self.there_s + service + self.back_s <= self.most_s
+        )
+
+
+def solo(question: Question, base: int, ready_s: int, kind: int, site: int, shift_s: int) -> Solo:
+    """Return a vehicle type's trip from a base, its goods ready at a second, to one site and back."""
+    v, km, seconds = question.vehicles[kind], question.km, question.seconds[kind]
+    return Solo(
+        v,
+        v.range_km is None or bool(km[base, site] + km[site, base] <= v.range_km + 1e-9),
+        int(seconds[base, site]),
+        int(seconds[site, base]),
+        max(v.starts_s, ready_s),
+        min(v.shift_s, shift_s),
+        float(question.stop_s[site]),
+        float(question.piece_s[site]),
+    )
+
+
 def service_s(question: Question, part: Part) -> int:
     """Return whole seconds a vehicle stands at a stop."""
     return math.ceil(float(question.stop_s[part.site] + question.piece_s[part.site] * part.pieces) - 1e-6)
@@ -144,24 +208,10 @@ def service_s(question: Question, part: Part) -> int:
 
 def can_serve(question: Question, base: int, ready_s: int, kind: int, part: Part, shift_s: int) -> bool:
     """Tell whether a vehicle type from a base can serve a part with a trip for it alone."""
-    v = question.vehicles[kind]
-    if not part.fits(v):
-        return False
-    if (
-        v.range_km is not None
-        and question.km[base, part.site] + question.km[part.site, base] > v.range_km + 1e-9
-    ):
-        return False
-    there, back = int(question.seconds[kind][base, part.site]), int(question.seconds[kind][part.site, base])
-    service = service_s(question, part)
-    if (part.cold_in > 0 and there > part.cold_s) or (part.cold_out > 0 and service + back > part.cold_s):
-        return False
-    at = max(max(v.starts_s, ready_s) + there, part.opens_s)
-    return (
-        at <= part.closes_s
-        and at + service + back <= v.ends_s
-        and there + service + back <= min(v.shift_s, shift_s)
-    )
+    # most that fail do for room, and need nothing else
+    return part.fits(question.vehicles[kind]) and solo(
+        question, base, ready_s, kind, part.site, shift_s
+    ).serves(part)
 
 
 def route_day(
@@ -241,6 +291,31 @@ def _any_base(
     question: Question, bases: Sequence[tuple[int, int]], kind: int, part: Part, shift_s: int
 ) -> bool:
     return any(can_serve(question, base, ready, kind, part, shift_s) for base, ready in bases)
+
+
+class _Quiet:
+    """Holds back PyVRP's warnings of high penalties while anybody solves, in whichever thread."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._before = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._before = warnings.catch_warnings()
+                self._before.__enter__()
+                warnings.simplefilter("ignore", PenaltyBoundWarning)
+            self._inside += 1
+
+    def __exit__(self, *failed: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._before.__exit__(None, None, None)
+
+
+_QUIET = _Quiet()
 
 
 class _Model:
@@ -340,8 +415,7 @@ class _Model:
             neighbourhood=NeighbourhoodParams(num_neighbours=NEIGHBOURS),
             ils=IteratedLocalSearchParams(num_iters_no_improvement=max(50, iterations // 3)),
         )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _QUIET:
             for times in (1, 4):
                 found = solve(
                     self.data,

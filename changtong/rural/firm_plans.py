@@ -10,9 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from changtong.errors import InternalError
 from changtong.executors.local import InProcess, LocalProcesses
 from changtong.executors.work import Executor, Row, closing_rows
@@ -60,8 +57,6 @@ class FirmWork:
         The choice made for all firms.
     begun : Recent
         Routes of all firms, to begin coalitions' days with.
-    sure : array
-        Base, customer -> whether all firms' pieces can be served.
     pieces : float
         Of all firms, in a week.
     work : float
@@ -73,7 +68,6 @@ class FirmWork:
     settings: CountySettings
     hint: Choice
     begun: Recent
-    sure: NDArray[np.bool_]
     pieces: float
     work: float
     seed: int
@@ -94,7 +88,6 @@ class FirmWork:
                 question,
                 self.hint,
                 self.begun,
-                self.sure,
                 self.pieces,
                 work=work,
                 seed=self.seed,
@@ -109,7 +102,6 @@ class FirmWork:
             until=task.until,
             hint=self.hint,
             depth=ALONE_DEPTH,
-            sure=self.sure,
         )
         plan = checked_plan(self.county, found, firms, name, self.settings)
         return {"status": "ok", "cost": weighed_cny(plan, self.settings), "plan": plan}

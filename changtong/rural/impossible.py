@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from changtong.rural.county_question import HUB, Question, Vehicle
 from changtong.rural.day_routes import Part, service_s
+from changtong.rural.served_at_once import passes_cold, surely_served
 from changtong.rural.station_times import first_ready, trunk_reaches
 from changtong.rural.vehicle_loads import Errand
 from changtong.rural.visit_loads import local_errand, own_errand
@@ -55,23 +56,22 @@ class Possible:
     unserved: tuple[Unserved, ...]
 
 
-def find_possible(question: Question, sure: NDArray[np.bool_] | None = None) -> Possible:
+def find_possible(question: Question) -> Possible:
     """Return which bases can serve which customers, and name what none can.
 
     A station passes on what a trunk vehicle brings, at the earliest it can be there; it passes cold goods on
     with a cold store alone. Cold goods collected through a station stay there until the trunk's next day.
-    Buses are not looked at here (:mod:`changtong.rural.bus_only`). ``sure``: what bases can serve where each
-    customer has as many pieces or more, known from before.
+    Buses are not looked at here (:mod:`changtong.rural.bus_only`).
     """
     unserved: list[Unserved] = []
-    allowed = _allowed(question, sure)
+    allowed = _allowed(question)
     nobody = [c for c in question.customers if not allowed[:, c].any()]
     cold = [c for c in nobody if question.cold_in[c] + question.cold_out[c] > 0]
     if cold:
         patient = replace(question, cold_h=np.full_like(question.cold_h, np.inf))
         unserved += [Unserved(c, _cold_code(question, patient, c), cold_only=True) for c in cold]
         question = question.without_cold(cold)
-        allowed = _allowed(question, sure)
+        allowed = _allowed(question)
         nobody = [c for c in question.customers if not allowed[:, c].any()]
         # where nothing of it can be served, one reason is enough unless cold hours are another
         unserved = [one for one in unserved if one.code == "cold-too-long" or one.site not in nobody]
@@ -82,18 +82,18 @@ def find_possible(question: Question, sure: NDArray[np.bool_] | None = None) -> 
     return Possible(question, allowed, tuple(unserved))
 
 
-def _allowed(question: Question, sure: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+def _allowed(question: Question) -> NDArray[np.bool_]:
     size = len(question.site_ids)
     allowed = np.zeros((size, size), np.bool_)
-    if sure is not None:  # fewer pieces are fewer or smaller loads, ready no later; cold ones have more rules
-        warm = [c for c in question.customers if question.cold_in[c] + question.cold_out[c] <= 0]
-        allowed[:, warm] = sure[:, warm]
     reached = [s for s in question.stations if trunk_reaches(question, s)]
+    customers = np.zeros(size, np.bool_)
+    customers[list(question.customers)] = True
     for base in (HUB, *reached):
-        for customer in question.customers:
-            if not allowed[base, customer] and (base == HUB or _passes_cold(question, base, customer)):
-                errand = _errand(question, base, customer)
-                allowed[base, customer] = errand.possible(question.per_visit(customer))
+        asked = customers if base == HUB else customers & passes_cold(question, base)
+        allowed[base] = asked & surely_served(question, base)
+        for customer in np.flatnonzero(asked & ~allowed[base]).tolist():
+            errand = _errand(question, base, customer)
+            allowed[base, customer] = errand.possible(question.per_visit(customer))
     return allowed
 
 
@@ -109,18 +109,6 @@ def times(question: Question, base: int, customer: int) -> tuple[int, int]:
     return (0, 0) if base == HUB else first_ready(question, base, customer)
 
 
-def _passes_cold(question: Question, station: int, customer: int) -> bool:
-    """Tell whether a station can pass cold pieces on, those collected on the trunk's next day."""
-    if question.cold_in[customer] + question.cold_out[customer] <= 0:
-        return True
-    if not question.cold_store[station] or not trunk_reaches(question, station, cold=True):
-        return False
-    if question.cold_out[customer] <= 0 or customer == station:
-        return True
-    gap = -(-7 // int(question.visits[customer]))
-    return bool(question.cold_h[customer] >= 24.0 * gap + 12.0)
-
-
 def _cold_code(question: Question, patient: Question, customer: int) -> str:
     """Return why the cold pieces of a customer cannot be served; ``patient``: without limits of hours."""
     late = _cold_served(patient, customer) and not _cold_served(question, customer)
@@ -131,7 +119,7 @@ def _cold_served(question: Question, customer: int) -> bool:
     """Tell whether any base can serve a customer's cold pieces without the others."""
     _, cold_in, _, cold_out = question.per_visit(customer)
     return any(
-        (base == HUB or _passes_cold(question, base, customer))
+        (base == HUB or passes_cold(question, base)[customer])
         and _errand(question, base, customer).possible((0.0, cold_in, 0.0, cold_out))
         for base in (HUB, *(s for s in question.stations if trunk_reaches(question, s)))
     )

@@ -104,7 +104,7 @@ def shake(routes: WeekRoutes, reckoned: Reckoned, choice: Choice, share: float) 
         close = sorted(others, key=lambda b: (float(reckoned.serve[b, middle]), b))[:3]
         to = close[int(rng.integers(len(close)))]
         moved = {c: to for c in near if np.isfinite(reckoned.serve[to, c])}
-        routes.budget.spent += len(customers)  # so that a shake that changes nothing ends as well
+        routes.budget.spend(len(customers))  # so that a shake that changes nothing ends as well
         tried = replace(choice, base={**choice.base, **moved})
         tried = improve_jointly(routes, reckoned, tried, share)
         new = routes.week(tried)
@@ -165,7 +165,7 @@ def _proposals(
         if fleet_at is not None and not any(any(row) for row in fleet_at):
             continue  # the trunk has them all
         count = max(50, round(JOINT_SHARE * routes.budget.work / len(parts)))
-        routes.budget.spent += day_work(count, len(parts))
+        routes.budget.spend(day_work(count, len(parts)))
         found = route_day(
             question,
             [(b, routes.ready_at(b, visits.get(b, ()))[0]) for b in bases],

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 import polars as pl
 
 from changtong.errors import UsageError
+from changtong.executors.cores import usable_cores
 from changtong.executors.work import Executor
 from changtong.rural.bus_only import with_bus_only
 from changtong.rural.bus_parcels import use_buses
@@ -102,8 +103,7 @@ def plan_county(
     work = WORK_PER_CUSTOMER * settings.effort
     tell("shared", 0.0)
     question = ask(county, firms, settings=settings, with_buses=True)
-    sure = find_possible(question).allowed
-    best = plan_question(question, seed=seed, work=work, until=until(TIME_SHARED), sure=sure)
+    best = plan_question(question, seed=seed, work=work, until=until(TIME_SHARED), threads=usable_cores())
     shared = checked_plan(county, best, firms, "shared", settings)
     tell("buses", SHARED_DONE)
     with_buses = None
@@ -118,7 +118,7 @@ def plan_county(
     if len(firms) > 1:
         pieces = float((question.inbound + question.outbound).sum())
         alone, cost, without = plan_firms(
-            FirmWork(county, settings, best.choice, best.begun(), sure, pieces, work, seed),
+            FirmWork(county, settings, best.choice, best.begun(), pieces, work, seed),
             firms,
             [some for some in needed if 1 < len(some) < len(firms)],
             ends=None if seconds is None else (began + TIME_ALONE * seconds, began + seconds),

@@ -6,7 +6,6 @@ import math
 import time
 
 import numpy as np
-from numpy.typing import NDArray
 
 from changtong.rural.county_question import HUB, Question
 from changtong.rural.impossible import Possible, find_possible
@@ -60,7 +59,7 @@ def plan_question(
     until: float | None = None,
     hint: Choice | None = None,
     depth: float = 1.0,
-    sure: NDArray[np.bool_] | None = None,
+    threads: int = 1,
 ) -> Settled:
     """Return the best settled week found for one question.
 
@@ -80,16 +79,16 @@ def plan_question(
     depth : float
         How much days are worked on in the search, as a share of those of the shared plan's; those of the week
         that is chosen are worked on as long in any case.
-    sure : array, optional
-        Base, customer -> whether it can be served with as many pieces or more.
+    threads : int
+        Days of so many bases are solved side by side; it does not change the plan.
     """
-    possible = find_possible(question, sure)
+    possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
     found: list[Settled] = []
     for rung in _rungs(work):
         if found and until is not None and time.monotonic() >= until:
             break
-        found.append(_search(possible, reckoned, seed, rung, until, hint, depth))
+        found.append(_search(possible, reckoned, seed, rung, until, hint, depth, threads))
         hint = min(found, key=lambda one: one.rank).choice
     return min(found, key=lambda one: one.rank)
 
@@ -110,10 +109,11 @@ def _search(
     until: float | None,
     hint: Choice | None,
     depth: float,
+    threads: int,
 ) -> Settled:
     """Return the best settled week of one search."""
     budget = Budget(work * max(len(possible.question.customers), LEAST_CUSTOMERS), until)
-    routes = WeekRoutes(possible.question, budget, seed, depth=depth)
+    routes = WeekRoutes(possible.question, budget, seed, depth=depth, threads=threads)
     longer = FINISH / depth
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
     taken = None if hint is None else taken_over(possible, reckoned, hint)
@@ -208,7 +208,6 @@ def coalition_cost(
     question: Question,
     hint: Choice,
     begun: Recent,
-    sure: NDArray[np.bool_],
     pieces: float,
     *,
     work: float,
@@ -224,8 +223,6 @@ def coalition_cost(
         The choice made for all firms.
     begun : Recent
         Its routes: similar days begin with them.
-    sure : array
-        Base, customer -> whether all firms' pieces can be served.
     pieces : float
         Of all firms, in a week.
     work : float
@@ -239,7 +236,7 @@ def coalition_cost(
     tuple of float
         CNY and pieces of a week.
     """
-    possible = find_possible(question, sure)
+    possible = find_possible(question)
     reckoned = reckon(possible.question, possible.allowed)
     budget = Budget(work * len(question.customers), until)
     routes = WeekRoutes(possible.question, budget, seed, depth=COALITION_DEPTH)

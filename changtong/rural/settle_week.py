@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from types import MappingProxyType
 
 import numpy as np
@@ -19,7 +21,7 @@ from changtong.rural.day_routes import DayRoutes
 from changtong.rural.impossible import Possible, Unserved, code_from, find_possible
 from changtong.rural.share_fleet import TRUNK, Uses, overdrawn, shared_out
 from changtong.rural.station_choice import Reckoned, nearest_bases, reckon
-from changtong.rural.station_times import stop_ready
+from changtong.rural.station_times import Visits, stop_ready
 from changtong.rural.visit_loads import local_errand
 from changtong.rural.week_routes import (
     Choice,
@@ -193,15 +195,19 @@ def _local(
     routes: WeekRoutes, choice: Choice, times: dict[int, tuple[int, int]], iterations: float
 ) -> list[tuple[int, tuple[int, ...], DayRoutes]]:
     """Return local routes; worked on longer where more iterations than the search's are asked for."""
-    found = []
-    for base, visits in choice.visits().items():
+
+    def of_base(base: int, visits: Visits) -> list[tuple[int, tuple[int, ...], DayRoutes]]:
+        found = []
         for customers, days in days_by_customers(base, visits):
             day = routes.local_day(base, customers, times[base])
             if iterations > 1.0:
                 count = round(routes.iterations(len(customers)) * iterations)
                 day = routes.local_day(base, customers, times[base], count)
             found.append((base, days, day))
-    return found
+        return found
+
+    tasks = [partial(of_base, base, visits) for base, visits in choice.visits().items()]
+    return list(chain.from_iterable(routes.side_by_side(tasks)))
 
 
 def _times(

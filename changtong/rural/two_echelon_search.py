@@ -9,7 +9,6 @@ the best sets, and without one of the best plan's; every other warm one has one 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from changtong.errors import InternalError, Problem, UsageError
+from changtong.executors.cores import usable_cores
 from changtong.rural.route_mix import mix_routes
 from changtong.rural.route_steps import ABSENT, BEST, PENALTY, TOTAL
 from changtong.rural.two_echelon import (
@@ -143,7 +143,7 @@ def solve_two_echelon(
     reasons = impossible_demands(instance) or beyond_solver(part)
     if reasons:
         return TwoEchelonResult(instance, None, None, reasons, time.perf_counter() - begin, 0, seed)
-    seeds = _seeds(seed, 1 if iterations is not None else min(MOST_SEARCHES, _cores()))
+    seeds = _seeds(seed, 1 if iterations is not None else min(MOST_SEARCHES, usable_cores()))
     budgets = [_Budget(seconds, iterations, begin) for _ in seeds]
     searches = [
         _Search(Arrays(instance, one), budget, np.random.default_rng(one), None if number else progress)
@@ -167,13 +167,6 @@ def solve_two_echelon(
         raise InternalError(f"the plan failed its check: {checked.faults[0]}")
     spent = time.perf_counter() - begin
     return TwoEchelonResult(instance, plan, checked.cost, (), spent, done, seed)
-
-
-def _cores() -> int:
-    """Return how many processor cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _seeds(seed: int, count: int) -> list[int]:

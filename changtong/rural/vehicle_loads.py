@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from changtong.rural.county_question import DAY_S, Question
-from changtong.rural.day_routes import NO_LIMIT_S, PIECE, Part, can_serve, service_s
+from changtong.rural.day_routes import NO_LIMIT_S, PIECE, Part, Solo, solo
 
 MOST_LOADS = 1_000
 """Loads of a visit beyond which it is called too much for the vehicles there are."""
@@ -51,6 +51,8 @@ class Errand:
     closes_s: int
     cold_closes_s: int
     cold_s: int = NO_LIMIT_S
+    _fewest: dict[tuple[int, Amounts], int | None] = field(default_factory=dict, init=False, compare=False)
+    _ways: dict[int, Solo] = field(default_factory=dict, init=False, compare=False)
 
     def possible(self, amounts: Amounts) -> bool:
         """Tell whether vehicles can bring and take all of it, warm and cold together or apart."""
@@ -88,6 +90,13 @@ class Errand:
 
     def fewest(self, kind: int, amounts: Amounts) -> int | None:
         """Return into how few equal loads a vehicle type can take amounts, None where it cannot."""
+        key = kind, amounts
+        if key not in self._fewest:
+            self._fewest[key] = self._least(kind, amounts)
+        return self._fewest[key]
+
+    def _least(self, kind: int, amounts: Amounts) -> int | None:
+        """Return what is kept as the fewest loads."""
         least = self._needed(kind, amounts)
         if least is None or self._can(kind, amounts, least):
             return least
@@ -180,17 +189,21 @@ class Errand:
         )
 
     def _can(self, kind: int, amounts: Amounts, number: int) -> bool:
-        return can_serve(self.question, self.base, self.ready_s, kind, self._part(amounts, number), DAY_S)
+        return self._way(kind).serves(self._part(amounts, number))
+
+    def _way(self, kind: int) -> Solo:
+        """Return a vehicle type's trip to the site alone: asked for many amounts, looked up once."""
+        if kind not in self._ways:
+            self._ways[kind] = solo(self.question, self.base, self.ready_s, kind, self.site, DAY_S)
+        return self._ways[kind]
 
     def _cost(self, kind: int, part: Part, number: int) -> float:
         """Return what trips for loads alone cost; infinite where there are too few vehicles for them."""
         v, question = self.question.vehicles[kind], self.question
         km = float(question.km[self.base, self.site] + question.km[self.site, self.base])
-        ways = int(
-            question.seconds[kind][self.base, self.site] + question.seconds[kind][self.site, self.base]
-        )
-        span = max(1, ways + service_s(question, part))
-        trips = min(v.trips, min(v.shift_s, v.ends_s - max(v.starts_s, self.ready_s)) // span)
+        way = self._way(kind)
+        span = max(1, way.there_s + way.back_s + way.service_s(part))
+        trips = min(v.trips, min(v.shift_s, v.ends_s - way.begins_s) // span)
         if v.range_km is not None and km > 0:
             trips = min(trips, int((v.range_km + 1e-9) / km))
         vehicles = math.ceil(number / max(trips, 1))

@@ -7,9 +7,13 @@ whole week, the latest.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +41,8 @@ RECUTS = 3
 
 HANDLED_TOO_MUCH_CNY = 100.0
 """What a piece beyond a station's capacity weighs in the search."""
+
+T = TypeVar("T")
 
 Ints = NDArray[np.int64]
 
@@ -81,7 +87,13 @@ class Budget:
 
     work: float
     until: float | None = None
-    spent: float = 0.0
+    spent: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
+
+    def spend(self, work: int) -> None:
+        """Count work, whichever thread does it."""
+        with self._lock:
+            self.spent += work
 
     def left(self, share: float = 1.0) -> bool:
         """Whether there is work left of a share of it all, and time."""
@@ -101,6 +113,10 @@ class WeekRoutes:
     question : Question
     budget : Budget
     seed : int
+    depth : float
+        How much days are worked on, as a share of usual.
+    threads : int
+        Days of so many bases are solved side by side; it does not change them.
     fleet : mapping of int to tuple
         The fleet of the choice at hand.
     ready, left_at : dict
@@ -114,6 +130,7 @@ class WeekRoutes:
     budget: Budget
     seed: int = 0
     depth: float = 1.0
+    threads: int = 1
     fleet: dict[int, tuple[int, ...]] = field(default_factory=dict)
     ready: dict[int, int] = field(default_factory=dict)
     left_at: dict[int, int] = field(default_factory=dict)
@@ -182,7 +199,7 @@ class WeekRoutes:
 
         def routed(cut: list[Part]) -> DayRoutes:
             count = self.iterations(len(cut), start) if iterations is None else iterations
-            self.budget.spent += day_work(count, len(cut))
+            self.budget.spend(day_work(count, len(cut)))
             return timely_routes(
                 self.question, *base, cut, fleet,
                 iterations=count, seed=self.seed, start=start,
@@ -275,9 +292,9 @@ class WeekRoutes:
 
     def base_week(self, base: int, visits: Visits) -> float:
         """Return what a base costs in a week without the trunk: routes, rent, handling, what is left out."""
-        times = self.ready_at(base, visits)
-        key = (base, visits, times, self.fleet.get(base))
+        key = self._week_key(base, visits)
         if key not in self._weeks:
+            times = self.ready_at(base, visits)
             self._weeks[key] = (
                 sum(
                     weight(self.local_day(base, customers, times)) * len(days)
@@ -287,6 +304,10 @@ class WeekRoutes:
                 + handled_too_much(self.question, base, visits)
             )
         return self._weeks[key]
+
+    def _week_key(self, base: int, visits: Visits) -> object:
+        """Return what a base's week depends on."""
+        return base, visits, self.ready_at(base, visits), self.fleet.get(base)
 
     def trunk_week(self, choice: Choice) -> float:
         """Return what the trunk costs in a week."""
@@ -303,8 +324,29 @@ class WeekRoutes:
 
     def week_if_enough(self, choice: Choice) -> float:
         """Return what a choice costs in a week were there vehicles enough for all bases at once."""
-        self.take(choice)
+        self.solve(choice)
         return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
+
+    def solve(self, choice: Choice) -> None:
+        """Take a choice and solve its days, those of several bases side by side.
+
+        Days of one base begin with each other's routes: they are solved one after another.
+        """
+        self.take(choice)
+        new = [(b, v) for b, v in choice.visits().items() if self._week_key(b, v) not in self._weeks]
+        new.sort(key=lambda one: -len(one[1]))  # the longest first: none is waited for at the end
+        bases = [partial(self.base_week, base, visits) for base, visits in new]
+        self.side_by_side([*bases, partial(self.trunk_week, choice)])
+
+    def side_by_side(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """Return what tasks about different bases return, worked on by as many threads as there may be.
+
+        PyVRP searches outside Python's lock.
+        """
+        if self.threads < 2 or len(tasks) < 2:
+            return [task() for task in tasks]
+        with ThreadPoolExecutor(min(self.threads, len(tasks))) as crew:
+            return list(crew.map(lambda task: task(), tasks))
 
     def week_by_full_days(self, choice: Choice) -> float:
         """Return about what a choice costs in a week from the fullest day of each base, and of the trunk.
@@ -347,7 +389,7 @@ class WeekRoutes:
         lacking = np.zeros(len(self.question.vehicles), np.int64)
         if not few:
             return lacking
-        self.take(choice)
+        self.solve(choice)
         used = self.trunk_uses(choice) + sum(self.base_uses(b, v) for b, v in choice.visits().items())
         for kind in few:
             count = self.question.vehicles[kind].count or 0
@@ -360,9 +402,9 @@ class WeekRoutes:
 
     def base_uses(self, base: int, visits: Visits) -> Ints:
         """Return the vehicles a base uses: a row for each type, a column for each day."""
-        times = self.ready_at(base, visits)
-        key = (base, visits, times, self.fleet.get(base))
+        key = self._week_key(base, visits)
         if key not in self._uses:
+            times = self.ready_at(base, visits)
             self._uses[key] = self._vehicles(
                 (self.local_day(base, customers, times), days)
                 for customers, days in days_by_customers(base, visits)
@@ -377,9 +419,9 @@ class WeekRoutes:
         return used
 
 
-def day_work(iterations: int, parts: int) -> float:
-    """Return the work of solving a day, in customers times iterations."""
-    return iterations * (parts + 2) + BEGIN_WORK * parts**2
+def day_work(iterations: int, parts: int) -> int:
+    """Return the work of solving a day, in customers times iterations; whole: added up in any order."""
+    return iterations * (parts + 2) + round(BEGIN_WORK * parts**2)
 
 
 def weight(routes: DayRoutes) -> float:
