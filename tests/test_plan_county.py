@@ -207,15 +207,15 @@ def test_three_times_the_work_never_ends_higher(seed: int, monkeypatch: pytest.M
     assert costs == sorted(costs, reverse=True)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, 1, 5])
 def test_bases_worked_on_side_by_side_give_the_same_plan(seed: int) -> None:
-    known = drawn(70, 10, firms=2, seed=seed, radius_km=60.0)
+    known = drawn(70, 10, firms=2, seed=seed, radius_km=90.0)
     question = ask(known, known.firms)
     one, many = (plan_question(question, seed=0, work=300.0, threads=n) for n in (1, 4))
     assert one.choice == many.choice
     assert (one.cost_cny, one.trunk, one.local) == (many.cost_cny, many.trunk, many.local)
     assert one.routes.budget.spent == many.routes.budget.spent
-    assert len(one.routes.recent) > 3  # bases were tried
+    assert len(set(one.choice.base.values())) > 2
 
 
 @pytest.mark.parametrize("seed", range(6))
