@@ -23,6 +23,7 @@ import chart
 from chart import Line
 from county_cases import drawn
 
+from changtong.executors.cores import usable_cores
 from changtong.rural.county import County
 from changtong.rural.county_question import CountySettings, ask
 from changtong.rural.firm_plans import checked_plan
@@ -36,7 +37,7 @@ def together(county: County, effort: float) -> tuple[float, float]:
     began = time.perf_counter()
     settings = CountySettings(effort=effort)
     question = ask(county, county.firms, settings=settings)
-    found = plan_question(question, seed=0, work=WORK_PER_CUSTOMER * effort)
+    found = plan_question(question, seed=0, work=WORK_PER_CUSTOMER * effort, threads=usable_cores())
     plan = checked_plan(county, found, county.firms, "shared", settings)
     assert plan.unserved.is_empty()
     return time.perf_counter() - began, plan.cost_cny

@@ -118,6 +118,8 @@ def _search(
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
     taken = None if hint is None else taken_over(possible, reckoned, hint)
     chosen = _cheapest(routes, reckoned, starts, taken)
+    if len(possible.question.customers) <= LARGE:  # looking at first choices takes nothing from the search
+        budget.work += budget.spent
     found: list[Settled] = []
     beyond = math.inf
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
