@@ -112,7 +112,8 @@ def _search(
     threads: int,
 ) -> Settled:
     """Return the best settled week of one search."""
-    budget = Budget(work * max(len(possible.question.customers), LEAST_CUSTOMERS), until)
+    whole = work * max(len(possible.question.customers), LEAST_CUSTOMERS)
+    budget = Budget(whole, until)
     routes = WeekRoutes(possible.question, budget, seed, depth=depth, threads=threads)
     longer = FINISH / depth
     starts = first_choices(possible.question, reckoned, STATION_WEIGHTS)
@@ -124,8 +125,10 @@ def _search(
     beyond = math.inf
     if is_single_level(starts[0]):  # never worse than the plan without stations: that is made in the same way
         close, beyond = _compared(routes, starts[0], chosen)
-        alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * budget.work, until), seed, depth=depth)
+        alone = WeekRoutes(possible.question, Budget(SINGLE_SHARE * whole, until), seed, depth=depth)
         if close:
+            alone.week(starts[0])
+            alone.budget.work += alone.budget.spent
             single = improve_days(alone, starts[0], 0.5)
             found.append(settle(possible, reckoned, alone, single, longer if budget.in_time() else 1.0))
         elif beyond == math.inf:
