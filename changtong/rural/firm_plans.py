@@ -24,7 +24,7 @@ from changtong.rural.plan_question import coalition_cost, plan_question
 from changtong.rural.settle_week import Settled
 from changtong.rural.week_routes import Choice, Recent
 
-ALONE_SHARE, COALITION_SHARE = 0.12, 0.06
+ALONE_SHARE, COALITION_SHARE = 0.1, 0.06
 """Work of a firm's plan and of a coalition's, as shares of the shared plan's."""
 
 ALONE_DEPTH = 0.1
