@@ -25,7 +25,7 @@ from changtong.assessment.assess import assess
 from changtong.assessment.card_folder import read_scorecard
 from changtong.assessment.card_writer import write_scorecard
 from changtong.assessment.scorecard import Scorecard
-from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError
+from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError, NotFoundError
 from changtong.rights.scope import Scope
 from changtong.scorecards.rectify import rectify
 from changtong.scorecards.statements import hand_in, keep_card, mark, own_marks, read_card, say
@@ -196,6 +196,25 @@ def test_marks_are_blind_on_every_doorway(
     assert {record["department"] for record in _pages(desks["police"])} == {"postal", "police"}
     assert "7.654321" in assess(read_card(desks["police"], CARD)).disagreements.write_csv()
     assert desks["admin"].verify_audit(with_records=True).whole
+
+
+def test_a_blind_mark_cannot_be_held_by_who_may_not_see_it(desks: dict[str, Desk]) -> None:
+    """A hold by id alone tells that there is a record: of a blind mark nobody else learns that."""
+    mark(desks["postal"], CARD, "postal", marks(a=POINTS, b=4.0))
+    own = next(iter(desks["postal"].every("mark")))
+    said = set()
+    for name in ("admin", "police", "viewer"):
+        for record in (own.id, "there-is-none"):
+            with pytest.raises(NotFoundError) as caught:
+                desks[name].hold("mark", record, "court case 12")
+            said.add(str(caught.value).replace(record, "ID"))
+    assert len(said) == 1
+    assert desks["admin"].holds() == []
+    hand_in(desks["postal"], CARD, "postal")
+    mark(desks["police"], CARD, "police", marks(a=5.0, b=6.0))
+    assert hand_in(desks["police"], CARD, "police")  # marks are shown from here on
+    held = desks["admin"].hold("mark", own.id, "court case 12")
+    assert [one["id"] for one in desks["admin"].holds()] == [held]
 
 
 def _pages(desk: Desk) -> list[object]:
