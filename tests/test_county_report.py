@@ -19,7 +19,7 @@ from changtong.report.county_coverage import coverage_section
 from changtong.report.county_report import county_report_page
 from changtong.report.county_view import answers, best_answer, figure_rows, say_why, split_rows
 from changtong.report.texts import LANGUAGES, Both, named, percent, same, text, whole
-from changtong.rural.county_plan import CountyResult
+from changtong.rural.county_plan import CountyResult, alone_total
 from changtong.rural.coverage import coverage
 from changtong.rural.coverage_definition import read_definition
 from changtong.rural.coverage_steps import next_steps
@@ -52,7 +52,8 @@ def test_the_answers_are_summed_by_hand() -> None:
     assert alone.cost_cny == first.cost_cny + second.cost_cny
     assert (alone.vehicles, shared.vehicles, buses.vehicles) == (8, 4, 4)
     assert (alone.villages, shared.villages, buses.villages) == (7, 7, 7)  # a village of both counts once
-    assert (alone.stations, shared.stations) == (2, 2)
+    assert (alone.stations, shared.stations) == (first.stations.height + second.stations.height, 2)
+    assert alone.stations == alone_total(RESULT.alone)["stations"]  # as on the command line
     assert {one.unserved_pieces for one in (alone, shared, buses)} == {49.0}
     assert shared.grams_per_piece == pytest.approx(1000 * RESULT.shared.kgco2e / RESULT.shared.pieces)  # type: ignore[operator]
     assert best_answer(RESULT).key == "with_buses"

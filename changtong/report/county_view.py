@@ -91,7 +91,7 @@ def _answer(key: str, plans: tuple[CountyPlan, ...], villages: set[str]) -> Answ
         unserved_pieces=sum(float(plan.unserved["pieces_per_week"].sum()) for plan in plans),
         kgco2e=None if None in carbon else sum(value for value in carbon if value is not None),
         vehicles=sum(vehicles_used(plan) for plan in plans),
-        stations=len({site for plan in plans for site in plan.stations["site_id"]}),
+        stations=sum(plan.stations.height for plan in plans),
         # a station's own people are served too, but a station is no village
         villages=len({site for plan in plans for site in plan.villages["site_id"]} & villages),
     )
