@@ -105,7 +105,9 @@ const PIXEL = "%PIXEL%";
     at("#drafts button").click(); // open it again and change it
     type("#item-why textarea", "torn off, lying beside");
     await wait(600);
+    at("#told").replaceChildren();
     const second = await exported(() => at("#export-one").click());
+    await until(() => at("#told").textContent); // it is told after the file is there, and later words would take its place
     // on another phone: what is known stays, what was changed elsewhere is kept beside it
     at("#back").click();
     await until(() => !at("#list").hidden);
