@@ -107,7 +107,7 @@ const PIXEL = "%PIXEL%";
     await wait(600);
     at("#told").replaceChildren();
     const second = await exported(() => at("#export-one").click());
-    await until(() => at("#told").textContent); // it is told after the file is there, and later words would take its place
+    await until(() => at("#told").textContent); // told after the file is there: it would hide later words
     // on another phone: what is known stays, what was changed elsewhere is kept beside it
     at("#back").click();
     await until(() => !at("#list").hidden);
