@@ -139,6 +139,11 @@ class DayRoutes:
 NO_ROUTES = DayRoutes((), (), 0.0)
 
 
+def standing_s(stop_s: float, piece_s: float, pieces: float) -> int:
+    """Return whole seconds a vehicle stands at a site to hand pieces over."""
+    return math.ceil(float(stop_s + piece_s * pieces) - 1e-6)
+
+
 class Solo(NamedTuple):
     """A vehicle type's trip from a base to one site and back: what decides whether it can serve a part.
 
@@ -167,7 +172,7 @@ class Solo(NamedTuple):
 
     def service_s(self, part: Part) -> int:
         """Return whole seconds the vehicle stands at the stop."""
-        return math.ceil(self.stop_s + self.piece_s * part.pieces - 1e-6)
+        return standing_s(self.stop_s, self.piece_s, part.pieces)
 
     def serves(self, part: Part) -> bool:
         """Tell whether it can serve a part with a trip for it alone."""
@@ -203,7 +208,7 @@ def solo(question: Question, base: int, ready_s: int, kind: int, site: int, shif
 
 def service_s(question: Question, part: Part) -> int:
     """Return whole seconds a vehicle stands at a stop."""
-    return math.ceil(float(question.stop_s[part.site] + question.piece_s[part.site] * part.pieces) - 1e-6)
+    return standing_s(question.stop_s[part.site], question.piece_s[part.site], part.pieces)
 
 
 def can_serve(question: Question, base: int, ready_s: int, kind: int, part: Part, shift_s: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from changtong.rural.county_question import DAY_S, DAYS, Question
-from changtong.rural.day_routes import Stop, service_s
+from changtong.rural.day_routes import Stop, service_s, standing_s
 
 HURRY_S = 3_600
 """How long after a direct way the trunk may be at a station where cold pieces are in a hurry."""
@@ -59,7 +59,7 @@ def due_s(question: Question, station: int, visits: Visits) -> int | None:
 
 def stand_s(question: Question, station: int, pieces: float) -> int:
     """Return seconds until pieces that arrive at a station are ready."""
-    return math.ceil(float(question.stop_s[station] + question.piece_s[station] * pieces) - 1e-6)
+    return standing_s(question.stop_s[station], question.piece_s[station], pieces)
 
 
 def reckoned_ready(question: Question, station: int, visits: Visits = ()) -> tuple[int, int]:

@@ -294,7 +294,7 @@ class WeekRoutes:
         """Return what a base costs in a week without the trunk: routes, rent, handling, what is left out."""
         key = self._week_key(base, visits)
         if key not in self._weeks:
-            times = self.ready_at(base, visits)
+            times = key[2]
             self._weeks[key] = (
                 sum(
                     weight(self.local_day(base, customers, times)) * len(days)
@@ -305,8 +305,10 @@ class WeekRoutes:
             )
         return self._weeks[key]
 
-    def _week_key(self, base: int, visits: Visits) -> object:
-        """Return what a base's week depends on."""
+    def _week_key(
+        self, base: int, visits: Visits
+    ) -> tuple[int, Visits, tuple[int, int], tuple[int, ...] | None]:
+        """Return what a base's week depends on; third: when its goods are ready, and left the hub."""
         return base, visits, self.ready_at(base, visits), self.fleet.get(base)
 
     def trunk_week(self, choice: Choice) -> float:
@@ -320,28 +322,20 @@ class WeekRoutes:
 
     def week(self, choice: Choice) -> float:
         """Return what a choice costs in a week; what is left out, or lacks a vehicle, weighs heavily."""
-        return self.week_if_enough(choice) + self.question.left_cny * float(self.short(choice).sum())
+        return self.week_if_enough(choice) + self.question.left_cny * float(self._lacking(choice).sum())
 
     def week_if_enough(self, choice: Choice) -> float:
         """Return what a choice costs in a week were there vehicles enough for all bases at once."""
-        self.solve(choice)
-        return sum(self.base_week(b, v) for b, v in choice.visits().items()) + self.trunk_week(choice)
-
-    def solve(self, choice: Choice) -> None:
-        """Take a choice and solve its days, those of several bases side by side.
-
-        Days of one base begin with each other's routes: they are solved one after another.
-        """
         self.take(choice)
-        new = [(b, v) for b, v in choice.visits().items() if self._week_key(b, v) not in self._weeks]
-        new.sort(key=lambda one: -len(one[1]))  # the longest first: none is waited for at the end
-        bases = [partial(self.base_week, base, visits) for base, visits in new]
-        self.side_by_side([*bases, partial(self.trunk_week, choice)])
+        bases = [partial(self.base_week, base, visits) for base, visits in choice.visits().items()]
+        trunk_cny, *base_cny = self.side_by_side([partial(self.trunk_week, choice), *bases])
+        return sum(base_cny) + trunk_cny
 
     def side_by_side(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Return what tasks about different bases return, worked on by as many threads as there may be.
 
-        PyVRP searches outside Python's lock.
+        Days of one base begin with each other's routes: they are one task. PyVRP searches outside
+        Python's lock.
         """
         if self.threads < 2 or len(tasks) < 2:
             return [task() for task in tasks]
@@ -385,11 +379,15 @@ class WeekRoutes:
 
     def short(self, choice: Choice) -> Ints:
         """Return how many vehicles of each type are lacking, summed over the days of the week."""
+        self.week_if_enough(choice)  # solves the days of several bases side by side
+        return self._lacking(choice)
+
+    def _lacking(self, choice: Choice) -> Ints:
+        """Return the vehicles lacking in a choice whose days are solved."""
         few = [kind for kind, v in enumerate(self.question.vehicles) if v.count]
         lacking = np.zeros(len(self.question.vehicles), np.int64)
         if not few:
             return lacking
-        self.solve(choice)
         used = self.trunk_uses(choice) + sum(self.base_uses(b, v) for b, v in choice.visits().items())
         for kind in few:
             count = self.question.vehicles[kind].count or 0
@@ -404,7 +402,7 @@ class WeekRoutes:
         """Return the vehicles a base uses: a row for each type, a column for each day."""
         key = self._week_key(base, visits)
         if key not in self._uses:
-            times = self.ready_at(base, visits)
+            times = key[2]
             self._uses[key] = self._vehicles(
                 (self.local_day(base, customers, times), days)
                 for customers, days in days_by_customers(base, visits)
