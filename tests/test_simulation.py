@@ -301,11 +301,19 @@ def test_nothing_is_lost_on_random_networks(
     assert timed == pytest.approx(delivered, rel=0.35, abs=12.0)
 
 
-def test_threads_change_nothing() -> None:
-    network = two_hubs()
-    one, four = (play(network, threads=n) for n in (1, 4))
-    assert one.classes.equals(four.classes)
-    assert one.backlog.equals(four.backlog)
+@settings(SOME, max_examples=20)
+@given(planned_networks(), st.booleans())
+def test_threads_change_nothing(case: tuple[Network, tuple[Outage, ...]], passes: bool) -> None:
+    """Both parts of each step side by side, whatever the size; vehicle passes are shared out between."""
+    network, outages = case
+    if passes:
+        site = str(network.sites["site_id"][0])
+        outages = (*outages, Outage("area", sites=(site,), passes_per_day=3, pieces_per_pass=40.0))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("changtong.simulation.simulate.MANY", -1)
+        one, four = (play(network, outages, threads=n) for n in (1, 4))
+    for frame in ("classes", "backlog", "hours", "sites", "legs"):
+        assert getattr(one, frame).equals(getattr(four, frame))
 
 
 def test_replications_repeat_and_hold_the_run_between_their_ends() -> None:

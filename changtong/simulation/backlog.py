@@ -220,5 +220,5 @@ def put_in(machine: Machine, waiting: Waiting, due: NDArray[np.int64], step: int
     some = ~last
     c, k, y = plant.inner[site[some]], rank[some], pieces[some].astype(np.float32)
     part = state.joins[c, k]
-    np.add.at(state.line, (part, c, waiting.dest[now][some], k), y)
+    np.add.at(state.line, (part, c, k, waiting.dest[now][some]), y)
     np.add.at(state.line_sum, (part, c, k), y.astype(np.float64))

@@ -211,12 +211,13 @@ class Ways(NamedTuple):
 
 @njit(**FLAT)
 def add_up(
-    lo, hi, k, begin, promise, plant, epochs, curves, ways, dest_ptr, dest_item, dest_group,
+    lo, hi, k, begin, promise, plant, epochs, curves, ways, dest_ptr, dest_group, dest_share,
     when, weight, sparse, legs, way, hours, sums,
 ):  # fmt: skip
     """Add up how long pieces of class ``k`` take to destinations ``lo`` … ``hi``-1.
 
-    ``when`` and ``weight`` are steps of acceptance and shares of a day's pieces. Of a pair with
+    ``dest_group`` and ``dest_share`` are each pair's group and its share of it, by destination;
+    ``when`` and ``weight`` steps of acceptance and shares of a day's pieces. Of a pair with
     ``sparse`` / n pieces a day every n-th is looked at, from a place that differs from pair to
     pair. From step ``begin`` on
     ``hours`` counts delivered pieces by steps taken; ``sums``: pieces due, delivered, late at their
@@ -224,12 +225,10 @@ def add_up(
     delivered.
     """
     n_steps = epochs.of_step.shape[0]
-    w = k if plant.item_share.shape[1] > 1 else 0
     for d in range(lo, hi):
         for q in range(dest_ptr[d], dest_ptr[d + 1]):
-            i = dest_item[q]
             g = dest_group[q]
-            daily = plant.rate[g, k] * plant.item_share[i, w]
+            daily = plant.rate[g, k] * dest_share[q]
             if daily <= 0.0:
                 continue
             stride = np.int64(min(max(1.0, sparse / daily), 16.0 * when.shape[0]))

@@ -45,7 +45,7 @@ class Groups:
     item_ptr : array of int64, (groups + 1,)
     item_dest : array of int32, (items,)
         Destination number of each pair.
-    item_share : array of float32, (items, classes or 1)
+    item_share : array of float32, (classes or 1, items)
         Share of the pair in its group.
     cell : array of int32, (epochs, groups, classes)
         Cell by which a group leaves in each epoch; -1 while it is held.
@@ -131,7 +131,7 @@ def make_groups(pairs: Pairs, routes: Sequence[Routes], inner: NDArray[np.bool_]
         rate=rate,
         item_ptr=item_ptr,
         item_dest=dest[items.pair[order]],
-        item_share=share.astype(np.float32),
+        item_share=np.ascontiguousarray(share.T, np.float32),
         cell=cell,
         cell_leg=cell_leg,
         cell_group=cell_group,

@@ -69,7 +69,7 @@ def time_pieces(
     n_classes = plant.rate.shape[1]
     firsts = np.array([epoch.first_step for epoch in epochs], np.int32)
     of_step = machine.epoch_of_step
-    order, ptr, item_group = _by_destination(machine)
+    ptr, group, shares = _by_destination(machine)
     when = np.arange(n_steps, dtype=np.int64)
     weight = machine.times.accept[when]
     sparse = _sparse(machine, len(when))
@@ -86,7 +86,7 @@ def time_pieces(
         curves.trace_legs(_by_place(record.leg_in, k), _by_place(record.leg_out, k), firsts, found.departs_at)
         spans = curves.Epochs(
             of_step, firsts, before, travel,
-            np.stack([np.ascontiguousarray(rules.route[:, :, k].T) for rules in machine.rules]),
+            np.stack([np.ascontiguousarray(rules.route[:, k].T) for rules in machine.rules]),
             np.stack([rules.cell[:, k] for rules in machine.rules]),
         )  # fmt: skip
         ways = curves.Ways(
@@ -104,8 +104,9 @@ def time_pieces(
         ) -> tuple[Floats, Floats]:  # fmt: skip
             counted, total = np.zeros(n_steps + 1), np.zeros(8)
             curves.add_up(
-                lo, hi, k, clock.warm_steps, limit, plant, spans, found, ways, ptr, order, item_group, when,
-                weight, sparse[k], np.empty(len(firsts), np.int64), np.empty(2, np.int64), counted, total,
+                lo, hi, k, clock.warm_steps, limit, plant, spans, found, ways, ptr, group,
+                shares[k if len(shares) > 1 else 0], when, weight, sparse[k],
+                np.empty(len(firsts), np.int64), np.empty(2, np.int64), counted, total,
             )  # fmt: skip
             return counted, total
 
@@ -158,11 +159,13 @@ def _sparse(machine: Machine, n_steps: int) -> Floats:
     return np.asarray(daily * n_steps * len(daily) / LOOKS, np.float64)
 
 
-def _by_destination(machine: Machine) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int32]]:
-    """Return items by destination: their numbers, where each destination's begin, and their groups."""
+def _by_destination(
+    machine: Machine,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Return where each destination's pairs begin, the pairs' groups, and their shares of them by class."""
     plant = machine.plant
-    order = np.argsort(plant.item_dest, kind="stable").astype(np.int32)
+    order = np.argsort(plant.item_dest, kind="stable")
     counts = np.bincount(plant.item_dest, minlength=len(plant.dest_site))
     ptr = np.append(0, np.cumsum(counts)).astype(np.int64)
     group = np.repeat(np.arange(len(plant.rate), dtype=np.int32), np.diff(plant.item_ptr))
-    return order, ptr, group[order]
+    return ptr, group[order], plant.item_share[:, order]

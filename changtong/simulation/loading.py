@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from changtong.flows.trees import FLAT
-from changtong.simulation.state import HANDLED, UNDER_WAY
+from changtong.simulation.state import HANDLED, HOME, NOTHING, UNDER_WAY
 
 
 @njit(**FLAT)
@@ -21,9 +21,10 @@ def class_shares(total, most, share):
 
 
 @njit(**FLAT)
-def depart(t, plant, times, rules, state, record):
-    """Load what departs in this step: by leg, the highest class first, within entry limits."""
-    for leg in range(state.leg_sum.shape[0]):
+def load(t, s, plant, times, state, record):
+    """Fill what share of each line of a site the trips of this step take, the highest class first."""
+    for q in range(plant.out_ptr[s], plant.out_ptr[s + 1]):
+        leg = plant.out_legs[q]
         some = 0.0
         for k in range(state.leg_sum.shape[1]):
             some += state.leg_sum[leg, k]
@@ -32,26 +33,10 @@ def depart(t, plant, times, rules, state, record):
         room = times.room[t, leg]
         if some > 0.0 and room > 0.0:
             class_shares(state.leg_sum[leg], np.float64(room), state.share[leg])
-    _limit(rules, state)
-    for s in range(plant.inner.shape[0]):
-        c = plant.inner[s]
-        if c < 0:
-            _depart_leaf(t, s, plant, rules, state, record)
-            continue
-        for q in range(plant.inner_leg_ptr[c], plant.inner_leg_ptr[c + 1]):
-            leg = plant.inner_legs[q]
-            some = 0.0
-            for k in range(state.share.shape[1]):
-                some += state.share[leg, k] * state.leg_sum[leg, k]
-            if some > 0.0:
-                _depart_inner(t, c, leg, plant, rules, state, record)
-    for leg in range(state.leg_sum.shape[0]):
-        for k in range(state.leg_sum.shape[1]):
-            state.leg_left[leg, k] = state.leg_sum[leg, k]
 
 
 @njit(**FLAT)
-def _limit(rules, state):
+def limit(rules, state):
     """Share out what may enter each controlled area; what is not used is saved up, for a day."""
     n_classes = state.share.shape[1]
     for i in range(rules.limit_pieces.shape[0]):
@@ -69,7 +54,42 @@ def _limit(rules, state):
 
 
 @njit(**FLAT)
-def _depart_leaf(t, s, plant, rules, state, record):
+def depart(t, s, moved, plant, rules, state, record):
+    """Let leave a site what is loaded; what it sends elsewhere is on the road after :func:`send`."""
+    c = plant.inner[s]
+    if c < 0:
+        _depart_leaf(t, s, moved, plant, rules, state, record)
+    for q in range(plant.out_ptr[s], plant.out_ptr[s + 1]):
+        leg = plant.out_legs[q]
+        some = 0.0
+        for k in range(state.share.shape[1]):
+            some += state.share[leg, k] * state.leg_sum[leg, k]
+        if c >= 0 and some > 0.0:
+            _depart_inner(t, c, leg, moved, plant, rules, state, record)
+        for k in range(state.leg_sum.shape[1]):
+            state.leg_left[leg, k] = state.leg_sum[leg, k]
+
+
+@njit(**FLAT)
+def send(t, plant, rules, state):
+    """Enter what left inner sites where it is going: the only thing sites do to each other."""
+    for leg in range(state.leg_slot.shape[0]):
+        if state.leg_slot[leg] == NOTHING:
+            continue
+        h = plant.leg_head[leg]
+        due = t + max(1, rules.travel[leg] + rules.before[h])
+        for k in range(state.leg_home.shape[1]):
+            state.last_in[due % state.last_in.shape[0], h, k] += state.leg_home[leg, k]
+            state.leg_home[leg, k] = 0.0
+        slot = state.leg_slot[leg]
+        if slot >= 0 and due < state.due_first.shape[0]:
+            state.due_next[slot] = state.due_first[due, h]
+            state.due_first[due, h] = slot
+        state.leg_slot[leg] = NOTHING
+
+
+@njit(**FLAT)
+def _depart_leaf(t, s, moved, plant, rules, state, record):
     for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
         for k in range(state.share.shape[1]):
             y = state.group_sorted[g, k]
@@ -84,53 +104,68 @@ def _depart_leaf(t, s, plant, rules, state, record):
                 continue
             state.group_sorted[g, k] -= y
             state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] - y)
-            state.total[UNDER_WAY, k] += y
+            moved[UNDER_WAY, k] += y
             record.leg_out[t, leg, k] += y
             due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
             state.cell_in[due % state.cell_in.shape[0], cell, k] += y
 
 
 @njit(**FLAT)
-def _depart_inner(t, c, leg, plant, rules, state, record):
+def _depart_inner(t, c, leg, moved, plant, rules, state, record):
     """Load a leg out of an inner site: by destination, into a slot that arrives later."""
-    n_classes = state.share.shape[1]
     h = plant.leg_head[leg]
+    s = plant.leg_tail[leg]
     takes_over = leg >= plant.n_own_legs
     slot = plant.slot_ptr[leg] + state.slot_next[leg]
-    place = plant.slot_at[slot]
-    due = t + max(1, rules.travel[leg] + rules.before[h])
-    size = 0
-    for q in range(rules.leg_ptr[leg], rules.leg_ptr[leg + 1]):
-        d = rules.leg_dest[q]
-        last = plant.dest_site[d] == h
-        some = 0.0
-        for k in range(n_classes):
-            y = np.float32(0.0)
-            if rules.route[c, d, k] == leg:
-                y = state.sorted[c, d, k] * np.float32(state.share[leg, k])
-                state.sorted[c, d, k] -= y
-                state.sorted_sum[c, k] -= y
-                record.leg_out[t, leg, k] += y
-            if takes_over:
-                at = (t + max(1, plant.after[plant.leg_tail[leg]])) % state.done_in.shape[0]
-                state.done_in[at, plant.leg_tail[leg], k] += y
-                state.total[HANDLED, k] += y
-            elif last:
-                state.last_in[due % state.last_in.shape[0], h, k] += y
-                state.total[UNDER_WAY, k] += y
-            else:
-                state.arena[place + size, k] = y
-                state.total[UNDER_WAY, k] += y
-                some += y
-        if some > 0.0 and not takes_over and not last:
-            state.arena[place + size, n_classes] = d
-            size += 1
-    for k in range(n_classes):
+    dest = rules.leg_dest[rules.leg_ptr[leg] : rules.leg_ptr[leg + 1]]
+    some = 0.0
+    for k in range(state.share.shape[1]):
+        out, home = _load_class(c, leg, k, np.float32(state.share[leg, k]), dest, plant, rules, state)
+        state.sorted_sum[c, k] -= out
+        record.leg_out[t, leg, k] += out
         state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] * (1.0 - state.share[leg, k]))
-    if size > 0:
+        if takes_over:
+            state.done_in[(t + max(1, plant.after[s])) % state.done_in.shape[0], s, k] += out
+            moved[HANDLED, k] += out
+        else:
+            moved[UNDER_WAY, k] += out
+            state.leg_home[leg, k] += home
+            some += out - home
+    if takes_over:
+        return
+    state.leg_slot[leg] = HOME
+    if some > 0.0:
+        size = 0
+        for i in range(dest.shape[0]):
+            if dest[i] != plant.dest_at[h]:
+                state.arena_dest[plant.slot_at[slot] + size] = dest[i]
+                size += 1
         state.slot_leg[slot] = leg
         state.slot_size[slot] = size
-        if due < state.due_first.shape[0]:
-            state.due_next[slot] = state.due_first[due]
-            state.due_first[due] = slot
+        state.leg_slot[leg] = slot
         state.slot_next[leg] = (state.slot_next[leg] + 1) % (plant.slot_ptr[leg + 1] - plant.slot_ptr[leg])
+
+
+@njit(**FLAT)
+def _load_class(c, leg, k, share, dest, plant, rules, state):
+    """Take a share of what waits for a leg, write it to the leg's slot; return all and what is home then."""
+    ready = state.sorted[c, k]
+    route = rules.route[c, k]
+    takes_over = leg >= plant.n_own_legs
+    at = plant.slot_at[plant.slot_ptr[leg] + state.slot_next[leg]]
+    own = plant.dest_at[plant.leg_head[leg]]
+    total = 0.0
+    home = 0.0
+    for i in range(dest.shape[0]):
+        d = np.uint32(dest[i])
+        y = np.float32(0.0)
+        if route[d] == leg:
+            y = ready[d] * share
+            ready[d] -= y
+            total += y
+        if dest[i] == own:
+            home += y
+        elif not takes_over:
+            state.arena[k, at] = y
+            at += 1
+    return total, home

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from changtong.network.model import Network
 from changtong.routes import NO_LEG, Pairs, Routes
 from changtong.simulation.groups import Groups, make_groups
-from changtong.simulation.state import Plant, Record, Rules, State, Times
+from changtong.simulation.state import NOTHING, PARTS, Plant, Record, Rules, State, Times
 from changtong.simulation.timetable import (
     Clockwork,
     Delays,
@@ -25,6 +25,9 @@ from changtong.structure import column
 
 Ints = NDArray[np.int32]
 Floats = NDArray[np.float64]
+
+SENDING = 10
+"""Sorting and sending a destination on takes about as long as bringing this many pairs in (measured)."""
 
 
 @dataclass(frozen=True)
@@ -84,24 +87,34 @@ def build(
         _rules(e, epoch, groups, delays, ends, inner_site, dest_site, n_classes, clock)
         for e, epoch in enumerate(epochs)
     ]
-    legs_out = np.flatnonzero(inner_mask[ends.tail])
-    legs_out = legs_out[np.argsort(inner[ends.tail[legs_out]], kind="stable")].astype(np.int32)
-    inner_leg_ptr = np.searchsorted(inner[ends.tail[legs_out]], np.arange(len(inner_site) + 1))
+    group_ptr = np.searchsorted(groups.origin, np.arange(n + 1)).astype(np.int64)
+    out_legs, out_ptr = _by_site(ends.tail, np.arange(len(ends.tail)), n)
+    leaves = np.flatnonzero(groups.cell_leg >= 0)
+    run_ptr, run_item = _runs(groups)
+    dest_at = np.full(n, -1, np.int32)
+    dest_at[dest_site] = np.arange(len(dest_site))
+    cells_in, cells_in_ptr = _by_site(ends.head[groups.cell_leg[leaves]], leaves, n)
     slot_ptr, slot_at, cells = _slots(network, rules, delays, ends, inner_mask, dest_site, clock)
     plant = Plant(
         inner=inner,
         inner_site=inner_site,
         dest_site=dest_site,
+        dest_at=dest_at,
         leg_head=ends.head,
         leg_tail=ends.tail,
-        inner_legs=legs_out.astype(np.int32),
-        inner_leg_ptr=inner_leg_ptr.astype(np.int32),
+        out_legs=out_legs,
+        out_ptr=out_ptr,
+        cells_in=cells_in,
+        cells_in_ptr=cells_in_ptr,
+        part_ptr=_parts(groups, cells_in, cells_in_ptr, inner_mask, len(dest_site)),
         n_own_legs=ends.n_own,
-        group_ptr=np.searchsorted(groups.origin, np.arange(n + 1)).astype(np.int64),
+        group_ptr=group_ptr,
         rate=groups.rate,
         item_ptr=groups.item_ptr,
         item_dest=groups.item_dest,
         item_share=groups.item_share,
+        run_ptr=run_ptr,
+        run_item=run_item,
         cell_leg=groups.cell_leg,
         cell_group=groups.cell_group,
         after=delays.after,
@@ -138,6 +151,7 @@ def varied(machine: Machine, pieces: Floats, days: Floats, sorts: Floats, carrie
     fresh = state._replace(**nothing)._replace(
         due_first=np.full_like(state.due_first, -1),
         due_next=np.full_like(state.due_next, -1),
+        leg_slot=np.full_like(state.leg_slot, NOTHING),
     )
     return replace(
         machine,
@@ -162,6 +176,32 @@ def _ends(network: Network, epochs: Sequence[Epoch]) -> _Ends:
     )
 
 
+def _by_site(site: Ints, what: NDArray[np.int64], n: int) -> tuple[Ints, Ints]:
+    """Return things in the order of their sites, and where each site's begin."""
+    order = np.argsort(site, kind="stable")
+    return what[order].astype(np.int32), np.searchsorted(site[order], np.arange(n + 1)).astype(np.int32)
+
+
+def _runs(groups: Groups) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each group's runs of neighbouring destinations begin, and each run's first item."""
+    new = np.append(np.diff(groups.item_dest, prepend=-2) != 1, True)
+    new[groups.item_ptr] = True
+    first = np.flatnonzero(new)
+    return np.searchsorted(first, groups.item_ptr), first
+
+
+def _parts(groups: Groups, cells_in: Ints, cells_in_ptr: Ints, inner: NDArray[np.bool_], n_dest: int) -> Ints:
+    """Return where the parts of a step begin: runs of sites with about as many pairs to bring in and send on.
+
+    They are the same however many threads there are, and so are the sums made of them.
+    """
+    pairs = np.diff(groups.item_ptr)[groups.cell_group[cells_in]]
+    brought = np.append(0, np.cumsum(pairs))[cells_in_ptr]
+    work = np.append(0, np.cumsum(np.diff(brought) * inner + SENDING * n_dest * inner + 1))
+    wanted = work[-1] * np.arange(PARTS + 1) / PARTS
+    return np.asarray(np.searchsorted(work, wanted), np.int32)
+
+
 def _inner_sites(routes: Sequence[Routes], ends: _Ends, n: int) -> NDArray[np.bool_]:
     """Return the sites that some piece for another site may reach."""
     inner = np.zeros(n, bool)
@@ -178,10 +218,10 @@ def _rules(
     n_classes: int, clock: Clockwork,
 ) -> Rules:  # fmt: skip
     streams = epoch.routes.next_leg
-    route = np.empty((len(inner_site), len(dest_site), n_classes), np.int32)
+    route = np.empty((len(inner_site), n_classes, len(dest_site)), np.int32)
     for k in range(n_classes):
-        route[:, :, k] = streams[k if len(streams) > 1 else 0][:, inner_site].T
-    any_class = [route[:, :, k] for k in range(n_classes if len(streams) > 1 else 1)]
+        route[:, k] = streams[k if len(streams) > 1 else 0][:, inner_site].T
+    any_class = [route[:, k] for k in range(n_classes if len(streams) > 1 else 1)]
     carried = [
         np.stack([legs[legs != NO_LEG], np.nonzero(legs != NO_LEG)[1]]).astype(np.int64) for legs in any_class
     ]
@@ -249,8 +289,8 @@ def _state(
         group_held=np.zeros((n_groups, n_classes)),
         group_line=np.zeros((n_groups, n_classes)),
         group_sorted=np.zeros((n_groups, n_classes)),
-        line=np.zeros((2, n_inner, n_dest, n_classes), np.float32),
-        sorted=np.zeros((n_inner, n_dest, n_classes), np.float32),
+        line=np.zeros((2, n_inner, n_classes, n_dest), np.float32),
+        sorted=np.zeros((n_inner, n_classes, n_dest), np.float32),
         line_sum=np.zeros((2, n_inner, n_classes)),
         older=np.zeros((n_inner, n_classes), np.int8),
         joins=np.zeros((n_inner, n_classes), np.int8),
@@ -259,16 +299,21 @@ def _state(
         last_in=np.zeros((max(handling, longest), n, n_classes)),
         done_in=np.zeros((rest, n, n_classes)),
         cell_in=np.zeros((longest, len(plant.cell_leg), n_classes), np.float32),
-        arena=np.zeros((max(cells, 1), n_classes + 1), np.float32),
+        arena=np.zeros((n_classes, max(cells, 1)), np.float32),
+        arena_dest=np.zeros(max(cells, 1), np.int32),
         slot_leg=np.zeros(n_slots, np.int32),
         slot_size=np.zeros(n_slots, np.int32),
         slot_next=np.zeros(n_legs, np.int32),
-        due_first=np.full(clock.n_steps, -1, np.int32),
+        due_first=np.full((clock.n_steps, n), -1, np.int32),
         due_next=np.full(n_slots, -1, np.int32),
+        leg_slot=np.full(n_legs, NOTHING, np.int32),
+        leg_home=np.zeros((n_legs, n_classes)),
         leg_sum=np.zeros((n_legs, n_classes)),
         leg_left=np.zeros((n_legs, n_classes)),
         tokens=np.zeros(limits),
         share=np.zeros((n_legs, n_classes)),
+        moved=np.zeros((PARTS, 4, n_classes)),
+        scratch=np.zeros((PARTS, 2, n_classes)),
         total=np.zeros((4, n_classes)),
     )
 

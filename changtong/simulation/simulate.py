@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,6 +37,9 @@ RECOUNT_H = 24.0
 
 LONGEST = 20_000
 """Most steps of one simulation."""
+
+MANY = 200_000
+"""Above so many pieces told apart (inner sites, destinations, classes) threads are worth their meeting."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +198,7 @@ def play(game: Game, machine: Machine, progress: Progress | None, name: str, beg
     InternalError
         Pieces were lost or made.
     """
-    worst = _run(machine, game.epochs, game.clock, game.waiting, progress)
+    worst = _run(machine, game.epochs, game.clock, game.waiting, progress, game.settings.threads)
     entered = float(machine.state.total[ENTERED].sum())
     if worst > EXACT * max(entered, 1.0) + 1e-3:
         raise InternalError(f"The simulation lost or made {worst:,.3f} of {entered:,.0f} pieces.")
@@ -219,25 +224,28 @@ def _run(
     clock: Clockwork,
     waiting: Waiting,
     progress: Progress | None,
+    threads: int,
 ) -> float:
     """Run all epochs; return the worst imbalance seen, pieces."""
-    n_classes = machine.plant.rate.shape[1]
     every, worst = max(1, round(RECOUNT_H / clock.step_h)), 0.0
-    x, y = np.zeros(n_classes), np.zeros(n_classes)
     due = due_steps(waiting, machine, clock)
     joins = {clock.warm_steps, *due.tolist()} if len(due) else set()
-    for e, epoch in enumerate(epochs):
-        last = epochs[e + 1].first_step if e + 1 < len(epochs) else clock.n_steps
-        steps.change(epoch.first_step, machine.plant, machine.rules[e], machine.state)
-        cuts = {step for step in joins if epoch.first_step <= step < last}
-        for first, upto in pairwise([*sorted({*range(epoch.first_step, last, every), *cuts}), last]):
-            if first in joins:
-                put_in(machine, waiting, due, first, clock.warm_steps)
-            found = steps.run(
-                first, upto, every, machine.plant, machine.times, machine.rules[e], machine.state,
-                machine.record, x, y,
-            )  # fmt: skip
-            worst = max(worst, float(found))
-            if progress is not None:
-                progress(upto, clock.n_steps)
+    with ThreadPoolExecutor(threads) as pool:
+        go = steps.run
+        if threads > 1 and machine.state.sorted.size > MANY:
+            go = partial(steps.run_side_by_side, pool)
+        for e, epoch in enumerate(epochs):
+            last = epochs[e + 1].first_step if e + 1 < len(epochs) else clock.n_steps
+            steps.change(epoch.first_step, machine.plant, machine.rules[e], machine.state)
+            cuts = {step for step in joins if epoch.first_step <= step < last}
+            for first, upto in pairwise([*sorted({*range(epoch.first_step, last, every), *cuts}), last]):
+                if first in joins:
+                    put_in(machine, waiting, due, first, clock.warm_steps)
+                found = go(
+                    first, upto, every, machine.plant, machine.times, machine.rules[e], machine.state,
+                    machine.record,
+                )  # fmt: skip
+                worst = max(worst, float(found))
+                if progress is not None:
+                    progress(upto, clock.n_steps)
     return worst

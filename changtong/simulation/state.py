@@ -17,6 +17,12 @@ ENTERS = -2
 ENTERED, DELIVERED, HANDLED, UNDER_WAY = range(4)
 """Rows of ``State.total``: since the first step; now in handling; now on legs."""
 
+NOTHING, HOME = -2, -1
+"""In place of a slot: nothing left on this leg in this step; only pieces that are home at its head."""
+
+PARTS = 2
+"""Parts of a step that may run side by side."""
+
 
 class Plant(NamedTuple):
     """What does not change: sites, legs, groups."""
@@ -24,16 +30,22 @@ class Plant(NamedTuple):
     inner: Ints  # number of each site among the inner ones, -1 for leaves
     inner_site: Ints
     dest_site: Ints
+    dest_at: Ints  # number of each site among the destinations, -1 for none
     leg_head: Ints
     leg_tail: Ints
-    inner_legs: Ints  # legs out of inner sites, by site
-    inner_leg_ptr: Ints
+    out_legs: Ints  # legs by the site they leave
+    out_ptr: Ints
+    cells_in: Ints  # cells by the site they reach
+    cells_in_ptr: Ints
+    part_ptr: Ints  # first site of each part of a step
     n_own_legs: int  # legs behind are take-over ways
     group_ptr: NDArray[np.int64]  # site -> groups that begin there
     rate: Floats
     item_ptr: NDArray[np.int64]
     item_dest: Ints
-    item_share: Singles
+    item_share: Singles  # (classes or 1, items)
+    run_ptr: NDArray[np.int64]  # group -> runs of destinations without a gap
+    run_item: NDArray[np.int64]  # run -> its first item
     cell_leg: Ints
     cell_group: Ints
     after: Ints
@@ -53,7 +65,7 @@ class Times(NamedTuple):
 class Rules(NamedTuple):
     """What holds in one epoch."""
 
-    route: Ints  # (inner, destinations, classes): leg
+    route: Ints  # (inner, classes, destinations): leg
     leg_ptr: NDArray[np.int64]  # leg -> destinations it carries
     leg_dest: Ints
     cell: Ints  # (groups, classes)
@@ -72,7 +84,7 @@ class State(NamedTuple):
     group_held: Floats  # (groups, classes)
     group_line: Floats
     group_sorted: Floats
-    line: Singles  # (2, inner, destinations, classes): to be sorted, the older part and the newer
+    line: Singles  # (2, inner, classes, destinations): to be sorted, the older part and the newer
     sorted: Singles  # sorted, waiting for a departure
     line_sum: Floats  # (2, inner, classes)
     older: NDArray[np.int8]  # (inner, classes): which part is the older
@@ -82,16 +94,21 @@ class State(NamedTuple):
     last_in: Floats  # (ring, sites, classes): on the way there
     done_in: Floats  # (ring, sites, classes): sorted, to be delivered
     cell_in: Singles  # (ring, cells, classes): left a leaf site
-    arena: Singles  # (cells of slots, classes): between inner sites
+    arena: Singles  # (classes, cells of slots): between inner sites
+    arena_dest: Ints
     slot_leg: Ints
     slot_size: Ints
     slot_next: Ints  # of each leg: slot to use next
-    due_first: Ints  # step -> first slot due
+    due_first: Ints  # (steps, sites): first slot due
     due_next: Ints
+    leg_slot: Ints  # of each leg, in this step: slot that leaves, HOME or NOTHING
+    leg_home: Floats  # (legs, classes): of what leaves in this step, what is home at the head
     leg_sum: Floats  # (legs, classes): sorted, waiting
     tokens: Floats  # of each entry limit
     leg_left: Floats  # what waited after the last departures
     share: Floats  # scratch (legs, classes): share of what waits that departs
+    moved: Floats  # (parts, 4, classes): what a part of the sites adds to the totals in this step
+    scratch: Floats  # (parts, 2, classes)
     total: Floats  # (4, classes): ENTERED, DELIVERED, HANDLED, UNDER_WAY
 
 

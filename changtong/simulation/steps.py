@@ -6,67 +6,51 @@ within a class a queue mixes. What leaves a leaf site is told apart by group onl
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 
 from changtong.flows.trees import FLAT
-from changtong.simulation.loading import class_shares, depart
-from changtong.simulation.state import DELIVERED, ENTERED, ENTERS, HANDLED, UNDER_WAY
+from changtong.simulation.loading import class_shares, depart, limit, load, send
+from changtong.simulation.state import DELIVERED, ENTERED, ENTERS, HANDLED, PARTS, UNDER_WAY
 
 
 @njit(**FLAT)
-def accept(t, plant, times, rules, state, record):
-    """Let the pieces of a step in; they reach their line after handling."""
-    ring = state.group_in.shape[0]
-    n_classes = plant.rate.shape[1]
-    for s in range(plant.group_ptr.shape[0] - 1):
-        at = (t + rules.before[s]) % ring
-        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
-            for k in range(n_classes):
-                x = plant.rate[g, k] * times.accept[t]
-                state.group_in[at, g, k] += x
-                state.total[ENTERED, k] += x
-                state.total[HANDLED, k] += x
-                record.accepted[t, k] += x
-        at = (t + rules.before[s]) % state.last_in.shape[0]
-        for k in range(n_classes):
-            x = plant.local[s, k] * times.accept[t]
-            state.last_in[at, s, k] += x
-            state.total[ENTERED, k] += x
-            state.total[UNDER_WAY, k] += x
-            record.accepted[t, k] += x
+def _accept(t, s, moved, plant, times, rules, state):
+    """Let the pieces of a step in at a site; they reach their line after handling."""
+    at = (t + rules.before[s]) % state.group_in.shape[0]
+    for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+        for k in range(plant.rate.shape[1]):
+            x = plant.rate[g, k] * times.accept[t]
+            state.group_in[at, g, k] += x
+            moved[ENTERED, k] += x
+            moved[HANDLED, k] += x
+    at = (t + rules.before[s]) % state.last_in.shape[0]
+    for k in range(plant.rate.shape[1]):
+        x = plant.local[s, k] * times.accept[t]
+        state.last_in[at, s, k] += x
+        moved[ENTERED, k] += x
+        moved[UNDER_WAY, k] += x
 
 
 @njit(**FLAT)
 def _spread(plant, state, g, c, k, x):
-    """Put ``x`` pieces of a group and class in the line of inner site ``c``, by destination."""
-    w = k if plant.item_share.shape[1] > 1 else 0
-    for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
-        state.line[state.joins[c, k], c, plant.item_dest[i], k] += x * plant.item_share[i, w]
+    """Put ``x`` pieces of a group and class in the line of inner site ``c``, by destination.
+
+    Run by run of destinations without a gap: plain rows, several numbers at a time.
+    """
+    line = state.line[state.joins[c, k], c, k]
+    share = plant.item_share[k if plant.item_share.shape[0] > 1 else 0]
+    pieces = np.float32(x)
+    for r in range(plant.run_ptr[g], plant.run_ptr[g + 1]):
+        lo = plant.run_item[r]
+        part = share[lo : plant.run_item[r + 1]]
+        first = plant.item_dest[lo]
+        into = line[first : first + part.shape[0]]
+        for i in range(part.shape[0]):
+            into[i] += pieces * part[i]
     state.line_sum[state.joins[c, k], c, k] += x
-
-
-@njit(**FLAT)
-def _spread_all(plant, state, g, c, x):
-    """The same for all classes at once, where their shares are alike."""
-    first = state.joins[c, 0]
-    same = True
-    for k in range(x.shape[0]):
-        same = same and state.joins[c, k] == first
-    if same:
-        line = state.line[first, c]
-        for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
-            d = plant.item_dest[i]
-            w = plant.item_share[i, 0]
-            for k in range(x.shape[0]):
-                line[d, k] += x[k] * w
-    else:
-        for i in range(plant.item_ptr[g], plant.item_ptr[g + 1]):
-            d = plant.item_dest[i]
-            for k in range(x.shape[0]):
-                state.line[state.joins[c, k], c, d, k] += x[k] * plant.item_share[i, 0]
-    for k in range(x.shape[0]):
-        state.line_sum[state.joins[c, k], c, k] += x[k]
 
 
 @njit(**FLAT)
@@ -76,53 +60,38 @@ def _reach(t, plant, state, record, cell, x):
     h = plant.leg_head[plant.cell_leg[cell]]
     c = plant.inner[h]
     first = plant.item_ptr[g]
-    only = plant.item_ptr[g + 1] - first == 1 and plant.dest_site[plant.item_dest[first]] == h
+    only = plant.item_ptr[g + 1] - first == 1 and plant.item_dest[first] == plant.dest_at[h]
     for k in range(x.shape[0]):
         record.line_in[t, h, k] += x[k]
-    if only or c < 0:
-        for k in range(x.shape[0]):
+        if only or c < 0:
             state.last_line[h, k] += x[k]
-    elif plant.item_share.shape[1] == 1:
-        _spread_all(plant, state, g, c, x)
-    else:
-        for k in range(x.shape[0]):
-            if x[k] > 0.0:
-                _spread(plant, state, g, c, k, x[k])
-    if not only and c >= 0:
-        _home(plant, state, g, c, h, x)
+        elif x[k] > 0.0:
+            _spread(plant, state, g, c, k, x[k])
+            _home(plant, state, c, h, k)
 
 
 @njit(**FLAT)
-def _home(plant, state, g, c, h, x):
+def _home(plant, state, c, h, k):
     """Move what is bound for the site itself from its through line to its last line."""
-    lo = plant.item_ptr[g]
-    hi = plant.item_ptr[g + 1]
-    while lo < hi:  # destinations of a group ascend, and so do their sites
-        mid = (lo + hi) // 2
-        if plant.dest_site[plant.item_dest[mid]] < h:
-            lo = mid + 1
-        else:
-            hi = mid
-    if lo < plant.item_ptr[g + 1] and plant.dest_site[plant.item_dest[lo]] == h:
-        d = plant.item_dest[lo]
-        for k in range(x.shape[0]):
-            b = state.joins[c, k]
-            y = np.float64(state.line[b, c, d, k])
-            state.line[b, c, d, k] = 0.0
-            state.line_sum[b, c, k] -= y
-            state.last_line[h, k] += y
+    d = plant.dest_at[h]
+    if d >= 0:
+        b = state.joins[c, k]
+        y = np.float64(state.line[b, c, k, d])
+        state.line[b, c, k, d] = 0.0
+        state.line_sum[b, c, k] -= y
+        state.last_line[h, k] += y
 
 
 @njit(**FLAT)
-def arrive(t, plant, rules, state, record, x):
-    """Bring to the lines what is due now; ``x`` is scratch, one number a class."""
+def _arrive(t, s, moved, plant, rules, state, record, x):
+    """Bring to a site's lines what is due now; ``x`` is scratch, one number a class."""
     n_classes = plant.rate.shape[1]
     at = t % state.group_in.shape[0]
-    for s in range(plant.group_ptr.shape[0] - 1):
-        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
-            _join_line(t, at, s, g, plant, rules, state, record, x)
+    for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+        _join_line(t, at, s, g, moved, plant, rules, state, record)
     at = t % state.cell_in.shape[0]
-    for cell in range(plant.cell_leg.shape[0]):
+    for q in range(plant.cells_in_ptr[s], plant.cells_in_ptr[s + 1]):
+        cell = plant.cells_in[q]
         some = 0.0
         for k in range(n_classes):
             x[k] = state.cell_in[at, cell, k]
@@ -130,56 +99,38 @@ def arrive(t, plant, rules, state, record, x):
         if some > 0.0:
             for k in range(n_classes):
                 state.cell_in[at, cell, k] = 0.0
-                state.total[UNDER_WAY, k] -= x[k]
+                moved[UNDER_WAY, k] -= x[k]
             _reach(t, plant, state, record, cell, x)
-    slot = state.due_first[t]
+    slot = state.due_first[t, s]
     while slot >= 0:
-        _unload(t, slot, plant, state, record, x)
+        _unload(t, slot, moved, plant, state, record)
         slot = state.due_next[slot]
     at = t % state.last_in.shape[0]
-    for s in range(plant.inner.shape[0]):
-        for k in range(n_classes):
-            y = state.last_in[at, s, k]
-            state.last_in[at, s, k] = 0.0
-            state.total[UNDER_WAY, k] -= y
-            state.last_line[s, k] += y
-            record.line_in[t, s, k] += y
+    for k in range(n_classes):
+        y = state.last_in[at, s, k]
+        state.last_in[at, s, k] = 0.0
+        moved[UNDER_WAY, k] -= y
+        state.last_line[s, k] += y
+        record.line_in[t, s, k] += y
     at = t % state.done_in.shape[0]
-    for s in range(plant.inner.shape[0]):
-        for k in range(n_classes):
-            y = state.done_in[at, s, k]
-            state.done_in[at, s, k] = 0.0
-            state.total[HANDLED, k] -= y
-            state.total[DELIVERED, k] += y
-            record.delivered[t, s, k] += y
+    for k in range(n_classes):
+        y = state.done_in[at, s, k]
+        state.done_in[at, s, k] = 0.0
+        moved[HANDLED, k] -= y
+        moved[DELIVERED, k] += y
+        record.delivered[t, s, k] += y
 
 
 @njit(**FLAT)
-def _join_line(t, at, s, g, plant, rules, state, record, x):
+def _join_line(t, at, s, g, moved, plant, rules, state, record):
     """Bring a group's accepted pieces to the line of their site; held ones stay aside."""
     c = plant.inner[s]
-    together = c >= 0 and plant.item_share.shape[1] == 1
-    some = 0.0
-    for k in range(plant.rate.shape[1]):
-        x[k] = state.group_in[at, g, k]
-        some += x[k]
-        cell = rules.cell[g, k]
-        together = together and cell >= 0 and plant.cell_leg[cell] == ENTERS
-    if some <= 0.0:
-        return
-    if together:
-        _spread_all(plant, state, g, c, x)
-        for k in range(plant.rate.shape[1]):
-            state.group_in[at, g, k] = 0.0
-            state.total[HANDLED, k] -= x[k]
-            record.line_in[t, s, k] += x[k]
-        return
     for k in range(plant.rate.shape[1]):
         y = state.group_in[at, g, k]
         if y <= 0.0:
             continue
         state.group_in[at, g, k] = 0.0
-        state.total[HANDLED, k] -= y
+        moved[HANDLED, k] -= y
         cell = rules.cell[g, k]
         if cell < 0:
             state.group_held[g, k] += y
@@ -187,80 +138,78 @@ def _join_line(t, at, s, g, plant, rules, state, record, x):
             _spread(plant, state, g, c, k, y)
             record.line_in[t, s, k] += y
         elif plant.cell_leg[cell] >= plant.n_own_legs:  # a stand-in collects
-            _take(t, plant, rules, state, cell, k, y)
+            _take(t, moved, plant, rules, state, cell, k, y)
         else:
             state.group_line[g, k] += y
             record.line_in[t, s, k] += y
 
 
 @njit(**FLAT)
-def _take(t, plant, rules, state, cell, k, y):
+def _take(t, moved, plant, rules, state, cell, k, y):
+    """Let a stand-in collect pieces of a group where they begin."""
     leg = plant.cell_leg[cell]
     due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
     state.cell_in[due % state.cell_in.shape[0], cell, k] += y
-    state.total[UNDER_WAY, k] += y
+    moved[UNDER_WAY, k] += y
 
 
 @njit(**FLAT)
-def _unload(t, slot, plant, state, record, x):
+def _unload(t, slot, moved, plant, state, record):
     """Empty a slot into the line of the leg's head."""
-    leg = state.slot_leg[slot]
-    size = state.slot_size[slot]
-    for k in range(x.shape[0]):
-        x[k] = 0.0
-    c = plant.inner[plant.leg_head[leg]]
+    h = plant.leg_head[state.slot_leg[slot]]
+    c = plant.inner[h]
     place = plant.slot_at[slot]
-    for q in range(size):
-        d = np.int64(state.arena[place + q, state.arena.shape[1] - 1])
-        for k in range(plant.rate.shape[1]):
-            y = state.arena[place + q, k]
-            state.line[state.joins[c, k], c, d, k] += y
-            x[k] += y
-    for k in range(x.shape[0]):
-        state.line_sum[state.joins[c, k], c, k] += x[k]
-        record.line_in[t, plant.leg_head[leg], k] += x[k]
-        state.total[UNDER_WAY, k] -= x[k]
+    dest = state.arena_dest[place : place + state.slot_size[slot]]
+    for k in range(plant.rate.shape[1]):
+        line = state.line[state.joins[c, k], c, k]
+        pieces = state.arena[k, place : place + state.slot_size[slot]]
+        total = 0.0
+        for i in range(dest.shape[0]):
+            line[np.uint32(dest[i])] += pieces[i]
+            total += pieces[i]
+        state.line_sum[state.joins[c, k], c, k] += total
+        record.line_in[t, h, k] += total
+        moved[UNDER_WAY, k] -= total
 
 
 @njit(**FLAT)
-def sort(t, plant, times, rules, state, record, total, share):
-    """Sort at every site what its rate allows; ``total`` and ``share`` are scratch, one number a class."""
+def _sort(t, s, moved, plant, times, rules, state, record, total, share):
+    """Sort at a site what its rate allows; ``total`` and ``share`` are scratch, one number a class."""
     n_classes = plant.rate.shape[1]
-    for s in range(plant.inner.shape[0]):
-        c = plant.inner[s]
-        for k in range(n_classes):
-            total[k] = state.last_line[s, k]
-            if c >= 0:
-                total[k] += state.line_sum[0, c, k] + state.line_sum[1, c, k]
-        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
-            for k in range(n_classes):
-                total[k] += state.group_line[g, k]
-        class_shares(total, times.sort[t, s], share)
-        some = 0.0
-        for k in range(n_classes):
-            if total[k] <= 0.0:
-                share[k] = 0.0
-            some += share[k]
-        if some <= 0.0:
-            continue
-        at = (t + max(1, plant.after[s])) % state.done_in.shape[0]
-        for k in range(n_classes):
-            y = share[k] * state.last_line[s, k]
-            state.last_line[s, k] -= y
-            state.total[HANDLED, k] += y
-            state.done_in[at, s, k] += y
-            record.line_out[t, s, k] += y
-        for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
-            for k in range(n_classes):
-                y = share[k] * state.group_line[g, k]
-                if y > 0.0:
-                    leg = plant.cell_leg[rules.cell[g, k]]
-                    state.group_line[g, k] -= y
-                    state.group_sorted[g, k] += y
-                    state.leg_sum[leg, k] += y
-                    record.line_out[t, s, k] += y
+    c = plant.inner[s]
+    for k in range(n_classes):
+        total[k] = state.last_line[s, k]
         if c >= 0:
-            _sort_inner(t, s, c, plant, rules, state, record, share)
+            total[k] += state.line_sum[0, c, k] + state.line_sum[1, c, k]
+    for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+        for k in range(n_classes):
+            total[k] += state.group_line[g, k]
+    class_shares(total, times.sort[t, s], share)
+    some = 0.0
+    for k in range(n_classes):
+        if total[k] <= 0.0:
+            share[k] = 0.0
+        some += share[k]
+    if some <= 0.0:
+        return
+    at = (t + max(1, plant.after[s])) % state.done_in.shape[0]
+    for k in range(n_classes):
+        y = share[k] * state.last_line[s, k]
+        state.last_line[s, k] -= y
+        moved[HANDLED, k] += y
+        state.done_in[at, s, k] += y
+        record.line_out[t, s, k] += y
+    for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
+        for k in range(n_classes):
+            y = share[k] * state.group_line[g, k]
+            if y > 0.0:
+                leg = plant.cell_leg[rules.cell[g, k]]
+                state.group_line[g, k] -= y
+                state.group_sorted[g, k] += y
+                state.leg_sum[leg, k] += y
+                record.line_out[t, s, k] += y
+    if c >= 0:
+        _sort_inner(t, s, c, plant, rules, state, record, share)
 
 
 @njit(**FLAT)
@@ -293,48 +242,38 @@ def _sort_inner(t, s, c, plant, rules, state, record, share):
 
 @njit(**FLAT)
 def _sort_all(t, s, c, plant, rules, state, record):
-    """Sort everything there is, all classes in one pass: the usual case."""
-    n_classes = state.line_sum.shape[2]
-    done = state.sorted[c]
-    route = rules.route[c]
-    for k in range(n_classes):
-        state.line_sum[state.older[c, k], c, k] = 0.0
-    for d in range(done.shape[0]):
-        for k in range(n_classes):
-            u = state.line[state.older[c, k], c, d, k]
-            if u > 0.0:
-                state.line[state.older[c, k], c, d, k] = 0.0
-                done[d, k] += u
-                state.line_sum[state.older[c, k], c, k] += u
-                if route[d, k] >= 0:
-                    state.leg_sum[route[d, k], k] += u
-    for k in range(n_classes):
-        total = state.line_sum[state.older[c, k], c, k]
-        state.line_sum[state.older[c, k], c, k] = 0.0
-        state.sorted_sum[c, k] += total
-        record.line_out[t, s, k] += total
+    """Sort everything there is: the usual case."""
+    for k in range(state.line_sum.shape[2]):
+        _sort_part(t, s, c, k, state.older[c, k], 1.0, rules, state, record)
 
 
 @njit(**FLAT)
 def _sort_part(t, s, c, k, b, part, rules, state, record):
     """Sort a share of one part of a line, by destination."""
-    line = state.line[b, c]
-    done = state.sorted[c]
-    route = rules.route[c]
+    line = state.line[b, c, k]
+    done = state.sorted[c, k]
+    route = rules.route[c, k]
+    share = np.float32(part)
     total = 0.0
     left = 0.0
-    share = np.float32(part)
+    leg = np.int32(-1)
+    on_leg = 0.0
     for d in range(line.shape[0]):
-        u = line[d, k]
-        if u > 0.0:
-            y = u * share
-            line[d, k] = u - y
-            left += u - y
-            done[d, k] += y
-            total += y
-            leg = route[d, k]
+        if route[d] != leg:  # neighbours often leave by one leg: it is added to once
             if leg >= 0:
-                state.leg_sum[leg, k] += y
+                state.leg_sum[leg, k] += on_leg
+            total += on_leg
+            on_leg = 0.0
+            leg = route[d]
+        u = line[d]
+        y = u * share
+        line[d] = u - y
+        left += u - y
+        done[d] += y
+        on_leg += y
+    if leg >= 0:
+        state.leg_sum[leg, k] += on_leg
+    total += on_leg
     state.line_sum[b, c, k] = left
     state.sorted_sum[c, k] += total
     record.line_out[t, s, k] += total
@@ -361,7 +300,7 @@ def change(t, plant, rules, state):
                     state.group_held[g, k] = 0.0
                 elif plant.cell_leg[cell] >= plant.n_own_legs:
                     y = state.group_held[g, k] + state.group_line[g, k] + state.group_sorted[g, k]
-                    _take(t, plant, rules, state, cell, k, y)
+                    _take(t, state.total, plant, rules, state, cell, k, y)
                     state.group_held[g, k] = 0.0
                     state.group_line[g, k] = 0.0
                     state.group_sorted[g, k] = 0.0
@@ -370,10 +309,10 @@ def change(t, plant, rules, state):
                     state.group_held[g, k] = 0.0
                     state.leg_sum[plant.cell_leg[cell], k] += state.group_sorted[g, k]
     for c in range(plant.inner_site.shape[0]):
-        for d in range(plant.dest_site.shape[0]):
-            for k in range(n_classes):
-                if state.sorted[c, d, k] > 0.0 and rules.route[c, d, k] >= 0:
-                    state.leg_sum[rules.route[c, d, k], k] += state.sorted[c, d, k]
+        for k in range(n_classes):
+            for d in range(plant.dest_site.shape[0]):
+                if state.sorted[c, k, d] > 0.0 and rules.route[c, k, d] >= 0:
+                    state.leg_sum[rules.route[c, k, d], k] += state.sorted[c, k, d]
 
 
 @njit(**FLAT)
@@ -413,34 +352,90 @@ def recount(state):
     """Sum up lines again from their pieces; return how far the running sums had strayed, pieces."""
     strayed = 0.0
     for c in range(state.sorted.shape[0]):
-        for k in range(state.sorted.shape[2]):
+        for k in range(state.sorted.shape[1]):
             ready = 0.0
-            for d in range(state.sorted.shape[1]):
-                ready += state.sorted[c, d, k]
+            for d in range(state.sorted.shape[2]):
+                ready += state.sorted[c, k, d]
             strayed = max(strayed, abs(ready - state.sorted_sum[c, k]))
             state.sorted_sum[c, k] = ready
             for b in range(2):
                 line = 0.0
-                for d in range(state.sorted.shape[1]):
-                    line += state.line[b, c, d, k]
+                for d in range(state.sorted.shape[2]):
+                    line += state.line[b, c, k, d]
                 strayed = max(strayed, abs(line - state.line_sum[b, c, k]))
                 state.line_sum[b, c, k] = line
     return strayed
 
 
 @njit(**FLAT)
-def run(first, last, every, plant, times, rules, state, record, x, y):
-    """Run steps ``first`` … ``last``-1 of one epoch; return the worst imbalance, pieces.
+def play_sites(t, part, plant, times, rules, state, record):
+    """Play a step at the sites of one part up to their departures; those too where nothing limits entry.
 
-    Sums are counted anew after ``every`` steps. ``x`` and ``y`` are scratch, one number a class.
+    Sites touch only what is theirs: the parts may run side by side.
     """
+    moved, x, y = state.moved[part], state.scratch[part, 0], state.scratch[part, 1]
+    for s in range(plant.part_ptr[part], plant.part_ptr[part + 1]):
+        _accept(t, s, moved, plant, times, rules, state)
+        _arrive(t, s, moved, plant, rules, state, record, x)
+        _sort(t, s, moved, plant, times, rules, state, record, x, y)
+        load(t, s, plant, times, state, record)
+        if rules.limit_pieces.shape[0] == 0:
+            depart(t, s, moved, plant, rules, state, record)
+
+
+@njit(**FLAT)
+def play_departures(t, part, plant, rules, state, record):
+    """Let leave what entry limits leave room for, from the sites of one part."""
+    for s in range(plant.part_ptr[part], plant.part_ptr[part + 1]):
+        depart(t, s, state.moved[part], plant, rules, state, record)
+
+
+@njit(**FLAT)
+def close(t, every, plant, rules, state, record):
+    """End a step: bring together what its parts moved; return the imbalance, pieces.
+
+    Sums are counted anew after ``every`` steps.
+    """
+    send(t, plant, rules, state)
+    for part in range(state.moved.shape[0]):
+        for k in range(state.total.shape[1]):
+            record.accepted[t, k] += state.moved[part, ENTERED, k]
+            for row in range(state.total.shape[0]):
+                state.total[row, k] += state.moved[part, row, k]
+                state.moved[part, row, k] = 0.0
+    worst = recount(state) if t % every == 0 else 0.0
+    return max(worst, write_down(t, plant, state, record))
+
+
+@njit(**FLAT)
+def run(first, last, every, plant, times, rules, state, record):
+    """Run steps ``first`` … ``last``-1 of one epoch; return the worst imbalance, pieces."""
     worst = 0.0
     for t in range(first, last):
-        accept(t, plant, times, rules, state, record)
-        arrive(t, plant, rules, state, record, x)
-        sort(t, plant, times, rules, state, record, x, y)
-        depart(t, plant, times, rules, state, record)
-        if t % every == 0:
-            worst = max(worst, recount(state))
-        worst = max(worst, write_down(t, plant, state, record))
+        for part in range(state.moved.shape[0]):
+            play_sites(t, part, plant, times, rules, state, record)
+        if rules.limit_pieces.shape[0] > 0:
+            limit(rules, state)
+            for part in range(state.moved.shape[0]):
+                play_departures(t, part, plant, rules, state, record)
+        worst = max(worst, close(t, every, plant, rules, state, record))
     return worst
+
+
+def run_side_by_side(pool, first, last, every, plant, times, rules, state, record):
+    """Run steps as :func:`run` does, their parts in threads of a pool; the same numbers."""
+    worst = 0.0
+    for t in range(first, last):
+        _all(pool, partial(play_sites, t), plant, times, rules, state, record)
+        if len(rules.limit_pieces):
+            limit(rules, state)
+            _all(pool, partial(play_departures, t), plant, rules, state, record)
+        worst = max(worst, close(t, every, plant, rules, state, record))
+    return worst
+
+
+def _all(pool, kernel, *arrays):
+    """Run a kernel on every part at once, and wait for all."""
+    parts = [pool.submit(kernel, part, *arrays) for part in range(PARTS)]
+    for part in parts:
+        part.result()
