@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from changtong.network.model import Network
 from changtong.routes import NO_LEG, Pairs, Routes
 from changtong.simulation.groups import Groups, make_groups
-from changtong.simulation.state import NOTHING, PARTS, Plant, Record, Rules, State, Times
+from changtong.simulation.state import AGES, NOTHING, PARTS, Plant, Record, Rules, State, Times
 from changtong.simulation.timetable import (
     Clockwork,
     Delays,
@@ -289,9 +289,9 @@ def _state(
         group_held=np.zeros((n_groups, n_classes)),
         group_line=np.zeros((n_groups, n_classes)),
         group_sorted=np.zeros((n_groups, n_classes)),
-        line=np.zeros((2, n_inner, n_classes, n_dest), np.float32),
+        line=np.zeros((AGES, n_inner, n_classes, n_dest), np.float32),
         sorted=np.zeros((n_inner, n_classes, n_dest), np.float32),
-        line_sum=np.zeros((2, n_inner, n_classes)),
+        line_sum=np.zeros((AGES, n_inner, n_classes)),
         older=np.zeros((n_inner, n_classes), np.int8),
         joins=np.zeros((n_inner, n_classes), np.int8),
         sorted_sum=np.zeros((n_inner, n_classes)),

@@ -20,6 +20,9 @@ ENTERED, DELIVERED, HANDLED, UNDER_WAY = range(4)
 NOTHING, HOME = -2, -1
 """In place of a slot: nothing left on this leg in this step; only pieces that are home at its head."""
 
+AGES = 4
+"""Parts by age in which a line is kept while it is not sorted to its end."""
+
 PARTS = 2
 """Parts of a step that may run side by side."""
 
@@ -84,10 +87,10 @@ class State(NamedTuple):
     group_held: Floats  # (groups, classes)
     group_line: Floats
     group_sorted: Floats
-    line: Singles  # (2, inner, classes, destinations): to be sorted, the older part and the newer
+    line: Singles  # (AGES, inner, classes, destinations): to be sorted, in parts by age
     sorted: Singles  # sorted, waiting for a departure
-    line_sum: Floats  # (2, inner, classes)
-    older: NDArray[np.int8]  # (inner, classes): which part is the older
+    line_sum: Floats  # (AGES, inner, classes)
+    older: NDArray[np.int8]  # (inner, classes): which part is the oldest
     joins: NDArray[np.int8]  # (inner, classes): which part new pieces join
     sorted_sum: Floats
     last_line: Floats  # (sites, classes): at their last site, to be sorted

@@ -180,7 +180,7 @@ def _sort(t, s, moved, plant, times, rules, state, record, total, share):
     for k in range(n_classes):
         total[k] = state.last_line[s, k]
         if c >= 0:
-            total[k] += state.line_sum[0, c, k] + state.line_sum[1, c, k]
+            total[k] += _in_line(state, c, k)
     for g in range(plant.group_ptr[s], plant.group_ptr[s + 1]):
         for k in range(n_classes):
             total[k] += state.group_line[g, k]
@@ -213,38 +213,43 @@ def _sort(t, s, moved, plant, times, rules, state, record, total, share):
 
 
 @njit(**FLAT)
-def _sort_inner(t, s, c, plant, rules, state, record, share):
-    """Sort a share of the line, the older part first; what joined while pieces waited is the newer."""
-    all_of_it = True
-    for k in range(share.shape[0]):
-        old = state.older[c, k]
-        all_of_it = all_of_it and state.line_sum[1 - old, c, k] <= 0.0
-        all_of_it = all_of_it and (share[k] >= 1.0 or state.line_sum[old, c, k] <= 0.0)
-    if all_of_it:
-        _sort_all(t, s, c, plant, rules, state, record)
-        return
-    for k in range(share.shape[0]):
-        old = np.int64(state.older[c, k])
-        wanted = share[k] * (state.line_sum[0, c, k] + state.line_sum[1, c, k])
-        if wanted > 0.0:
-            first = state.line_sum[old, c, k]
-            if first > 0.0:
-                _sort_part(t, s, c, k, old, min(1.0, wanted / first), rules, state, record)
-            second = state.line_sum[1 - old, c, k]
-            if second > 0.0 and (wanted > first or share[k] >= 1.0):
-                part = 1.0 if share[k] >= 1.0 else min(1.0, (wanted - first) / second)
-                _sort_part(t, s, c, k, 1 - old, part, rules, state, record)
-        if state.line_sum[old, c, k] <= 0.0:
-            old = 1 - old
-            state.older[c, k] = old
-        state.joins[c, k] = 1 - old if state.line_sum[old, c, k] > 0.0 else old
+def _in_line(state, c, k):
+    """Return what waits to be sorted at inner site ``c`` for other sites."""
+    total = 0.0
+    for b in range(state.line_sum.shape[0]):
+        total += state.line_sum[b, c, k]
+    return total
 
 
 @njit(**FLAT)
-def _sort_all(t, s, c, plant, rules, state, record):
-    """Sort everything there is: the usual case."""
-    for k in range(state.line_sum.shape[2]):
-        _sort_part(t, s, c, k, state.older[c, k], 1.0, rules, state, record)
+def _sort_inner(t, s, c, plant, rules, state, record, share):
+    """Sort a share of the line, the oldest part first, and say which part new pieces join.
+
+    A line that is not sorted to its end is kept in parts by age: first in, first out between them,
+    mixed within each.
+    """
+    n_parts = state.line_sum.shape[0]
+    for k in range(share.shape[0]):
+        wanted = share[k] * _in_line(state, c, k)
+        b = np.int64(state.older[c, k])
+        for _ in range(n_parts):
+            there = state.line_sum[b, c, k]
+            if share[k] >= 1.0 or (there > 0.0 and wanted >= there):
+                part = 1.0
+            else:
+                part = wanted / there if there > 0.0 and wanted > 0.0 else 0.0
+            if part > 0.0:
+                _sort_part(t, s, c, k, b, part, rules, state, record)
+                wanted -= part * there
+            if b == state.joins[c, k] or state.line_sum[b, c, k] > 0.0:
+                break
+            b = (b + 1) % n_parts
+        state.older[c, k] = b
+        newest = np.int64(state.joins[c, k])
+        following = (newest + 1) % n_parts
+        there = state.line_sum[newest, c, k]
+        if there > 0.0 and following != b and there * n_parts >= _in_line(state, c, k):
+            state.joins[c, k] = following
 
 
 @njit(**FLAT)
@@ -333,7 +338,7 @@ def write_down(t, plant, state, record):
                 line += state.group_line[g, k]
                 ready += state.group_sorted[g, k]
             if c >= 0:
-                line += state.line_sum[0, c, k] + state.line_sum[1, c, k]
+                line += _in_line(state, c, k)
                 ready += state.sorted_sum[c, k]
             record.held[t, s, k] = held
             record.sorted[t, s, k] = ready
@@ -358,7 +363,7 @@ def recount(state):
                 ready += state.sorted[c, k, d]
             strayed = max(strayed, abs(ready - state.sorted_sum[c, k]))
             state.sorted_sum[c, k] = ready
-            for b in range(2):
+            for b in range(state.line.shape[0]):
                 line = 0.0
                 for d in range(state.sorted.shape[2]):
                     line += state.line[b, c, k, d]
