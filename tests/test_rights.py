@@ -99,6 +99,7 @@ MAY: dict[str, dict[str, set[str]]] = {
     "scorecard": {
         "view": WORKERS | {"viewer", "administrator"},
         "add": {"assessor"},
+        "conduct": {"assessor"},
         "report": WORKERS,
         "assess": {"assessor"},
         "mark": {"assessor"},

@@ -152,8 +152,8 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     ----------
     person : Person
     action : str
-        view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, mark, verify,
-        backup, export, search, erase, sweep.
+        view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, conduct, mark,
+        verify, backup, export, search, erase, sweep.
     target : Target
     at : datetime
         With a zone.

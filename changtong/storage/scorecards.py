@@ -208,12 +208,11 @@ def read_marking(desk: Desk, card_id: str) -> CardRecords:
 
 def whole_card_within(work: Work, card_id: str) -> CardRecords:
     found = card_within(work, card_id)
-    for one in found.assessments:
-        target = Target("statement", one.path, one.admin_code)
-        if not work.may("view", target):
-            text = "Your organisation marks on this card: it sees who is assessed and the marks. Scores also"
-            text += " need what is reported and reviewed: ask the card's organisation for the result."
-            raise denied(work, "view", target, card_id, text, "marks-only")
+    needed = [Target("statement", one.path, one.admin_code) for one in found.assessments]
+    if not all(work.may("view", target) for target in (found.scorecard.target, *needed)):
+        text = "Your organisation marks on this card: it sees who is assessed and the marks. Scores also need"
+        text += " what is reported and reviewed: ask the card's organisation for the result."
+        raise denied(work, "view", found.scorecard.target, card_id, text, "marks-only")
     table = registers["statement"]
     of_card = sa.select(registers["assessment"].c.id).where(registers["assessment"].c.scorecard == card_id)
     gap = registers["rectification"].c.gap
@@ -299,6 +298,7 @@ def rectify(
     """
     with desk.work(writes=True) as work:
         found = whole_card_within(work, card_id)
+        work.allow("conduct", found.scorecard.target, card_id)
         there = {record["gap"] for record in found.rectifications}
         by_subject = {one["subject_id"]: one for one in found.assessments}
         made = []
