@@ -167,6 +167,10 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     True
     >>> decide(li, "change", Target("hazard", "/firm/outlet/", "310101"), now).why_not
     'outside'
+    >>> city = (Grant(Role.assessor, Scope(region="440300")),)
+    >>> wu = Person("wu", "/market-sz/", city, "440300", is_authority=True)
+    >>> decide(wu, "mark", Target("scorecard", "/post/gd/", "440000", frozenset({"market-sz"})), now).allowed
+    True
     """
     table = rights_table()
     why_not = "no-grant"
