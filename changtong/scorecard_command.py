@@ -154,11 +154,11 @@ def keep(
 @scorecard.command(short_help="How far everybody on a card is, and who has handed in.")
 def status(registers: Registers, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
     """Tell the stage of each that is assessed, with its version, and which departments are waited for."""
-    from changtong.storage.scorecards import read_card
+    from changtong.storage.scorecards import read_marking
 
     store, desk = open_desk(registers, token)
     with store:
-        found = read_card(desk, card)
+        found = read_marking(desk, card)
     rows = [
         {"subject_id": one["subject_id"], "stage": one["state"], "version": one.version}
         for one in found.assessments
@@ -316,6 +316,24 @@ def hand_in(
         shown = done(desk, card, department, sets_none=sets_none)
     text = "handed in; the marks of all are shown now" if shown else "handed in; others are waited for"
     print_result({"department": department, "marks_are_shown": shown}, text, as_json=as_json)
+
+
+@scorecard.command(short_help="Marks of all departments, once shown, and where they disagree.")
+def disagreements(registers: Registers, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
+    """Show the marks of all departments and where they disagree; nothing until all have handed in."""
+    from changtong.scorecards.statements import shown_marks
+
+    store, desk = open_desk(registers, token)
+    with store:
+        found = shown_marks(desk, card)
+    waiting = list(found.waiting_for)
+    facts = {
+        "card": card, "waiting_for": waiting, "marks": found.marks.to_dicts(),
+        "disagreements": found.disagreements.to_dicts(),
+    }  # fmt: skip
+    apart = found.disagreements.write_csv().strip() if found.disagreements.height else "no disagreements"
+    text = f"{found.marks.write_csv().strip()}\n\n{apart}"
+    print_result(facts, f"waiting for: {', '.join(waiting)}" if waiting else text, as_json=as_json)
 
 
 @scorecard.command(short_help="A card of the registers as a folder.")

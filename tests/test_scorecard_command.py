@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from registers_cases import (  # noqa: F401
     cheap_hashes,
+    person,
     place,
     postgres,
     small,
@@ -20,6 +21,8 @@ from test_scorecard_fill import COUNTS, region_card, scans
 
 from changtong.assessment.card_writer import write_scorecard
 from changtong.cli import main
+from changtong.rights.scope import Scope
+from changtong.storage.people import NewOrganisation
 from changtong.storage.store import Desk, Store
 
 
@@ -84,6 +87,65 @@ def test_from_a_folder_through_the_registers_to_the_result(
     # 10 + 12 + 7.654321, its finding withdrawn; 10 + 0 + 4 - 3
     ranking = {row["subject_id"]: row["score"] for row in result["groups"][0]["ranking"]}  # type: ignore[index]
     assert ranking == {"a": 29.654321, "b": 11.0}
+
+
+def test_a_named_department_marks_by_the_command_line(
+    tokens: dict[str, str],
+    small: tuple[Store, Desk],
+    place: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A city's bureau on a province's card: what it may do, and how everything else is refused."""
+    store, admin = small
+    admin.add_organisation(NewOrganisation("深圳市市场监督管理局", "city", "440300", id="scjg-sz"))
+    desk = person(store, admin, "wu", "scjg-sz", ("assessor", Scope(region="440300")))
+    (tmp_path / "wu.token").write_text(desk._token + "\n", "utf-8")
+    tokens["wu"] = str(tmp_path / "wu.token")
+    rows = [
+        {"department_id": key, "name_zh": key, "weight": 50.0, "organisation": organisation}
+        for key, organisation in (("postal", "spb-gd"), ("market", "scjg-sz"))
+    ]
+    write_scorecard(small_card(departments=rows), tmp_path / "named")
+    at = ("--registers", place, "--card", CARD)
+
+    def by(who: str, command: str, *more: object) -> tuple[int, dict[str, object]]:
+        group = () if command == "assess" else ("scorecard",)
+        return run(capsys, *group, command, *more, *at, "--token", tokens[who])
+
+    keep = ("scorecard", "keep", tmp_path / "named", "--registers", place, "--token", tokens["postal"])
+    assert run(capsys, *keep)[0] == 0
+    (tmp_path / "marks.csv").write_text("subject_id,indicator_id,points\na,joint,9\nb,joint,4\n", "utf-8")
+    assert by("wu", "status")[1]["waiting_for"] == ["market", "postal"]
+    assert by("wu", "mark", tmp_path / "marks.csv", "--department", "market") == (0, {"marked": 2})
+    (tmp_path / "again.csv").write_text("subject_id,indicator_id,points,version\nb,joint,5,1\n", "utf-8")
+    assert by("wu", "mark", tmp_path / "again.csv", "--department", "market")[0] == 0
+    assert by("postal", "mark", tmp_path / "marks.csv", "--department", "postal")[0] == 0
+    assert by("wu", "hand-in", "--department", "market")[1]["marks_are_shown"] is False
+    told = by("wu", "disagreements")[1]
+    assert (told["marks"], told["waiting_for"]) == ([], ["postal"])
+    for command, *more in (
+        ("assess", "-o", tmp_path / "x"),
+        ("export", "-o", tmp_path / "x"),
+        ("rectify",),
+    ):
+        assert by("wu", command, *more)[1]["error"] == "marks-only", command
+    assert not (tmp_path / "x").exists()
+    for command in ("review", "decide", "appeal", "report"):
+        assert by("wu", command, "--subject", "a")[1]["error"] == "not-allowed", command
+    listed = run(capsys, "registers", "list", place, "mark", "--token", tokens["wu"])[1]["records"]
+    assert len(listed) == 2  # type: ignore[arg-type]
+    assert by("police", "mark", "--department", "market")[1]["error"] == "not-own-department"
+    assert by("postal", "hand-in", "--department", "postal")[1]["marks_are_shown"] is True
+    told = by("wu", "disagreements")[1]
+    assert len(told["marks"]) == 4  # type: ignore[arg-type]
+    assert told["disagreements"] == []
+    ranking = by("postal", "assess", "-o", tmp_path / "one")[1]["groups"][0]["ranking"]  # type: ignore[index]
+    assert {row["subject_id"]: row["score"] for row in ranking} == {"a": 16.0, "b": 11.5}
+    assert by("postal", "export", "-o", tmp_path / "folder")[0] == 0
+    assert run(capsys, "assess", tmp_path / "folder", "-o", tmp_path / "other")[0] == 0
+    same = {path.name for path in (tmp_path / "one").iterdir()} - {"study.json"}
+    assert set(filecmp.cmpfiles(tmp_path / "one", tmp_path / "other", same, shallow=False)[0]) == same
 
 
 def test_slips_are_explained(

@@ -252,8 +252,9 @@ def test_a_part_of_those_assessed_is_no_ranking(desks: dict[str, Desk], small: t
     assert code_of(lambda: read_card(desks["b"], CARD)) == "not-found"
     assert code_of(lambda: read_card(desks["viewer"], CARD)) == "not-allowed"
     store, admin = small
-    roles = [("assessor", Scope("/spb/spb-gd/")), ("assessor", Scope(region="440305"))]
-    some = person(store, admin, "some", "spb-gd", *roles)
+    admin.add_organisation(NewOrganisation("交通运输厅", "province", "440000", id="jt-gd"))
+    roles = [("assessor", Scope("/spb/spb-gd/", "440000")), ("assessor", Scope(region="440305"))]
+    some = person(store, admin, "some", "jt-gd", *roles)
     with pytest.raises(DeniedError, match="1 of the 2"):
         read_card(some, CARD)
     assert [one["subject_id"] for one in some.every("assessment")] == ["a"]

@@ -1,14 +1,19 @@
 """The one place that decides whether a person may do something: deny by default.
 
 What a role may do is data (``rights.csv``): a row for each kind of record and action, a column for each
-role, and in the cell how far the right reaches:
+role, and in the cell how far the right reaches; where it holds several, one that fits is enough:
 
-==========  =========================================================================
-empty       not at all
-scope       wherever a grant of this role holds
-own         there too, but only for records of the person's own organisation
-not_own     there too, but never for records of the person's own organisation
-==========  =========================================================================
+=============  ======================================================================
+empty          not at all
+scope          wherever a grant of this role holds
+own            there too, but only for records of the person's own organisation
+not_own        there too, but never for records of the person's own organisation
+named          on a scorecard that names the person's own organisation as a department
+named_not_own  there too, but never for records of the person's own organisation
+=============  ======================================================================
+
+``named`` reaches beyond the scope: a city's department marks on a province's card. The role must hold for the
+record or for the person's own organisation, and a firm's people never get beyond their firm.
 """
 
 from __future__ import annotations
@@ -37,11 +42,13 @@ class Role(StrEnum):
 
 
 class Reach(StrEnum):
-    """How far a role's right reaches within its scope."""
+    """How far a role's right reaches, within its scope or on cards that name the person's organisation."""
 
     scope = "scope"
     own = "own"
     not_own = "not_own"
+    named = "named"
+    named_not_own = "named_not_own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +74,50 @@ class Person:
     path : str
         Path of the person's own organisation.
     grants : tuple of Grant
+    admin_code : str
+        Of the person's own organisation.
+    is_authority : bool
+        Whether that is an authority, and no firm.
     """
 
     user_id: str
     path: str
     grants: tuple[Grant, ...] = ()
+    admin_code: str = ""
+    is_authority: bool = False
+
+    @property
+    def organisation(self) -> str:
+        """Id of the person's own organisation."""
+        return self.path.rstrip("/").rpartition("/")[2]
+
+    @property
+    def farthest(self) -> Scope:
+        """Where a card that names their organisation can let the person in: firms stay among themselves."""
+        return Scope() if self.is_authority else Scope(f"/{self.path.split('/')[1]}/")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What it is about: a kind of record, its organisation's path, and its administrative code."""
+    """What it is about: a kind of record, its organisation's path, and its administrative code.
+
+    ``named`` are the ids of the organisations that mark on the card it belongs to; none where it belongs to
+    no card.
+    """
 
     kind: str
     path: str
     admin_code: str
+    named: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """Whether, and by which grant; ``why_not`` is a word for the record, empty where allowed.
 
-    ``why_not`` is ``no-grant`` (no role of the person may do this anywhere), ``outside`` (not here), or
-    ``own-organisation`` (here, but not for one's own or only for one's own organisation).
+    ``why_not`` is ``no-grant`` (no role of the person may do this anywhere), ``outside`` (not here, nor is
+    the person's organisation named on the card where that would do), or ``own-organisation`` (here, but not
+    for one's own or only for one's own organisation).
     """
 
     allowed: bool
@@ -97,11 +126,11 @@ class Decision:
 
 
 @cache
-def rights_table() -> Mapping[tuple[str, str, Role], Reach]:
+def rights_table() -> Mapping[tuple[str, str, Role], tuple[Reach, ...]]:
     """Return how far each role's right reaches, by kind, action and role; what is absent is denied."""
     text = files("changtong.rights").joinpath("rights.csv").read_text("utf-8")
     table = {
-        (row["kind"], row["action"], role): Reach(row[role])
+        (row["kind"], row["action"], role): tuple(map(Reach, row[role].split()))
         for row in csv.DictReader(text.splitlines())
         for role in Role
         if row[role]
@@ -123,8 +152,8 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     ----------
     person : Person
     action : str
-        view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, verify, backup,
-        export, search, erase, sweep.
+        view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, conduct, mark,
+        verify, backup, export, search, erase, sweep.
     target : Target
     at : datetime
         With a zone.
@@ -138,32 +167,44 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     True
     >>> decide(li, "change", Target("hazard", "/firm/outlet/", "310101"), now).why_not
     'outside'
+    >>> city = (Grant(Role.assessor, Scope(region="440300")),)
+    >>> wu = Person("wu", "/market-sz/", city, "440300", is_authority=True)
+    >>> decide(wu, "mark", Target("scorecard", "/post/gd/", "440000", frozenset({"market-sz"})), now).allowed
+    True
     """
     table = rights_table()
     why_not = "no-grant"
     for grant in person.grants:
-        reach = table.get((target.kind, action, grant.role))
-        if reach is None or not grant.holds(at):
+        reaches = table.get((target.kind, action, grant.role), ())
+        if not reaches or not grant.holds(at):
             continue
-        if not grant.scope.covers(target.path, target.admin_code):
-            why_not = "outside" if why_not == "no-grant" else why_not
-        elif not _fits(reach, person.path, target.path):
-            why_not = "own-organisation"
-        else:
+        reasons = {_why_not(reach, grant.scope, person, target) for reach in reaches}
+        if "" in reasons:
             return Decision(True, grant)
+        if "own-organisation" in reasons or why_not == "no-grant":
+            why_not = min(reasons, key=("own-organisation", "outside").index)  # the nearer one
     return Decision(False, None, why_not)
 
 
-def _fits(reach: Reach, own: str, path: str) -> bool:
-    if reach is Reach.scope:
-        return True
-    return (path == own) == (reach is Reach.own)
+def _why_not(reach: Reach, scope: Scope, person: Person, target: Target) -> str:
+    """Return why a right that reaches so far does not hold for a record, or nothing where it does."""
+    here = scope.covers(target.path, target.admin_code)
+    if reach in (Reach.named, Reach.named_not_own):
+        here = here or scope.covers(person.path, person.admin_code)
+        here = here and person.organisation in target.named
+        here = here and person.farthest.covers(target.path, target.admin_code)
+    if not here:
+        return "outside"
+    own = person.path == target.path
+    wrong = not own if reach is Reach.own else own and reach in (Reach.not_own, Reach.named_not_own)
+    return "own-organisation" if wrong else ""
 
 
 def scopes(person: Person, action: str, kind: str, at: datetime) -> tuple[Scope, ...]:
     """Return where a person may do something to records of a kind: what a list is filtered by.
 
-    Only for actions that reach all of a scope, as viewing does. Scopes within another are left out.
+    Only for actions that reach all of a scope, as viewing does. Scopes within another are left out. What a
+    card that names the person's organisation opens beyond them, `named_within` tells.
 
     Raises
     ------
@@ -172,13 +213,25 @@ def scopes(person: Person, action: str, kind: str, at: datetime) -> tuple[Scope,
     """
     found: list[Scope] = []
     for grant in person.grants:
-        reach = rights_table().get((kind, action, grant.role))
-        if reach is None or not grant.holds(at):
+        reaches = rights_table().get((kind, action, grant.role), ())
+        if not reaches or not grant.holds(at):
             continue
-        if reach is not Reach.scope:
+        if Reach.scope not in reaches:
             raise ValueError(f"{action} of {kind} is no right that a list can be filtered by.")
         found.append(grant.scope)
     return _widest(found)
+
+
+def named_within(person: Person, action: str, kind: str, at: datetime) -> Scope | None:
+    """Return within what a person may do something to records of cards that name their organisation.
+
+    Beyond `scopes`; None: nowhere.
+    """
+    for grant in person.grants:
+        reaches = rights_table().get((kind, action, grant.role), ())
+        if Reach.named in reaches and grant.holds(at) and grant.scope.covers(person.path, person.admin_code):
+            return person.farthest
+    return None
 
 
 def _widest(found: Iterable[Scope]) -> tuple[Scope, ...]:

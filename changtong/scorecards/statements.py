@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from changtong.assessment.card_folder import build_scorecard
+from changtong.assessment.marking import disagreements
 from changtong.assessment.scorecard import Scorecard, split_list
 from changtong.errors import InputError, Problem
 from changtong.network.findings import NearestNames
@@ -42,7 +44,8 @@ def keep_card(desk: Desk, card: Scorecard, reason: str = "") -> Record:
     Raises
     ------
     InputError
-        ``no-organisation``, ``begins-empty``, ``duplicate-record``, ``unknown-reference``.
+        ``no-organisation``, ``begins-empty``, ``duplicate-record``, ``unknown-reference``,
+        ``foreign-department``.
     """
     values, subjects = records_of(card)
     return kept.keep_card(desk, values, subjects, reason)
@@ -55,6 +58,12 @@ def read_card(desk: Desk, card_id: str) -> Scorecard:
     ----------
     desk : Desk
     card_id : str
+
+    Raises
+    ------
+    DeniedError
+        ``marks-only``: a department that marks, and does not see what is said of those assessed.
+    NotFoundError
     """
     return card_of(kept.read_card(desk, card_id))
 
@@ -276,6 +285,45 @@ def own_marks(desk: Desk, card_id: str, department: str) -> pl.DataFrame:
     ]  # fmt: skip
     schema = dict.fromkeys(MARK_COLUMNS, pl.String()) | {"points": pl.Float64(), "version": pl.Int64()}
     return pl.DataFrame(rows, schema)
+
+
+@dataclass(frozen=True)
+class ShownMarks:
+    """Marks of all departments, as they are shown once all have handed in.
+
+    Attributes
+    ----------
+    waiting_for : tuple of str
+        Departments with weight that have not handed in; then both tables are empty.
+    marks : polars.DataFrame
+        ``department_id``, ``subject_id``, ``indicator_id``, ``points``, ``evidence``.
+    disagreements : polars.DataFrame
+        Marks further apart than the card allows, the widest first; see `assessment.marking`.
+    """
+
+    waiting_for: tuple[str, ...]
+    marks: pl.DataFrame
+    disagreements: pl.DataFrame
+
+
+def shown_marks(desk: Desk, card_id: str) -> ShownMarks:
+    """Return the marks of all departments of a card and where they disagree; nothing while they are blind.
+
+    Parameters
+    ----------
+    desk : Desk
+        Of who marks on the card, or may see all of it.
+    card_id : str
+
+    Raises
+    ------
+    NotFoundError, DeniedError
+    """
+    card = card_of(kept.read_marking(desk, card_id))
+    columns = ("department_id", "subject_id", "indicator_id", "points", "evidence")
+    text = pl.col("department_id", "subject_id", "indicator_id").cast(pl.String)
+    marks = card.marks.with_columns(text).select(columns)
+    return ShownMarks(tuple(card.waiting_for), marks, disagreements(card))
 
 
 def read_rows(path: Path, columns: Sequence[str], needed: Sequence[str]) -> pl.DataFrame:

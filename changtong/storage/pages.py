@@ -18,6 +18,9 @@ from changtong.storage.schema import Instant, from_ms, registers, to_ms
 
 MOST_ROWS = 500
 
+Rules = Sequence[sa.ColumnElement[bool]]
+"""Conditions that a row must all fulfil."""
+
 
 @dataclass(frozen=True)
 class Query:
@@ -44,19 +47,17 @@ class Query:
     after: str = ""
 
 
-def page_statement(
-    kind: str, scopes: Sequence[Scope], query: Query, rules: Sequence[sa.ColumnElement[bool]] = ()
-) -> sa.Select[Any]:
+def page_statement(kind: str, parts: Sequence[Rules], query: Query, rules: Rules = ()) -> sa.Select[Any]:
     """Return the statement of a page, one row longer than the page.
 
-    Each scope is read by its own index, already in order, and no more rows than a page has; then the
-    parts are made one. So the time of a page does not grow with the register.
+    Each part is read by its own index, already in order, and no more rows than a page has; then they are
+    made one. So the time of a page does not grow with the register.
 
     Parameters
     ----------
     kind : str
-    scopes : sequence of Scope
-        At least one.
+    parts : sequence of sequences of conditions
+        At least one: what the person may see, as `seen_parts` tells.
     query : Query
     rules : sequence of conditions
         What else the rows must fulfil to be seen.
@@ -64,10 +65,10 @@ def page_statement(
     if not 1 <= query.limit <= MOST_ROWS:
         raise UsageError(f"A page has 1 to {MOST_ROWS} rows.")
     table = registers[kind]
-    parts = [_of_scope(table, kind, scope, query).where(*rules) for scope in scopes]
-    if len(parts) == 1:
-        return parts[0]
-    ids = sa.union(*[sa.select(part.subquery().c.id) for part in parts]).subquery()
+    read = [_of_part(table, kind, part, query).where(*rules) for part in parts]
+    if len(read) == 1:
+        return read[0]
+    ids = sa.union(*[sa.select(one.subquery().c.id) for one in read]).subquery()
     chosen = sa.select(table).where(table.c.id.in_(sa.select(ids.c.id)))
     return chosen.order_by(*_order(table, kind, query)).limit(query.limit + 1)
 
@@ -77,8 +78,8 @@ def _order(table: sa.Table, kind: str, query: Query) -> list[Any]:
     return [column.desc() if query.newest_first else column for column in columns]
 
 
-def _of_scope(table: sa.Table, kind: str, scope: Scope, query: Query) -> sa.Select[Any]:
-    rules = [*scope_rules(table, scope), *_filters(table, kind, query)]
+def _of_part(table: sa.Table, kind: str, part: Rules, query: Query) -> sa.Select[Any]:
+    rules = [*part, *_filters(table, kind, query)]
     return sa.select(table).where(*rules).order_by(*_order(table, kind, query)).limit(query.limit + 1)
 
 

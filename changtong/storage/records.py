@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
 from changtong.privacy.masks import mask
-from changtong.rights.decide import Target, scopes
+from changtong.rights.decide import Target
 from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import (
     OWN_WAYS,
@@ -33,6 +33,7 @@ from changtong.storage.rows import (
     place_of,
 )
 from changtong.storage.schema import canonical, organisations, registers, to_ms, users
+from changtong.storage.seen_parts import seen_parts
 from changtong.storage.work import Work, check_reason
 
 MOST_AT_ONCE = 500
@@ -380,11 +381,8 @@ def reveal_record(
 
 def read_page(work: Work, kind: str, query: Query) -> Page:
     """Return a part of a register, with only what the person may see."""
-    where = scopes(work.person, "view", check_kind(kind), work.at)
-    if not where:
-        work.allow("view", Target(kind, work.person.path, ""))
-        return Page((), "")
-    statement = page_statement(kind, where, query, blind_rules(kind, work.organisation))
+    parts = seen_parts(work, check_kind(kind))
+    statement = page_statement(kind, parts, query, blind_rules(kind, work.organisation))
     rows = work.connection.execute(statement).mappings().all()
     shown = rows[: query.limit]
     mark = mark_of(kind, shown[-1]) if len(rows) > query.limit else ""

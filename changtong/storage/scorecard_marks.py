@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from changtong.errors import ConflictError, InputError, Problem
 from changtong.rights.decide import Target
+from changtong.storage.card_departments import named_on
 from changtong.storage.records import Record, add_record, change_record
 from changtong.storage.schema import registers
 from changtong.storage.scorecards import (
@@ -36,7 +38,12 @@ def _department(work: Work, card: Record, department: str) -> None:
         text = f"{department} is no department of the card that is your organisation."
         text += f" Yours: {', '.join(own) or 'none'}."
         target = Target("scorecard", card.path, card.admin_code)
-        raise denied(work, "assess", target, card.id, text, "not-own-department")
+        raise denied(work, "mark", target, card.id, text, "not-own-department")
+
+
+def _to_be_marked(card: Record, one: Record) -> Target:
+    """Return what the right to mark one that is assessed is decided by: where it is, and who marks there."""
+    return Target("scorecard", one.path, one.admin_code, named_on(card["departments"]))
 
 
 def own_marks(desk: Desk, card_id: str, department: str) -> CardRecords:
@@ -51,7 +58,7 @@ def _with_own(work: Work, found: CardRecords, department: str) -> CardRecords:
     table = registers["mark"]
     rule = sa.and_(table.c.scorecard == found.scorecard.id, table.c.department == department)
     own = records_within(work, "mark", sa.and_(rule, table.c.organisation == work.organisation))
-    return CardRecords(found.scorecard, found.assessments, found.statements, own)
+    return replace(found, marks=own)
 
 
 def mark(
@@ -115,7 +122,7 @@ def _put(
 ) -> None:
     """Write the marks of one that is assessed; those already there only at the version that was read."""
     values = {"marks": [dict(point) for point in points], "marked_at": work.at}
-    right = ("assess", Target("scorecard", one.path, one.admin_code))
+    right = ("mark", _to_be_marked(found.scorecard, one))
     old = next((record for record in found.marks if record["assessment"] == one.id), None)
     if old is None:
         more = {"scorecard": found.scorecard.id, "assessment": one.id, "department": department}
@@ -169,9 +176,9 @@ def hand_in(
     """
     with desk.work(writes=True) as work:
         found = _locked(work, card_id, department)
-        targets = [Target("scorecard", one.path, one.admin_code) for one in found.assessments]
-        able = next((target for target in targets if work.may("assess", target)), targets[0])
-        work.allow("assess", able, card_id)
+        targets = [_to_be_marked(found.scorecard, one) for one in found.assessments]
+        able = next((target for target in targets if work.may("mark", target)), targets[0])
+        work.allow("mark", able, card_id)
         if sets_none and found.marks:
             text = f"{department} sets none, but has marked {len(found.marks)}."
             raise InputError([Problem("mark-not-allowed", text, expected="marks, or none")])
@@ -182,11 +189,11 @@ def hand_in(
             "outcome": "sets_none" if sets_none else "handed_in",
         }  # fmt: skip
         name = single_id(card_id, "hand_in", department)
-        add_record(work, "hand_in", values, record_id=name, right=("assess", able))
+        add_record(work, "hand_in", values, record_id=name, right=("mark", able))
         done = {record["department"] for record in records_of_card(work, "hand_in", card_id)}
         if waited_for(found.scorecard["departments"]) - done:
             return False
         card = found.scorecard
         shown: dict[str, datetime] = {"marks_shown_at": work.at}
-        change_record(work, "scorecard", card_id, card.version, shown, right=("assess", able))
+        change_record(work, "scorecard", card_id, card.version, shown, right=("mark", able))
         return True

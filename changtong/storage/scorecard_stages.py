@@ -6,7 +6,8 @@
       └───────────────review────────────────►  │                   │
                                                └──────decide──────► final
 
-Reporting and appealing is for the people of who is assessed, all else for those of other organisations.
+Reporting and appealing is for the people of who is assessed, all else for those of other organisations whose
+role reaches the card too: who sees it only because it names them as a department marks, and nothing more.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ def say(
         one = found.assessments[0]
         target = Target("scorecard", one.path, one.admin_code)
         work.allow(WAYS[stage], target, one.id)
+        if stage in ("review", "final"):
+            work.allow("conduct", found.scorecard.target, one.id)
         _check_way(one["state"], stage)
         if version is not None and version != one.version:
             text = f"{subject_id} is at version {one.version} now: it was changed since you read {version}."

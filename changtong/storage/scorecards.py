@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from changtong.errors import DeniedError, InputError, NotFoundError, Problem
 from changtong.rights.decide import Target, scopes
+from changtong.rights.organisations import FIRMS
 from changtong.storage import audit
-from changtong.storage.pages import scope_rules
-from changtong.storage.records import Record, add_record, get_record, record_of
+from changtong.storage.records import MOST_AT_ONCE, Record, add_record, get_record, record_of
 from changtong.storage.rows import ID
 from changtong.storage.schema import organisations, registers
+from changtong.storage.seen_parts import seen_parts
 from changtong.storage.store import Desk
-from changtong.storage.work import Work
+from changtong.storage.work import Row, Work
 
 
 @dataclass(frozen=True)
@@ -112,36 +113,64 @@ def keep_card(
     Raises
     ------
     InputError
-        ``duplicate-record``: this version of the card is there; ``unknown-reference``: an organisation.
+        ``duplicate-record``: this version of the card is there; ``unknown-reference``: organisations that
+        are not there; ``foreign-department``.
     """
     with desk.work(writes=True) as work:
         name = card_record_id(
             work.organisation, values["card_id"], values["card_version"], int(values["year"])
         )
+        there = _organisations_of(work, values["departments"], subjects)
         shown = None if waited_for(values["departments"]) else work.at
         whole = dict(values) | {"subjects": len(subjects), "marks_shown_at": shown}
-        here = _where_organised(work, "the card", work.organisation)
+        here = _target_of(there[work.organisation])
         card = add_record(work, "scorecard", whole, record_id=name, reason=reason, right=("add", here))
         for place, one in enumerate(subjects):
             row = {
                 "scorecard": card.id, "subject_id": one.subject_id, "place": place, "data": dict(one.data),
             }  # fmt: skip
-            there = _where_organised(work, one.subject_id, one.organisation, one.admin_code)
+            target = _target_of(there[one.organisation], one.admin_code)
             add_record(
-                work, "assessment", row, organisation=one.organisation, admin_code=there.admin_code,
-                record_id=single_id(card.id, one.subject_id), right=("add", there),
+                work, "assessment", row, organisation=one.organisation, admin_code=target.admin_code,
+                record_id=single_id(card.id, one.subject_id), right=("add", target),
             )  # fmt: skip
         return card
 
 
-def _where_organised(work: Work, what: str, organisation: str, admin_code: str | None = None) -> Target:
+def _organisations_of(
+    work: Work, departments: Mapping[str, Any], subjects: Sequence[NewSubject]
+) -> dict[str, Row]:
+    """Return the organisations of the keeper, the departments and those assessed; refuse all that cannot be.
+
+    A department's people see the card, and a firm's people see nothing beyond their firm.
+    """
+    named = [("department", name, str(one["organisation"])) for name, one in departments.items()]
+    named += [("subject", one.subject_id, one.organisation) for one in subjects]
+    wanted = sorted({work.organisation, *(organisation for _, _, organisation in named)})
+    there: dict[str, Row] = {}
+    for begin in range(0, len(wanted), MOST_AT_ONCE):
+        some = organisations.c.id.in_(wanted[begin : begin + MOST_AT_ONCE])
+        rows = work.connection.execute(sa.select(organisations).where(some)).mappings()
+        there |= {str(row["id"]): row for row in rows}
+    root = work.person.path.split("/")[1]
+    problems = []
+    for what, name, organisation in named:
+        row = there.get(organisation)
+        if row is None:
+            text = f"{what} {name}: there is no organisation {organisation}."
+            problems.append(Problem("unknown-reference", text, column="organisation"))
+        elif what == "department" and row["kind"] in FIRMS and row["path"].split("/")[1] != root:
+            text = f"{what} {name}: {organisation} is of a firm, whose people see nothing beyond it."
+            expected = "an authority, or on a firm's own card one of the firm"
+            problems.append(Problem("foreign-department", text, column="organisation", expected=expected))
+    if problems:
+        raise InputError(problems)
+    return there
+
+
+def _target_of(row: Row, admin_code: str | None = None) -> Target:
     """Return what the right to put something of an organisation on a card is decided by."""
-    chosen = sa.select(organisations.c.path, organisations.c.admin_code)
-    row = work.connection.execute(chosen.where(organisations.c.id == organisation)).first()
-    if row is None:
-        text = f"{what}: there is no organisation {organisation}."
-        raise InputError([Problem("unknown-reference", text, column="organisation")])
-    return Target("scorecard", row.path, admin_code or row.admin_code)
+    return Target("scorecard", row["path"], admin_code or row["admin_code"])
 
 
 def waited_for(departments: Mapping[str, Any]) -> set[str]:
@@ -149,17 +178,49 @@ def waited_for(departments: Mapping[str, Any]) -> set[str]:
 
 
 def read_card(desk: Desk, card_id: str) -> CardRecords:
-    """Return a card with everything about it, of one instant.
+    """Return a card with everything about it, of one instant: what scores are made of.
 
     Raises
     ------
     NotFoundError
         There is none that the person may see.
     DeniedError
-        ``not-allowed``: only a part of those assessed may be seen, and a ranking of a part is none.
+        ``not-allowed``: only a part of those assessed may be seen, and a ranking of a part is none;
+        ``marks-only``: a department that does not see what is said of those assessed.
+    """
+    with desk.work(writes=False, snapshot=True) as work:
+        return whole_card_within(work, card_id)
+
+
+def read_marking(desk: Desk, card_id: str) -> CardRecords:
+    """Return a card, those assessed, who has handed in, and the marks once they are shown, of one instant.
+
+    It is what who marks may see, and holds nothing of what is said at the stages.
+
+    Raises
+    ------
+    NotFoundError, DeniedError
+        As `read_card`, without ``marks-only``.
     """
     with desk.work(writes=False, snapshot=True) as work:
         return card_within(work, card_id)
+
+
+def whole_card_within(work: Work, card_id: str) -> CardRecords:
+    found = card_within(work, card_id)
+    needed = [Target("statement", one.path, one.admin_code) for one in found.assessments]
+    if not all(work.may("view", target) for target in (found.scorecard.target, *needed)):
+        text = "Your organisation marks on this card: it sees who is assessed and the marks. Scores also need"
+        text += " what is reported and reviewed: ask the card's organisation for the result."
+        raise denied(work, "view", found.scorecard.target, card_id, text, "marks-only")
+    table = registers["statement"]
+    of_card = sa.select(registers["assessment"].c.id).where(registers["assessment"].c.scorecard == card_id)
+    gap = registers["rectification"].c.gap
+    return replace(
+        found,
+        statements=records_within(work, "statement", table.c.assessment.in_(of_card)),
+        rectifications=records_within(work, "rectification", gap.startswith(f"{card_id}/", autoescape=True)),
+    )
 
 
 def card_within(work: Work, card_id: str) -> CardRecords:
@@ -168,29 +229,20 @@ def card_within(work: Work, card_id: str) -> CardRecords:
     if len(assessments) != card["subjects"]:
         text = f"You may see {len(assessments)} of the {card['subjects']} assessed; a ranking needs all."
         raise DeniedError(text)
-    table = registers["statement"]
-    of_card = sa.select(registers["assessment"].c.id).where(registers["assessment"].c.scorecard == card_id)
     shown = card["marks_shown_at"] is not None
-    gap = registers["rectification"].c.gap
     return CardRecords(
         scorecard=card,
         assessments=tuple(sorted(assessments, key=lambda one: one["place"])),
-        statements=records_within(work, "statement", table.c.assessment.in_(of_card)),
         marks=records_of_card(work, "mark", card_id) if shown else (),
         hand_ins=records_of_card(work, "hand_in", card_id),
-        rectifications=records_within(work, "rectification", gap.startswith(f"{card_id}/", autoescape=True)),
     )
 
 
 def records_within(work: Work, kind: str, rule: sa.ColumnElement[bool]) -> tuple[Record, ...]:
     """Return the records that fulfil a rule and that the person may see, the oldest first."""
     table = registers[kind]
-    within = [
-        sa.and_(True, *scope_rules(table, scope)) for scope in scopes(work.person, "view", kind, work.at)
-    ]
-    if not within:
-        work.allow("view", Target(kind, work.person.path, ""))
-    chosen = sa.select(table).where(rule, sa.or_(*within)).order_by(table.c.created_at, table.c.id)
+    seen = sa.or_(*[sa.and_(True, *part) for part in seen_parts(work, kind)])
+    chosen = sa.select(table).where(rule, seen).order_by(table.c.created_at, table.c.id)
     return tuple(record_of(kind, row) for row in work.connection.execute(chosen).mappings())
 
 
@@ -221,7 +273,7 @@ def one_within(work: Work, card_id: str, subject_id: str, *, lock: bool = False)
     table = registers["assessment"]
     chosen = sa.select(table).where(table.c.scorecard == card_id, table.c.subject_id == subject_id)
     row = work.connection.execute(chosen.with_for_update() if lock else chosen).mappings().first()
-    if row is None or not work.may("view", Target("assessment", row["path"], row["admin_code"])):
+    if row is None or not work.may_see("assessment", row):
         raise NotFoundError(f"There is no {subject_id} on a card {card_id} that you may see.")
     # by which card one is assessed is for oneself to see, whoever keeps the card
     cards = registers["scorecard"]
@@ -245,7 +297,8 @@ def rectify(
     reason : str
     """
     with desk.work(writes=True) as work:
-        found = card_within(work, card_id)
+        found = whole_card_within(work, card_id)
+        work.allow("conduct", found.scorecard.target, card_id)
         there = {record["gap"] for record in found.rectifications}
         by_subject = {one["subject_id"]: one for one in found.assessments}
         made = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Grant, Person, Role, Target, decide
+from changtong.rights.organisations import AUTHORITIES
 from changtong.rights.scope import Scope
 from changtong.storage import audit
+from changtong.storage.card_departments import named_for
 from changtong.storage.engine import explained, reading, writing
 from changtong.storage.rows import now
 from changtong.storage.schema import grants, organisations, passes, settings, users
@@ -78,8 +80,12 @@ class Work:
         raise DeniedError(f"You have no right to {action} this {target.kind} ({decision.why_not}).")
 
     def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
-        """Return whether the person may see a stored row."""
-        return self.may("view", Target(kind, row["path"], row["admin_code"]))
+        """Return whether the person may see a stored row: in scope, or of a card that names them."""
+        target = Target(kind, row["path"], row["admin_code"])
+        if self.may("view", target):
+            return True
+        named = named_for(self.connection, kind, row)
+        return bool(named) and self.may("view", replace(target, named=named))
 
     @contextmanager
     def part(self) -> Iterator[None]:
@@ -198,8 +204,9 @@ def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> tupl
     if found["must_change"] and not any_password:
         raise DeniedError("Change your password first: somebody else has set it.", "password-must-change")
     person = Person(
-        found["user"], found["path"], tuple(_grant(row) for row in rows if row["role"] is not None)
-    )
+        found["user"], found["path"], tuple(_grant(row) for row in rows if row["role"] is not None),
+        admin_code=found["admin_code"], is_authority=found["of_kind"] in AUTHORITIES,
+    )  # fmt: skip
     unseen = found["pass_kind"] == "session" and at - found["seen_at"] >= SEEN_EVERY
     return Work(connection, at, person, found["organisation"], found["pass_id"]), unseen
 
@@ -221,7 +228,8 @@ _PASS = (
         sa.select(settings.c.value).where(settings.c.name == "idle_minutes").scalar_subquery()
         .label("idle_minutes"),
         passes.c.revoked_at, users.c.is_active, users.c.must_change,
-        users.c.organisation, organisations.c.path, grants.c.role, grants.c.path.label("within"),
+        users.c.organisation, organisations.c.path, organisations.c.admin_code,
+        organisations.c.kind.label("of_kind"), grants.c.role, grants.c.path.label("within"),
         grants.c.region, grants.c.until,
     )
     .join(users, users.c.id == passes.c.user)
