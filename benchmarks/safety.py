@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from changtong.rights.scope import Scope
 from changtong.safety.collect import collect
 from changtong.safety.hazard import HazardEvent
 from changtong.safety.hazard_ledger import make_ledger
@@ -35,7 +36,6 @@ from changtong.safety.supervision import (
     VISITED_SCHEMA,
     Supervision,
 )
-from changtong.rights.scope import Scope
 from changtong.safety.visit_plan import plan_visits
 from changtong.storage.people import NewOrganisation
 from changtong.storage.store import Desk, create_store
