@@ -88,7 +88,7 @@ def _content(dice: random.Random, number: int) -> dict[str, Any]:
 
 
 def kept(store: Store) -> dict[str, Any]:
-    """All that the registers hold after it, and their audit; ids and digests that chance makes are left out."""
+    """All that the registers hold after it, and their audit; what chance makes is left out."""
     with store.engine.connect() as connection:
         sites = connection.execute(sa.select(registers["site"].c.id, registers["site"].c.site_id))
         people = connection.execute(sa.select(users.c.id, users.c.name))
