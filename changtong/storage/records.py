@@ -22,7 +22,7 @@ from changtong.storage.definitions import (
     register_columns,
     state_changes,
 )
-from changtong.storage.held_rows import select_rows
+from changtong.storage.held_rows import HeldRows, select_rows
 from changtong.storage.pages import Query, mark_of, page_statement
 from changtong.storage.rows import (
     check_admin_code,
@@ -213,8 +213,8 @@ def add_record(
         raise InputError(
             [Problem("duplicate-record", f"There is a {kind} with this id already.", column="id")]
         )
-    if work.held is not None:
-        work.held.add(kind, row)
+    if held := _held(work, kind):
+        held.add(kind, row)
     else:
         work.connection.execute(table.insert(), row)
     detail = {"version": 1, "digest": digest_of(row), **_shown_changes(kind, {}, row)}
@@ -225,8 +225,8 @@ def add_record(
 def _is_there(work: Work, kind: str, row: Mapping[str, Any]) -> bool:
     """Return whether there is a record with this id, or a site with this name for itself."""
     names = ("id", "site_id") if kind == "site" else ("id",)
-    if work.held is not None:
-        return any(work.held.find(kind, name, [row[name]]) for name in names)
+    if held := _held(work, kind):
+        return any(held.find(kind, name, [row[name]]) for name in names)
     table = registers[kind]
     same = sa.or_(*(table.c[name] == row[name] for name in names))
     return work.connection.execute(sa.select(table.c.id).where(same)).first() is not None
@@ -288,8 +288,8 @@ def change_record(
         "updated_by": work.person.user_id,
     }
     names = (*changed, "version", "updated_at", "updated_by")
-    if work.held is not None:
-        work.held.change(kind, after, names)
+    if held := _held(work, kind):
+        held.change(kind, after, names)
     else:
         same = (table.c.id == record_id, table.c.version == version)
         written = {name: after[name] for name in names}
@@ -319,8 +319,8 @@ def rows_to_decide(
     lock : bool
         Whether others that would lock them, too, wait until this transaction ends.
     """
-    if work.held is not None:
-        return work.held.find(kind, column, values, lock=lock)
+    if held := _held(work, kind):
+        return held.find(kind, column, values, lock=lock)
     return select_rows(work.connection, kind, column, values, lock=lock)
 
 
@@ -397,14 +397,19 @@ def read_page(work: Work, kind: str, query: Query) -> Page:
     return Page(tuple(record_of(kind, row) for row in shown), mark)
 
 
+def _held(work: Work, kind: str) -> HeldRows | None:
+    """Return where rows are held, if they are; never blind ones, which others must not see in any state."""
+    return None if blind_rules(kind, work.organisation) else work.held
+
+
 def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mapping[Any, Any]:
     """Return a stored row that the person may see."""
     row: Mapping[Any, Any] | None
-    table, blind = registers[kind], blind_rules(kind, work.organisation)
-    if work.held is not None and not blind:
-        row = next(iter(work.held.find(kind, "id", [record_id], lock=lock)), None)
+    if held := _held(work, kind):
+        row = next(iter(held.find(kind, "id", [record_id], lock=lock)), None)
     else:
-        statement = sa.select(table).where(table.c.id == record_id, *blind)
+        table = registers[kind]
+        statement = sa.select(table).where(table.c.id == record_id, *blind_rules(kind, work.organisation))
         row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
     if row is None or not work.may_see(kind, row):
         raise NotFoundError(f"There is no {kind} with this id that you may see.")
