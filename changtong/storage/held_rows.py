@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from changtong.errors import ConflictError
 from changtong.storage.schema import metadata, registers, table_name
 
-MOST_AT_ONCE = 500
+MOST_OF_A_QUESTION = 500
 """Values of one question."""
 
 Row = Mapping[Any, Any]
@@ -33,8 +33,8 @@ def select_rows(
     """
     table, wanted = registers[kind], sorted(set(values))
     found: list[Row] = []
-    for begin in range(0, len(wanted), MOST_AT_ONCE):
-        some = wanted[begin : begin + MOST_AT_ONCE]
+    for begin in range(0, len(wanted), MOST_OF_A_QUESTION):
+        some = wanted[begin : begin + MOST_OF_A_QUESTION]
         statement = sa.select(table).where(table.c[column].in_(some)).order_by(table.c.id)
         if lock:  # others may still refer to the row
             statement = statement.with_for_update(key_share=True)
