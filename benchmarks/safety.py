@@ -1,6 +1,11 @@
 """Safety supervision measured: collecting filled forms, the hazard ledger, plans of visits.
 
-python benchmarks/safety.py --sites 1200 --hazards 20000 --forms 2000
+    python benchmarks/safety.py --sites 1200 --hazards 20000 --forms 2000
+    python benchmarks/safety.py --only registers --forms 2000 [--url postgresql://…]
+
+Into registers every form has a photo and a finding (``--some``: a half has a photo, a third has a finding, as visits
+do), at a quarter as many sites. Without --url a SQLite file is made; with it the database must be empty. Time of a
+PostgreSQL server is not in the processor's seconds, but in those of the clock.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from changtong.rights.scope import Scope
 from changtong.safety.collect import collect
 from changtong.safety.hazard import HazardEvent
 from changtong.safety.hazard_ledger import make_ledger
@@ -31,7 +37,12 @@ from changtong.safety.supervision import (
     Supervision,
 )
 from changtong.safety.visit_plan import plan_visits
+from changtong.storage.people import NewOrganisation
+from changtong.storage.store import Desk, create_store
+from changtong.supervision_records.inspection_register import collect_into_registers
 
+PASSWORD = "three green vans at dawn"
+OWN = "seven lamps beside the river"
 MONDAY = date(2026, 3, 9)
 
 
@@ -72,6 +83,52 @@ def forms(count: int, folder: Path) -> None:
         files[-1].write_text(json.dumps(content), "utf-8")
     timed(f"{count:,} filled forms taken in", lambda: collect(files, folder / "C"))
     timed(f"100 known ones, {count:,} in the folder", lambda: collect(files[:1], folder / "C"))
+
+
+def visit(number: int, sites: int, *, every: bool) -> dict[str, Any]:
+    """A filled form of an inspector's round: in order, or with a photo, or with something to mend."""
+    made = filled(number) | {"site_id": f"S{number % sites}", "inspectors": ["li"]}
+    at = datetime.fromisoformat(made["saved_at"]) + timedelta(hours=number // sites)
+    made |= {"begun_at": at.isoformat(), "saved_at": at.isoformat()}
+    if not every and number % 2:
+        made |= {"photos": {}, "answers": {"r05": {"value": True}}}
+    if not every and number % 3:
+        made["answers"] = {"r05": {"value": False, "photos": list(made["photos"])}}
+    return made
+
+
+def desk_with_sites(place: str, folder: Path, sites: int) -> Desk:
+    """New registers with one authority, its sites and its inspector; the inspector's desk."""
+    nation = NewOrganisation("国家邮政局", "nation", "000000", id="spb")
+    store = create_store(place, "admin", PASSWORD, nation, files=folder / "files")
+    admin = store.desk(store.sign_in("admin", PASSWORD).token)
+    admin.add_organisation(NewOrganisation("甲市邮政管理局", "city", "440300", "spb", id="spb-sz"))
+    admin.add_user("li", PASSWORD, "spb-sz")
+    for role in ("inspector", "duty_officer", "planner"):
+        admin.give("li", role, Scope(region="440300"))
+    store.desk(store.sign_in("li", PASSWORD).token).change_password(PASSWORD, OWN)
+    desk = store.desk(store.sign_in("li", OWN).token)
+    listed = folder / "sites.csv"
+    rows = "".join(f"S{k},网点{k},spb-sz,440305\n" for k in range(sites))
+    listed.write_text(f"site_id,name,organisation,admin_code\n{rows}", "utf-8")
+    desk.load("site", listed)
+    return desk
+
+
+def registers(count: int, folder: Path, place: str, *, every: bool) -> None:
+    """Take a batch into registers, then send it again; what it brought and the chain are told."""
+    sites = max(1, count // 4)
+    desk = desk_with_sites(place, folder, sites)
+    content = {
+        "changtong": {"kind": "filled-forms", "version": 1},
+        "inspections": [visit(k, sites, every=every) for k in range(count)],
+    }
+    file = folder / "export.json"
+    file.write_text(json.dumps(content), "utf-8")
+    rules = read_hazard_rules()
+    for what in ("into registers", "the same file again"):
+        made = timed(f"{count:,} filled forms {what}", lambda: collect_into_registers(desk, [file], rules))
+        print({name: found for name, found in made.counts.items() if found})
 
 
 def hazards(count: int) -> None:
@@ -137,11 +194,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     for name, count in (("sites", 1200), ("inspectors", 12), ("hazards", 20_000), ("forms", 2_000)):
         parser.add_argument(f"--{name}", type=int, default=count)
+    parser.add_argument("--only", choices=("forms", "registers", "hazards", "visits"))
+    parser.add_argument("--url")
+    parser.add_argument("--some", action="store_true")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        forms(asked.forms, Path(folder))
-    hazards(asked.hazards)
-    visits(asked.sites, asked.inspectors)
+        place = asked.url or str(Path(folder) / "registers.sqlite")
+        parts: dict[str, Callable[[], object]] = {
+            "forms": lambda: forms(asked.forms, Path(folder)),
+            "registers": lambda: registers(asked.forms, Path(folder), place, every=not asked.some),
+            "hazards": lambda: hazards(asked.hazards),
+            "visits": lambda: visits(asked.sites, asked.inspectors),
+        }
+        for name, part in parts.items():
+            if asked.only in (None, name):
+                part()
 
 
 if __name__ == "__main__":

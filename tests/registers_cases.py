@@ -36,13 +36,13 @@ OWN = "seven lamps beside the river"
 DIES = """
 import os, sys
 from changtong.storage import audit
-real, left = audit.append, [int(sys.argv[-1])]
+real, left = audit.seal_of, [int(sys.argv[-1])]
 def dies(*given):
     left[0] -= 1
     if left[0] < 0:
         os._exit(9)
     return real(*given)
-audit.append = dies
+audit.seal_of = dies
 """
 """How a program begins that is to die after as many entries of the audit as its last argument says."""
 

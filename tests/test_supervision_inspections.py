@@ -132,6 +132,23 @@ def test_the_order_files_come_in_does_not_matter(there: Office, tmp_path: Path) 
     assert [one["filled"]["site_name"] for one in whole(desks["li"])["answers"]["heads"]] == ["later"]
 
 
+def test_an_older_version_that_comes_late_takes_nothing_from_the_newer_one(
+    there: Office, tmp_path: Path
+) -> None:
+    _, admin, desks = there
+    newer = filled(1, revision=2, history=(1,), site_id="S2", inspectors=["wu"])
+    took(desks["li"], write_file(tmp_path / "2.json", newer))
+    before = desks["li"].get("inspection", uuid(1))
+    assert before["inspector"] == desks["wu"].check()
+    older = filled(1, site_id="S1", inspectors=["he"])
+    assert took(desks["li"], write_file(tmp_path / "1.json", older)).findings_left == ()
+    after = desks["li"].get("inspection", uuid(1))
+    assert after.version == 2
+    for name in ("site", "inspector", "state", "findings"):
+        assert after[name] == before[name] is not None
+    assert admin.verify_audit(with_records=True).whole
+
+
 def test_the_same_item_at_the_same_site_is_seen_and_opened_again_within_days(
     there: Office, tmp_path: Path
 ) -> None:

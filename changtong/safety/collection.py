@@ -241,10 +241,7 @@ def _add_rows(
 ) -> None:
     inspection = filled["inspection_id"]
     check = None if form is None else check_filled(form, filled)
-    problems = list(check.problems) if check is not None else [_unknown(filled)]
-    if form is not None and filled["form"].get("digest", form.digest) != form.digest:
-        message = "the form was filled in from other words than those kept under this id and version."
-        problems.append(Problem("form-differs", message, inspection, None, "form", severity="warning"))
+    problems = [*(() if check is None else check.problems), *form_problems(filled, form)]
     rows["inspections"].append(
         {
             **{
@@ -288,12 +285,24 @@ def _add_rows(
         rows["findings"] += [finding.row() | {"state": state} for finding in check.findings]
 
 
-def _unknown(filled: dict[str, Any]) -> Problem:
-    message = (
-        f"the form {filled['form']['id']} {filled['form']['version']} is not known: its answers are kept."
-    )
-    hint = "Give the folder with this form."
-    return Problem("unknown-form", message, filled["inspection_id"], None, "form", hint=hint)
+def form_problems(filled: dict[str, Any], form: Form | None) -> list[Problem]:
+    """Return what is wrong with the form that was filled in, whatever the answers.
+
+    Parameters
+    ----------
+    filled : dict
+    form : Form or None
+        The one that is known under its id and version.
+    """
+    named, inspection = filled["form"], filled["inspection_id"]
+    if form is None:
+        message = f"the form {named['id']} {named['version']} is not known: its answers are kept."
+        hint = "Give the folder with this form."
+        return [Problem("unknown-form", message, inspection, None, "form", hint=hint)]
+    if named.get("digest", form.digest) == form.digest:
+        return []
+    message = "the form was filled in from other words than those kept under this id and version."
+    return [Problem("form-differs", message, inspection, None, "form", severity="warning")]
 
 
 def _photo(photo: dict[str, Any]) -> dict[str, Any]:

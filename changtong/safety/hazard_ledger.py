@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -255,14 +255,40 @@ def events_of_findings(
     left : polars.DataFrame
         As `LEFT_SCHEMA`.
     """
-    known = {event.finding_id for event in ledger.events if event.finding_id}
     kept = inspections.filter(pl.col("state") != "superseded")
     heads = {row["inspection_id"]: row for row in kept.sort("saved_at").iter_rows(named=True)}
-    hazards = dict(ledger.hazards)
+    rows = list(findings.filter("needs_rectification").iter_rows(named=True))
+    known = {event.finding_id for event in ledger.events}
+    events, left = events_of_rows(ledger.hazards, known, rows, heads, ledger.rules)
+    return events, pl.DataFrame(left, LEFT_SCHEMA)
+
+
+def events_of_rows(
+    before: Mapping[str, Hazard],
+    known: Collection[str],
+    findings: Iterable[Mapping[str, Any]],
+    heads: Mapping[str, Mapping[str, Any]],
+    rules: HazardRules,
+) -> tuple[list[HazardEvent], list[dict[str, str]]]:
+    """Return what `events_of_findings` does, from rows.
+
+    Parameters
+    ----------
+    before : mapping
+        Hazard id -> `Hazard`, the oldest first.
+    known : collection of str
+        Ids of findings that mean nothing more.
+    findings : iterable of mapping
+        That need rectification.
+    heads : mapping
+        Inspection id -> ``saved_at``, ``begun_at`` and ``inspectors`` of its version.
+    rules : HazardRules
+    """
+    hazards = dict(before)
     newest = {_thing(hazard): hazard.hazard_id for hazard in hazards.values()}
     made: list[HazardEvent] = []
     left: list[dict[str, str]] = []
-    for row in findings.filter("needs_rectification").sort("found_on", "finding_id").iter_rows(named=True):
+    for row in sorted(findings, key=lambda one: (one["found_on"] or date.min, one["finding_id"])):
         if row["finding_id"] in known:
             continue
         head = heads.get(row["inspection_id"], {})
@@ -273,17 +299,30 @@ def events_of_findings(
             )
             continue
         thing = (row["site_id"], row["item_id"], row["hazard_kind"])
-        there = hazards.get(newest.get(thing, ""))
-        event = _event_of(
-            row, at, (head.get("inspectors") or row["inspection_id"]).split(";")[0].strip(), there, ledger
-        )
+        by = (head.get("inspectors") or row["inspection_id"]).split(";")[0].strip()
+        event = _event_of(row, at, by, hazards.get(newest.get(thing, "")), rules)
         if event is None:
             left.append({"finding_id": row["finding_id"], "reason": "before_closing"})
             continue
-        hazards[event.hazard_id] = after(hazards.get(event.hazard_id), event, ledger.rules)
+        hazards[event.hazard_id] = after(hazards.get(event.hazard_id), event, rules)
         newest[thing] = event.hazard_id
         made.append(event)
-    return made, pl.DataFrame(left, LEFT_SCHEMA)
+    return made, left
+
+
+def hazard_id_of(finding_id: str) -> str:
+    """Return the id of the hazard that a finding opens: the same wherever it is taken.
+
+    Parameters
+    ----------
+    finding_id : str
+
+    Examples
+    --------
+    >>> hazard_id_of("i1/r05")
+    'H72A053D574C7'
+    """
+    return "H" + hashlib.sha256(finding_id.encode()).hexdigest()[:12].upper()
 
 
 def _thing(hazard: Hazard) -> tuple[str, str, str]:
@@ -292,7 +331,7 @@ def _thing(hazard: Hazard) -> tuple[str, str, str]:
 
 
 def _event_of(
-    row: dict[str, Any], at: datetime, by: str, there: Hazard | None, ledger: Ledger
+    row: Mapping[str, Any], at: datetime, by: str, there: Hazard | None, rules: HazardRules
 ) -> HazardEvent | None:
     text = row["note"] or f"{row['item_id']}: {row['answer']}"
     if there is not None and not there.ended:
@@ -302,10 +341,10 @@ def _event_of(
     if there is not None and there.closed_at is not None:
         if at < there.closed_at:
             return None
-        if at - there.closed_at <= timedelta(days=ledger.rules.reopen_days):
+        if at - there.closed_at <= timedelta(days=rules.reopen_days):
             return HazardEvent(there.hazard_id, at, "reopen", by, text, finding_id=row["finding_id"])
     return HazardEvent(
-        hazard_id="H" + hashlib.sha256(row["finding_id"].encode()).hexdigest()[:12].upper(),
+        hazard_id=hazard_id_of(row["finding_id"]),
         at=at,
         action="open",
         by=by,

@@ -117,26 +117,30 @@ class Entry:
     reason: str = ""
 
 
-def append(connection: sa.Connection, entry: Entry) -> int:
-    """Add an entry within a transaction that writes; return its number.
+def append(connection: sa.Connection, *entries: Entry) -> int:
+    """Add entries within a transaction that writes, one after the other; return the last one's number.
 
     Call it last in the transaction: from here on others that write wait until it ends.
     """
     # SQLite's writers are one at a time anyway and know no row locks: FOR UPDATE is left out there
-    n, before = connection.execute(
+    last, seal = connection.execute(
         sa.select(audit_head.c.n, audit_head.c.seal).where(audit_head.c.id == 1).with_for_update()
     ).one()
-    n, before = n + 1, bytes(before) if n else BEGIN
-    detail = canonical({} if entry.detail is None else entry.detail)
-    row = (
-        n, to_ms(entry.at), entry.actor, entry.action, entry.kind, entry.record, entry.path,
-        entry.admin_code, detail, entry.reason,
-    )  # fmt: skip
-    seal = seal_of(before, row)
-    values = dict(zip(COLUMNS, row, strict=True)) | {"before": before, "seal": seal}
-    connection.execute(audit.insert(), values)
-    connection.execute(audit_head.update().where(audit_head.c.id == 1), {"n": n, "seal": seal})
-    return int(n)
+    seal = bytes(seal) if last else BEGIN
+    values: list[dict[str, Any]] = []
+    for n, entry in enumerate(entries, last + 1):
+        detail = canonical({} if entry.detail is None else entry.detail)
+        row = (
+            n, to_ms(entry.at), entry.actor, entry.action, entry.kind, entry.record, entry.path,
+            entry.admin_code, detail, entry.reason,
+        )  # fmt: skip
+        before, seal = seal, seal_of(seal, row)
+        values.append(dict(zip(COLUMNS, row, strict=True)) | {"before": before, "seal": seal})
+    if values:
+        last += len(values)
+        connection.execute(audit.insert(), values)
+        connection.execute(audit_head.update().where(audit_head.c.id == 1), {"n": last, "seal": seal})
+    return int(last)
 
 
 def seal_of(before: bytes, row: tuple[Any, ...]) -> bytes:

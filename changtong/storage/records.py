@@ -22,6 +22,7 @@ from changtong.storage.definitions import (
     register_columns,
     state_changes,
 )
+from changtong.storage.held_rows import MOST_OF_A_QUESTION, HeldRows, select_rows
 from changtong.storage.pages import Query, mark_of, page_statement
 from changtong.storage.rows import (
     check_admin_code,
@@ -36,7 +37,7 @@ from changtong.storage.schema import canonical, organisations, registers, to_ms,
 from changtong.storage.seen_parts import seen_parts
 from changtong.storage.work import Work, check_reason
 
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = MOST_OF_A_QUESTION
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
 
@@ -210,17 +211,27 @@ def add_record(
     target = Target(kind, owner["path"], row["admin_code"])
     action, allowed_for = right or ("add", target)
     work.allow(action, allowed_for, row["id"])
-    same = table.c.id == row["id"]
-    if kind == "site":
-        same = same | (table.c.site_id == row["site_id"])
-    if work.connection.execute(sa.select(table.c.id).where(same)).first() is not None:
+    if _is_there(work, kind, row):
         raise InputError(
             [Problem("duplicate-record", f"There is a {kind} with this id already.", column="id")]
         )
-    work.connection.execute(table.insert(), row)
+    if held := _held(work, kind):
+        held.add(kind, row)
+    else:
+        work.connection.execute(table.insert(), row)
     detail = {"version": 1, "digest": digest_of(row), **_shown_changes(kind, {}, row)}
     work.note("add", target, row["id"], detail, reason)
     return record_of(kind, row)
+
+
+def _is_there(work: Work, kind: str, row: Mapping[str, Any]) -> bool:
+    """Return whether there is a record with this id, or a site with this name for itself."""
+    names = ("id", "site_id") if kind == "site" else ("id",)
+    if held := _held(work, kind):
+        return any(held.find(kind, name, [row[name]]) for name in names)
+    table = registers[kind]
+    same = sa.or_(*(table.c[name] == row[name] for name in names))
+    return work.connection.execute(sa.select(table.c.id).where(same)).first() is not None
 
 
 def _check_way_in(kind: str, right: tuple[str, Target] | None) -> str:
@@ -278,14 +289,16 @@ def change_record(
         "updated_at": work.at,
         "updated_by": work.person.user_id,
     }
-    written = {name: after[name] for name in (*changed, "version", "updated_at", "updated_by")}
-    done = work.connection.execute(
-        table.update().where(table.c.id == record_id, table.c.version == version).values(**written)
-    )
-    if done.rowcount != 1:
-        raise ConflictError(
-            f"This {kind} was changed by someone else just now.", dict(values), record_of(kind, row)
-        )
+    names = (*changed, "version", "updated_at", "updated_by")
+    if held := _held(work, kind):
+        held.change(kind, after, names)
+    else:
+        same = (table.c.id == record_id, table.c.version == version)
+        written = {name: after[name] for name in names}
+        if work.connection.execute(table.update().where(*same).values(**written)).rowcount != 1:
+            raise ConflictError(
+                f"This {kind} was changed by someone else just now.", dict(values), record_of(kind, row)
+            )
     detail = {
         "version": version + 1, "digest": digest_of(after), "before": digest_of(row),
         **_shown_changes(kind, row, changed),
@@ -308,15 +321,9 @@ def rows_to_decide(
     lock : bool
         Whether others that would lock them, too, wait until this transaction ends.
     """
-    table, wanted = registers[kind], sorted(set(values))
-    found: list[Mapping[Any, Any]] = []
-    for begin in range(0, len(wanted), MOST_AT_ONCE):
-        some = wanted[begin : begin + MOST_AT_ONCE]
-        statement = sa.select(table).where(table.c[column].in_(some)).order_by(table.c.id)
-        if lock:  # others may still refer to the row
-            statement = statement.with_for_update(key_share=True)
-        found += work.connection.execute(statement).mappings().all()
-    return found
+    if held := _held(work, kind):
+        return held.find(kind, column, values, lock=lock)
+    return select_rows(work.connection, kind, column, values, lock=lock)
 
 
 def _leave_to_ledger(kind: str, stored: Mapping[str, Any], row: Mapping[Any, Any]) -> None:
@@ -389,11 +396,20 @@ def read_page(work: Work, kind: str, query: Query) -> Page:
     return Page(tuple(record_of(kind, row) for row in shown), mark)
 
 
+def _held(work: Work, kind: str) -> HeldRows | None:
+    """Return where rows are held, if they are; never blind ones, which others must not see in any state."""
+    return None if blind_rules(kind, work.organisation) else work.held
+
+
 def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mapping[Any, Any]:
     """Return a stored row that the person may see."""
-    table = registers[kind]
-    statement = sa.select(table).where(table.c.id == record_id, *blind_rules(kind, work.organisation))
-    row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
+    row: Mapping[Any, Any] | None
+    if held := _held(work, kind):
+        row = next(iter(held.find(kind, "id", [record_id], lock=lock)), None)
+    else:
+        table = registers[kind]
+        statement = sa.select(table).where(table.c.id == record_id, *blind_rules(kind, work.organisation))
+        row = work.connection.execute(statement.with_for_update() if lock else statement).mappings().first()
     if row is None or not work.may_see(kind, row):
         raise NotFoundError(f"There is no {kind} with this id that you may see.")
     return row
@@ -401,11 +417,22 @@ def _row(work: Work, kind: str, record_id: str, *, lock: bool = False) -> Mappin
 
 def _organisation(work: Work, organisation: str) -> Mapping[Any, Any]:
     # it must not move while a record with its path is being added
-    chosen = sa.select(organisations).where(organisations.c.id == organisation).with_for_update(read=True)
-    row = work.connection.execute(chosen).mappings().first()
+    known = {} if work.held is None else work.held.remembered["organisations"]
+    if organisation not in known:
+        chosen = sa.select(organisations).where(organisations.c.id == organisation)
+        known[organisation] = work.connection.execute(chosen.with_for_update(read=True)).mappings().first()
+    row: Mapping[Any, Any] | None = known[organisation]
     if row is None:
         raise _unknown("organisation")
     return row
+
+
+def _is_user(work: Work, user: str) -> bool:
+    known = {} if work.held is None else work.held.remembered["users"]
+    if user not in known:
+        there = work.connection.execute(sa.select(users.c.id).where(users.c.id == user)).first()
+        known[user] = there is not None
+    return bool(known[user])
 
 
 def _referred(work: Work, kind: str, values: Mapping[str, Any]) -> Mapping[Any, Any] | None:
@@ -416,7 +443,7 @@ def _referred(work: Work, kind: str, values: Mapping[str, Any]) -> Mapping[Any, 
         if value is None or not column.references:
             continue
         if column.references == "user":
-            if work.connection.execute(sa.select(users.c.id).where(users.c.id == value)).first() is None:
+            if not _is_user(work, value):
                 raise _unknown(name)
             continue
         try:

@@ -56,19 +56,24 @@ def users_by_id(work: Work, ids: Iterable[str]) -> dict[str, Named]:
 
 
 def _users(work: Work, column: sa.Column[str], wanted: Iterable[str]) -> list[Named]:
-    made, listed = [], sorted({one for one in wanted if one})
-    for begin in range(0, len(listed), MOST_AT_ONCE):
+    known = {} if work.held is None else work.held.remembered[f"users by {column.name}"]
+    listed = sorted({one for one in wanted if one})
+    missing = [one for one in listed if one not in known]
+    for begin in range(0, len(missing), MOST_AT_ONCE):
+        some = missing[begin : begin + MOST_AT_ONCE]
+        known.update(dict.fromkeys(some))  # nobody, until found
         statement = (
             sa.select(
                 users.c.id, users.c.name, organisations.c.id, organisations.c.path, organisations.c.admin_code
             )
             .join(organisations, organisations.c.id == users.c.organisation)
-            .where(column.in_(listed[begin : begin + MOST_AT_ONCE]))
+            .where(column.in_(some))
         )
         for user, name, organisation, path, code in work.connection.execute(statement):
             shown = user == work.person.user_id or work.may("view", Target("user", path, code))
-            made.append(Named(user, name, organisation, shown))
-    return made
+            made = Named(user, name, organisation, shown)
+            known[user if column.name == "id" else name] = made
+    return [known[one] for one in listed if known[one] is not None]
 
 
 def own_name(work: Work) -> str:

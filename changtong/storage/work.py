@@ -18,6 +18,7 @@ from changtong.rights.scope import Scope
 from changtong.storage import audit
 from changtong.storage.card_departments import named_for
 from changtong.storage.engine import explained, reading, writing
+from changtong.storage.held_rows import HeldRows
 from changtong.storage.rows import now
 from changtong.storage.schema import grants, organisations, passes, settings, users
 
@@ -48,6 +49,8 @@ class Work:
         What will be put on record at the end.
     refused : audit.Entry or None
         What was not allowed.
+    held : HeldRows or None
+        Where many records are worked on: their rows.
     """
 
     connection: sa.Connection
@@ -57,6 +60,7 @@ class Work:
     pass_id: str
     entries: list[audit.Entry] = field(default_factory=list)
     refused: audit.Entry | None = None
+    held: HeldRows | None = None
 
     def may(self, action: str, target: Target) -> bool:
         """Return whether the person may do it."""
@@ -92,11 +96,30 @@ class Work:
         """Do a part of the work: where it fails, nothing of this part is written or on record."""
         begun = len(self.entries)
         try:
-            with explained(), self.connection.begin_nested():
-                yield
+            if self.held is not None:  # what the database refuses is not of this part alone
+                with self.held.part():
+                    yield
+            else:
+                with explained(), self.connection.begin_nested():
+                    yield
         except BaseException:
             del self.entries[begun:]
             raise
+
+    @contextmanager
+    def holding(self) -> Iterator[HeldRows]:
+        """Hold the rows of many records: they are read together, and written together at the end.
+
+        Rights, checks and entries of the audit are those of each record. Within it records are found, added
+        and changed by `records` as ever, but pages and whole registers do not show yet what was changed. Do
+        it within `part`: then all is written, or nothing.
+        """
+        self.held = HeldRows(self.connection)
+        try:
+            yield self.held
+            self.held.write()
+        finally:
+            self.held = None
 
     def note(
         self,
@@ -180,8 +203,8 @@ def work_of(
             if writes and unseen:
                 _see(connection, work)
             yield work
-            for entry in work.entries:
-                audit.append(connection, entry)
+            if work.entries:
+                audit.append(connection, *work.entries)
         if unseen and not writes:
             # it only makes the session last: what was read is not taken back because others are writing
             with suppress(UsageError), writing(engine) as connection:

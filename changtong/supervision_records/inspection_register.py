@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from changtong.errors import DeniedError, InputError, Problem
-from changtong.safety.collect import content_of, stored_photo
+from changtong.errors import InputError, Problem
+from changtong.safety.collect import content_of
 from changtong.safety.form import Form
 from changtong.safety.form_file import read_forms
 from changtong.safety.hazard_rules import HazardRules
-from changtong.safety.photos import ENDINGS
 from changtong.safety.received import Received, read_received
 from changtong.storage.attachments import lock_erasing
-from changtong.storage.records import add_record, change_record, rows_to_decide
 from changtong.storage.store import Desk
-from changtong.storage.user_names import own_name, users_by_name
 from changtong.storage.work import Work
 from changtong.supervision_records.collected import CollectedRecords, collected_records
-from changtong.supervision_records.findings_taken import Taking, read_versions, take_findings
-from changtong.supervision_records.inspection_rows import (
-    EARLIEST,
-    Versions,
-    columns_of,
-    instant,
-    versions_of,
-    with_revision,
+from changtong.supervision_records.findings_taken import look_up_hazards, said_by
+from changtong.supervision_records.inspection_rows import EARLIEST, instant
+from changtong.supervision_records.inspections_taken import (
+    Ready,
+    Taken,
+    look_up_photos,
+    made_ready,
+    set_aside,
+    take_or_set_aside,
+    taking_of,
 )
 from changtong.supervision_records.two_at_once import done_or_found
 
-AT_ONCE = 100
-"""Inspections of one transaction: others wait no longer than two or three seconds."""
+AT_ONCE = 200
+"""Inspections of one transaction: others wait no longer than a second or two."""
 
-CLOSED = ("reviewed", "cancelled")
-"""States in which an inspection takes no revision."""
+PHOTO_BYTES_AT_ONCE = 100_000_000
+"""Of photos of one transaction, where it has several inspections."""
 
 
 @dataclass
 class _Run:
-    """What is known and counted in a run."""
+    """What is known and counted in a run; problems by the number of their file."""
 
     rules: HazardRules
     forms: tuple[Form, ...]
@@ -51,28 +48,16 @@ class _Run:
     counts: Counter[str] = field(default_factory=Counter)
     conflicts: list[str] = field(default_factory=list)
     left: list[dict[str, str]] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
+    problems: dict[int, list[Problem]] = field(default_factory=lambda: defaultdict(list))
 
 
 @dataclass(frozen=True)
-class _Ready:
-    """A filled form with its photos cleaned: digest -> content."""
+class _Sent:
+    """A filled form, and the file it came in: its name and its number."""
 
     received: Received
-    filled: dict[str, Any]
-    photos: dict[str, bytes]
     file: str
-    problems: list[Problem]
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """What one filled form brought."""
-
-    counts: Counter[str]
-    conflict: bool
-    left: list[dict[str, str]]
-    warnings: list[Problem]
+    number: int
 
 
 def collect_into_registers(
@@ -110,162 +95,74 @@ def collect_into_registers(
     forms = read_forms(forms_folder) if forms_folder is not None else ()
     run = _Run(rules, forms, keep_position)
     run.counts["files"] = len(paths)
-    for path in map(Path, paths):
-        content = content_of(path, run.problems)
+    for some in _parts(_sent(map(Path, paths), run)):
+        _take_part(desk, some, run)
+    problems = [problem for number in sorted(run.problems) for problem in run.problems[number]]
+    return collected_records(run.counts, run.conflicts, run.left, problems)
+
+
+def _sent(paths: Iterable[Path], run: _Run) -> Iterator[_Sent]:
+    """Give the filled forms file by file, of each the oldest first: a hazard is opened before it is seen."""
+    for number, path in enumerate(paths):
+        content = content_of(path, run.problems[number])
         if content is None:
             run.counts.update(read=1, set_aside=1)
             continue
         found = read_received(content, path.name)
         run.counts.update(read=len(found.inspections) + len(found.refused), set_aside=len(found.refused))
-        run.problems += [problem for _, why in found.refused for problem in why]
-        for some in _parts(found.inspections):
-            _take_part(desk, some, path.name, run)
-    return collected_records(run.counts, run.conflicts, run.left, run.problems)
+        run.problems[number] += [problem for _, why in found.refused for problem in why]
+        for one in sorted(
+            found.inspections, key=lambda one: (instant(one.filled.get("saved_at")) or EARLIEST, one.digest)
+        ):
+            yield _Sent(one, path.name, number)
 
 
-def _parts(received: Sequence[Received]) -> Iterator[list[Received]]:
-    """Give what one transaction takes, the oldest first: a hazard is opened before it is seen again."""
-    order = sorted(received, key=lambda one: (instant(one.filled.get("saved_at")) or EARLIEST, one.digest))
-    for begin in range(0, len(order), AT_ONCE):
-        yield order[begin : begin + AT_ONCE]
+def _parts(sent: Iterable[_Sent]) -> Iterator[list[_Sent]]:
+    """Give what one transaction takes, of one file or of several."""
+    some: list[_Sent] = []
+    size = 0
+    for one in sent:
+        more = sum(map(len, one.received.photos.values()))
+        if some and (len(some) >= AT_ONCE or size + more > PHOTO_BYTES_AT_ONCE):
+            yield some
+            some, size = [], 0
+        some.append(one)
+        size += more
+    if some:
+        yield some
 
 
-def _take_part(desk: Desk, some: list[Received], file: str, run: _Run) -> None:
+def _take_part(desk: Desk, some: list[_Sent], run: _Run) -> None:
     """Take some inspections in, in one transaction; what cannot be taken is set aside, alone."""
-    ready = [_ready(one, file, run) for one in some]
+    ready = [made_ready(one.received, one.file, keep_position=run.keep_position) for one in some]
     with desk.work(writes=True) as work:
         lock_erasing(work.connection, alone=False)  # nobody sweeps the photos before their records are there
-        # in order of ids: two who take in the same wait for each other and do not lock each other out
-        named = {str(one.filled.get("site_id") or "") for one in ready}
-        rows = rows_to_decide(work, "site", "site_id", _plain(named), lock=True)
-        sites = {row["site_id"]: row for row in rows if work.may_see("site", row)}
-        rows_to_decide(work, "inspection", "id", (one.filled["inspection_id"] for one in ready), lock=True)
-        me = own_name(work)
-        people = {name for one in ready for name in one.filled.get("inspectors", [])} | {me}
-        known = {name: one for name, one in users_by_name(work, _plain(people)).items() if one.is_shown}
-        taking = Taking(work, run.rules, run.forms, me, known, sites)
-        for one in ready:
-            _take_or_set_aside(desk, taking, one, run)
+        taken = _take_together(desk, work, ready, run)
+    for one, sent, made in zip(ready, some, taken, strict=True):
+        run.counts += made.counts
+        run.conflicts += [one.about] if made.conflict else []
+        run.left += made.left
+        run.problems[sent.number] += made.problems
 
 
-def _plain(texts: set[str]) -> list[str]:
-    """Leave out what no column can hold and so nothing is called by."""
-    return [text for text in texts if text and "\0" not in text]
-
-
-def _ready(received: Received, file: str, run: _Run) -> _Ready:
-    filled, photos = dict(received.filled), {}
-    kept: dict[str, Any] = {}
-    problems: list[Problem] = []
-    for name, content in received.photos.items():
-        stored, facts = stored_photo(name, content, file, run.keep_position, problems)
-        kept[name] = filled["photos"][name] | facts
-        if stored is not None:
-            photos[facts["sha256"]] = stored
-    filled["photos"] = kept
-    return _Ready(received, filled, photos, file, problems)
-
-
-def _take_or_set_aside(desk: Desk, taking: Taking, one: _Ready, run: _Run) -> None:
-    about = one.filled["inspection_id"]
+def _take_together(desk: Desk, work: Work, ready: Sequence[Ready], run: _Run) -> list[Taken]:
+    """Take inspections in with few questions; where the database refuses them, one by one."""
     try:
-        taken = done_or_found(taking.work, lambda: _take(desk, taking, one))
+        return done_or_found(work, lambda: _take_all(desk, work, ready, run))
     except InputError as error:
-        problems = list(error.problems)
-    except DeniedError as error:
-        if taking.work.refused is not None:  # tried in vain: on record, though the others go on
-            taking.work.entries.append(taking.work.refused)
-            taking.work.refused = None
-        problems = [Problem(error.code, str(error))]
-    else:
-        run.counts += taken.counts
-        run.conflicts += [about] if taken.conflict else []
-        run.left += taken.left
-        run.problems += [*one.problems, *taken.warnings] if taken.counts["new"] else []
-        return
-    run.counts["set_aside"] += 1
-    run.problems += [
-        replace(problem, message=f"inspection {about}: {problem.message}", file=one.file)
-        for problem in problems
-    ]
+        if len(ready) == 1:
+            return [set_aside(ready[0], error.problems)]
+    with work.holding():  # what a part has locked is free again where it failed
+        taking_of(work, ready, run.rules, run.forms)
+    return [made for one in ready for made in _take_together(desk, work, [one], run)]
 
 
-def _take(desk: Desk, taking: Taking, one: _Ready) -> _Taken:
-    """Take one filled form in: its record, its photos, its hazards."""
-    work, name = taking.work, one.filled["inspection_id"]
-    row = next(iter(rows_to_decide(work, "inspection", "id", [name], lock=True)), None)
-    if row is not None and not work.may_see("inspection", row):
-        raise InputError(
-            [Problem("duplicate-record", "There is one with this id that you may not see.", column="id")]
-        )
-    versions = versions_of(row)
-    counts: Counter[str] = Counter()
-    if versions.knows(one.received.digest):
-        counts["known"] = 1
-    else:
-        if row is not None and row["state"] in CLOSED:
-            expected = "one that nobody has reviewed or cancelled"
-            text = f"the inspection is {row['state']}: it takes no revision."
-            raise InputError([Problem("bad-state", text, column="state", expected=expected)])
-        counts["new"] = 1
-        versions = with_revision(versions, one.received, one.filled)
-    found = read_versions(taking, versions)
-    target = _keep(taking, name, row, versions, found.findings.height)
-    if counts["new"]:
-        counts += _attach(desk, work, name, target, one)
-    taken, left = take_findings(taking, found)
-    return _Taken(counts + taken, versions.conflict, left, found.warnings)
-
-
-def _keep(
-    taking: Taking, name: str, row: Mapping[Any, Any] | None, versions: Versions, findings: int
-) -> tuple[str, str]:
-    """Add or change the record of an inspection; return its organisation and place."""
-    values = columns_of(versions, taking.work.at) | {"findings": findings}
-    head = versions.newest
-    site = taking.sites.get(str(head.get("site_id") or ""))
-    values["site"] = site["id"] if site is not None else None
-    values["inspector"] = next(
-        (taking.people[one].id for one in head.get("inspectors", []) if one in taking.people), None
-    )
-    if row is None:
-        made = add_record(taking.work, "inspection", values, record_id=name, by_ledger=True)
-        return made.organisation, made.admin_code
-    if row["state"] in ("finished", *CLOSED):  # what was finished stays so; only a decision opens it again
-        values |= {"state": row["state"], "finished_at": row["finished_at"]}
-    if row["revisions"] == versions.revisions:  # known: only what could not be told before is added
-        values = {"site": row["site"] or values["site"], "findings": findings}
-        if row["state"] in CLOSED or all(row[key] == value for key, value in values.items()):
-            return row["organisation"], row["admin_code"]
-    made = change_record(taking.work, "inspection", name, row["version"], values, right="change")
-    return made.organisation, made.admin_code
-
-
-def _attach(desk: Desk, work: Work, about: str, owner: tuple[str, str], one: _Ready) -> Counter[str]:
-    """Keep the photos of an inspection as attachments, equal ones once."""
-    counts: Counter[str] = Counter()
-    ids = {digest: _attachment_id(about, digest) for digest in one.photos}
-    there = {row["id"] for row in rows_to_decide(work, "attachment", "id", ids.values())}
-    organisation, code = owner
-    for name, photo in one.filled["photos"].items():
-        digest = photo["sha256"]
-        counts["photos_set_aside"] += digest is None
-        counts["photos_cleaned"] += photo["cleaned"]
-        if digest is None or ids[digest] in there:
-            continue
-        there.add(ids[digest])
-        counts["photos_new"] += 1
-        values = {
-            "about_kind": "inspection", "about": about, "name": f"{name}.{ENDINGS[photo['media_type']]}",
-            "media_type": photo["media_type"], "size_bytes": photo["bytes"], "sha256": digest,
-        }  # fmt: skip
-        add_record(
-            work, "attachment", values, organisation=organisation, admin_code=code, record_id=ids[digest]
-        )
-        desk.keep_file(one.photos[digest])  # before the record is there for others
-    return counts
-
-
-def _attachment_id(about: str, digest: str) -> str:
-    """Return the id of a photo of an inspection: the same whenever it is sent."""
-    return "P" + hashlib.sha256(f"{about}/{digest}".encode()).hexdigest()[:26]
+def _take_all(desk: Desk, work: Work, ready: Sequence[Ready], run: _Run) -> list[Taken]:
+    with work.holding():
+        taking = taking_of(work, ready, run.rules, run.forms)
+        look_up_photos(work, ready)
+        look_up_hazards(taking, [said_by(taking, one.received.digest, one.filled) for one in ready])
+        taken = [take_or_set_aside(taking, one) for one in ready]
+        for content in {digest: photo for one in taken for digest, photo in one.photos.items()}.values():
+            desk.keep_file(content)  # before the records are there for others
+    return taken
