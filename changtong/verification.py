@@ -34,6 +34,12 @@ TIGHTER = 0.92
 ROUNDS = 3
 """Plans made at most."""
 
+LEAST = 0.5
+"""Factor on the capacity of a leg at least, however much waits for it."""
+
+USUAL_DAYS = 1.2
+"""Waiting for a leg up to what it carries in so many days is no trouble: it may leave once a day."""
+
 HOURS = 72.0
 """Hours each plan is played forward."""
 
@@ -189,8 +195,13 @@ def _tighten(
     tail = network.legs["from_site"].to_physical().to_numpy()
     place = network.legs.select("from_site", "to_site").with_row_index("row")
     left = run.legs.join(place, on=["from_site", "to_site"], how="left")
-    waits = np.zeros(network.legs.height)
+    waits, carries = np.zeros(network.legs.height), np.zeros(network.legs.height)
+    days = run.summary()["hours"] / 24.0
     waits[left["row"].to_numpy()] = left["left_end_pieces"].to_numpy()
+    carries[left["row"].to_numpy()] = left["carried_pieces"].to_numpy() / days
+    capacity = column(network.legs, "capacity_pieces_per_day", np.inf)
+    # what waits must drain beside what comes: a day's share of it is taken off
+    less = np.clip(1.0 - waits / days / np.maximum(capacity, 1e-9), LEAST, TIGHTER)
     last = run.backlog.filter(pl.col("hour") == run.backlog["hour"].max())
     ready = dict(
         last.with_columns(pl.col("site_id").cast(pl.String))
@@ -206,7 +217,7 @@ def _tighten(
             site_share[row] *= TIGHTER
             changed = True
             continue
-        full = (tail == row) & (waits > 0.02 * pieces)
-        leg_share[full] *= TIGHTER
+        full = (tail == row) & (waits > 0.02 * pieces) & (waits > USUAL_DAYS * carries)
+        leg_share[full] *= less[full]
         changed = changed or bool(full.any())
     return changed

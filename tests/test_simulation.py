@@ -20,6 +20,7 @@ from changtong.routes import read_routes, routes_in_force, save_routes
 from changtong.simulation.result import Simulation
 from changtong.simulation.simulate import SimulationSettings, simulate
 from changtong.simulation.timetable import RouteChange
+from changtong.verification import _tighten, trouble
 
 SOME = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 EVEN = (1.0,) * 24
@@ -314,6 +315,20 @@ def test_threads_change_nothing(case: tuple[Network, tuple[Outage, ...]], passes
         one, four = (play(network, outages, threads=n) for n in (1, 4))
     for frame in ("classes", "backlog", "hours", "sites", "legs"):
         assert getattr(one, frame).equals(getattr(four, frame))
+
+
+def test_only_legs_that_fall_behind_get_less_in_the_next_plan() -> None:
+    network = line(leg_capacity=120.0, departures=1.0)  # half of what comes to H is carried on
+    run = play(network, warm_up_h=0.0, hours=72.0)
+    shares = np.ones(network.sites.height), np.ones(network.legs.height)
+    assert _tighten(network, run, trouble(run), *shares)
+    waits = run.legs["left_end_pieces"].to_list()[1]
+    assert waits > 240.0
+    assert shares[0].tolist() == [1.0, 1.0, 1.0]
+    assert shares[1].tolist() == pytest.approx([1.0, max(0.5, 1.0 - waits / 3.0 / 120.0)])
+
+    roomy = line(leg_capacity=300.0, departures=1.0)  # a day's pieces wait for the one trip: no trouble
+    assert trouble(play(roomy, warm_up_h=0.0, hours=72.0)).height == 0
 
 
 def test_replications_repeat_and_hold_the_run_between_their_ends() -> None:
