@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import pickle
 import re
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -133,6 +136,21 @@ def test_processes_answer_and_survive_a_death(monkeypatch: pytest.MonkeyPatch) -
     assert "no answer to site:1" in rows.pop("site:1")["error"]
     assert "signal 9" in rows.pop("site:3")["error"]
     assert all(row["said"] == name for name, row in rows.items())
+
+
+def test_a_process_whose_asker_has_died_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "work").write_bytes(pickle.dumps(Echo()))
+    command = [sys.executable, "-m", "changtong.executors.worker", str(tmp_path / "work")]
+    paths = [str(Path(__file__).parent), *sys.path]
+    worker = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+    )  # fmt: skip
+    assert worker.stdout is not None
+    worker.stdout.close()
+    _, complaints = worker.communicate(pickle.dumps(tasks(1)[0]), timeout=60)
+    assert worker.returncode == 1
+    assert complaints == b""
 
 
 def test_tasks_are_taken_as_they_can_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,4 +30,7 @@ def serve(work_file: str, tasks: BinaryIO, rows: BinaryIO) -> None:
 if __name__ == "__main__":
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not end up among the rows
-    serve(sys.argv[1], sys.stdin.buffer, answers)
+    try:
+        serve(sys.argv[1], sys.stdin.buffer, answers)
+    except BrokenPipeError:
+        os._exit(1)  # who asked has died: nobody is there to be told
