@@ -85,7 +85,7 @@ def exposure(network: Network, warned: Sequence[Warned]) -> Exposure:
     """
     lon, lat = (column(network.sites, name, np.nan) for name in ("lon", "lat"))
     tail, head = (network.legs[name].to_physical().to_numpy() for name in ("from_site", "to_site"))
-    between = _between(lon, lat, tail, head)
+    between, pieces = _between(lon, lat, tail, head), _pieces(network)
     sites: list[pl.DataFrame] = []
     legs: list[pl.DataFrame] = []
     notes: dict[str, None] = {}
@@ -105,12 +105,12 @@ def exposure(network: Network, warned: Sequence[Warned]) -> Exposure:
         on_the_way = _any_inside(between[0].ravel(), between[1].ravel(), shapes).reshape(-1, STEPS)
         passes = ~ends & on_the_way.any(axis=1)
         what = _said(one)
-        sites.append(_site_rows(network, np.flatnonzero(inside), what))
+        sites.append(_site_rows(network, np.flatnonzero(inside), pieces, what))
         legs.append(_leg_rows(network, ends, passes, what))
     nothing = np.zeros(network.legs.height, bool)
     empty = dict.fromkeys(("warning", "event", "severity", "begins", "ends"))
     return Exposure(
-        pl.concat(sites) if sites else _site_rows(network, np.zeros(0, np.int64), empty),
+        pl.concat(sites) if sites else _site_rows(network, np.zeros(0, np.int64), pieces, empty),
         pl.concat(legs) if legs else _leg_rows(network, nothing, nothing, empty),
         tuple(notes),
     )
@@ -143,16 +143,21 @@ def _columns(what: dict[str, Any]) -> list[pl.Expr]:
     return [pl.lit(value, kinds.get(name, pl.String)).alias(name) for name, value in what.items()]
 
 
-def _site_rows(network: Network, rows: NDArray[np.int64], what: dict[str, Any]) -> pl.DataFrame:
-    pieces = {}
-    for name, side in (("begin_pieces", "from_site"), ("end_pieces", "to_site")):
-        place = network.demand[side].to_physical().to_numpy()
-        weights = network.demand["pieces_per_day"].to_numpy()
-        pieces[name] = np.bincount(place, weights, network.sites.height)[rows]
+def _pieces(network: Network) -> dict[str, Floats]:
+    """Return the pieces a day that begin and end at each site."""
+    weights = network.demand["pieces_per_day"].to_numpy()
+    return {
+        name: np.bincount(network.demand[side].to_physical().to_numpy(), weights, network.sites.height)
+        for name, side in (("begin_pieces", "from_site"), ("end_pieces", "to_site"))
+    }
+
+
+def _site_rows(
+    network: Network, rows: NDArray[np.int64], pieces: dict[str, Floats], what: dict[str, Any]
+) -> pl.DataFrame:
     chosen = network.sites["site_id"].cast(pl.String).gather(rows)
-    return pl.DataFrame({"site_id": chosen}).with_columns(*_columns(what)).with_columns(
-        pl.Series(name, values, pl.Float64) for name, values in pieces.items()
-    )  # fmt: skip
+    counts = [pl.Series(name, values[rows], pl.Float64) for name, values in pieces.items()]
+    return pl.DataFrame({"site_id": chosen}).with_columns(*_columns(what), *counts)
 
 
 def _leg_rows(network: Network, ends: Mask, passes: Mask, what: dict[str, Any]) -> pl.DataFrame:
