@@ -145,11 +145,11 @@ def _columns(what: dict[str, Any]) -> list[pl.Expr]:
 
 def _pieces(network: Network) -> dict[str, Floats]:
     """Return the pieces a day that begin and end at each site."""
-    weights = network.demand["pieces_per_day"].to_numpy()
-    return {
-        name: np.bincount(network.demand[side].to_physical().to_numpy(), weights, network.sites.height)
-        for name, side in (("begin_pieces", "from_site"), ("end_pieces", "to_site"))
-    }
+    weights, pieces = network.demand["pieces_per_day"].to_numpy(), {}
+    for name, side in (("begin_pieces", "from_site"), ("end_pieces", "to_site")):
+        place = network.demand[side].to_physical().to_numpy()
+        pieces[name] = np.bincount(place, weights, network.sites.height).astype(np.float64)
+    return pieces
 
 
 def _site_rows(
