@@ -1,4 +1,4 @@
-"""Records shown and changed by the command line, organisations as a tree, entries of a record in the audit."""
+"""Records shown and changed by command, organisations as a tree, and what the audit tells of a record."""
 
 from __future__ import annotations
 
