@@ -1,9 +1,10 @@
-"""Commands of the registers as a whole: made, upgraded, copied, exported, and their audit verified."""
+"""Commands of the registers as a whole: made, upgraded, copied, exported, and their audit."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,9 +12,11 @@ from changtong.command_options import AsJson
 from changtong.console import print_result
 from changtong.registers_options import (
     Files,
+    Kind,
     NewFolder,
     PasswordFile,
     Place,
+    RecordId,
     TokenFile,
     audit,
     open_desk,
@@ -140,3 +143,42 @@ def verify(
     print_result(found.to_json(), str(found), as_json=as_json)
     if not found.whole:
         raise typer.Exit(1)
+
+
+@audit.command(short_help="What was done with one record.")
+def entries(place: Place, kind: Kind, record: RecordId, token: TokenFile, as_json: AsJson = False) -> None:
+    """List the entries of one record, oldest first: when, who, what was done, what changed, and why."""
+    from changtong.storage.records import check_kind
+    from changtong.storage.schema import from_ms
+
+    store, desk = open_desk(place, token)
+    with store:
+        found = desk.audit_entries(check_kind(kind), record)
+        names = {user.id: user.name for user in desk.users()}
+    rows = [
+        {"n": e["n"], "at": from_ms(e["at"]).isoformat(), "by": names.get(e["actor"], e["actor"]),
+         "action": e["action"], "detail": json.loads(e["detail"]), "reason": e["reason"]}
+        for e in found
+    ]  # fmt: skip
+    lines = [
+        "  ".join(
+            (f"{r['n']}", r["at"][:16], r["by"], r["action"], *_changes(kind, r["detail"]), r["reason"])
+        ).rstrip()
+        for r in rows
+    ]
+    print_result({"entries": rows}, "\n".join(lines) or "nothing", as_json=as_json)
+
+
+def _changes(kind: str, detail: dict[str, Any]) -> list[str]:
+    """Return what an entry tells of a change: values before and after, and the names of other columns."""
+    from changtong.storage.definitions import register_columns
+    from changtong.storage.schema import from_ms
+
+    instants = {name for name, column in register_columns(kind).items() if column.type == "instant"}
+    said = []
+    for name, pair in detail.get("values", {}).items():
+        was, now = (
+            from_ms(value).isoformat() if name in instants and value is not None else value for value in pair
+        )
+        said.append(f"{name}: {now}" if was is None else f"{name}: {was} → {now}")
+    return [*said, *detail.get("texts", ())]

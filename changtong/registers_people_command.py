@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +23,9 @@ from changtong.registers_options import (
     registers,
     shown_value,
 )
+
+if TYPE_CHECKING:
+    from changtong.storage.store import Desk
 
 
 def write_token(path: Path, token: str) -> None:
@@ -159,6 +163,22 @@ def add_organisation(
     with store:
         made = desk.add_organisation(new)
     print_result({"organisation": made}, made, as_json=as_json)
+
+
+@registers.command(short_help="Organisations one may see, as a tree.")
+def organisations(place: Place, token: TokenFile, as_json: AsJson = False) -> None:
+    """List the organisations one may see, each below the one it belongs to."""
+    store, desk = open_desk(place, token)
+    with store:
+        found = list(_tree(desk, None, 0))
+    lines = [f"{'  ' * n}{e['id']}  {e['name_zh']}  {e['kind']}  {e['admin_code']}" for n, e in found]
+    print_result({"organisations": [e for _, e in found]}, "\n".join(lines) or "nothing", as_json=as_json)
+
+
+def _tree(desk: Desk, parent: str | None, depth: int) -> Iterator[tuple[int, dict[str, Any]]]:
+    for each in desk.organisations(parent):
+        yield depth, each
+        yield from _tree(desk, each["id"], depth + 1)
 
 
 @registers.command("move-organisation", short_help="An organisation under another parent.")

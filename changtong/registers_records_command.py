@@ -1,15 +1,17 @@
-"""Commands of the registers about records: listed, loaded, their files, and handed over."""
+"""Commands of the registers about records: listed, shown, loaded, changed, their files, handed over."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from changtong.command_options import AsJson
 from changtong.console import print_result
-from changtong.errors import UsageError
+from changtong.errors import ConflictError, InputError, Problem, UsageError
 from changtong.registers_options import (
     Files,
     Kind,
@@ -22,6 +24,9 @@ from changtong.registers_options import (
     shown_record,
 )
 from changtong.written_files import write_beside
+
+if TYPE_CHECKING:
+    from changtong.storage.records import Record
 
 
 @registers.command("list", short_help="A page of a register.")
@@ -49,6 +54,98 @@ def list_records(
     if page.next:
         lines.append(f"more: --after {page.next}")
     print_result({"records": rows, "next": page.next}, "\n".join(lines) or "nothing", as_json=as_json)
+
+
+@registers.command(short_help="A record, personal data masked.")
+def show(place: Place, kind: Kind, record: RecordId, token: TokenFile, as_json: AsJson = False) -> None:
+    """Show a record with all its columns, personal data masked, and the version a change must name."""
+    from changtong.storage.records import check_kind
+
+    store, desk = open_desk(place, token)
+    with store:
+        shown = shown_record(desk.get(check_kind(kind), record))
+    lines = [f"{name}: {value}" for name, value in shown.items() if value is not None]
+    print_result(shown, "\n".join(lines), as_json=as_json)
+
+
+@registers.command(short_help="Change a record that nobody changed since.")
+def change(
+    place: Place,
+    kind: Kind,
+    record: RecordId,
+    token: TokenFile,
+    version: Annotated[
+        int, typer.Option("--version", metavar="N", min=1, help="The version that was read, as `show` tells.")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="COLUMN=VALUE", help="As in a file for `load`; no value: emptied."),
+    ] = None,
+    values: Annotated[
+        Path | None,
+        typer.Option("--values", metavar="FILE.json", help="Column -> value; personal data go this way."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the audit.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Change columns of a record; where somebody was quicker nothing is written and what is there is told."""
+    from changtong.storage.loading import values_of
+    from changtong.storage.records import check_kind
+
+    wanted = ({} if values is None else _values_of_file(values)) | values_of(
+        check_kind(kind), _texts(kind, set_ or ())
+    )
+    if not wanted:
+        raise UsageError("Say what changes: --set COLUMN=VALUE, or --values FILE.json.")
+    store, desk = open_desk(place, token)
+    with store:
+        try:
+            made = desk.change(kind, record, version, wanted, reason)
+        except ConflictError as error:
+            raise _told(error, list(wanted)) from None
+    shown = shown_record(made)
+    changed = ", ".join(f"{name}={shown[name]}" for name in wanted)
+    print_result(shown, f"version {made.version}: {changed}", as_json=as_json)
+
+
+def _texts(kind: str, given: Sequence[str]) -> dict[str, str]:
+    """Return column -> text of ``--set``; what may be personal is refused: others see a command line."""
+    from changtong.storage.definitions import register_columns
+
+    texts: dict[str, str] = {}
+    for one in given:
+        name, equals, text = one.partition("=")
+        if not equals or not name or name in texts:
+            raise UsageError("--set needs COLUMN=VALUE, each column once: --set status=closed.")
+        texts[name] = text
+    personal = [name for name, column in register_columns(kind).items() if name in texts and column.mask]
+    if personal:
+        raise UsageError(
+            f"{', '.join(personal)} may be personal data, and a command line can be seen by others: "
+            "put them into a file for --values."
+        )
+    return texts
+
+
+def _values_of_file(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(f"{path} is not there.", "missing-file") from None
+    except (OSError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        text = 'The file is no JSON object of columns: {"contact_name": "…"}.'
+        raise InputError([Problem("unreadable-file", text, path.name)])
+    return found
+
+
+def _told(error: ConflictError, names: Sequence[str]) -> ConflictError:
+    """Return the conflict with what is there now, in the columns that were to be changed; masked."""
+    now = shown_record(cast("Record", error.current))
+    there = ", ".join(f"{name}={now[name]}" for name in names if name in now)
+    text = f"{error} There now: {there}. Nothing was written; look at it with `registers show`."
+    return ConflictError(text, error.wanted, error.current)
 
 
 @registers.command(short_help="Add the records of a CSV file.")

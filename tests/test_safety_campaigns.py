@@ -142,7 +142,12 @@ def test_every_fault_of_a_campaign_is_told(tmp_path: Path) -> None:
         "source", "end", "hazard_kinds", "target_share", "region_digits", "xy",
     }  # fmt: skip
     with pytest.raises(InputError, match="bad-campaign"):
-        read_campaign(tmp_path / "none.toml")
+        read_campaign(tmp_path)
+    for name in ("gun", tmp_path / "none.toml"):  # what there is is told, not what the machine says
+        with pytest.raises(
+            InputError, match=r"no such campaign\. Expected: guns, drugs, personal-data, or a"
+        ):
+            read_campaign(name)
 
 
 def test_python_and_command_line_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -340,6 +340,24 @@ def test_the_command_keeps_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixtur
         read_actions(actions)
 
 
+def test_times_of_actions_may_leave_out_the_seconds_but_not_the_offset(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    head = "hazard_id,at,action,by\n"
+    written = (
+        "2026-03-02T09:00+08:00",
+        "2026-03-02T01:00Z",
+        "2026-03-02 09:00+0800",
+        "2026-03-02T09:00:00+08:00",
+    )
+    file.write_text(head + "".join(f"H1,{at},pass,I\n" for at in written), "utf-8")
+    assert {one.at for one in read_actions(file)} == {datetime(2026, 3, 2, 1, tzinfo=UTC)}
+    wrong = ("2026-03-02T09:00", "2026-03-02", "2026-03-02T25:00+08:00")
+    file.write_text(head + "".join(f"H1,{at},pass,I\n" for at in wrong), "utf-8")
+    with pytest.raises(InputError) as caught:
+        read_actions(file)
+    assert [problem.row for problem in caught.value.problems] == [1, 2, 3]
+
+
 def test_no_text_is_run_as_a_formula_and_every_text_comes_back(tmp_path: Path) -> None:
     texts = ["=1+1", "'=1+1", "''-x", "@a", "'quoted'", "plain", "-"]
     events = [event("open", 0, text=text) for text in texts]

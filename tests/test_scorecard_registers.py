@@ -129,6 +129,8 @@ def test_what_is_said_is_checked_and_nothing_is_written(desks: dict[str, Desk]) 
     wrong = pl.DataFrame({"indicator_id": ["real-name", "joint", "nothing"], "value": ["high", "1", "2"]})
     with pytest.raises(InputError) as caught:
         say(a, CARD, "a", "self_report", values=wrong, facts=["F2"])
+    (unknown,) = (problem for problem in caught.value.problems if problem.code == "unknown-fact")
+    assert unknown.expected == "F1"
     codes = {problem.code for problem in caught.value.problems}
     assert {"wrong-type", "unknown-indicator", "value-for-marks", "unknown-fact"} == codes
     assert kept.read_one(a, CARD, "a").assessments[0]["state"] == "open"

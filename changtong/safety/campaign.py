@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 
+from changtong.errors import InputError, Problem
 from changtong.safety.rules_file import hazard_kinds
 from changtong.safety.supervision import Supervision
 from changtong.safety.table_folder import save_tables
@@ -105,6 +106,11 @@ def read_campaign(path: str | os.PathLike[str]) -> Campaign:
         ``bad-campaign``, with every problem.
     """
     shipped = str(path) in SHIPPED
+    if not shipped and not Path(path).exists():
+        expected = f"{', '.join(SHIPPED)}, or a TOML file"
+        raise InputError(
+            [Problem("bad-campaign", "there is no such campaign.", str(path), expected=expected)]
+        )
     file, content = read_toml(None if shipped else path, f"campaign_{path}.toml", "bad-campaign")
     values = Values(file, "bad-campaign")
     needed = ("id", "title_zh", "title_en", "provenance", "source", "begin", "end", "hazard_kinds")

@@ -95,6 +95,10 @@ def _words(dtype: pl.DataType) -> str:
     return words.get(str(dtype), "a text")
 
 
+_MINUTES = r"^(\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2})$"
+"""An instant to the minute, with its offset."""
+
+
 def read_instants(frame: pl.DataFrame, column: str, file: str) -> pl.DataFrame:
     """Return a frame with a column of texts as instants in UTC.
 
@@ -106,15 +110,17 @@ def read_instants(frame: pl.DataFrame, column: str, file: str) -> pl.DataFrame:
     Raises
     ------
     InputError
-        ``wrong-type``: a text is no time, or has no offset.
+        ``wrong-type``: a text is no time, or has no offset. Seconds may be left out, as people write them.
     """
-    at = frame[column].str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
-    wrong = (at.is_null() & frame[column].is_not_null()).arg_true()
+    given = frame[column]
+    whole = given.str.replace(_MINUTES, "${1}:00${2}")
+    at = whole.str.to_datetime("%+", time_unit="us", time_zone="UTC", strict=False)
+    wrong = (at.is_null() & given.is_not_null()).arg_true()
     if not wrong.is_empty():
         expected = "a time with its offset, as 2026-03-02T09:00:00+08:00"
         raise InputError(
             [
-                Problem("wrong-type", f"{frame[column][row]!r} is no time.", file, row + 1, column, expected)
+                Problem("wrong-type", f"{given[row]!r} is no time.", file, row + 1, column, expected)
                 for row in wrong.head(50)
             ]
         )

@@ -142,7 +142,10 @@ def _typed_values(found: CardRecords, values: pl.DataFrame) -> list[dict[str, An
 
 
 def _unknown_facts(found: CardRecords, wanted: Sequence[str]) -> list[Problem]:
-    known = [str(row["fact_id"]) for row in found.assessments[0]["data"].get("facts", ())]
+    facts = found.assessments[0]["data"].get("facts", ())
+    known = list(
+        dict.fromkeys(str(row["fact_id"]) for row in facts)
+    )  # in several rows where it hits several rules
     nearest = NearestNames(known)
     return [
         Problem("unknown-fact", f'no finding "{one}" of this subject.', column="facts",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,37 @@ def _values(kind: str, row: dict[str, str]) -> tuple[dict[str, Any], list[Proble
                 Problem("bad-value", f"{kind}.{name} cannot be read.", column=name, expected=column.type)
             )
     return values, wrong
+
+
+def values_of(kind: str, texts: Mapping[str, str]) -> dict[str, Any]:
+    """Return the values that texts stand for, as a cell of a CSV would; an empty text is no value.
+
+    Parameters
+    ----------
+    kind : str
+    texts : mapping
+        Column -> text.
+
+    Raises
+    ------
+    InputError
+        ``unknown-attribute``, ``bad-value``: all at once.
+
+    Examples
+    --------
+    >>> values_of("site", {"lon": "114.1", "status_reason": ""})
+    {'lon': 114.1, 'status_reason': None}
+    """
+    columns = register_columns(check_kind(kind))
+    wrong = [
+        Problem("unknown-attribute", f"{kind} has no {name!r}.", column=name, expected=", ".join(columns))
+        for name in texts
+        if name not in columns
+    ]
+    values, bad = _values(kind, dict(texts))
+    if wrong or bad:
+        raise InputError([*wrong, *bad])
+    return {name: values.get(name) for name in texts}
 
 
 def _value(column: Column, text: str) -> Any:

@@ -211,10 +211,9 @@ def add_record(
     target = Target(kind, owner["path"], row["admin_code"])
     action, allowed_for = right or ("add", target)
     work.allow(action, allowed_for, row["id"])
-    if _is_there(work, kind, row):
-        raise InputError(
-            [Problem("duplicate-record", f"There is a {kind} with this id already.", column="id")]
-        )
+    if same := _same(work, kind, row):
+        text = f"There is a {kind} with this {same} already."
+        raise InputError([Problem("duplicate-record", text, column=same)])
     if held := _held(work, kind):
         held.add(kind, row)
     else:
@@ -224,14 +223,15 @@ def add_record(
     return record_of(kind, row)
 
 
-def _is_there(work: Work, kind: str, row: Mapping[str, Any]) -> bool:
-    """Return whether there is a record with this id, or a site with this name for itself."""
+def _same(work: Work, kind: str, row: Mapping[str, Any]) -> str:
+    """Return the column by which such a record is there already, id or site_id; "" where there is none."""
     names = ("id", "site_id") if kind == "site" else ("id",)
     if held := _held(work, kind):
-        return any(held.find(kind, name, [row[name]]) for name in names)
-    table = registers[kind]
-    same = sa.or_(*(table.c[name] == row[name] for name in names))
-    return work.connection.execute(sa.select(table.c.id).where(same)).first() is not None
+        return next((name for name in names if held.find(kind, name, [row[name]])), "")
+    columns = [registers[kind].c[name] for name in names]
+    same = sa.or_(*(column == row[column.name] for column in columns))
+    there = work.connection.execute(sa.select(*columns).where(same)).mappings().first()
+    return "" if there is None else next(name for name in names if there[name] == row[name])
 
 
 def _check_way_in(kind: str, right: tuple[str, Target] | None) -> str:
