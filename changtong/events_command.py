@@ -32,6 +32,13 @@ class ScanFormat(StrEnum):
     leg_days = "leg-days"
 
 
+class MadeFormat(StrEnum):
+    """Format of made-up scans."""
+
+    csv = "csv"
+    parquet = "parquet"
+
+
 Log = Annotated[Path, typer.Option("--log", metavar="LOG/", help="The scan log; made where there is none.")]
 KeyFile = Annotated[
     Path | None,
@@ -211,7 +218,7 @@ def scans(
         typer.Option("--damaged", metavar="SHARE", help="Rows doubled, late, out of order, missing: each."),
     ] = 0.0,
     seed: Annotated[int, typer.Option("--seed", help="The same seed, the same log.")] = 0,
-    scan_format: Annotated[ScanFormat, typer.Option("--format", help="csv or parquet.")] = ScanFormat.csv,
+    scan_format: Annotated[MadeFormat, typer.Option("--format", help="What is written.")] = MadeFormat.csv,
     as_json: AsJson = False,
 ) -> None:
     """Write a scan log of a network, to try things out: made up, and labelled as such."""

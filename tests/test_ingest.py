@@ -173,6 +173,30 @@ def test_packed_files_quotes_and_lines_within_fields(tmp_path: Path) -> None:
     assert set(frame(log)["item"]) == {key_of(KEY, 'W"1'), key_of(KEY, "W1")}
 
 
+def test_a_packed_file_is_known_again_and_a_cut_one_adds_nothing(tmp_path: Path) -> None:
+    path, cut = tmp_path / "a.csv.gz", tmp_path / "b.csv.gz"
+    rows = [row(f"W{k * 7919}", at=f"2022-04-01 08:{k % 60:02}:00") for k in range(500)]
+    path.write_bytes(gzip.compress("\n".join([HEADER, *rows]).encode()))
+    cut.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(InputError) as caught:
+        take(tmp_path, cut)
+    assert caught.value.problems[0].code == "unreadable-file"
+    assert frame(open_log(tmp_path / "LOG")).is_empty()
+    assert take(tmp_path, path)[0].total("rows_added") == 500
+    assert take(tmp_path, path)[0].known == ("a.csv.gz",)
+
+
+def test_what_is_no_csv_is_told(tmp_path: Path) -> None:
+    table, noise = tmp_path / "a.csv", tmp_path / "b.csv"
+    pl.DataFrame({"item_id": ["W1"]}).write_parquet(table)
+    noise.write_bytes(b"\x01\rA\r\xff\rB" * 50)
+    for path, hint in ((table, "--format parquet"), (noise, "CSV")):
+        with pytest.raises(InputError) as caught:
+            take(tmp_path, path)
+        assert caught.value.problems[0].code == "unreadable-file"
+        assert hint in caught.value.problems[0].expected
+
+
 def test_an_open_quote_costs_one_row(tmp_path: Path) -> None:
     rows = ['"W0,B1,揽收,S1,S2,T1,2022-04-01 08:00:00,standard,1', row("W1"), row("W2")]
     found, log = take(tmp_path, write(tmp_path / "a.csv", *rows))

@@ -86,6 +86,18 @@ def test_another_figure_is_set_aside_or_replaces(tmp_path: Path) -> None:
     assert leg_days(log)["pieces"].to_list() == [120.0, 5.0]
 
 
+def test_an_older_packed_file_brings_no_old_figures_back(tmp_path: Path) -> None:
+    old, new = (tmp_path / f"{name}.csv.gz" for name in ("old", "new"))
+    for path, figure in ((old, 12), (new, 15)):
+        path.write_bytes(gzip.compress(f"{HEADER}\n2022-04-01,A,B,{figure}\n".encode()))
+    take(tmp_path, old)
+    assert counts(take(tmp_path, new, replace=True)[0]) == (1, 1, 0, 0)
+    found, log = take(tmp_path, old, replace=True)
+    assert found.known == ("old.csv.gz",)
+    assert counts(found) == (0, 0, 0, 0)
+    assert leg_days(log)["pieces"].to_list() == [15.0]
+
+
 def test_two_figures_for_one_leg_and_day_in_one_file_are_both_set_aside(tmp_path: Path) -> None:
     rows = ["2022-04-01,A,B,1", "2022-04-01,A,C,2", "2022/4/1,A,B,3"]
     found, log = take(tmp_path, write(tmp_path / "a.csv", *rows), replace=True)

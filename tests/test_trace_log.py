@@ -84,6 +84,26 @@ def test_days_before_the_window_are_read_as_far_as_told(log: EventLog) -> None:
     assert set(found.items["item"]) == {key_of(KEY, one) for one in ("A", "B", "OLD")}
 
 
+def test_a_trace_back_says_what_was_delivered_after_its_window(tmp_path: Path) -> None:
+    """B lay with A on 9 April and was delivered on the 12th: it is not open. A, never seen again, is."""
+    rows = [
+        row("A", "收件", "S1", "2022-04-09 08:00:00"),
+        row("B", "收件", "S1", "2022-04-09 08:30:00"),
+        row("A", "收件", "S1", "2022-04-09 09:00:00"),
+        row("B", "收件", "S1", "2022-04-09 09:30:00"),
+        row("B", "签收", "S2", "2022-04-12 10:00:00"),
+    ]
+    bare = [line.replace("B1", "").replace("T1", "") for line in rows]
+    made = create_log(tmp_path / "LOG", key=LONG_KEY)
+    ingest([write(tmp_path / "a.csv", *bare)], made, mapping(), key=LONG_KEY)
+    log = open_log(made.path)
+    found = changtong.trace(log, item="A", end="2022-04-09T12:00", backward=True, steps=1, key=LONG_KEY)
+    assert set(found.items["item"]) == {key_of(KEY, "A"), key_of(KEY, "B")}
+    assert set(found.not_delivered["item"]) == {key_of(KEY, "A")}
+    last = dict(found.items.select("item", "last_site_id").iter_rows())
+    assert last[key_of(KEY, "B")] == "S2"
+
+
 def test_a_window_with_an_offset_is_of_the_day_of_the_log(log: EventLog) -> None:
     """21:00 on 29 March, UTC, is 30 March in the log's zone, whose 10 days before hold 20 March."""
     found = changtong.trace(log, site="S1", start="2022-03-29T21:00Z", steps=0)

@@ -100,7 +100,9 @@ class Ingest:
                 "kept, and noticed: " + ", ".join(f"{code} {n:,}" for code, n in notes.most_common(6))
             )
         if self.known:
-            lines.append(f"{len(self.known)} files are in the log already: {', '.join(self.known[:5])}")
+            more = f" and {len(self.known) - 5} more" if len(self.known) > 5 else ""
+            names = ", ".join(self.known[:5]) + more
+            lines.append(f"in the log already, not read again: {len(self.known)} files: {names}")
         if self.vault_ids is not None:
             lines.append(f"{self.vault_ids:,} ids are new in the vault")
         if self.vault_lacks:

@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -120,13 +121,17 @@ class CsvSource:
     def header(self) -> list[str]:
         """Return the names of the file's columns."""
         with _opened(self.path) as file:
-            begin = file.read(1 << 20)
+            begin = _read(file, 1 << 20, self.path)
+        if begin.startswith(b"PAR1"):
+            raise _unreadable(self.path, "This is a Parquet file, not CSV.", "--format parquet")
         encoding, skip = _encoding(begin, self.mapping.encoding)
         text = begin[skip:].decode(encoding, errors="replace")
-        for row in csv.reader(io.StringIO(text.replace("\0", "�")), delimiter=self.mapping.separator):
-            if row:
-                return [name.strip() for name in row]
-        return []
+        lines = csv.reader(io.StringIO(text.replace("\0", "�")), delimiter=self.mapping.separator)
+        try:
+            return next(([name.strip() for name in row] for row in lines if row), [])
+        except csv.Error as error:
+            raise _unreadable(self.path, "No line of column names can be read: is it text at all?",
+                              "CSV, its first line the names of the columns") from error  # fmt: skip
 
     def chunks(self) -> Iterator[Chunk]:
         """Return the rows of the file; the header is row 0."""
@@ -179,14 +184,14 @@ class CsvSource:
         """Return the file as UTF-8 bytes, whether they are the last, and the share read."""
         with _opened(self.path) as file, self.path.open("rb") as plain:
             raw = plain if file is None else file
-            begin = raw.read(CHUNK)
+            begin = _read(raw, CHUNK, self.path)
             encoding, skip = _encoding(begin, self.mapping.encoding)
             utf8 = codecs.lookup(encoding).name == "utf-8"
             decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
             data, begin = begin[skip:], begin
             while True:
                 self._hash.update(begin)
-                following = raw.read(CHUNK)
+                following = _read(raw, CHUNK, self.path)
                 last = not following
                 if not utf8:
                     data = decoder.decode(data, final=last).encode()
@@ -201,9 +206,24 @@ class CsvSource:
 
 
 def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """Return the SHA-256 of a file; of a packed one, of what is in it, as where its rows are read."""
+    found = hashlib.sha256()
+    with _opened(path) as file:
+        while piece := _read(file, 1 << 20, path):
+            found.update(piece)
+    return found.hexdigest()
+
+
+def _unreadable(path: Path, message: str, expected: str) -> InputError:
+    return InputError([Problem("unreadable-file", message, file=path.name, expected=expected)])
+
+
+def _read(file: BinaryIO, size: int, path: Path) -> bytes:
+    """Return the next bytes of a file, which may be a packed one that is damaged or cut off."""
+    try:
+        return file.read(size)
+    except (EOFError, OSError, zlib.error) as error:
+        raise _unreadable(path, "The packed file is damaged or cut off.", "a whole .gz file") from error
 
 
 def _opened(path: Path) -> BinaryIO:

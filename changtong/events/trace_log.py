@@ -96,12 +96,11 @@ def trace(
     kind, value = named[0]
     from_ms, to_ms = (None if at is None else moment_ms(at, log.zone) for at in (start, end))
     source = Source(kind, str(value) if kind == "site" else key_in_log(log, value, key), from_ms, to_ms)
-    first = last = None
+    first = None
     if not backward and from_ms is not None:
         first = _day(log, from_ms) - timedelta(days=BEFORE_DAYS)
-    if backward and to_ms is not None:
-        last = _day(log, to_ms)
-    index = index_contacts(load_columns(log.files(first, last)), threads=threads, zone=log.zone)
+    # backward as well the days after the window are read: where things are now, and what was delivered since
+    index = index_contacts(load_columns(log.files(first)), threads=threads, zone=log.zone)
     return trace_index(
         index, source, backward=backward, steps=steps, through=through, linger_h=linger_h, threads=threads
     )
