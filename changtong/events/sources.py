@@ -223,6 +223,8 @@ def _read(file: BinaryIO, size: int, path: Path) -> bytes:
     try:
         return file.read(size)
     except (EOFError, OSError, zlib.error) as error:
+        if path.suffix != ".gz":
+            raise
         raise _unreadable(path, "The packed file is damaged or cut off.", "a whole .gz file") from error
 
 
