@@ -223,7 +223,7 @@ def _read(file: BinaryIO, size: int, path: Path) -> bytes:
     try:
         return file.read(size)
     except (EOFError, OSError, zlib.error) as error:
-        if path.suffix != ".gz":
+        if not isinstance(file, gzip.GzipFile):
             raise
         raise _unreadable(path, "The packed file is damaged or cut off.", "a whole .gz file") from error
 
