@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import sqrt
+
 from numba import njit
 
 from changtong.flows.trees import FLAT
@@ -107,20 +109,20 @@ def weigh_chains(legs, head, leg_kg, leg_km, leg_group, hub_kg, destination, sta
 
 @njit(**FLAT)
 def lanes_of(
-    next_leg, dest, head, first, origin, volume, same, leg_kg, leg_km, leg_group, hub_kg, ttw_share,
-    forms, state, order, kg, km, sums, out,
+    lo, hi, next_leg, dest, head, first, origin, volume, leg_kg, leg_km, leg_group, hub_kg, ttw_share,
+    form_at, form, state, order, kg, km, sums, out,
 ):  # fmt: skip
-    """Write every pair's pieces, km, kg tank to wheel, well to wheel, low and high to ``out`` (6, pairs).
+    """Write, of every pair of destinations ``lo`` … ``hi``-1, what it emits to ``out`` (7, pairs).
 
-    ``volume`` is (classes, pairs), kilograms (classes, …); ``same`` says that all classes weigh and go alike,
-    so that the first of each counts.
+    Pieces moved, km a piece, kg tank to wheel, well to wheel, low, high, and g a piece. ``volume`` is
+    (classes, pairs), kilograms (classes, …). ``form_at`` (pairs of groups, 2) and ``form`` (pairs of groups,
+    2) are the quadratic forms' entries that are not 0; the rest are scratch.
     """
-    classes = 1 if same else volume.shape[0]
     groups = hub_kg.shape[2]
-    for d in range(dest.shape[0]):
+    for d in range(lo, hi):
         if first[d] == first[d + 1]:
             continue
-        for c in range(classes):
+        for c in range(volume.shape[0]):
             stream = c if next_leg.shape[0] > 1 else 0
             weigh_chains(
                 next_leg[stream, d], head, leg_kg[c], leg_km, leg_group, hub_kg[c], dest[d], state[c], order,
@@ -131,7 +133,7 @@ def lanes_of(
             pieces, length = 0.0, 0.0
             for q in range(groups):
                 sums[q] = 0.0
-            for c in range(classes):
+            for c in range(volume.shape[0]):
                 if state[c, at] == 2:
                     pieces += volume[c, p]
                     length += volume[c, p] * km[c, at]
@@ -141,12 +143,14 @@ def lanes_of(
             for q in range(groups):
                 wtw += sums[q]
                 ttw += sums[q] * ttw_share[q]
-                for r in range(groups):
-                    down += sums[q] * forms[0, q, r] * sums[r]
-                    up += sums[q] * forms[1, q, r] * sums[r]
+            for j in range(form_at.shape[0]):
+                both = sums[form_at[j, 0]] * sums[form_at[j, 1]]
+                down += both * form[j, 0]
+                up += both * form[j, 1]
             out[0, p] = pieces
-            out[1, p] = length / pieces if pieces > 0.0 else 0.0
+            out[1, p] = length / pieces  # NaN where nothing moves
             out[2, p] = ttw
             out[3, p] = wtw
-            out[4, p] = max(0.0, wtw - down**0.5)
-            out[5, p] = wtw + up**0.5
+            out[4, p] = max(0.0, wtw - sqrt(down))
+            out[5, p] = wtw + sqrt(up)
+            out[6, p] = 1000.0 * wtw / pieces

@@ -73,7 +73,8 @@ def transport_row(row: dict[str, float | str | None]) -> tuple[float, float, flo
     A fifth of the kilometres empty, an empty one at 0.7 of a laden one: for each laden kilometre a quarter
     of an empty one is driven.
 
-    >>> row = {"ttw": 0.08, "wtt": 0.02, "empty_running": "excluded", "empty_km_share": 0.2, "empty_ratio": 0.7}
+    >>> row = {"ttw": 0.08, "wtt": 0.02, "empty_running": "excluded"}
+    >>> row |= {"empty_km_share": 0.2, "empty_ratio": 0.7}
     >>> [round(value, 6) for value in transport_row(row)]
     [0.094, 0.1175, 1.175]
     """
@@ -113,7 +114,7 @@ def make_elements(
     names = _leg_factors(network, factors, n_extra)
     rows = {row["factor"]: row for row in factors.transport.to_dicts()}
     known = (basis != UNKNOWN) & np.array([name != "" for name in names], bool)
-    basis = np.where(known, basis, UNKNOWN).astype(np.int8)
+    basis = np.where(known, basis, UNKNOWN)
     values = {name: transport_row(row) for name, row in rows.items()}
     ttw, wtw = (np.array([values[name][k] if name else 0.0 for name in names]) for k in (0, 1))
     inputs, keys = Inputs(), dict[tuple[str, str, int], int]()
@@ -128,7 +129,7 @@ def make_elements(
         inputs.add("weight", _weight(factors), k)
     travelled = np.where(known, km * adjust, 0.0)
     return Elements(
-        tail, head, basis, [name if some else "" for name, some in zip(names, known, strict=True)],
+        tail, head, basis.astype(np.int8), [name if some else "" for name, some in zip(names, known, strict=True)],
         np.where(known, km, 0.0), travelled, group, ttw * travelled, wtw * travelled, hub, hub_known,
         tuple(labels), inputs,
     )  # fmt: skip
@@ -143,9 +144,8 @@ def _distances(
     circle = great_circle_km(lon[tail], lat[tail], lon[head], lat[head])
     table = {(row["mode"], row["basis"]): row["value"] for row in factors.distance.to_dicts()}
     km = np.stack([stated, circle])
-    adjust = np.stack(
-        [np.array([table.get((one, base), np.nan) for one in mode], float) for base in BASES[:2]]
-    )
+    kinds, kind = np.unique(mode, return_inverse=True)
+    adjust = np.array([[table.get((str(one), base), np.nan) for one in kinds] for base in BASES[:2]])[:, kind]
     there = np.isfinite(km) & np.isfinite(adjust)
     order = (0, 1) if first == BASES[0] else (1, 0)
     basis = np.where(there[order[0]], order[0], np.where(there[order[1]], order[1], UNKNOWN))

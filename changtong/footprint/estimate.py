@@ -18,10 +18,13 @@ from changtong.footprint.packaging import assess_packaging
 from changtong.footprint.result import Footprint
 from changtong.footprint.statement import ALLOCATION, DISTANCE
 from changtong.network.model import Network
-from changtong.routes import Pairs, Routes, check_routes, pairs_of, routes_in_force
+from changtong.routes import Routes, check_routes, pairs_of, routes_in_force
 from changtong.structure import class_table, column
 
 Floats = NDArray[np.float64]
+LANES = (
+    "pieces_per_day", "travelled_km", "ttw_kgco2e", "kgco2e", "low_kgco2e", "high_kgco2e", "g_per_piece",
+)  # fmt: skip
 SUMS_AGREE = 1e-6
 """Share by which lanes may differ from legs and hubs: rounding of eight million sums."""
 
@@ -94,10 +97,9 @@ def estimate_carbon(
     weights = weights if apart else weights[:1]
     forms = elements.inputs.forms(len(elements.names))
     tonnes = weights_used(loads, weights, by_piece=allocation == "piece")
-    out = weigh_lanes(routes, loads, elements, tonnes, forms)
     leg_frame, leg_groups = _legs(network, elements, loads, weights, forms)
     site_frame, hub_groups = _sites(network, elements, loads, weights, forms)
-    lanes = _lanes(network, pairs, loads, out, (elements.hub, tonnes[1]), forms)
+    lanes = _lanes(network, loads, elements, routes, tonnes)
     total = _total(elements, leg_frame, leg_groups, hub_groups, forms)
     _check_sums(lanes, total)
     facts = _facts(network, used, elements, loads, leg_frame) | {
@@ -204,24 +206,25 @@ def _sites(
 
 
 def _lanes(
-    network: Network, pairs: Pairs, loads: Loads, out: Floats, hubs: tuple[Floats, Floats], forms: Floats
+    network: Network, loads: Loads, elements: Elements, routes: Routes, tonnes: tuple[Floats, Floats]
 ) -> pl.DataFrame:
     """Return the lanes: pairs by destination, then what stays at its site."""
+    forms = elements.inputs.forms(len(elements.names))
     here = np.flatnonzero(loads.local.sum(axis=0) > 0.0)
-    carried = (loads.local * hubs[1]).sum(axis=0)[here]
-    groups = carried[:, None] * hubs[0][here]
-    low, high = interval(groups, forms)
-    stays = np.stack([loads.local.sum(axis=0)[here], 0.0 * low, 0.0 * low, groups.sum(axis=1), low, high])
-    whole = np.concatenate([out, stays], axis=1)
-    start = np.concatenate([loads.origin, here])
-    end = np.concatenate([pairs.to_site[loads.pair], here])
-    names = ("pieces_per_day", "travelled_km", "ttw_kgco2e", "kgco2e", "low_kgco2e", "high_kgco2e")
+    out = weigh_lanes(routes, loads, elements, tonnes, forms, len(here))
+    n = len(loads.origin)
+    carried = (loads.local * tonnes[1]).sum(axis=0)[here]
+    groups = carried[:, None] * elements.hub[here]
+    pieces, kg, none = loads.local.sum(axis=0)[here], groups.sum(axis=1), np.zeros(len(here))
+    out[:, n:] = np.stack([pieces, none, none, kg, *interval(groups, forms), 1000.0 * kg / pieces])
+    start = np.concatenate([loads.origin, here]).astype(np.uint32)
+    end = np.concatenate([np.repeat(loads.dest, np.diff(loads.first[:-1])), here]).astype(np.uint32)
+    still = bool((out[0] <= 0.0).any())  # pairs of which nothing moves have no km and no g a piece
     return pl.DataFrame(
         {
             "from_site": _ids(network, start),
             "to_site": _ids(network, end),
-            **dict(zip(names, whole, strict=True)),
-            "g_per_piece": _per(whole[3], whole[0], 1000.0),
+            **{name: pl.Series(row, nan_to_null=still) for name, row in zip(LANES, out, strict=True)},
         }
     )
 
@@ -304,11 +307,11 @@ def _assumed(factors: Factors, elements: Elements, legs: pl.DataFrame) -> list[s
         found.append("vehicle by size")
     tables = {
         "factor": [str(name) for name in factors.transport.filter(guess)["factor"]],
-        "distance": [f"{m} {b}" for m, b in factors.distance.filter(guess).select("mode", "basis").iter_rows()],
+        "distance": [
+            f"{m} {b}" for m, b in factors.distance.filter(guess).select("mode", "basis").iter_rows()
+        ],
         "hub": [f"{k} {u}" for k, u in factors.hubs.filter(guess).select("site_kind", "unit").iter_rows()],
         "energy": [str(name) for name in factors.energy.filter(guess)["energy"]],
     }
     wanted = set(elements.inputs.names)
     return found + [f"{of} {one}" for of, some in tables.items() for one in some if f"{of} {one}" in wanted]
-
-

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from changtong.routes import Pairs, Routes
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 KG_PER_T = 1000.0
+THREADS, PARTS = 2, 16
+"""The kernels let go of the interpreter; more threads than this wait for memory."""
 
 
 @dataclass(frozen=True)
@@ -121,20 +124,35 @@ def weights_used(loads: Loads, weight_kg: Floats, *, by_piece: bool) -> tuple[Fl
 
 
 def weigh_lanes(
-    routes: Routes, loads: Loads, elements: Elements, tonnes: tuple[Floats, Floats], forms: Floats
+    routes: Routes, loads: Loads, elements: Elements, tonnes: tuple[Floats, Floats], forms: Floats, more: int
 ) -> Floats:
-    """Return pieces, km travelled, kg tank to wheel and well to wheel, low and high of pairs, (6, pairs)."""
-    classes, n = len(loads.volume), elements.hub.shape[0]
-    groups = elements.hub.shape[1]
+    """Return what pairs emit, (7, pairs + more), in the rows of :func:`changtong.footprint.chains.lanes_of`.
+
+    The last ``more`` columns are left for what the caller adds. Destinations are shared out over threads:
+    the same figures whatever their number.
+    """
+    classes, n, groups = len(loads.volume), *elements.hub.shape
+    out = np.empty((7, loads.volume.shape[1] + more))
+    filled = np.argwhere(np.triu((forms > 0.0).any(axis=0)))
+    entries = (
+        forms[:, filled[:, 0], filled[:, 1]].T * np.where(filled[:, 0] == filled[:, 1], 1.0, 2.0)[:, None]
+    )
+    entries = np.ascontiguousarray(entries)
     leg_kg = tonnes[0] * elements.wtw
     hub_kg = np.ascontiguousarray(tonnes[1][:, :, None] * elements.hub[None])
-    out = np.zeros((6, loads.volume.shape[1]))
-    lanes_of(
-        routes.next_leg, routes.dest_site, elements.head, loads.first, loads.origin, loads.volume,
-        classes == 1, leg_kg, elements.travelled_km, elements.group, hub_kg, tank_share(elements), forms,
-        np.zeros((classes, n), np.int8), np.zeros(n, np.int32), np.zeros((classes, n, groups)),
-        np.zeros((classes, n)), np.zeros(groups), out,
-    )  # fmt: skip
+    tank = tank_share(elements)
+
+    def work(lo: int, hi: int) -> None:
+        lanes_of(
+            lo, hi, routes.next_leg, routes.dest_site, elements.head, loads.first, loads.origin, loads.volume,
+            leg_kg, elements.travelled_km, elements.group, hub_kg, tank, filled, entries,
+            np.zeros((classes, n), np.int8), np.zeros(n, np.int32), np.zeros((classes, n, groups)),
+            np.zeros((classes, n)), np.zeros(groups), out,
+        )  # fmt: skip
+
+    ends = np.linspace(0, len(routes.dest_site), PARTS + 1).astype(int)
+    with ThreadPoolExecutor(THREADS) as crew:
+        list(crew.map(work, ends[:-1].tolist(), ends[1:].tolist()))
     return out
 
 

@@ -103,9 +103,9 @@ class Footprint:
         s = self.summary()
         grams = "-" if s["g_per_piece"] is None else f"{s['g_per_piece']:,.1f}"
         cost = "not known" if s["cost_cny"] is None else f"{s['cost_cny']:,.0f} CNY"
+        span = f"{s['low_kgco2e']:,.0f} to {s['high_kgco2e']:,.0f}"
         lines = [
-            f"{s['name']}: {s['kgco2e']:,.0f} kg CO2e a day ({s['low_kgco2e']:,.0f} to {s['high_kgco2e']:,.0f}),"
-            f" {grams} g a piece, cost {cost}",
+            f"{s['name']}: {s['kgco2e']:,.0f} kg CO2e a day ({span}), {grams} g a piece, cost {cost}",
             f"  pieces moved {s['moved_pieces']:,.0f}, {s['activity_tkm']:,.0f} tonne-km, load rule"
             f" {s['allocation']}, distance {s['distance']}",
             f"  tank to wheel {s['ttw_kgco2e']:,.0f}, well to tank {s['wtt_kgco2e']:,.0f},"
@@ -121,8 +121,12 @@ class Footprint:
         lines.append(f"  assumed: {', '.join(s['assumed_inputs']) or 'nothing'}")
         if s["inputs_without_interval"]:
             lines.append(f"  taken as exact, no interval known: {', '.join(s['inputs_without_interval'])}")
+        if s["stated_kgco2e"] is not None:
+            lines.append(f"  by the network's own kgco2e_per_piece: {s['stated_kgco2e']:,.0f}")
         if s["pieces_on_unknown_legs"] > 0.0:
-            lines.append(f"  not counted: {s['pieces_on_unknown_legs']:,.0f} pieces on legs without distance or factor")
+            lines.append(
+                f"  not counted: {s['pieces_on_unknown_legs']:,.0f} pieces on legs without distance or factor"
+            )
         if self.packaging is not None:
             met = int((self.packaging["met"] == True).sum())  # noqa: E712  # null is not met
             lines.append(f"  packaging: {met} of {self.packaging.height} targets met")
