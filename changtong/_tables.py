@@ -263,7 +263,7 @@ PRODUCE_SET = TableSet(
 """Tables of produce projects and the volumes they are measured by."""
 
 CARBON_SET = TableSet(
-    "carbon factors",
+    "set of carbon factors",
     ("transport", "vehicles", "distance", "hubs", "energy", "weights", "targets"),
     needed=("transport", "vehicles", "distance", "hubs", "energy", "weights", "targets"),
     folder="carbon",

@@ -75,9 +75,9 @@ def _en(f: Mapping[str, Any]) -> str:
         f"3. Distance: {DISTANCE[f['distance']][1]}; "
         "distance travelled = distance x distance adjustment factor.",
         f"4. Load rule: {ALLOCATION[f['allocation']][1]}.",
-        "5. Empty running: nothing is added where a factor includes it; where it is excluded, times 1 +"
-        " empty share / (1 - share) x emissions of an empty over a laden kilometre; nothing where the source does"
-        f" not state it (used here: {', '.join(f['empty_running_not_stated']) or 'none'}).",
+        "5. Empty running: nothing is added where a factor includes it; where it is excluded, times"
+        " 1 + empty share / (1 - share) x emissions of an empty over a laden kilometre; nothing where the"
+        f" source does not state it (used here: {', '.join(f['empty_running_not_stated']) or 'none'}).",
         f"6. Hubs: {f['hubs_known']:,} sites have a factor, {f['hubs_unknown']:,} have none and are not"
         " counted: the total is too low by these.",
         f"7. Not counted: {f['pieces_on_unknown_legs']:,.0f} times that a piece passes a leg without distance"
