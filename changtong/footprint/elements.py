@@ -130,7 +130,8 @@ def make_elements(
     travelled = np.where(known, km * adjust, 0.0)
     names = [name if some else "" for name, some in zip(names, known, strict=True)]
     return Elements(
-        tail, head, basis.astype(np.int8), names, np.where(known, km, 0.0), travelled, group, ttw * travelled, wtw * travelled, hub, hub_known,
+        tail, head, basis.astype(np.int8), names,
+        np.where(known, km, 0.0), travelled, group, ttw * travelled, wtw * travelled, hub, hub_known,
         tuple(labels), inputs,
     )  # fmt: skip
 

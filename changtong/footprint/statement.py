@@ -69,7 +69,7 @@ def _en(f: Mapping[str, Any]) -> str:
     lines = [
         f"Statement of method: {f['name']}",
         "1. Framework: ISO 14083:2023. A transport chain is made of transport chain elements: every leg is"
-        " a transport element, every site a hub element; emissions are their sum. Not verified by anyone else.",
+        " a transport element, every site a hub element; emissions are their sum. Not verified.",
         "2. Scope: well to wheel (WTW) = well to tank (WTT) + tank to wheel (TTW), kg CO2e a day; without"
         " packaging, the building of vehicles and sites, trips before acceptance and after delivery.",
         f"3. Distance: {DISTANCE[f['distance']][1]}; "
@@ -81,7 +81,7 @@ def _en(f: Mapping[str, Any]) -> str:
         f"6. Hubs: {f['hubs_known']:,} sites have a factor, {f['hubs_unknown']:,} have none and are not"
         " counted: the total is too low by these.",
         f"7. Not counted: {f['pieces_on_unknown_legs']:,.0f} times that a piece passes a leg without distance"
-        f" or factor; {f['lost_pieces']:,.0f} pieces have no way, {f['held_pieces']:,.0f} wait where they are.",
+        f" or factor; {f['lost_pieces']:,.0f} pieces have no way, {f['held_pieces']:,.0f} wait.",
         "8. Intervals: low and high of the inputs, propagated to first order; within one input all moves"
         " together, inputs are independent (root of the sum of squares), down and up apart."
         f" Inputs without an interval, taken as exact: {unknown}.",
