@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from changtong.events.vault.resolve import resolve
     from changtong.events.vault.rights import read_right
     from changtong.events.vault.store import create_vault, open_vault
+    from changtong.footprint.estimate import estimate_carbon
+    from changtong.footprint.factors import read_factors
+    from changtong.footprint.packaging import assess_packaging
+    from changtong.footprint.result import Footprint
     from changtong.forecast.result import Forecast
     from changtong.forecast.volumes_ahead import forecast_volumes
     from changtong.network.checks import check_network
@@ -62,6 +66,7 @@ __version__ = "0.1.0"
 _HOMES = {
     "Assessment": "changtong.assessment.result",
     "CardHead": "changtong.assessment.scorecard",
+    "Footprint": "changtong.footprint.result",
     "Forecast": "changtong.forecast.result",
     "Network": "changtong.network.model",
     "Outage": "changtong.outages",
@@ -75,6 +80,7 @@ _HOMES = {
     "StressSettings": "changtong.resilience.result",
     "StressTest": "changtong.resilience.result",
     "assess": "changtong.assessment.assess",
+    "assess_packaging": "changtong.footprint.packaging",
     "build_network": "changtong.network.model",
     "build_scorecard": "changtong.assessment.card_folder",
     "check_county": "changtong.rural.county_folder",
@@ -84,6 +90,7 @@ _HOMES = {
     "create_log": "changtong.events.log",
     "create_store": "changtong.storage.store",
     "create_vault": "changtong.events.vault.store",
+    "estimate_carbon": "changtong.footprint.estimate",
     "export_epcis": "changtong.events.export",
     "find_personal_data": "changtong.privacy.find_personal_data",
     "forecast_volumes": "changtong.forecast.volumes_ahead",
@@ -103,6 +110,7 @@ _HOMES = {
     "plan_county": "changtong.rural.plan_county",
     "plan_verified": "changtong.verification",
     "read_county": "changtong.rural.county_folder",
+    "read_factors": "changtong.footprint.factors",
     "read_mapping": "changtong.events.mapping",
     "read_network": "changtong.network.io",
     "read_outages": "changtong.outage_files",
@@ -130,6 +138,7 @@ _HOMES = {
 __all__ = [
     "Assessment",
     "CardHead",
+    "Footprint",
     "Forecast",
     "Network",
     "Outage",
@@ -143,6 +152,7 @@ __all__ = [
     "StressSettings",
     "StressTest",
     "assess",
+    "assess_packaging",
     "build_network",
     "build_scorecard",
     "check_county",
@@ -152,6 +162,7 @@ __all__ = [
     "create_log",
     "create_store",
     "create_vault",
+    "estimate_carbon",
     "export_epcis",
     "find_personal_data",
     "forecast_volumes",
@@ -171,6 +182,7 @@ __all__ = [
     "plan_county",
     "plan_verified",
     "read_county",
+    "read_factors",
     "read_mapping",
     "read_network",
     "read_outages",

@@ -262,6 +262,35 @@ PRODUCE_SET = TableSet(
 )
 """Tables of produce projects and the volumes they are measured by."""
 
+CARBON_SET = TableSet(
+    "set of carbon factors",
+    ("transport", "vehicles", "distance", "hubs", "energy", "weights", "targets"),
+    needed=("transport", "vehicles", "distance", "hubs", "energy", "weights", "targets"),
+    folder="carbon",
+    page="docs/footprint.md",
+    duplicates={
+        "transport": "duplicate-factor",
+        "vehicles": "duplicate-factor",
+        "distance": "duplicate-factor",
+        "hubs": "duplicate-factor",
+        "energy": "duplicate-factor",
+        "weights": "duplicate-factor",
+        "targets": "duplicate-target",
+    },
+    parents={"transport": "factor"},
+)
+"""Tables of emission factors, and of the targets of packaging."""
+
+PACKAGING_SET = TableSet(
+    "packaging",
+    ("packaging",),
+    needed=("packaging",),
+    folder="carbon",
+    page="docs/footprint.md",
+    duplicates={"packaging": "duplicate-value"},
+)
+"""Packaging as observed."""
+
 CARD_TABLES = ("sections", "indicators", "rules", "bands", "departments", "pass_through")
 """Tables of the card itself, which scorecard.toml holds as arrays."""
 

@@ -14,6 +14,7 @@ import typer
 from changtong.alerts_command import register as register_alerts
 from changtong.assess_command import register as register_assess
 from changtong.backlog_command import register as register_backlog
+from changtong.carbon_command import carbon
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.errors import ChangtongError, InternalError, UsageError
@@ -228,6 +229,7 @@ def check(net: Folder, as_json: AsJson = False) -> None:
 
 
 app.command(short_help="Re-route around what is shut or slowed.")(plan)
+app.command(short_help="Carbon of every leg, lane, site and plan, by ISO 14083.")(carbon)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network
 )

@@ -45,7 +45,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation", "stress test", "scan log", "made-up scans", "rural"}
+    whose : {"planner", "simulation", "stress test", "scan log", "made-up scans", "rural", "footprint"}
         A stress test needs the planner's as well: wait for those first.
 
     Returns
@@ -363,6 +363,13 @@ def _compile_rural() -> None:
     load_kernels()
 
 
+def _compile_footprint() -> None:
+    """Estimate the carbon of four sites."""
+    from changtong.footprint.estimate import estimate_carbon
+
+    estimate_carbon(_four_sites())
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
@@ -370,9 +377,10 @@ OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "scan log": {"ingest": _compile_ingest, "traces": _compile_traces, "vault": _compile_vault},
     "made-up scans": {"made-up-scans": _compile_made_up_scans},
     "rural": {"rural": _compile_rural},
+    "footprint": {"footprint": _compile_footprint},
 }
 ALL_PARTS = PARTS | {name: part for parts in OTHER_PARTS.values() for name, part in parts.items()}
-BUILT_ON_OTHERS = ("simulation", "stress-test", "traces", "vault")
+BUILT_ON_OTHERS = ("footprint", "simulation", "stress-test", "traces", "vault")
 """Parts that are quick once others are compiled."""
 
 

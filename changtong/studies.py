@@ -17,6 +17,7 @@ from typing import Any, Literal
 from changtong import __version__
 from changtong.assessment.scorecard import Scorecard
 from changtong.assessment_studies import ASSESSMENT_ANALYSES, card_digest, card_facts
+from changtong.carbon_studies import carbon
 from changtong.county_studies import COUNTY_ANALYSES
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.log import EventLog, log_digest, open_log
@@ -240,6 +241,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "replications": _replications,
     "stress": _stress,
     "remedies": _remedies,
+    "carbon": carbon,
 }
 
 
@@ -301,7 +303,7 @@ def run_study(
     ----------
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
-        "remedies". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
+        "remedies", "carbon". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
         "campaign". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
         "find-personal-data", "extract".
@@ -322,7 +324,8 @@ def run_study(
         :func:`changtong.simulation.simulate.simulate`; to a stress test ``cases``, ``settings``,
         ``executor``, ``together``, ``anew``, ``progress`` and ``name``; to remedies ``cases``,
         ``worst`` (of more cases only the worst so many count), ``anew``, ``progress`` and those of
-        :func:`changtong.resilience.remedies.what_would_help`.
+        :func:`changtong.resilience.remedies.what_would_help`; to carbon ``plan`` (a plan or its folder) and
+        those of :func:`changtong.footprint.estimate.estimate_carbon`.
         Of a log: to indicators ``day``, ``look_back_days``, ``engine`` ("duckdb" or "spark") and those of
         :func:`changtong.events.indicators.indicators`; to a daily report the same, ``file``, ``alerts``
         and ``made_at``; to a trace those of :func:`changtong.events.trace_log.trace`, ``vault``,

@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from changtong._tables import ASSESSMENT_SET, COLD_SET, COUNTY_SET, NETWORK_SET, PRODUCE_SET
+from changtong._tables import (
+    ASSESSMENT_SET,
+    CARBON_SET,
+    COLD_SET,
+    COUNTY_SET,
+    NETWORK_SET,
+    PACKAGING_SET,
+    PRODUCE_SET,
+)
 from changtong.cli import app, main
 from changtong.network.io import read_network
 from changtong.outage_files import KNOWN, read_outages
@@ -92,6 +100,13 @@ def test_every_column_of_cold_chain_and_produce_is_told_of() -> None:
             assert [column for column in table.columns if f"`{column}`" not in page] == []
 
 
+def test_every_column_of_carbon_factors_is_told_of() -> None:
+    page = (HERE / "docs" / "footprint.md").read_text("utf-8")
+    for tables in (CARBON_SET, PACKAGING_SET):
+        for table in tables.tables.values():
+            assert [column for column in table.columns if f"`{column}`" not in page] == []
+
+
 def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
@@ -133,7 +148,7 @@ def test_codes_and_their_page_agree() -> None:
     used, texts = used_codes()
     texts |= {
         f"unknown-{what}"
-        for tables in (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET, ASSESSMENT_SET)
+        for tables in (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET, ASSESSMENT_SET, CARBON_SET)
         for what in tables.parents.values()
     }
     assert used - headings == set()

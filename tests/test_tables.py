@@ -11,10 +11,12 @@ import pytest
 from changtong import _tables, units
 from changtong._tables import (
     ASSESSMENT_SET,
+    CARBON_SET,
     COLD_SET,
     COUNTY_SET,
     NETWORK_SET,
     NETWORK_TABLES,
+    PACKAGING_SET,
     PRODUCE_SET,
     TableSet,
     frictionless_schema,
@@ -41,7 +43,7 @@ def test_every_definition_file_is_a_table_and_has_the_same_columns() -> None:
         )
 
 
-SETS = (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET, ASSESSMENT_SET)
+SETS = (NETWORK_SET, COUNTY_SET, COLD_SET, PRODUCE_SET, ASSESSMENT_SET, CARBON_SET, PACKAGING_SET)
 
 
 @pytest.mark.parametrize(("of", "name"), [(of, name) for of in SETS for name in of.names])

@@ -17,6 +17,7 @@ SOURCES = (
     "events/*.py",
     "events/*/*.py",
     "flows/*.py",
+    "footprint/*.py",
     "planning/*.py",
     "simulation/*.py",
     "resilience/*.py",
