@@ -131,6 +131,15 @@ def test_great_circle_and_unknown_distances(tmp_path: Path) -> None:
     assert near.legs["basis"].to_list() == ["great_circle", "shortest_feasible"]
 
 
+def test_a_network_without_any_distance_is_refused() -> None:
+    network = chain()
+    sites = network.sites.drop("lon", "lat", strict=False)
+    legs = network.legs.with_columns(distance_km=pl.lit(None, pl.Float64))
+    with pytest.raises(InputError) as caught:
+        estimate_carbon(network.with_tables(sites=sites, legs=legs))
+    assert [problem.code for problem in caught.value.problems] == ["nothing-to-count"]
+
+
 def test_a_leg_may_name_its_factor() -> None:
     network = read_network(TINY)
     own = network.legs.with_columns(carbon_factor=pl.lit("van_electric"))

@@ -103,7 +103,7 @@ def make_elements(
     Raises
     ------
     InputError
-        A leg's ``carbon_factor`` is no factor.
+        A leg's ``carbon_factor`` is no factor; ``nothing-to-count``.
     """
     legs, n_extra = network.legs, len(ways[0])
     tail = np.concatenate([legs["from_site"].to_physical().to_numpy().astype(np.int32), ways[0]])
@@ -125,6 +125,10 @@ def make_elements(
     group = np.array([keys.get(one, 0) for one in triples], np.int32)
     labels = [f"{name} ({BASES[base]})" for name, _, base in keys]
     hub, hub_known, labels = _hubs(network, factors, inputs, labels)
+    if not labels:
+        text = "No leg has a distance and a factor, and no site a figure for hubs: nothing can be counted."
+        expected = "distance_km of legs, or lon and lat of sites"
+        raise InputError([Problem("nothing-to-count", text, "legs", expected=expected)])
     for k in range(len(labels)):
         inputs.add("weight", _weight(factors), k)
     travelled = np.where(known, km * adjust, 0.0)
