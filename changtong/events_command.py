@@ -93,7 +93,6 @@ def ingest(
     from changtong.events.site_register import give_sites, read_sites
     from changtong.studies import run_study
 
-    prepare_kernels(say, "scan log")()
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise UsageError(f"There is no file {', '.join(missing[:5])}.", "missing-file")
@@ -105,6 +104,7 @@ def ingest(
     register_of_sites = None if sites is None else read_sites(sites)
     if replace_figures and scan_format is not ScanFormat.leg_days:
         raise UsageError("--replace belongs to --format leg-days.")
+    prepare_kernels(say, "scan log")()
     if scan_format is ScanFormat.leg_days and (log / "log.json").exists():
         opened, secret = open_log(log), None  # there is nothing to hide in it: no key is needed
     else:
@@ -195,7 +195,7 @@ def _mapping(file: Path, scan_format: ScanFormat, path: Path | None, time_zone: 
         return replace(FOREIGN, time_zone=time_zone)
     bare = default_mapping([], time_zone)
     header = CsvSource(file, bare).header() if scan_format is ScanFormat.csv else parquet_columns(file)
-    return default_mapping(header, time_zone)
+    return default_mapping(header, time_zone, file.name)
 
 
 def scans(

@@ -24,7 +24,7 @@ from changtong.events.hashing import siphash
 from changtong.events.ingest import Ingest, ingest
 from changtong.events.keys import from_pseudonym, key_of, key_words, pseudonym
 from changtong.events.log import EventLog, create_log, open_log, writing
-from changtong.events.mapping import Mapping, parse_mapping
+from changtong.events.mapping import Mapping, default_mapping, parse_mapping
 
 KEY = bytes(range(16))
 HEADER = "waybill,bag,scan,site,next,truck,time,class,phone"
@@ -277,6 +277,17 @@ def test_wrong_mappings_are_told_at_once() -> None:
              "wrong": 1, "time_format": "%Q", "separator": ";;", "encoding": "klingon"}
         )  # fmt: skip
     assert len(caught.value.problems) == 9
+
+
+def test_columns_that_are_not_ours_need_a_mapping() -> None:
+    with pytest.raises(InputError) as caught:
+        default_mapping(["运单号", "扫描时间"], None, "scans.csv")
+    (problem,) = caught.value.problems
+    assert (problem.code, problem.file) == ("bad-mapping", "scans.csv")
+    assert "运单号, 扫描时间" in problem.message
+    assert "--mapping" in problem.hint
+    ours = default_mapping(["at", "code", "item_id", "weather"], None)
+    assert ours.columns.keys() == {"at", "code", "item_id"}
 
 
 def test_a_log_is_where_it_should_be(tmp_path: Path) -> None:

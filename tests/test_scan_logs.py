@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,12 +18,13 @@ from hypothesis import strategies as st
 
 from changtong.errors import InputError, UsageError
 from changtong.events.generator import generate
-from changtong.events.generator.files import COLUMNS, SCAN_WORDS, Pending
+from changtong.events.generator.files import COLUMNS, SCAN_WORDS, Pending, mapping_text
 from changtong.events.generator.generate import DAMAGE, ScanLog, generate_scans
 from changtong.events.generator.kernels import CODES, ROW
 from changtong.events.generator.rows import UNREADABLE, s10_check
 from changtong.events.generator.scene import HEADROOM, _line
 from changtong.events.generator.settings import Damage, ScanSettings
+from changtong.events.mapping import parse_mapping
 from changtong.network.model import Network, build_network
 from changtong.outages import Outage
 from changtong.routes import pairs_of, routes_in_force
@@ -266,9 +268,19 @@ def test_same_seed_same_bytes_whatever_the_work_is_cut_into(
     assert digest(tmp_path / "one") == digest(tmp_path / "few")
     other = generate_scans(star(), tmp_path / "other", settings=replace(wanted, seed=1))
     assert not set(digest(tmp_path / "one").values()) & {
-        value for name, value in digest(tmp_path / "other").items() if name != "sites.parquet"
+        value
+        for name, value in digest(tmp_path / "other").items()
+        if name not in ("sites.parquet", "mapping.toml")
     }
     assert other.items == pytest.approx(one.items, rel=0.02)
+
+
+@pytest.mark.parametrize("header", ["zh", "en"])
+def test_the_mapping_written_beside_a_log_names_its_columns(header: str) -> None:
+    mapping = parse_mapping(tomllib.loads(mapping_text(header)))
+    assert tuple(mapping.columns.values()) == COLUMNS[header][:-1]
+    assert mapping.columns["recorded_at"] == COLUMNS[header][7]
+    assert COLUMNS[header][-1] not in mapping.columns.values()  # a phone number stays outside
 
 
 def test_pending_rows_come_back_in_order_and_memory_is_bounded(tmp_path: Path) -> None:

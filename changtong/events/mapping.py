@@ -90,10 +90,22 @@ class Mapping:
         return self.latest or datetime.now(UTC) + timedelta(days=1)
 
 
-def default_mapping(columns: list[str], time_zone: str | None) -> Mapping:
-    """Return the mapping of a file whose columns bear our own names."""
+def default_mapping(columns: list[str], time_zone: str | None, file: str = "the columns") -> Mapping:
+    """Return the mapping of a file whose columns bear our own names.
+
+    Raises
+    ------
+    InputError
+        ``bad-mapping``: they do not, and without a mapping nobody knows what they mean.
+    """
     raw = {"columns": {name: name for name in FIELDS if name in columns}}
-    return parse_mapping(raw, "the columns", time_zone) if columns else Mapping({}, time_zone=time_zone)
+    named = raw["columns"]
+    if columns and not (all(name in named for name in NEEDED) and any(name in named for name in IDS)):
+        message = f"Its columns are {', '.join(columns[:20])}{' …' if len(columns) > 20 else ''}."
+        expected = f"{', '.join(NEEDED)} and one of {', '.join(IDS)}"
+        hint = "Or say with --mapping FILE what its columns mean (docs/scan-log.md)."
+        raise InputError([Problem("bad-mapping", message, file=file, expected=expected, hint=hint)])
+    return parse_mapping(raw, file, time_zone) if columns else Mapping({}, time_zone=time_zone)
 
 
 def read_mapping(path: Path, time_zone: str | None = None) -> Mapping:

@@ -36,6 +36,12 @@ COLUMNS = {
 """Header of a log by language: item, receptacle, vehicle, code, site, next site, at, recorded, class,
 and a personal column nothing should keep."""
 
+FIELDS = (
+    "item_id", "receptacle_id", "vehicle_id", "code", "site_id", "next_site_id", "at", "recorded_at",
+    "service_class",
+)  # fmt: skip
+"""Fields of a log that the columns hold, in their order; the last column is in none."""
+
 SCAN_WORDS = {
     "accept": "揽收", "inspect": "验视", "screen": "安检", "register": "实名登记", "receive": "收件",
     "sort": "分拣", "pack": "装袋", "unpack": "拆袋", "load": "装车", "depart": "发车", "arrive": "到车",
@@ -47,6 +53,12 @@ SCAN_WORDS = {
 
 CHUNK = 200_000
 """Rows turned into text or columns at a time."""
+
+
+def mapping_text(language: str) -> str:
+    """Return the mapping file that reads a log with such a header."""
+    lines = [f'{field} = "{column}"' for field, column in zip(FIELDS, COLUMNS[language], strict=False)]
+    return "\n".join(['time_zone = "Asia/Shanghai"', "", "[columns]", *lines, ""])
 
 
 class Pending:

@@ -64,6 +64,7 @@ from changtong.events.generator.files import (
     Rows,
     first_midnight_ms,
     make_texts,
+    mapping_text,
     write_sites,
 )
 from changtong.events.generator.kernels import (
@@ -183,8 +184,8 @@ def generate_scans(
         With demand.
     folder : path
         Gets ``scans-YYYY-MM-DD.csv`` (or ``.parquet``) for each day or one ``scans.csv``,
-        ``sites.parquet``, ``truth.json``, and ``damage.parquet`` where asked for. Nothing is left
-        there when it fails.
+        ``sites.parquet``, ``truth.json``, ``mapping.toml``, and ``damage.parquet`` where asked for.
+        Nothing is left there when it fails.
     settings : ScanSettings, optional
     routes : Routes, optional
         Those of a plan, for example. Today's where not given.
@@ -218,7 +219,8 @@ def generate_scans(
         log = _write(network, stage, settings, row_share, work)
         write_sites(network, work / "sites.parquet")
         (work / "truth.json").write_text(log.to_json(), "utf-8")
-        names = [path.name for path in log.files] + ["sites.parquet", "truth.json"]
+        (work / "mapping.toml").write_text(mapping_text(settings.header), "utf-8")
+        names = [path.name for path in log.files] + ["sites.parquet", "truth.json", "mapping.toml"]
         if settings.damage_table:
             names.append("damage.parquet")
         for one in names:
