@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -66,7 +67,7 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
 
 
 def _begin_to_compile(say: Callable[[str], None], whose: str, begin: float, lock: int) -> Callable[[], None]:
-    """Begin to compile, and return what waits for the end and lets go of the lock."""
+    """Begin to compile, and return what waits for the end; the lock is let go of then, waited for or not."""
     stamp = _stamp(whose)
     if stamp.exists():  # by who held the lock before
         _unlock(lock)
@@ -82,19 +83,25 @@ def _begin_to_compile(say: Callable[[str], None], whose: str, begin: float, lock
         for part in (PARTS if whose == "planner" else OTHER_PARTS[whose])
     ]
 
-    def wait() -> None:
+    def watch() -> None:
         try:
-            for work in works:
-                while work.poll() is None:
-                    try:
-                        work.wait(timeout=10.0)
-                    except subprocess.TimeoutExpired:
-                        say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
-            if all(work.returncode == 0 for work in works):
+            codes = [work.wait() for work in works]
+            if not any(codes):
                 _note_done(stamp)
-                say(f"Compiled in {time.perf_counter() - begin:.0f} s.")
         finally:
             _unlock(lock)
+
+    # a thread of its own: who gives up meanwhile, over a wrong input, must not keep the others waiting
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+
+    def wait() -> None:
+        while watcher.is_alive():
+            watcher.join(10.0)
+            if watcher.is_alive():
+                say(f"  still compiling, {time.perf_counter() - begin:.0f} s …")
+        if stamp.exists():
+            say(f"Compiled in {time.perf_counter() - begin:.0f} s.")
 
     return wait
 

@@ -23,7 +23,7 @@ class Work:
     def __init__(self, command: list[str], returncode: int, **options: Any) -> None:
         self.command, self.options, self.returncode = command, options, returncode
 
-    def poll(self) -> int:
+    def wait(self) -> int:
         return self.returncode
 
 
@@ -59,6 +59,19 @@ def test_a_part_that_fails_is_compiled_again(started: list[Work], monkeypatch: p
     assert [line.split()[0] for line in said] == ["Compiling"]
     kernels.prepare_kernels(said.append)
     assert [work.command[-1] for work in started] == ["flow", "sort-plan", "flow", "sort-plan"]
+
+
+def test_who_gives_up_before_they_are_compiled_keeps_nobody_waiting(
+    started: list[Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(kernels, "PARTS", {"flow": lambda: None})
+    kernels.prepare_kernels(said.append)  # and a wrong input ends the command
+    begin = time.perf_counter()
+    kernels.prepare_kernels(said.append)()  # of a process that lives on
+    assert time.perf_counter() - begin < 30.0
+    assert len(started) == 1
+    assert kernels._stamp().exists()
 
 
 def test_new_sources_are_compiled_anew(
