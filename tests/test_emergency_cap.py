@@ -95,6 +95,14 @@ def test_what_is_no_message_is_refused_with_every_problem(source: bytes, expecte
     assert codes(source) == expected
 
 
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_cap(tmp_path / "storm.xml")
+    assert [(problem.code, problem.file) for problem in caught.value.problems] == [
+        ("unreadable-file", "storm.xml")
+    ]
+
+
 def show(messages: list[bytes], hour: float, **options: object) -> InForce:
     return in_force([read_cap(one) for one in messages], NOON + timedelta(hours=hour), **options)  # type: ignore[arg-type]
 

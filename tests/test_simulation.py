@@ -312,9 +312,10 @@ def test_threads_change_nothing(case: tuple[Network, tuple[Outage, ...]], passes
         outages = (*outages, Outage("area", sites=(site,), passes_per_day=3, pieces_per_pass=40.0))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("changtong.simulation.simulate.MANY", -1)
-        one, four = (play(network, outages, threads=n) for n in (1, 4))
+        one, four, none = (play(network, outages, threads=n) for n in (1, 4, 0))
     for frame in ("classes", "backlog", "hours", "sites", "legs"):
         assert getattr(one, frame).equals(getattr(four, frame))
+        assert getattr(one, frame).equals(getattr(none, frame))
 
 
 def test_only_legs_that_fall_behind_get_less_in_the_next_plan() -> None:

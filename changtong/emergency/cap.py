@@ -178,9 +178,9 @@ def read_cap(source: Path | bytes, file: str = "") -> Message:
     Raises
     ------
     InputError
-        All that is wrong: ``bad-xml`` (no XML, or one with a document type or entities), ``too-large``,
-        ``other-version``, ``missing-element``, ``unknown-value``, ``bad-time``, ``bad-polygon``,
-        ``bad-circle``, ``bad-reference``.
+        All that is wrong: ``unreadable-file``, ``too-large``, ``bad-xml`` (no XML, or one with a document
+        type or entities), ``other-version``, ``missing-element``, ``unknown-value``, ``bad-time``,
+        ``bad-polygon``, ``bad-circle``, ``bad-reference``.
 
     Examples
     --------
@@ -194,11 +194,13 @@ def read_cap(source: Path | bytes, file: str = "") -> Message:
     """
     if isinstance(source, Path):
         file = file or source.name
-        if source.stat().st_size > LARGEST_BYTES:
-            raise _one(file, "too-large", f"{source.stat().st_size:,} bytes.", f"at most {LARGEST_BYTES:,}")
-        source = source.read_bytes()
+        try:
+            with source.open("rb") as opened:
+                source = opened.read(LARGEST_BYTES + 1)
+        except OSError as error:
+            raise _one(file, "unreadable-file", f"{error.strerror}.", "a CAP message") from error
     if len(source) > LARGEST_BYTES:
-        raise _one(file, "too-large", f"{len(source):,} bytes.", f"at most {LARGEST_BYTES:,}")
+        raise _one(file, "too-large", "It is too large for a message.", f"at most {LARGEST_BYTES:,} bytes")
     try:
         root = fromstring(source, forbid_dtd=True)
     except ParseError as error:

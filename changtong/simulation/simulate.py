@@ -230,7 +230,7 @@ def _run(
     every, worst = max(1, round(RECOUNT_H / clock.step_h)), 0.0
     due = due_steps(waiting, machine, clock)
     joins = {clock.warm_steps, *due.tolist()} if len(due) else set()
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(max(1, threads)) as pool:
         go = steps.run
         if threads > 1 and machine.state.sorted.size > MANY:
             go = partial(steps.run_side_by_side, pool)
