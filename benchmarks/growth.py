@@ -22,7 +22,6 @@ from changtong.events.log import create_log
 from changtong.events.mapping import read_mapping
 from changtong.network.reference import reference_network
 
-MAPPING = Path(__file__).parent.parent / "examples" / "scan-log" / "mapping.toml"
 DAYS = 7
 SERIES = (
     ("ingest", "ours", "ingest", "#0072b2", ""),
@@ -51,7 +50,7 @@ def make_log(folder: Path, events: int) -> None:
     if not file.exists():
         generate_scans(reference_network(level="county"), file.parent, settings=settings)
     if not log.exists():
-        ingest([file], create_log(log), read_mapping(MAPPING))
+        ingest([file], create_log(log), read_mapping(file.with_name("mapping.toml")))
         shutil.copy(file.parent / "sites.parquet", log / "sites.parquet")
 
 

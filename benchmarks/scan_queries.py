@@ -37,7 +37,6 @@ from changtong.events.ingest import ingest
 from changtong.events.log import create_log, open_log
 from changtong.events.mapping import read_mapping
 
-MAPPING = Path(__file__).parent.parent / "examples" / "scan-log" / "mapping.toml"
 LOOK_BACK_DAYS = 30
 WRITTEN = "SELECT * FROM read_csv(?, all_varchar = true)"
 
@@ -52,7 +51,7 @@ def _duckdb() -> duckdb.DuckDBPyConnection:
 
 def ours(file: Path, folder: Path) -> dict[str, Any]:
     """Bring the file into a log."""
-    made = ingest([file], create_log(folder / "log"), read_mapping(MAPPING))
+    made = ingest([file], create_log(folder / "log"), read_mapping(file.with_name("mapping.toml")))
     return {name: made.total(name) for name in ("rows_read", "rows_added", "duplicates", "quarantined")}
 
 

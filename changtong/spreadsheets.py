@@ -1,6 +1,8 @@
-"""Tables for spreadsheets: no text in them is run as a formula."""
+"""Tables for spreadsheets: which files they stand in, and no text in them run as a formula."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import polars as pl
 
@@ -8,6 +10,25 @@ FORMULA = r"^('*[=+\-@\t\r])"
 """A text that a spreadsheet would run as a formula, and what stands for such a text."""
 
 PLAIN_NUMBER = r"^[+-]?\d+(\.\d+)?$"
+
+
+def write_rows(frame: pl.DataFrame, stem: Path, *, parquet_from_rows: int, formulas: bool = True) -> None:
+    """Write a frame as CSV for spreadsheets, or as Parquet where it has more rows than that.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    stem : Path
+        Of the file, without its ending.
+    parquet_from_rows : int
+    formulas : bool
+        Whether texts stay that a spreadsheet would run as a formula; in CSV only.
+    """
+    if frame.height > parquet_from_rows:
+        frame.write_parquet(stem.with_suffix(".parquet"))
+    else:
+        shown = frame if formulas else without_formulas(frame)
+        shown.write_csv(stem.with_suffix(".csv"), include_bom=True)
 
 
 def without_formulas(frame: pl.DataFrame, *, for_good: bool = False) -> pl.DataFrame:

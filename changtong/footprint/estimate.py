@@ -99,7 +99,7 @@ def estimate_carbon(
     tonnes = weights_used(loads, weights, by_piece=allocation == "piece")
     leg_frame, leg_groups = _legs(network, elements, loads, weights, forms)
     site_frame, hub_groups = _sites(network, elements, loads, weights, forms)
-    lanes = _lanes(network, loads, elements, routes, tonnes)
+    lanes = _lanes(network, loads, elements, routes, tonnes, forms)
     total = _total(elements, leg_frame, leg_groups, hub_groups, forms)
     _check_sums(lanes, total)
     facts = _facts(network, used, elements, loads, leg_frame) | {
@@ -206,10 +206,10 @@ def _sites(
 
 
 def _lanes(
-    network: Network, loads: Loads, elements: Elements, routes: Routes, tonnes: tuple[Floats, Floats]
-) -> pl.DataFrame:
+    network: Network, loads: Loads, elements: Elements, routes: Routes, tonnes: tuple[Floats, Floats],
+    forms: Floats,
+) -> pl.DataFrame:  # fmt: skip
     """Return the lanes: pairs by destination, then what stays at its site."""
-    forms = elements.inputs.forms(len(elements.names))
     here = np.flatnonzero(loads.local.sum(axis=0) > 0.0)
     out = weigh_lanes(routes, loads, elements, tonnes, forms, len(here))
     n = len(loads.origin)

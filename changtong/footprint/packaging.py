@@ -13,6 +13,9 @@ from changtong.footprint.factors import Factors, read_factors
 from changtong.network.findings import Findings, NearestNames, rows_where
 from changtong.network.table_files import assemble_files
 
+VALUE = pl.coalesce("value", pl.col("numerator") / pl.col("denominator"))
+"""What was observed, however it was told."""
+
 
 def assess_packaging(
     observed: str | os.PathLike[str] | pl.DataFrame, factors: Factors | None = None
@@ -46,8 +49,7 @@ def assess_packaging(
         _check(frame, targets, file, findings)
     if findings.errors:
         raise InputError(findings.errors)
-    value = pl.coalesce("value", pl.col("numerator") / pl.col("denominator"))
-    rows = frame.with_columns(value=value, indicator=pl.col("indicator").cast(pl.String))
+    rows = frame.with_columns(value=VALUE, indicator=pl.col("indicator").cast(pl.String))
     named = targets.unique("indicator", keep="first").select("indicator", "name_zh", "name_en", "unit")
     aims = targets.select(
         "indicator", pl.col("year").alias("target_year"), pl.col("value").alias("target"),
@@ -92,7 +94,7 @@ def _check(frame: pl.DataFrame, targets: pl.DataFrame, file: str, findings: Find
         ),
     )  # fmt: skip
     shares = targets.filter(pl.col("unit") == "share")["indicator"].to_list()
-    value = frame.select(pl.coalesce("value", pl.col("numerator") / pl.col("denominator"))).to_series()
+    value = frame.select(VALUE).to_series()
     findings.add_rows(
         rows_where(ids.is_in(shares) & (value > 1.0)),
         lambda row: Problem(

@@ -13,7 +13,7 @@ import polars as pl
 from changtong.footprint.factors import Factors
 from changtong.footprint.statement import statement
 from changtong.network.io import write_whole_folder
-from changtong.spreadsheets import without_formulas
+from changtong.spreadsheets import without_formulas, write_rows
 
 PARQUET_FROM_ROWS = 1_000_000
 """Lanes above so many are saved as Parquet instead of CSV."""
@@ -148,12 +148,8 @@ class Footprint:
     def _fill(self, into: Path, extra: Callable[[Path], None] | None) -> None:
         for name in TABLES:
             frame: pl.DataFrame | None = getattr(self, name)
-            if frame is None:
-                continue
-            if frame.height > PARQUET_FROM_ROWS:
-                frame.write_parquet(into / f"{name}.parquet")
-            else:
-                without_formulas(frame).write_csv(into / f"{name}.csv", include_bom=True)
+            if frame is not None:
+                write_rows(frame, into / name, parquet_from_rows=PARQUET_FROM_ROWS, formulas=False)
         (into / MARK).write_text(
             json.dumps(self._whole(), ensure_ascii=False, indent=1, allow_nan=False), "utf-8"
         )

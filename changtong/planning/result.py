@@ -16,6 +16,7 @@ from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Effect, Outage
 from changtong.routes import Routes, save_routes
+from changtong.spreadsheets import write_rows
 
 PARQUET_FROM_ROWS = 1_000_000
 """Tables longer than this are saved as Parquet instead of CSV."""
@@ -274,7 +275,7 @@ class Plan:
 
     def _fill(self, folder: Path, extra: Callable[[Path], None] | None) -> None:
         for name, frame in self.tables().items():
-            _write(frame, folder / name)
+            write_rows(frame, folder / name, parquet_from_rows=PARQUET_FROM_ROWS)
         details = self.summary() | {"settings": asdict(self.settings)}
         if self.make_routes is not None:
             save_routes(self.routes(), folder / ROUTES_FILE)
@@ -285,10 +286,3 @@ class Plan:
 
 def _said(value: float | None) -> str:
     return "not known" if value is None else f"{value:,.0f}"
-
-
-def _write(frame: pl.DataFrame, path: Path) -> None:
-    if frame.height > PARQUET_FROM_ROWS:
-        frame.write_parquet(path.with_suffix(".parquet"))
-    else:
-        frame.write_csv(path.with_suffix(".csv"), include_bom=True)

@@ -21,6 +21,12 @@ def class_shares(total, most, share):
 
 
 @njit(**FLAT)
+def due_step(t, leg, plant, rules):
+    """Return the step at which what leaves on a leg in step ``t`` is in the line at its head."""
+    return t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
+
+
+@njit(**FLAT)
 def load(t, s, plant, times, state, record):
     """Fill what share of each line of a site the trips of this step take, the highest class first."""
     for q in range(plant.out_ptr[s], plant.out_ptr[s + 1]):
@@ -77,7 +83,7 @@ def send(t, plant, rules, state):
         if state.leg_slot[leg] == NOTHING:
             continue
         h = plant.leg_head[leg]
-        due = t + max(1, rules.travel[leg] + rules.before[h])
+        due = due_step(t, leg, plant, rules)
         for k in range(state.leg_home.shape[1]):
             state.last_in[due % state.last_in.shape[0], h, k] += state.leg_home[leg, k]
             state.leg_home[leg, k] = 0.0
@@ -106,7 +112,7 @@ def _depart_leaf(t, s, moved, plant, rules, state, record):
             state.leg_sum[leg, k] = max(0.0, state.leg_sum[leg, k] - y)
             moved[UNDER_WAY, k] += y
             record.leg_out[t, leg, k] += y
-            due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
+            due = due_step(t, leg, plant, rules)
             state.cell_in[due % state.cell_in.shape[0], cell, k] += y
 
 

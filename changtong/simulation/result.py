@@ -19,6 +19,7 @@ from changtong.outages import Outage
 from changtong.simulation.lateness import Times
 from changtong.simulation.machine import Machine
 from changtong.simulation.timetable import Clockwork, Epoch
+from changtong.spreadsheets import write_rows
 from changtong.structure import class_table, column
 
 Floats = NDArray[np.float64]
@@ -184,10 +185,7 @@ class Simulation:
 
     def _fill(self, folder: Path, extra: Callable[[Path], None] | None) -> None:
         for name, frame in self.tables().items():
-            if frame.height > PARQUET_FROM_ROWS:
-                frame.write_parquet(folder / f"{name}.parquet")
-            else:
-                frame.write_csv(folder / f"{name}.csv", include_bom=True)
+            write_rows(frame, folder / name, parquet_from_rows=PARQUET_FROM_ROWS)
         facts = self.summary() | {"settings": asdict(self.settings)}
         (folder / "run.json").write_text(
             json.dumps(facts, ensure_ascii=False, indent=1, default=str), "utf-8"

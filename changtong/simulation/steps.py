@@ -1,7 +1,8 @@
 """The steps of a simulation: accept, arrive, sort, depart; every piece in one place at a time.
 
 A fluid model: volumes by site, destination and class. Higher classes are sorted and loaded first;
-within a class a queue mixes. What leaves a leaf site is told apart by group only (groups.py).
+a class's line is kept in parts by age, each of them mixed. What leaves a leaf site is told apart by
+group only (groups.py).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numba import njit
 
 from changtong.flows.trees import FLAT
-from changtong.simulation.loading import class_shares, depart, limit, load, send
+from changtong.simulation.loading import class_shares, depart, due_step, limit, load, send
 from changtong.simulation.state import DELIVERED, ENTERED, ENTERS, HANDLED, PARTS, UNDER_WAY
 
 
@@ -147,8 +148,7 @@ def _join_line(t, at, s, g, moved, plant, rules, state, record):
 @njit(**FLAT)
 def _take(t, moved, plant, rules, state, cell, k, y):
     """Let a stand-in collect pieces of a group where they begin."""
-    leg = plant.cell_leg[cell]
-    due = t + max(1, rules.travel[leg] + rules.before[plant.leg_head[leg]])
+    due = due_step(t, plant.cell_leg[cell], plant, rules)
     state.cell_in[due % state.cell_in.shape[0], cell, k] += y
     moved[UNDER_WAY, k] += y
 

@@ -22,7 +22,7 @@ from changtong.storage.definitions import (
     register_columns,
     state_changes,
 )
-from changtong.storage.held_rows import MOST_OF_A_QUESTION, HeldRows, select_rows
+from changtong.storage.held_rows import HeldRows, select_rows
 from changtong.storage.pages import Query, mark_of, page_statement
 from changtong.storage.rows import (
     check_admin_code,
@@ -37,7 +37,6 @@ from changtong.storage.schema import canonical, organisations, registers, to_ms,
 from changtong.storage.seen_parts import seen_parts
 from changtong.storage.work import Work, check_reason
 
-MOST_AT_ONCE = MOST_OF_A_QUESTION
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
 

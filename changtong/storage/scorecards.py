@@ -17,7 +17,8 @@ from changtong.errors import DeniedError, InputError, NotFoundError, Problem
 from changtong.rights.decide import Target, scopes
 from changtong.rights.organisations import FIRMS
 from changtong.storage import audit
-from changtong.storage.records import MOST_AT_ONCE, Record, add_record, get_record, record_of
+from changtong.storage.held_rows import MOST_OF_A_QUESTION
+from changtong.storage.records import Record, add_record, get_record, record_of
 from changtong.storage.rows import ID
 from changtong.storage.schema import organisations, registers
 from changtong.storage.seen_parts import seen_parts
@@ -148,8 +149,8 @@ def _organisations_of(
     named += [("subject", one.subject_id, one.organisation) for one in subjects]
     wanted = sorted({work.organisation, *(organisation for _, _, organisation in named)})
     there: dict[str, Row] = {}
-    for begin in range(0, len(wanted), MOST_AT_ONCE):
-        some = organisations.c.id.in_(wanted[begin : begin + MOST_AT_ONCE])
+    for begin in range(0, len(wanted), MOST_OF_A_QUESTION):
+        some = organisations.c.id.in_(wanted[begin : begin + MOST_OF_A_QUESTION])
         rows = work.connection.execute(sa.select(organisations).where(some)).mappings()
         there |= {str(row["id"]): row for row in rows}
     root = work.person.path.split("/")[1]

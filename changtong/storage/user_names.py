@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from changtong.rights.decide import Target
+from changtong.storage.held_rows import MOST_OF_A_QUESTION
 from changtong.storage.schema import organisations, users
 from changtong.storage.work import Work
-
-MOST_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +58,8 @@ def _users(work: Work, column: sa.Column[str], wanted: Iterable[str]) -> list[Na
     known = {} if work.held is None else work.held.remembered[f"users by {column.name}"]
     listed = sorted({one for one in wanted if one})
     missing = [one for one in listed if one not in known]
-    for begin in range(0, len(missing), MOST_AT_ONCE):
-        some = missing[begin : begin + MOST_AT_ONCE]
+    for begin in range(0, len(missing), MOST_OF_A_QUESTION):
+        some = missing[begin : begin + MOST_OF_A_QUESTION]
         known.update(dict.fromkeys(some))  # nobody, until found
         statement = (
             sa.select(
