@@ -26,7 +26,6 @@ from typing import Any
 
 import argon2
 import polars as pl
-from growth import MAPPING
 from registers import PASSWORD, build, people
 
 from changtong.assessment.card_folder import read_scorecard
@@ -117,7 +116,7 @@ def a_log(folder: Path, events: int, days: int) -> EventLog:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         files = generate_scans(network, Path(place) / "scans", settings=settings).files
         log = create_log(part)
-        ingest(sorted(files), log, read_mapping(MAPPING))
+        ingest(sorted(files), log, read_mapping(files[0].with_name("mapping.toml")))
     names = sorted(network.sites["site_id"].to_list())
     where = [CITIES[k % len(CITIES)] for k in range(len(names))]
     rows = {"site_id": names, "region": [f"{p}{c:02d}00" for p, c in where]}

@@ -76,6 +76,8 @@ def indicators(
         progress.close()
     found = study.result
     print_result(json.loads(found.to_json()), str(found), as_json=as_json)
+    if not found.has_scans:
+        raise typer.Exit(1)
 
 
 def trace(

@@ -155,7 +155,10 @@ def rights(
         {"name": name, "until": _shown(until_ms, opened_log.zone), "is_over": is_over}
         for name, until_ms, is_over in table.iter_rows()
     ]
-    lines = [f"{row['until']}  {row['name']}{'  (over)' if row['is_over'] else ''}" for row in shown]
+    lines = [
+        f"to the end of {_last_day(until_ms, opened_log.zone)}  {name}{'  (over)' if is_over else ''}"
+        for name, until_ms, is_over in table.iter_rows()
+    ]
     print_result({"rights": shown}, "\n".join(lines) or "no rights", as_json=as_json)
 
 
@@ -163,6 +166,14 @@ def _end_of(day: date, zone: str) -> datetime:
     """Return when the day after begins."""
     after = day + timedelta(days=1)
     return datetime(after.year, after.month, after.day, tzinfo=ZoneInfo(zone))
+
+
+def _last_day(until_ms: int, zone: str) -> str:
+    """Return the day whose end a right was given to, or the instant where it ends within a day."""
+    end = datetime.fromtimestamp(until_ms / 1000, UTC).astimezone(ZoneInfo(zone))
+    if end == datetime(end.year, end.month, end.day, tzinfo=end.tzinfo):
+        return (end.date() - timedelta(days=1)).isoformat()
+    return end.isoformat(timespec="minutes")
 
 
 def _shown(at_ms: int, zone: str) -> str:

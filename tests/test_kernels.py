@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,22 +75,61 @@ def test_who_gives_up_before_they_are_compiled_keeps_nobody_waiting(
     assert kernels._stamp().exists()
 
 
-def test_new_sources_are_compiled_anew(
-    started: list[Work], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package whose one kernel calls another file's function and knows a package's constant."""
+    files = {
+        "kernels.py": "",
+        "planning/trees.py": (
+            "from numba import njit\n"
+            "from changtong.planning.ways import way\n"
+            "if True:\n    from changtong.words import (\n        ONE,\n    )\n"
+        ),
+        "planning/ways.py": "import changtong.depth\n",
+        "depth.py": "",
+        "words/__init__.py": "from changtong.words.one import ONE\n",
+        "words/one.py": "ONE = 1\n",
+        "planning/report.py": "from changtong.planning.trees import grow\n# needs numba\n",
+    }
+    for name, text in files.items():
+        (tmp_path / "package" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "package" / name).write_text(text, "utf-8")
     monkeypatch.setattr(kernel_cache, "PACKAGE", tmp_path / "package")
-    (tmp_path / "package" / "planning").mkdir(parents=True)
-    source = tmp_path / "package" / "planning" / "trees.py"
-    source.write_text("", "utf-8")
+    kernel_cache._digest.cache_clear()
+    yield tmp_path / "package"
+    monkeypatch.undo()
+    kernel_cache._digest.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "name", ["kernels.py", "planning/trees.py", "planning/ways.py", "depth.py", "words/one.py"]
+)
+def test_new_sources_are_compiled_anew(
+    name: str, package: Path, started: list[Work], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran: list[str] = []
     monkeypatch.setattr(kernels.subprocess, "run", lambda command, **_: ran.append(command[-1]))
     kernels.compile_kernels()
     assert sorted(ran) == sorted(kernels.ALL_PARTS)
     kernels.prepare_kernels(lambda _: None)
     assert started == []
-    source.write_text("# another way", "utf-8")
+    (package / name).write_text((package / name).read_text("utf-8") + "# another way\n", "utf-8")
+    kernel_cache._digest.cache_clear()  # as in a new process
     kernels.prepare_kernels(lambda _: None)
     assert len(started) == len(kernels.PARTS)
+
+
+def test_other_sources_leave_compiled_kernels_alone(package: Path) -> None:
+    before = kernel_cache.kernel_folder()
+    (package / "planning/report.py").write_text("# all new\n", "utf-8")
+    kernel_cache._digest.cache_clear()
+    assert kernel_cache.kernel_folder() == before
+
+
+def test_every_file_with_a_kernel_is_among_the_sources() -> None:
+    with_kernels = {file for file in kernel_cache.PACKAGE.rglob("*.py") if "@njit" in file.read_text("utf-8")}
+    assert len(with_kernels) > 20
+    assert with_kernels <= set(kernel_cache.kernel_sources())
 
 
 def test_those_of_a_stress_test_are_told_of_too(started: list[Work]) -> None:

@@ -23,13 +23,14 @@ def file(tmp_path: Path, text: str, encoding: str = "utf-8") -> Path:
     return path
 
 
-def network(tmp_path: Path, hours: list[float | None]) -> Path:
+def network(tmp_path: Path, hours: list[float | None], names: list[str] | None = None) -> Path:
     made = build_network(
         {
             "sites": pl.DataFrame({"site_id": ["A", "B"]}),
             "legs": pl.DataFrame({"from_site": ["A"], "to_site": ["B"]}),
             "service_classes": pl.DataFrame(
-                {"service_class": ["express", "ordinary"], "rank": [1, 2], "promise_h": hours},
+                {"service_class": ["express", "ordinary"], "rank": [1, 2], "promise_h": hours}
+                | ({} if names is None else {"name_zh": names}),
                 schema_overrides={"promise_h": pl.Float64},
             ),
         },
@@ -42,6 +43,20 @@ def test_a_file_and_a_network_say_the_same(tmp_path: Path) -> None:
     want = [("express", 24.0)]
     assert read_promises(file(tmp_path, "service_class,promise_h\nexpress,24\nordinary,\n")).rows() == want
     assert read_promises(network(tmp_path, [24.0, None])).rows() == want
+
+
+def test_scans_may_say_a_class_of_a_network_by_its_name(tmp_path: Path) -> None:
+    found = dict(read_promises(network(tmp_path, [24.0, 72.0], ["特快", "普通"])).rows())
+    assert found == {"express": 24.0, "ordinary": 72.0, "特快": 24.0, "普通": 72.0}
+
+
+def test_a_name_of_two_classes_or_another_classes_id_says_nothing(tmp_path: Path) -> None:
+    assert dict(read_promises(network(tmp_path, [24.0, 72.0], ["件", "件"])).rows()) == {
+        "express": 24.0,
+        "ordinary": 72.0,
+    }
+    found = dict(read_promises(network(tmp_path / "b", [24.0, 72.0], ["ordinary", "件"])).rows())
+    assert found == {"express": 24.0, "ordinary": 72.0, "件": 72.0}
 
 
 def test_files_as_people_have_them(tmp_path: Path) -> None:

@@ -533,7 +533,7 @@ def test_the_command_refuses(
 def test_rights_are_listed_and_taken_back(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["rights", f"{run}/LOG", "--vault", f"{run}/ids.vault"]) == 0
-    assert capsys.readouterr().out == "2200-01-01T00:00+08:00  desk\n"
+    assert capsys.readouterr().out == "to the end of 2199-12-31  desk\n"
     assert main(["rights", f"{run}/LOG", "--vault", f"{run}/ids.vault", "--revoke", "desk"]) == 0
     assert capsys.readouterr().out == "no rights\n"
     assert main(["rights", f"{run}/LOG", "--vault", f"{run}/ids.vault", "--grant", "x"]) == 2

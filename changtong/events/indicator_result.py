@@ -56,6 +56,8 @@ class Indicators:
         Of days and hours.
     as_of : datetime
         What was scanned later is left out.
+    has_scans : bool
+        Whether the log has a scan on the day.
     look_back_days : int
     engine : str
         ``duckdb`` or ``spark``.
@@ -78,6 +80,7 @@ class Indicators:
     day: date
     zone: str
     as_of: datetime
+    has_scans: bool
     look_back_days: int
     engine: str
     values: pl.DataFrame
@@ -119,6 +122,7 @@ class Indicators:
             "day": self.day.isoformat(),
             "zone": self.zone,
             "as_of": self.as_of.isoformat(),
+            "has_scans": self.has_scans,
             "look_back_days": self.look_back_days,
             "engine": self.engine,
             "data_age_h": self.value("data_age_h"),

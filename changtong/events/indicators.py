@@ -115,6 +115,8 @@ def indicators(
     begin_ms, end_ms = day_limits(day, clock)
     cut_ms = min(end_ms, _as_of_ms(as_of, end_ms))
     if cut_ms <= begin_ms:
+        if as_of is None:
+            raise UsageError(f"{day} has not begun yet: it has no indicators.")
         raise UsageError(f"as_of lies before {day} begins.")
     latest = _Day(begin_ms, cut_ms, 0)
     earlier = _earlier(day - _DAY, clock, latest, 1)
@@ -145,6 +147,7 @@ def indicators(
         day=day,
         zone=zone,
         as_of=datetime.fromtimestamp(cut_ms / 1000, clock),
+        has_scans=here.has_scans,
         look_back_days=look_back_days,
         engine=engine.name,
         values=_beside(here, before, old, VALUE_COLUMNS).pipe(_with_quality),

@@ -24,7 +24,8 @@ def read_promises(path: str | Path) -> pl.DataFrame:
     ----------
     path : path
         A CSV file (``service_class``, ``promise_h``; without hours a class promises nothing), or a network
-        folder, whose ``service_classes`` are taken.
+        folder, whose ``service_classes`` are taken: scans may say a class by its id, or by its name in either
+        language where no other class has that word.
 
     Returns
     -------
@@ -46,15 +47,31 @@ def read_promises(path: str | Path) -> pl.DataFrame:
     """
     path = Path(path)
     if path.is_dir():
-        classes = read_network(path).service_classes
-        found = classes.select(pl.col("service_class").cast(pl.String), pl.col("promise_h").cast(pl.Float64))
-        found = found.drop_nulls()
+        found = _of_network(read_network(path).service_classes)
     else:
         found = _of_file(path)
     if not found.height:
         message = "No class promises anything."
         raise InputError([Problem("no-promise", message, path.name, column="promise_h", expected="hours")])
     return found
+
+
+def _of_network(classes: pl.DataFrame) -> pl.DataFrame:
+    """Return the promises under every word that means one class: its id first, then its names."""
+    ids: list[str] = classes["service_class"].cast(pl.String).to_list()
+    columns = [name for name in ("name", "name_zh") if name in classes.columns]
+    names: list[list[str | None]] = [classes[name].cast(pl.String).to_list() for name in columns]
+    meant: dict[str, set[str]] = {}
+    for column in names:
+        for word, of in zip(column, ids, strict=True):
+            if word and word not in ids:
+                meant.setdefault(word, set()).add(of)
+    given: list[float | None] = classes["promise_h"].cast(pl.Float64).to_list()
+    hours = dict(zip(ids, given, strict=True))
+    hours |= {word: hours[next(iter(of))] for word, of in meant.items() if len(of) == 1}
+    found = {word: h for word, h in hours.items() if h is not None}
+    schema = {"service_class": pl.String(), "promise_h": pl.Float64()}
+    return pl.DataFrame({"service_class": list(found), "promise_h": list(found.values())}, schema=schema)
 
 
 def _of_file(path: Path) -> pl.DataFrame:

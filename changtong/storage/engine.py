@@ -160,7 +160,8 @@ def _explain(error: BaseException | None, lost: bool) -> ChangtongError:
             [Problem("bad-value", "The database refuses the values: a key is there already, or missing.")]
         )
     if lost or (not name and not state):
-        return UsageError("The database does not answer.", "no-registers")
+        text = "The database does not answer: does it run, and are host, port and name in its URL right?"
+        return UsageError(text, "no-registers")
     return InputError(
         [Problem("damaged-registers", f"The database holds no registers as expected ({name or state}).")]
     )
