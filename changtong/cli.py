@@ -22,6 +22,7 @@ from changtong.events_command import register as register_events
 from changtong.export_command import register as register_export
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
+from changtong.outlets_command import register as register_outlets
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.privacy_commands import register as register_privacy
 from changtong.privacy_record_commands import register as register_privacy_records
@@ -240,6 +241,7 @@ register_stress(app)
 register_remedies(app)
 register_rural(app)
 register_safety(app)
+register_outlets(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

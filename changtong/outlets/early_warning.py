@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from changtong.errors import UsageError
 from changtong.outlets.features import (
+    FREE,
     Lesson,
     feature_names,
     lessons,
@@ -119,7 +120,7 @@ def learn_warning(stability: Stability, last: int) -> Warner:
 
 
 def _fitted(names: tuple[str, ...], learned: list[Lesson], ridge: float) -> HazardModel:
-    return fit_hazards(names, [(one.features, one.stops, one.weight) for one in learned], ridge)
+    return fit_hazards(names, [(one.features, one.stops, one.weight) for one in learned], ridge, FREE)
 
 
 def _scores_of_others(

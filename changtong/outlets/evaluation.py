@@ -211,9 +211,10 @@ def _notes(stops: int, made: dict[str, dict[str, float | int | None]]) -> tuple[
     notes = []
     if stops < FEW_STOPS:
         notes.append(f"Only {stops} outlet-months were followed by a stop: these figures say little.")
-    model = made["model"]["auc"]
-    if model is not None and any((made[name]["auc"] or 0.0) >= model for name in SCORES[1:]):
-        notes.append("A simple rule ranks as well as the model here: use the simple rule.")
+    for name in SCORES[1:]:
+        pairs = [(made[name][key], made["model"][key]) for key in ("auc", "average_precision")]
+        if all(rule is not None and model is not None and rule >= model for rule, model in pairs):
+            notes.append(f"The simple rule {name} ranks as well as the model here: it is enough.")
     return tuple(notes)
 
 

@@ -15,6 +15,8 @@ from changtong.outlets.stoppages import Stoppages
 
 MOST_SPREADS = 6.0
 CHANGE_MONTHS = 3
+FREE = "points_lost"
+"""The feature that bears hardly any penalty: with few stops to learn from the model is near the index."""
 YOUNG_MONTHS = 6
 MOST_ROWS = 100_000
 """Outlet-months that a model is fitted to; of more, those without a stop are thinned out."""
@@ -30,7 +32,7 @@ def feature_names(stability: Stability) -> tuple[str, ...]:
     used = [one.component.id for one in stability.standings if one.component.weight > 0]
     worse = [f"worse_{name}" for name in used]
     unknown = [f"unknown_{name}" for name in used]
-    return (*worse, *unknown, "index_fall", "log_size", "young")
+    return (FREE, *worse, *unknown, "log_points", "index_fall", "log_size", "young")
 
 
 def month_features(stability: Stability, month: int, rows: NDArray[np.bool_]) -> Matrix:
@@ -46,25 +48,27 @@ def month_features(stability: Stability, month: int, rows: NDArray[np.bool_]) ->
 
     Notes
     -----
-    Spreads worse of each component (at most 6; 0 and a mark of its own where nothing is known), by how much
-    the score has fallen over 3 months, the logarithm of the usual pieces a day, and whether the outlet has
-    been seen for fewer than 6 months.
+    Points lost; spreads worse of each component beyond where points begin to be lost (0 to 6; 0 and a mark
+    of its own where nothing is known); the logarithm of the points; by how much the score has fallen over 3
+    months; the logarithm of the usual pieces a day, since little is seen of a small outlet; and whether the
+    outlet has been seen for fewer than 6 months.
     """
-    columns: list[NDArray[np.float64]] = []
+    lost, starts = 100.0 - stability.score[rows, month], stability.rules.scaling.starts
+    columns: list[NDArray[np.float64]] = [lost]
     used = [one for one in stability.standings if one.component.weight > 0]
     for one in used:
         worse = one.worse[rows, month]
-        columns.append(np.clip(np.nan_to_num(worse), 0.0, MOST_SPREADS))
+        columns.append(np.clip(np.nan_to_num(worse) - starts, 0.0, MOST_SPREADS))
     for one in used:
         columns.append((~np.isfinite(one.worse[rows, month])).astype(np.float64))
+    columns.append(np.log1p(lost))
     start = max(0, month - CHANGE_MONTHS)
     score = stability.score[rows]
     before = trailing_mean(score[:, start : month + 1], CHANGE_MONTHS, before=1)[:, -1]
     columns.append(np.nan_to_num(before - score[:, month]))
     first = max(0, month - stability.rules.scaling.history_months + 1)
     daily = stability.months.daily[rows, first : month + 1]
-    size = trailing_mean(daily, daily.shape[1])[:, -1]
-    columns.append(np.log1p(np.nan_to_num(size)))
+    columns.append(np.log1p(np.nan_to_num(trailing_mean(daily, daily.shape[1])[:, -1])))
     seen = stability.months.present[rows, : month + 1].sum(axis=1)
     columns.append((seen < YOUNG_MONTHS).astype(np.float64))
     return np.column_stack(columns)

@@ -17,6 +17,7 @@ MOST_STEPS = 60
 ENOUGH = 1e-8
 MOST_LOGIT = 30.0
 BLOCK = 1024
+FREE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class HazardModel:
 
 
 def fit_hazards(
-    names: Sequence[str], lessons: Sequence[tuple[Array, Array, Array]], ridge: float
+    names: Sequence[str], lessons: Sequence[tuple[Array, Array, Array]], ridge: float, free: str = ""
 ) -> HazardModel:
     """Fit a model.
 
@@ -99,24 +100,25 @@ def fit_hazards(
         For each month ahead: rows x features; 1.0 or 0.0; how many outlet-months a row stands for.
     ridge : float
         Penalty on the squared coefficients; the intercept bears none.
+    free : str
+        A feature that bears a hundredth of it.
     """
+    penalty = np.array([0.0, *(ridge * (FREE_SHARE if name == free else 1.0) for name in names)])
     features, _, weight = lessons[0]
     total = max(float(weight.sum()), 1e-300)
     mean = weight @ features / total
     scale = np.sqrt(weight @ (features - mean) ** 2 / total)
     scale = np.where(scale > 1e-9, scale, 0.0)
     empty = HazardModel(tuple(names), mean, scale, np.zeros((len(lessons), len(names) + 1)), (), ())
-    fitted = [_fit(empty.standardised(x), y, w, ridge) for x, y, w in lessons]
+    fitted = [_fit(empty.standardised(x), y, w, penalty) for x, y, w in lessons]
     rows = tuple(round(float(w.sum())) for _, _, w in lessons)
     return HazardModel(
         tuple(names), mean, scale, np.array(fitted), rows, tuple(int(y.sum()) for _, y, _ in lessons)
     )
 
 
-def _fit(x: Array, y: Array, weight: Array, ridge: float) -> Array:
+def _fit(x: Array, y: Array, weight: Array, penalty: Array) -> Array:
     """Return the coefficients by Newton's method with halved steps: the penalised loss is convex."""
-    penalty = np.full(x.shape[1] + 1, ridge)
-    penalty[0] = 0.0
     design = np.column_stack([np.ones(len(x)), x])
     share = (float(weight @ y) + 0.5) / (float(weight.sum()) + 1.0)
     beta = np.zeros(x.shape[1] + 1)

@@ -99,8 +99,10 @@ def _reason(standing: Standing, row: int, month: int, points: float) -> tuple[st
 
 
 OTHER_FEATURES = {
+    "points_lost": ("失分多", "many points lost", "失分少", "few points lost"),
+    "log_points": ("有失分", "points lost", "失分少", "few points lost"),
+    "log_size": ("件量大", "many pieces", "件量小", "few pieces"),
     "index_fall": ("指数下滑", "the index has fallen", "指数未下滑", "the index has not fallen"),
-    "log_size": ("件量较大", "many pieces", "件量较小", "few pieces"),
     "young": ("开办不久", "seen for a short time only", "", ""),
 }
 LEAST_LOG_ODDS = 0.2
