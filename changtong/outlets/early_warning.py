@@ -217,7 +217,13 @@ def warn_outlets(
     rows = stability.stoppages.stands[:, last]
     features = month_features(stability, last, rows)
     chances = warner.model.within(features)
-    zh, en = say_contributions(warner.model, features, stability.standings)
+    zh, en = say_contributions(
+        warner.model,
+        features,
+        stability.standings,
+        stability.lost[:, rows, last],
+        stability.rules.scaling.missing_charge,
+    )
     made = pl.DataFrame(
         {
             "outlet_id": [one for one, stands in zip(known.outlets, rows, strict=True) if stands],

@@ -106,10 +106,15 @@ OTHER_FEATURES = {
     "young": ("开办不久", "seen for a short time only", "", ""),
 }
 LEAST_LOG_ODDS = 0.2
+POINTS_FEATURES = ("points_lost", "log_points")
 
 
 def say_contributions(
-    model: HazardModel, features: NDArray[np.float64], standings: Sequence[Standing]
+    model: HazardModel,
+    features: NDArray[np.float64],
+    standings: Sequence[Standing],
+    lost: NDArray[np.float64],
+    missing_charge: float,
 ) -> tuple[list[str], list[str]]:
     """Return what makes a stop likelier for each row, with the factor on the odds, Chinese and English.
 
@@ -120,9 +125,18 @@ def say_contributions(
         Rows x features.
     standings : sequence of Standing
         For the names of the components.
+    lost : array
+        Points lost: components x rows.
+    missing_charge : float
+        Share of a component's points charged where nothing is known.
+
+    Notes
+    -----
+    What the points lost add together is told by component, in proportion to the points of each.
     """
     names = {one.component.id: (one.component.zh, one.component.en) for one in standings}
-    adds, z = model.contributions(features), model.standardised(features)
+    adds = _by_component(model, features, standings, lost, missing_charge)
+    z = model.standardised(features)
     order = np.argsort(-adds, axis=1, kind="stable")[:, :MOST_REASONS]
     zh: list[str] = []
     en: list[str] = []
@@ -137,6 +151,32 @@ def say_contributions(
         zh.append("；".join(part[0] for part in parts))
         en.append("; ".join(part[1] for part in parts))
     return zh, en
+
+
+def _by_component(
+    model: HazardModel,
+    features: NDArray[np.float64],
+    standings: Sequence[Standing],
+    lost: NDArray[np.float64],
+    missing_charge: float,
+) -> NDArray[np.float64]:
+    adds, place = model.contributions(features), {name: k for k, name in enumerate(model.features)}
+    points = {
+        f"{mark}_{one.component.id}": row
+        for one, known in zip(standings, lost, strict=True)
+        for mark, row in (
+            ("worse", np.nan_to_num(known)),
+            ("unknown", np.where(np.isfinite(known), 0.0, missing_charge * one.component.weight)),
+        )
+        if f"{mark}_{one.component.id}" in place
+    }
+    total = np.sum(list(points.values()), axis=0)
+    shared = [place[name] for name in POINTS_FEATURES]
+    together = np.where(total > 0, adds[:, shared].sum(axis=1), 0.0)
+    adds[:, shared] = np.where((total > 0)[:, None], 0.0, adds[:, shared])
+    for name, row in points.items():
+        adds[:, place[name]] += together * row / np.maximum(total, 1e-12)
+    return adds
 
 
 def _feature(name: str, above: bool, names: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
