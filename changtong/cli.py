@@ -27,6 +27,7 @@ from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.privacy_commands import register as register_privacy
 from changtong.privacy_record_commands import register as register_privacy_records
 from changtong.registers_command import register as register_registers
+from changtong.relief_command import register as register_relief
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
 from changtong.rural_command import register as register_rural
@@ -242,6 +243,7 @@ register_remedies(app)
 register_rural(app)
 register_safety(app)
 register_outlets(app)
+register_relief(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)
