@@ -30,6 +30,7 @@ from changtong.registers_command import register as register_registers
 from changtong.relief_command import register as register_relief
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
+from changtong.rights_tickets_command import register as register_rights_tickets
 from changtong.rural_command import register as register_rural
 from changtong.safety_command import register as register_safety
 from changtong.scan_commands import register as register_scans
@@ -244,6 +245,7 @@ register_rural(app)
 register_safety(app)
 register_outlets(app)
 register_relief(app)
+register_rights_tickets(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)
