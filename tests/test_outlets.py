@@ -280,7 +280,7 @@ def test_a_warning_is_sure_of_later_ends_and_has_reasons() -> None:
 def test_too_few_stops_are_no_ground_for_a_warning() -> None:
     with pytest.raises(UsageError) as found:
         warn_outlets(alike(months=12))
-    assert found.value.code == "too-few-stops"
+    assert found.value.code == "too-few-events"
 
 
 def test_a_test_on_held_out_months_tells_everything() -> None:

@@ -92,7 +92,7 @@ def learn_warning(stability: Stability, last: int) -> Warner:
     Raises
     ------
     UsageError
-        ``too-few-stops``.
+        ``too-few-events``.
 
     Notes
     -----
@@ -111,7 +111,7 @@ def learn_warning(stability: Stability, last: int) -> Warner:
             f"from {rule.least_events} or more, over more than {first + horizon} months. Give more months, "
             "or, where an outlet without a row has closed, say so with --absent stopped."
         )
-        raise UsageError(text, "too-few-stops")
+        raise UsageError(text, "too-few-events")
     model = _fitted(names, lessons(stability, months, horizon, last), rule.ridge)
     scores, happened = _scores_of_others(stability, months, last, names)
     false = rule.most_false_per_outlet_year * len(happened) / 12.0
@@ -207,7 +207,7 @@ def warn_outlets(
     ------
     InputError
     UsageError
-        ``bad-month``, ``too-few-stops``, ``not-enough-months``.
+        ``bad-month``, ``too-few-events``, ``not-enough-months``.
     """
     known = months if isinstance(months, OutletMonths) else read_outlet_months(months)
     known = known.until(until or known.months[-1])

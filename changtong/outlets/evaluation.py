@@ -145,7 +145,7 @@ def evaluate_warning(
     ------
     InputError
     UsageError
-        ``bad-month``: fewer months follow than the horizon; ``too-few-stops``.
+        ``bad-month``: fewer months follow than the horizon; ``too-few-events``.
     """
     known = months if isinstance(months, OutletMonths) else read_outlet_months(months)
     stability = outlet_stability(known, rules or read_index_rules())
