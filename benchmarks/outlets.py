@@ -13,6 +13,7 @@ import json
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from changtong.outlets.early_warning import warn_outlets
@@ -40,7 +41,7 @@ def main() -> None:
     given = asked.parse_args()
     rows: list[dict[str, Any]] = []
     frame = made_up_outlets(given.outlets, given.months)
-    months = timed(rows, "months checked and laid out", lambda: read_outlet_months(frame))
+    months = timed(rows, "months checked and laid out", partial(read_outlet_months, frame))
     height = frame.height
     del frame
     stability = timed(rows, "index of every month", lambda: outlet_stability(months))
