@@ -154,6 +154,7 @@ def _written_down(places: Places) -> list[Part]:
         Part("privacy", "Personal data", ("privacy.py", "--megabytes", "1000"), as_printed, None, ("--megabytes", "2")),
         Part("safety", "Safety supervision", ("safety.py",), as_printed, None,
              ("--sites", "60", "--hazards", "500", "--forms", "20")),
+        Part("outlets", "Outlets", ("outlets.py",), as_printed, None, ("--outlets", "800", "--months", "24")),
         Part("assessment", "A national assessment", ("assessment.py", "--json"), of_json(tables.plain_table), None,
              ("--outlets", "1000", "--facts", "5000", "--runs", "1")),
         Part("scorecard-fill", "A scorecard filled over a year", year, of_json(tables.result_table), None,

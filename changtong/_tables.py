@@ -291,6 +291,16 @@ PACKAGING_SET = TableSet(
 )
 """Packaging as observed."""
 
+OUTLETS_SET = TableSet(
+    "outlet months",
+    ("months",),
+    needed=("months",),
+    folder="outlets",
+    page="docs/outlets.md",
+    duplicates={"months": "duplicate-month"},
+)
+"""Months of outlets, for the index of their stability."""
+
 CARD_TABLES = ("sections", "indicators", "rules", "bands", "departments", "pass_through")
 """Tables of the card itself, which scorecard.toml holds as arrays."""
 

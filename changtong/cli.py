@@ -22,12 +22,15 @@ from changtong.events_command import register as register_events
 from changtong.export_command import register as register_export
 from changtong.forecast_command import forecast
 from changtong.kernels import prepare_kernels
+from changtong.outlets_command import register as register_outlets
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
 from changtong.privacy_commands import register as register_privacy
 from changtong.privacy_record_commands import register as register_privacy_records
 from changtong.registers_command import register as register_registers
+from changtong.relief_command import register as register_relief
 from changtong.remedies_command import register as register_remedies
 from changtong.report_command import register as register_report
+from changtong.rights_tickets_command import register as register_rights_tickets
 from changtong.rural_command import register as register_rural
 from changtong.safety_command import register as register_safety
 from changtong.scan_commands import register as register_scans
@@ -240,6 +243,9 @@ register_stress(app)
 register_remedies(app)
 register_rural(app)
 register_safety(app)
+register_outlets(app)
+register_relief(app)
+register_rights_tickets(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

@@ -25,6 +25,8 @@ from changtong.log_studies import LOG_ANALYSES
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
+from changtong.outlet_studies import OUTLET_ANALYSES, months_digest
+from changtong.outlets.outlet_months import OutletMonths
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
 from changtong.privacy_studies import PRIVACY_ANALYSES, RecordFiles
@@ -279,6 +281,10 @@ KINDS = (
         "a supervision", Supervision, SAFETY_ANALYSES, lambda supervision, _: _tables_digest(supervision),
         lambda supervision, _: {"supervision": supervision.name},
     ),
+    _Kind(
+        "months of outlets", OutletMonths, OUTLET_ANALYSES, lambda months, _: months_digest(months),
+        lambda months, _: {"outlets": len(months.outlets), "months": [months.months[0], months.months[-1]]},
+    ),
     _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
     _Kind(
         "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
@@ -289,7 +295,7 @@ KINDS = (
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County | Supervision | Scorecard | RecordFiles,
+    subject: Network | EventLog | County | Supervision | OutletMonths | Scorecard | RecordFiles,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -305,9 +311,9 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies", "carbon". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
-        "find-personal-data", "extract".
-    subject : Network, EventLog, County, Supervision, Scorecard or RecordFiles
+        "campaign". Of months of outlets: "outlet-index", "outlet-warnings", "outlet-evaluation". Of a
+        scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
+    subject : Network, EventLog, County, Supervision, OutletMonths, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -337,6 +343,7 @@ def run_study(
         :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
         Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
         ``campaign`` and ``day``.
+        Of months of outlets: ``rules``; to an index ``month``, to warnings ``until``, to a test ``split``.
         Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``; to
         filling it ``inputs`` (what the system knows), ``at`` and ``watch``.
         Of files of records: to a search those of
@@ -392,7 +399,7 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County | Supervision | Scorecard | RecordFiles,
+    subject: County | Supervision | OutletMonths | Scorecard | RecordFiles,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

@@ -1,0 +1,85 @@
+"""The commands ``relief``: policies checked, and firms matched with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from changtong.command_options import AsJson, parse_day
+from changtong.console import print_result
+
+relief = typer.Typer(
+    help="Relief policies (惠企政策) and the firms that qualify.", no_args_is_help=True, rich_markup_mode=None
+)
+OwnPolicies = Annotated[
+    Path | None, typer.Option("--policies", metavar="FILE.toml", help="Your own policies; those shipped.")
+]
+
+
+@relief.command("match", short_help="Which firm qualifies for what, and what is missing.")
+def match(
+    firms: Annotated[Path, typer.Argument(metavar="FIRMS.csv", help="Firms and their facts.")],
+    policies: OwnPolicies = None,
+    day: Annotated[
+        str | None, typer.Option("--date", metavar="DATE", help="As of this day; today in China by default.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.csv", help="A row a firm and policy, as CSV."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Match firms with policies: qualifies, could with what is missing, not; deadlines and sums."""
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from changtong.spreadsheets import without_formulas
+    from changtong.workforce.relief_match import match_relief, read_firms
+    from changtong.workforce.relief_rules import read_policies
+    from changtong.written_files import write_beside
+
+    known = read_policies(policies)
+    on = datetime.now(ZoneInfo("Asia/Shanghai")).date() if day is None else parse_day(day, "--date")
+    made = match_relief(read_firms(firms, known), known, on)
+    if output is not None:
+        write: Callable[[Path], object] = lambda place: without_formulas(made.rows).write_csv(  # noqa: E731
+            place, include_bom=True
+        )
+        write_beside(output, write)
+    where = {} if output is None else {"file": str(output)}
+    print_result(made.to_json() | where, str(made), as_json=as_json)
+
+
+@relief.command("check", short_help="Policies: what is wrong with them, and which facts they ask for.")
+def check(
+    policies: Annotated[
+        Path | None, typer.Argument(metavar="[POLICIES.toml]", help="Policies; by default those shipped.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a file of policies; every problem is told at once."""
+    from changtong.workforce.relief_rules import read_policies
+
+    known = read_policies(policies)
+    rows = [
+        {
+            "id": one.id, "title_zh": one.title_zh, "title_en": one.title_en, "begins": str(one.begins),
+            "ends": str(one.ends), "apply_by": str(one.last_day), "provenance": one.provenance,
+            "source": one.source,
+        }
+        for one in known.policies
+    ]  # fmt: skip
+    lines = [
+        f"{one['id']} [{one['provenance']}] {one['begins']} to {one['ends']}: {one['title_zh']}"
+        for one in rows
+    ]
+    lines.append(f"facts: {', '.join(known.facts)}")
+    print_result({"policies": rows, "facts": list(known.facts)}, "\n".join(lines), as_json=as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    app.add_typer(relief, name="relief")

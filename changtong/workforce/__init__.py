@@ -1,0 +1,1 @@
+"""The workforce: rosters, rights tickets, relief policies."""

@@ -1,0 +1,313 @@
+"""Firms and the relief policies they qualify for, could qualify for with what is missing, or do not."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from changtong.errors import InputError, Problem
+from changtong.network.csv_files import read_csv_file
+from changtong.network.findings import Findings, NearestNames
+from changtong.workforce.relief_rules import (
+    ORDERED,
+    Amount,
+    Condition,
+    Fact,
+    Leaf,
+    Policies,
+    Policy,
+    Value,
+)
+
+STATUSES = ("qualifies", "could", "not", "not_in_force")
+MATCH_SCHEMA: dict[str, pl.DataType] = {
+    "firm_id": pl.String(), "name": pl.String(), "policy_id": pl.String(), "status": pl.String(),
+    "amount_cny": pl.Float64(), "apply_by": pl.Date(), "days_left": pl.Int64(), "missing_zh": pl.String(),
+    "missing_en": pl.String(), "provenance": pl.String(),
+}  # fmt: skip
+NUMBER = re.compile(r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][+-]?\d+)?)\s*(%?)", re.ASCII)
+"""A number as people write it: thousands in threes, a per cent sign."""
+
+WORDS = {
+    "true": True,
+    "1": True,
+    "yes": True,
+    "是": True,
+    "false": False,
+    "0": False,
+    "no": False,
+    "否": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """A firm and what is known of it; a fact that is not known is None, or not there."""
+
+    id: str
+    name: str
+    facts: Mapping[str, Value | None]
+
+
+@dataclass(frozen=True)
+class ReliefMatch:
+    """Firms matched with policies on a day.
+
+    Attributes
+    ----------
+    day : date
+    rows : polars.DataFrame
+        A row a firm and policy (`MATCH_SCHEMA`).
+    calendar : polars.DataFrame
+        A row a policy, the nearest deadline first: policy_id, title_zh, title_en, apply_by, days_left,
+        qualifies, could, amount_cny (of those that qualify, where known), amounts_unknown, provenance,
+        source.
+    """
+
+    day: date
+    rows: pl.DataFrame
+    calendar: pl.DataFrame
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as one JSON object."""
+        dated = [pl.col(pl.Date).cast(pl.String)]
+        return {
+            "day": self.day.isoformat(),
+            "matches": self.rows.with_columns(dated).to_dicts(),
+            "calendar": self.calendar.with_columns(dated).to_dicts(),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.day}: {self.rows['firm_id'].n_unique()} firms, {self.calendar.height} policies"]
+        for one in self.calendar.iter_rows(named=True):
+            left = "over" if one["days_left"] < 0 else f"{one['days_left']} days left"
+            lines.append(
+                f"  {one['policy_id']} [{one['provenance']}] until {one['apply_by']} ({left}): "
+                f"{one['qualifies']} qualify, CNY {one['amount_cny']:,.0f}, {one['could']} could"
+            )
+        for one in (
+            self.rows.filter(pl.col("status").is_in(["qualifies", "could"])).head(40).iter_rows(named=True)
+        ):
+            amount = "" if one["amount_cny"] is None else f" CNY {one['amount_cny']:,.2f}"
+            missing = f": {one['missing_en']}" if one["missing_en"] else ""
+            lines.append(f"  {one['firm_id']} {one['status']} {one['policy_id']}{amount}{missing}")
+        return "\n".join(lines)
+
+
+def read_firms(source: str | os.PathLike[str] | pl.DataFrame, policies: Policies) -> tuple[Firm, ...]:
+    """Read firms.
+
+    Parameters
+    ----------
+    source : path or polars.DataFrame
+        Columns firm_id, name (may be left out) and facts; an empty cell is not known, and so is a fact
+        without a column. Other columns are left alone.
+    policies : Policies
+        Whose facts are looked for.
+
+    Raises
+    ------
+    InputError
+        Every problem: ``missing-file``, ``missing-column``, ``missing-value``, ``duplicate-firm``,
+        ``wrong-type``, ``empty-table``.
+    """
+    file = "firms" if isinstance(source, pl.DataFrame) else Path(source).name
+    frame = source if isinstance(source, pl.DataFrame) else _read_frame(Path(source))
+    problems: list[Problem] = []
+    if "firm_id" not in frame.columns:
+        hint = NearestNames(frame.columns).hint("firm_id")
+        raise InputError([Problem("missing-column", "no column firm_id.", file, None, "firm_id", hint=hint)])
+    if frame.height == 0:
+        raise InputError([Problem("empty-table", "the table has no rows.", file, expected="a row a firm")])
+    seen: dict[str, int] = {}
+    made: list[Firm] = []
+    for row, cells in enumerate(frame.iter_rows(named=True), 1):
+        firm = str(cells["firm_id"] or "").strip()
+        if not firm:
+            problems.append(Problem("missing-value", "the cell is empty.", file, row, "firm_id"))
+        elif firm in seen:
+            text = f"{firm!r} stands in row {seen[firm]} already."
+            problems.append(Problem("duplicate-firm", text, file, row, "firm_id", "each firm once"))
+        seen.setdefault(firm, row)
+        facts: dict[str, Value | None] = {}
+        for name, fact in policies.facts.items():
+            given = cells.get(name)
+            if given is None or (isinstance(given, str) and not given.strip()):
+                continue
+            facts[name] = _cell(given, fact)
+            if facts[name] is None:
+                expected = ", ".join(fact.choices) or {"boolean": "true or false"}.get(
+                    fact.kind, f"a {fact.kind}"
+                )
+                problems.append(
+                    Problem("wrong-type", f"{given!r} is not allowed.", file, row, name, expected)
+                )
+        made.append(Firm(firm, str(cells.get("name") or ""), facts))
+    if problems:
+        raise InputError(problems)
+    return tuple(made)
+
+
+def _read_frame(path: Path) -> pl.DataFrame:
+    if not path.is_file():
+        raise InputError([Problem("missing-file", "there is no such file.", str(path))])
+    findings = Findings()
+    frame = read_csv_file(path, ("firm_id", "name"), {}, findings, {})
+    if frame is None or findings.errors:
+        raise InputError(findings.errors)
+    return frame.rename({name: name.strip() for name in frame.columns})
+
+
+def _cell(given: Any, fact: Fact) -> Value | None:
+    text = str(given).strip()
+    if fact.kind == "number":
+        found = NUMBER.fullmatch(text)
+        if found is None:
+            return None
+        value = float(found[1].replace(",", "")) / (100.0 if found[2] else 1.0)
+        return value if isfinite(value) else None
+    if fact.kind == "boolean":
+        return WORDS.get(text.lower())
+    return text if not fact.choices or text in fact.choices else None
+
+
+def match_relief(firms: Iterable[Firm], policies: Policies, day: date) -> ReliefMatch:
+    """Match firms with policies.
+
+    Parameters
+    ----------
+    firms : iterable of Firm
+    policies : Policies
+    day : date
+
+    Returns
+    -------
+    ReliefMatch
+        ``qualifies``: the condition is met. ``could``: it would be, were what is not known as it should be
+        and what the firm can still change changed; what is missing says which facts, and how far from each
+        threshold. ``not``: nothing of that would help. ``not_in_force``: before it begins, or too late.
+    """
+    rows = []
+    for firm in firms:
+        for policy in policies.policies:
+            rows.append(_matched(firm, policy, policies.facts, day))
+    frame = pl.DataFrame(rows, MATCH_SCHEMA, orient="row")
+    return ReliefMatch(day, frame, _calendar(frame, policies, day))
+
+
+def _matched(firm: Firm, policy: Policy, facts: Mapping[str, Fact], day: date) -> dict[str, Any]:
+    answer = policy.condition.answer(firm.facts)
+    missing: list[Leaf] | None = []
+    if not policy.begins <= day <= policy.last_day:
+        status = "not_in_force"
+    elif answer:
+        status = "qualifies"
+    else:
+        missing = what_is_missing(policy.condition, firm.facts)
+        status = "not" if missing is None else "could"
+    shown = missing if status == "could" and missing else []
+    words = [_say(leaf, firm.facts, facts) for leaf in shown]
+    amount = relief_amount(policy.amounts, firm.facts) if status in ("qualifies", "could") else None
+    return {
+        "firm_id": firm.id, "name": firm.name, "policy_id": policy.id, "status": status, "amount_cny": amount,
+        "apply_by": policy.last_day, "days_left": (policy.last_day - day).days,
+        "missing_zh": "；".join(zh for zh, _ in words), "missing_en": "; ".join(en for _, en in words),
+        "provenance": policy.provenance,
+    }  # fmt: skip
+
+
+def what_is_missing(condition: Condition, facts: Mapping[str, Value | None]) -> list[Leaf] | None:
+    """Return the fewest questions that stand between a firm and a condition; None where nothing helps.
+
+    Parameters
+    ----------
+    condition : Condition
+    facts : mapping
+    """
+    answer = condition.answer(facts)
+    if answer:
+        return []
+    if isinstance(condition, Leaf):
+        return [condition] if answer is None or condition.changeable else None
+    parts = [what_is_missing(part, facts) for part in condition.parts]
+    if not condition.every:
+        known = [part for part in parts if part is not None]
+        return min(known, key=len) if known else None
+    made: list[Leaf] = []
+    for part in parts:
+        if part is None:
+            return None
+        made += [leaf for leaf in part if leaf not in made]
+    return made
+
+
+def relief_amount(amounts: Iterable[Amount], facts: Mapping[str, Value | None]) -> float | None:
+    """Return what a firm gets, in CNY; None where it cannot be known.
+
+    Parameters
+    ----------
+    amounts : iterable of Amount
+    facts : mapping
+    """
+    for one in amounts:
+        met = True if one.when is None else one.when.answer(facts)
+        if met is None:
+            return None  # whether this one or a later one counts is not known
+        if met:
+            base = facts.get(one.of) if one.of else 0.0
+            if not isinstance(base, float):
+                return None
+            value = one.fixed + one.rate * max(base, 0.0)
+            return round(value if one.most is None else min(value, one.most), 2)
+    return None
+
+
+def _say(leaf: Leaf, facts: Mapping[str, Value | None], known: Mapping[str, Fact]) -> tuple[str, str]:
+    fact, here = known[leaf.fact], facts.get(leaf.fact)
+    wanted = " / ".join(_said(one) for one in leaf.values)
+    signs = {"in": "∈", "not_in": "∉", "starts_with": "begins with", "not_starts_with": "does not begin with"}
+    signs_zh = signs | {"starts_with": "开头为", "not_starts_with": "开头不为"}
+    sign, sign_zh = signs.get(leaf.op, leaf.op), signs_zh.get(leaf.op, leaf.op)
+    if here is None:
+        return f"{fact.zh}未知（须 {sign_zh} {wanted}）", f"{fact.en} not known (must be {sign} {wanted})"
+    zh, en = (
+        f"{fact.zh} {_said(here)}，须 {sign_zh} {wanted}",
+        f"{fact.en} is {_said(here)}, must be {sign} {wanted}",
+    )
+    if leaf.op in ORDERED and isinstance(here, float) and isinstance(leaf.values[0], float):
+        far = _said(abs(leaf.values[0] - here))
+        return f"{zh}，差 {far}", f"{en}, {far} away"
+    return zh, en
+
+
+def _said(value: Value) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:.10g}" if isinstance(value, float) else value
+
+
+def _calendar(rows: pl.DataFrame, policies: Policies, day: date) -> pl.DataFrame:
+    made = []
+    for one in policies.policies:
+        mine = rows.filter(pl.col("policy_id") == one.id)
+        fit = mine.filter(pl.col("status") == "qualifies")
+        made.append(
+            {
+                "policy_id": one.id, "title_zh": one.title_zh, "title_en": one.title_en,
+                "apply_by": one.last_day, "days_left": (one.last_day - day).days, "qualifies": fit.height,
+                "could": int((mine["status"] == "could").sum()),
+                "amount_cny": float(fit["amount_cny"].sum()),
+                "amounts_unknown": fit["amount_cny"].null_count(),
+                "provenance": one.provenance, "source": one.source,
+            }
+        )  # fmt: skip
+    over = pl.col("days_left") < 0
+    return pl.DataFrame(made).sort(over, "apply_by", "policy_id")
