@@ -17,7 +17,7 @@ from changtong.emergency.condition import Truth, Value, look
 from changtong.emergency.plan import Clock
 
 CLOCK_STATES = ("overdue", "running", "waits", "not_known", "late", "met", "not_asked")
-"""``waits``: for another report; ``not_known``: a measure is missing; ``not_asked``: the situation is another."""
+"""``waits``: for another report; ``not_known``: a measure is missing; ``not_asked``: another situation."""
 
 
 @dataclass(frozen=True)

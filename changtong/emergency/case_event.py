@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import tomllib
@@ -18,6 +19,9 @@ CODE = "bad-event"
 MOST_BYTES = 20_000_000
 ENDINGS = (".json", ".toml")
 KEYS = ("text", "kind", "happened_at", "known_at", "measures", "sites")
+EXPOSED = "exposed_sites.csv"
+"""In a folder of warnings: sites that each threatens."""
+
 LISTS = ("warnings", "rows", "now", "coming", "alerts")
 """Where the JSON of warnings and alerts lists them."""
 
@@ -72,12 +76,13 @@ def read_event(given: str, *, pick: str | None = None) -> Event:
         raise InputError(
             [Problem(CODE, f"the file cannot be read ({error}).", path.name, None, None, expected)]
         ) from error
-    made = _of_content(content, path.name, pick)
+    made = _of_content(content, path, pick)
     made.facts.update(file=path.name, sha256=hashlib.sha256(raw).hexdigest())
     return made
 
 
-def _of_content(content: object, file: str, pick: str | None) -> Event:
+def _of_content(content: object, path: Path, pick: str | None) -> Event:
+    file = path.name
     if not isinstance(content, dict):
         raise InputError([Problem(CODE, "this is no table.", file, expected="one event, warnings or alerts")])
     if "text" in content and not any(isinstance(content.get(key), list) for key in LISTS):
@@ -97,7 +102,9 @@ def _of_content(content: object, file: str, pick: str | None) -> Event:
         )
         raise InputError([Problem(CODE, said, file, None, "pick", expected)])
     row = rows[ids.index(pick)]
-    return _alert(row, file) if "alert_id" in row else _warning(row, file)
+    if "alert_id" in row:
+        return _alert(row, file)
+    return _warning({"status": content.get("status", "Actual"), **row}, path)
 
 
 def _id_of(row: Mapping[str, Any]) -> str:
@@ -165,32 +172,47 @@ def _instant(value: object, key: str, file: str, found: list[Problem]) -> dateti
     return None
 
 
-def _warning(row: Mapping[str, Any], file: str) -> Event:
+def _warning(row: Mapping[str, Any], path: Path) -> Event:
     """Return the event of a warning: its colour is a measure, the sites it threatens are potential."""
     found: list[Problem] = []
     identifier = _id_of(row)
     text = str(row.get("headline") or row.get("event") or identifier)
     colour = row.get("colour") or row.get("level")
-    colour = colour.get("level") if isinstance(colour, dict) else colour
     given: dict[str, object] = {}
     if colour is not None and right_value(measures()["warning_colour"], colour) is not None:
         given["warning_colour"] = colour
-    listed = row.get("sites") if isinstance(row.get("sites"), list) else []
-    ids = [one.get("site_id") if isinstance(one, dict) else one for one in listed or ()]
+    listed = row.get("sites")
+    ids = (
+        [one.get("site_id") if isinstance(one, dict) else one for one in listed]
+        if isinstance(listed, list)
+        else []
+    )
+    ids += _exposed(path.with_name(EXPOSED), identifier)
     sites = {
         str(site): {"state": "potential", "text": identifier}
         for site in ids
         if isinstance(site, str) and site
     }
-    sent = _instant(row.get("sent"), "sent", file, found)
+    sent = _instant(row.get("sent"), "sent", path.name, found)
     if found:
         raise InputError(found)
-    exercise = str(row.get("status", "Actual")) != "Actual"
     facts = {
-        "text": text, "kind": str(row.get("event") or ""), "source": "warning", "warning": identifier,
-        "is_exercise": exercise,
+        "text": text, "kind": str(row.get("kind") or row.get("event") or ""), "source": "warning",
+        "warning": identifier, "is_exercise": str(row["status"]) != "Actual",
+        "colour_from": str(row.get("level_from") or ""),
     }  # fmt: skip
     return Event(facts, given, sites, sent)
+
+
+def _exposed(file: Path, warning: str) -> list[str]:
+    """Return the sites that a folder of warnings says are threatened by one; none where there is no list."""
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return [
+                row.get("site_id") or "" for row in csv.DictReader(lines) if row.get("warning") == warning
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return []
 
 
 def _alert(row: Mapping[str, Any], file: str) -> Event:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +34,9 @@ from changtong.written_files import sync, write_beside
 
 KIND, VERSION = "emergency-case", 1
 MARK, LOG, HEAD, LOCK = "case.json", "log.jsonl", "head", "lock"
+COMPUTED = ("proposed", "number", "conditions")
+"""What an entry holds that the case itself adds."""
+
 WAIT_S = 20.0
 """How long a writer waits for another one."""
 
@@ -71,20 +74,32 @@ def _checked_mark(folder: Path) -> dict[str, Any]:
     return mark
 
 
+def first_entry(
+    data: Mapping[str, Any], *, at: datetime, by: str, now: datetime, entry_id: str = ""
+) -> CaseEntry:
+    """Return the entry that opens a case, sealed.
+
+    Parameters
+    ----------
+    data : mapping
+        As `case_rules.opening` gives it.
+    at, now : datetime
+    by, entry_id : str
+    """
+    first = CaseEntry(1, entry_id or uuid4().hex, whole_ms(at), whole_ms(now), by, "open", data)
+    return sealed(first, begin_of(data["case_id"]))
+
+
 def make_case_folder(
-    folder: str | os.PathLike[str], data: Mapping[str, Any], *, at: datetime, by: str, entry_id: str = "",
-    extra: Mapping[str, bytes] | None = None,
-) -> Case:  # fmt: skip
+    folder: str | os.PathLike[str], entries: Sequence[CaseEntry], extra: Mapping[str, bytes] | None = None
+) -> Case:
     """Make the folder of a new case, whole or not at all; it may not be there yet.
 
     Parameters
     ----------
     folder : path
-    data : mapping
-        As `case_rules.opening` gives it.
-    at : datetime
-    by : str
-    entry_id : str
+    entries : sequence of CaseEntry
+        The first opens it.
     extra : mapping, optional
         More files: name -> content.
 
@@ -94,9 +109,8 @@ def make_case_folder(
         ``case-exists``: a case, or something else, is there; ``cannot-write``.
     """
     place = Path(folder)
-    first = CaseEntry(1, entry_id or uuid4().hex, whole_ms(at), whole_ms(datetime.now(UTC)), by, "open", data)
-    first = sealed(first, begin_of(data["case_id"]))
-    case = _case_of([first], data["case_id"])
+    data = entries[0].data
+    case = case_of_entries(list(entries), data["case_id"])
     beside = place.parent / f".{place.name}.{uuid4().hex[:12]}.part"
     mark = {
         "changtong": {"kind": KIND, "version": VERSION},
@@ -108,8 +122,8 @@ def make_case_folder(
         try:
             files = {
                 MARK: json.dumps(mark, ensure_ascii=False, indent=1).encode(),
-                LOG: (canonical(first.to_json()) + "\n").encode(),
-                HEAD: head_of([first]).encode(), **(extra or {}),
+                LOG: log_text(case).encode(),
+                HEAD: head_of(entries).encode(), **(extra or {}),
             }  # fmt: skip
             for name, content in files.items():
                 write_beside(beside / name, content, make_folder=False, mode=0o600)
@@ -185,14 +199,14 @@ def read_case(folder: str | os.PathLike[str]) -> Case:
             Problem("case-altered", f"{one}.", str(place / LOG), one.n, None, expected)
             for one in check.findings
         )
-    case = _case_of([entry_of(json.loads(line)) for line in lines], mark["case_id"])
+    case = case_of_entries([entry_of(json.loads(line)) for line in lines], mark["case_id"])
     if case.case_id != mark["case_id"] or case.is_drill != mark.get("is_drill"):
         text = "the log is of another case, or of a drill, than case.json says."
         raise InputError([Problem("case-altered", text, str(place / MARK))])
     return case
 
 
-def _case_of(entries: list[CaseEntry], case_id: str) -> Case:
+def case_of_entries(entries: list[CaseEntry], case_id: str) -> Case:
     """Return the case of whole entries: what was written by another program is told, not guessed at."""
     try:
         return fold(entries, plan_of(entries[0].data["plan"], f"plan of {case_id}"))
@@ -276,7 +290,7 @@ def known_entry(case: Case, entry_id: str, action: str, data: Mapping[str, Any])
 
 def _given(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return what was said, without what the case itself added."""
-    return {key: value for key, value in data.items() if key not in ("proposed", "number")}
+    return {key: value for key, value in data.items() if key not in COMPUTED}
 
 
 def next_entry(
@@ -311,9 +325,13 @@ def next_entry(
     return sealed(entry, last.seal)
 
 
+def log_text(case: Case) -> str:
+    """Return the log of a case as its file has it."""
+    return "".join(canonical(one.to_json()) + "\n" for one in case.entries)
+
+
 def write_log(place: Path, case: Case) -> None:
     """Write the log of a case whole, then its head: one that lags behind is no fault, one ahead is."""
-    text = "".join(canonical(one.to_json()) + "\n" for one in case.entries)
-    write_beside(place / LOG, text, make_folder=False, mode=0o600)
+    write_beside(place / LOG, log_text(case), make_folder=False, mode=0o600)
     sync(place)
     write_beside(place / HEAD, head_of(case.entries), make_folder=False, mode=0o600)

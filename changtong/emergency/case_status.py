@@ -1,4 +1,4 @@
-"""A case at an instant: level and why, clocks, tasks by department, sites; and what a person should do next."""
+"""A case at an instant: level and why, clocks, tasks by department, sites."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ class CaseStatus:
     @property
     def overdue(self) -> int:
         """How many reports and tasks are overdue."""
-        return sum(one.state == "overdue" for one in (*self.clocks, *self.tasks))
+        states = [*(one.state for one in self.clocks), *(one.state for one in self.tasks)]
+        return states.count("overdue")
 
     @property
     def to_confirm(self) -> bool:
@@ -105,13 +106,15 @@ class CaseStatus:
         lines += [_clock_line(one, zone) for one in shown[:SHOWN]]
         open_tasks = [one for one in self.tasks if one.task.is_open]
         lines += [
-            f"  {one.state:<9} task {one.task.id} ({one.task.department}) due {_said(one.task.due, zone)}  {one.task.zh}"
+            f"  {one.state:<9} task {one.task.id} ({one.task.department})"
+            f" due {_said(one.task.due, zone)}  {one.task.zh}"
             for one in sorted(open_tasks, key=lambda one: one.task.due)[:SHOWN]
         ]
         done = sum(one.task.state == "done" for one in self.tasks)
         late = sum(one.state == "late" for one in self.tasks)
         lines.append(
-            f"  {len(self.tasks)} tasks: {done} done ({late} late), {len(open_tasks)} open; {self.overdue} overdue in all"
+            f"  {len(self.tasks)} tasks: {done} done ({late} late), {len(open_tasks)} open;"
+            f" {self.overdue} overdue in all"
         )
         states = [one.state for one in case.site_states().values()]
         if states:
@@ -130,7 +133,8 @@ def _clock_line(one: ClockState, zone: ZoneInfo) -> str:
     if one.due is None:
         return f"  {one.state:<9} report {one.clock.id} ({one.clock.form})  {one.clock.zh}"
     given = "" if one.given_at is None else f", given {_said(one.given_at, zone)}"
-    return f"  {one.state:<9} report {one.clock.id} ({one.clock.form}) due {_said(one.due, zone)}{given}  {one.clock.zh}"
+    due = _said(one.due, zone)
+    return f"  {one.state:<9} report {one.clock.id} ({one.clock.form}) due {due}{given}  {one.clock.zh}"
 
 
 def status(case: Case, at: datetime) -> CaseStatus:

@@ -222,8 +222,9 @@ def said_term(term: Term, language: str) -> str:
         "zh": {"at_least": "不少于", "more_than": "多于", "at_most": "不多于", "less_than": "少于"},
         "en": {"at_least": "at least", "more_than": "more than", "at_most": "at most", "less_than": "below"},
     }[language]
+    unit = f" {unit}" if language == "en" and unit else unit
     parts = [
-        f"{word} {said_value(measure, getattr(term, key), language)}{' ' if language == 'en' and unit else ''}{unit}"
+        f"{word} {said_value(measure, getattr(term, key), language)}{unit}"
         for key, word in words.items()
         if getattr(term, key) is not None
     ]

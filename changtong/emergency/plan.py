@@ -131,8 +131,9 @@ class EmergencyPlan:
         levels = [level for level in LEVELS if any(c.level == level for c in self.conditions)]
         return (
             f"{self.title_zh} {self.title_en}: {self.id} {self.version} ({self.provenance})\n"
-            f"  levels {', '.join(levels) or 'none'}; {len(self.conditions)} conditions, {len(self.tasks)} tasks of"
-            f" {len(self.departments)} departments, {len(self.clocks)} reporting times,"
+            f"  levels {', '.join(levels) or 'none'}; {len(self.conditions)} conditions,"
+            f" {len(self.tasks)} tasks of {len(self.departments)} departments,"
+            f" {len(self.clocks)} reporting times,"
             f" {len(self.contacts)} contacts, {len(self.resources)} resources"
         )
 

@@ -42,6 +42,7 @@ RESOURCE: dict[str, type] = {
     "id": str, "zh": str, "en": str, "amount": float, "unit_zh": str, "unit_en": str, "place": str,
 }  # fmt: skip
 DEPARTMENT: dict[str, type] = {"id": str, "zh": str, "en": str}
+TEXTS = ("id", "version", "title_zh", "title_en", "provenance", "source", "notes_zh", "notes_en")
 LIMITS = ("at_least", "more_than", "at_most", "less_than")
 MOST_MINUTES = 60 * 24 * 366
 STATEMENTS = ("triggers", "suspension", "adjustment", "end")
@@ -148,14 +149,16 @@ def plan_of(content: Mapping[str, Any], file: str) -> EmergencyPlan:
         if {"id", "zh", "en"} <= row.keys()
     }
     conditions = _conditions(whole, "conditions", values, levels=True)
-    statements = {key: _conditions(whole, key, values, levels=False) for key in STATEMENTS}
+    triggers, suspension, adjustment, end = (
+        _conditions(whole, key, values, levels=False) for key in STATEMENTS
+    )
     made = EmergencyPlan(
-        **{key: head.get(key, "") for key in ("id", "version", "title_zh", "title_en", "provenance", "source")},
-        notes_zh=head.get("notes_zh", ""), notes_en=head.get("notes_en", ""),
-        kinds=_texts(head.get("kinds", []), "kinds", values), conditions=conditions, **statements,
-        departments=departments, tasks=_tasks(whole, departments, conditions, values),
-        clocks=_clocks(whole, values), contacts=_contacts(whole, departments, values),
-        resources=_resources(whole, values), content=_kept(whole),
+        **{key: head.get(key, "") for key in TEXTS},
+        kinds=_texts(head.get("kinds", []), "kinds", values), triggers=triggers, conditions=conditions,
+        suspension=suspension, adjustment=adjustment, end=end, departments=departments,
+        tasks=_tasks(whole, departments, conditions, values), clocks=_clocks(whole, values),
+        contacts=_contacts(whole, departments, values), resources=_resources(whole, values),
+        content=_kept(whole),
     )  # fmt: skip
     if not made.tasks and not values.problems:
         values.add("there is no task.", "tasks")
