@@ -15,7 +15,7 @@ from typing import Any
 from changtong.emergency.condition import measures, right_value
 from changtong.errors import InputError, Problem
 
-CODE = "bad-event"
+CODE = "bad-emergency-event"
 MOST_BYTES = 20_000_000
 ENDINGS = (".json", ".toml")
 KEYS = ("text", "kind", "happened_at", "known_at", "measures", "sites")
@@ -60,7 +60,7 @@ def read_event(given: str, *, pick: str | None = None) -> Event:
     Raises
     ------
     InputError
-        ``bad-event``, with every problem.
+        ``bad-emergency-event``, with every problem.
     """
     if not given.strip().lower().endswith(ENDINGS):
         return Event({"text": given, "kind": "", "source": "words"})

@@ -152,7 +152,7 @@ def status(case: Case, at: datetime) -> CaseStatus:
         It was not open then.
     """
     if at.tzinfo is None:
-        raise UsageError("The instant needs a zone, for example 2026-07-20T03:00+08:00.", "no-zone")
+        raise UsageError("The instant needs a zone, for example 2026-07-20T03:00+08:00.", "bad-instant")
     at = whole_ms(at)
     if at < case.opened_at:
         raise UsageError(

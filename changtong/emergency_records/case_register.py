@@ -18,7 +18,7 @@ from changtong.emergency.case_folder import (
 )
 from changtong.emergency.case_log import CaseEntry, LogCheck, canonical, head_of, verify
 from changtong.emergency.opening import Opened, open_with
-from changtong.errors import InputError, NotFoundError, Problem
+from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.rights.decide import Target
 from changtong.storage.pages import Query
 from changtong.storage.records import add_record, change_record, rows_to_decide
@@ -53,9 +53,11 @@ def open_register_case(desk: Desk, told: Opened, *, organisation: str | None = N
     DeniedError
         ``not-allowed``.
     """
+    if told.is_drill:
+        raise UsageError("Drills are folders of their own and never in registers.")
     with desk.work(writes=True) as work:
         by = work.person.user_id
-        data, at = open_with(replace(told, is_drill=False), by=by, now=work.at)
+        data, at = open_with(told, by=by, now=work.at)
         entry = first_entry(data, at=at, by=by, now=work.at)
         case = case_of_entries([entry], data["case_id"])
         head = {"title": case.title, "plan": case.plan.id, "plan_version": case.plan.version}
