@@ -21,25 +21,36 @@ def condition(name: str, level: str, *terms: dict[str, Any], **more: Any) -> dic
 
 
 def clock(name: str, minutes: float, starts: str, *terms: dict[str, Any]) -> dict[str, Any]:
-    return {"id": name, "form": "oral", "minutes": minutes, "starts": starts, "any": list(terms), **SAID}
+    return {"id": name, "form": "oral", "minutes": minutes, "starts": starts,
+            "any": list(terms), **SAID}  # fmt: skip
+
+
+def deaths(at_least: int) -> dict[str, Any]:
+    return {"measure": "deaths", "at_least": at_least}
+
+
+def task(name: str, department: str, **within: float) -> dict[str, Any]:
+    return {"id": name, "department": department, "zh": f"任务 {name}", "en": name, "within_min": within}
 
 
 def content(**more: Any) -> dict[str, Any]:
-    """A plan: levels by deaths, two departments, a chain of two reports, one report by measure, one by level."""
+    """A plan: levels by deaths, two departments, a chain of two reports, one by measure, one by level."""
     made: dict[str, Any] = {
         "id": "small", "version": "1", "title_zh": "小预案", "title_en": "Small", "provenance": "example",
         "source": "made up",
-        "departments": [{"id": "duty", "zh": "值班室", "en": "duty"}, {"id": "ops", "zh": "运行", "en": "ops"}],
+        "departments": [
+            {"id": "duty", "zh": "值班室", "en": "duty"}, {"id": "ops", "zh": "运行", "en": "ops"},
+        ],
         "conditions": [
-            condition("a", "I", {"measure": "deaths", "at_least": 30}),
-            condition("b", "II", {"measure": "deaths", "at_least": 10}, {"measure": "warning_colour", "at_least": "red"}),
-            condition("c", "III", {"measure": "deaths", "at_least": 3}, {"measure": "backlog_days", "more_than": 2}),
-            condition("d", "IV", {"measure": "deaths", "at_least": 1}),
+            condition("a", "I", deaths(30)),
+            condition("b", "II", deaths(10), {"measure": "warning_colour", "at_least": "red"}),
+            condition("c", "III", deaths(3), {"measure": "backlog_days", "more_than": 2}),
+            condition("d", "IV", deaths(1)),
         ],
         "tasks": [
-            {"id": "t1", "department": "duty", "zh": "一", "en": "one", "within_min": {"I": 10, "II": 10, "III": 20}},
-            {"id": "t2", "department": "ops", "zh": "二", "en": "two", "within_min": {"II": 60}},
-            {"id": "t3", "department": "ops", "zh": "三", "en": "three", "within_min": {"III": 30, "IV": 60}},
+            task("t1", "duty", I=10, II=10, III=20),
+            task("t2", "ops", II=60),
+            task("t3", "ops", III=30, IV=60),
         ],
         "clocks": [
             clock("first", 15, "known"),
@@ -47,7 +58,10 @@ def content(**more: Any) -> dict[str, Any]:
             clock("damaged", 15, "known", {"measure": "damaged_pieces", "at_least": 500}),
             clock("set", 30, "level"),
         ],
-        "end": [{"id": "over", **SAID}, {"id": "little", "all": [{"measure": "backlog_days", "less_than": 1}], **SAID}],
+        "end": [
+            {"id": "over", **SAID},
+            {"id": "little", "all": [{"measure": "backlog_days", "less_than": 1}], **SAID},
+        ],
     }  # fmt: skip
     return made | more
 

@@ -52,9 +52,10 @@ def test_shipped_plans_are_read_and_say_where_each_threshold_comes_from() -> Non
 @pytest.mark.parametrize(
     ("deaths", "injured", "loss", "level"),
     [
-        (30, 0, 0, "I"), (29, 0, 0, "II"), (10, 0, 0, "II"), (9, 0, 0, "III"), (3, 0, 0, "III"), (2, 0, 0, "IV"),
-        (0, 100, 0, "I"), (0, 99, 0, "II"), (0, 50, 0, "II"), (0, 49, 0, "III"), (0, 10, 0, "III"), (0, 9, 0, "IV"),
-        (0, 0, 100_000_000, "I"), (0, 0, 99_999_999, "II"), (0, 0, 10_000_000, "III"), (0, 0, 9_999_999, "IV"),
+        (30, 0, 0, "I"), (29, 0, 0, "II"), (10, 0, 0, "II"), (9, 0, 0, "III"), (3, 0, 0, "III"),
+        (2, 0, 0, "IV"), (0, 100, 0, "I"), (0, 99, 0, "II"), (0, 50, 0, "II"), (0, 49, 0, "III"),
+        (0, 10, 0, "III"), (0, 9, 0, "IV"), (0, 0, 100_000_000, "I"), (0, 0, 99_999_999, "II"),
+        (0, 0, 10_000_000, "III"), (0, 0, 9_999_999, "IV"),
         (0, 0, 0, "none"),
     ],
 )  # fmt: skip
@@ -462,7 +463,10 @@ def test_warnings_and_alerts_open_cases(tmp_path: Path) -> None:
     warnings = {
         "status": "Actual",
         "warnings": [
-            {"warning": "W1", "headline": "暴雨红色预警", "event": "暴雨", "level": "red", "sites": 2, "sent": "2026-07-20T20:00+08:00"},
+            {
+                "warning": "W1", "headline": "暴雨红色预警", "event": "暴雨", "level": "red", "sites": 2,
+                "sent": "2026-07-20T20:00+08:00",
+            },
             {"warning": "W2", "headline": "大风", "event": "大风", "level": "unknown", "sites": 0},
         ],
     }  # fmt: skip
