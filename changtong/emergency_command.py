@@ -93,8 +93,6 @@ def open_case(
     from changtong.emergency.case_folder import first_entry, make_case_folder
     from changtong.emergency.opening import Opened, open_with
     from changtong.emergency.plan_file import find_plan
-    from changtong.emergency_records.case_register import open_register_case
-    from changtong.registers_options import desk_of
 
     if (output is None) == (registers is None):
         raise UsageError("Give either -o CASE/ or --registers STORE.")
@@ -107,6 +105,9 @@ def open_case(
     )  # fmt: skip
     by_name = who(by, registers)
     if registers is not None:
+        from changtong.emergency_records.case_register import open_register_case
+        from changtong.registers_options import desk_of
+
         with desk_of(registers, token) as desk:
             case = open_register_case(desk, told, organisation=organisation)
     else:

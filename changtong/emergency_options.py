@@ -156,11 +156,12 @@ def write_entry(
     """
     from changtong.emergency.case_folder import add_entry
     from changtong.emergency.drill import release
-    from changtong.emergency_records.case_register import add_case_entry
-    from changtong.registers_options import desk_of
 
     name, happened = who(by, registers), read_instant(at)
     if registers is not None:
+        from changtong.emergency_records.case_register import add_case_entry
+        from changtong.registers_options import desk_of
+
         with desk_of(registers, token) as desk:
             written = add_case_entry(desk, case, make, at=happened, entry_id=entry)
     else:
@@ -194,10 +195,11 @@ def case_named(case: str, registers: str | None, token: Path | None, *, at: date
     """
     from changtong.emergency.case_folder import read_case
     from changtong.emergency.drill import release
-    from changtong.emergency_records.case_register import read_register_case
-    from changtong.registers_options import desk_of
 
     if registers is not None:
+        from changtong.emergency_records.case_register import read_register_case
+        from changtong.registers_options import desk_of
+
         with desk_of(registers, token) as desk:
             return read_register_case(desk, case)
     release(case, at)

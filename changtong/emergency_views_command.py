@@ -134,10 +134,11 @@ def list_cases(
     """List cases; drills only where they are asked for, and never together with real ones."""
     from changtong.emergency.case import facts_of
     from changtong.emergency.case_folder import is_case, read_case
-    from changtong.emergency_records.case_register import list_register_cases
-    from changtong.registers_options import desk_of
 
     if registers is not None:
+        from changtong.emergency_records.case_register import list_register_cases
+        from changtong.registers_options import desk_of
+
         if folders or drills:
             raise UsageError("Registers hold no drills, and folders are not theirs: give one or the other.")
         with desk_of(registers, token) as desk:
@@ -180,10 +181,11 @@ def verify_case(
 ) -> None:
     """Go through the log: altered, missing, swapped entries are named; exit code 1 where there are any."""
     from changtong.emergency.case_folder import verify_folder
-    from changtong.emergency_records.case_register import verify_register_case
-    from changtong.registers_options import desk_of
 
     if registers is not None:
+        from changtong.emergency_records.case_register import verify_register_case
+        from changtong.registers_options import desk_of
+
         with desk_of(registers, token) as desk:
             check = verify_register_case(desk, case, head)
     else:
@@ -243,14 +245,15 @@ def write_situation_report(
     from changtong.emergency.case_status import status
     from changtong.emergency.drill import release
     from changtong.emergency.situation_figures import read_figures
-    from changtong.emergency_records.case_register import add_case_entry
-    from changtong.registers_options import desk_of
     from changtong.report.case_documents import situation_report, write_document
 
     _check_document(output)
     name, happened = who(by, registers), read_instant(at)
     figures = read_figures(plan, indicators)
     if registers is not None:
+        from changtong.emergency_records.case_register import add_case_entry
+        from changtong.registers_options import desk_of
+
         with desk_of(registers, token) as desk:
             written = add_case_entry(desk, case, number_report(), at=happened, entry_id=entry)
     else:
