@@ -17,6 +17,7 @@ from changtong.backlog_command import register as register_backlog
 from changtong.carbon_command import carbon
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
+from changtong.emergency_command import register as register_emergency
 from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.events_command import register as register_events
 from changtong.export_command import register as register_export
@@ -246,6 +247,7 @@ register_safety(app)
 register_outlets(app)
 register_relief(app)
 register_rights_tickets(app)
+register_emergency(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

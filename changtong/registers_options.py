@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -125,3 +127,24 @@ def open_desk(place: str, token: Path, files: Path | None = None) -> tuple[Store
     except BaseException:
         store.close()
         raise
+
+
+@contextmanager
+def desk_of(place: str, token: Path | None, files: Path | None = None) -> Iterator[Desk]:
+    """Open registers for the holder of a token, and close them at the end.
+
+    Parameters
+    ----------
+    place : str
+    token, files : Path or None
+
+    Raises
+    ------
+    UsageError
+        ``no-token``.
+    """
+    if token is None:
+        raise UsageError("--registers needs --token: everybody acts under their own name.", "no-token")
+    store, desk = open_desk(place, token, files)
+    with store:
+        yield desk

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,12 +12,12 @@ import typer
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result, say
 from changtong.errors import InputError, UsageError
+from changtong.registers_options import desk_of
 from changtong.safety_versions_command import settle_versions, show_versions
 
 if TYPE_CHECKING:
     from changtong.safety.form import Form
     from changtong.safety.supervision import Supervision
-    from changtong.storage.store import Desk
 
 safety = typer.Typer(
     help="Inspections, hazards, visits, campaigns, tasks.",
@@ -52,29 +50,6 @@ Files = Annotated[
     Path | None,
     typer.Option("--files", metavar="FOLDER/", help="Files of attachments; beside a SQLite file."),
 ]
-
-
-@contextmanager
-def desk_of(place: str, token: Path | None, files: Path | None = None) -> Iterator[Desk]:
-    """Open registers for the holder of a token, and close them at the end.
-
-    Parameters
-    ----------
-    place : str
-    token, files : Path or None
-
-    Raises
-    ------
-    UsageError
-        ``no-token``.
-    """
-    from changtong.registers_options import open_desk
-
-    if token is None:
-        raise UsageError("--registers needs --token: everybody acts under their own name.", "no-token")
-    store, desk = open_desk(place, token, files)
-    with store:
-        yield desk
 
 
 def folder_or_registers(output: Path | None, registers: str | None) -> Path:

@@ -37,7 +37,7 @@ FILES = (
     "remedies.html.j2", "forecast.html.j2", "forecast.css", "forecast.js",
     "daily.html.j2", "daily.css", "county.html.j2", "county.css", "county.js", "route_sheets.html.j2",
     "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
-    "assessment.html.j2", "versions.html.j2", "outlets.html.j2", "outlets.css",
+    "assessment.html.j2", "versions.html.j2", "outlets.html.j2", "outlets.css", "case.html.j2", "case.css",
 )  # fmt: skip
 
 
@@ -82,6 +82,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|daily_(name|state|note|class)\.|county_(event|reason|why)\.|tier\.|county\.(line_|.*_long$|detour_factor$)"
         r"|coverage_(asks|band|blocked|words)\.|coverage\.(by|times_by)_|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
         r"|inspection\.(provenance_|field_)|(inspection|assess)_unit\."
+        r"|case_(state|action|task)\."
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]

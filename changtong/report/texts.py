@@ -28,6 +28,7 @@ TEXT_FILES = (
     "versions_texts.toml",
     "assessment_texts.toml",
     "outlets_texts.toml",
+    "case_texts.toml",
 )
 
 

@@ -24,6 +24,8 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "statement": "said_at",
         "mark": "marked_at",
         "hand_in": "handed_in_at",
+        "case": "opened_at",
+        "case_entry": "recorded_at",
     }
 )
 """Register -> the column its pages are ordered by."""
@@ -46,11 +48,18 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Register -> states a new record may have."""
 
-OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in")
-"""Registers whose records are made by `storage.scorecards` only: stages and blindness rest on it."""
+CASE_KINDS = ("case", "case_entry")
+"""Registers whose records `emergency_records` makes only: they are a chain."""
+
+OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in", *CASE_KINDS)
+"""Registers whose records are made another way only: stages, blindness and chains rest on it."""
 
 HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"assessment": ("appeal",), "hazard": ("open", "rectifying", "rectified", "reopened")}
+    {
+        "assessment": ("appeal",),
+        "hazard": ("open", "rectifying", "rectified", "reopened"),
+        "case": ("open", "responding", "suspended", "ended"),
+    }
 )
 """Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
 

@@ -201,13 +201,13 @@ def hand_over(work: Work, kind: str, record_id: str, to: str, reason: str) -> Mo
     InputError
         ``bad-organisation``: it is theirs already.
     UsageError
-        ``own-way``: a scorecard, or what is said and marked about one.
+        ``own-way``: a scorecard, or what is said and marked about one; a case.
     DeniedError
         ``not-allowed``: it needs the right at both organisations.
     """
     table = registers[check_kind(kind)]
     if kind in OWN_WAYS:
-        raise UsageError(f"A {kind} stays whose it is: marks are blind for other departments.", "own-way")
+        raise UsageError(f"A {kind} stays whose it is: marks are blind, and logs are sealed.", "own-way")
     check_reason(reason, "the record is handed over")
     lock_hierarchy(work.connection)
     row = work.connection.execute(sa.select(table).where(table.c.id == record_id)).mappings().first()

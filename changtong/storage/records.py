@@ -15,6 +15,7 @@ from changtong.privacy.masks import mask
 from changtong.rights.decide import Target
 from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import (
+    CASE_KINDS,
     OWN_WAYS,
     REGISTERS,
     Column,
@@ -191,7 +192,7 @@ def add_record(
     UsageError
         ``own-way``: records of this kind are made another way.
     """
-    table = registers[_check_way_in(kind, right)]
+    table = registers[_check_way_in(kind, right is not None or by_ledger)]
     stored = check_values(kind, values, new=True)
     if not by_ledger:
         _leave_to_ledger(kind, stored, {})
@@ -233,10 +234,11 @@ def _same(work: Work, kind: str, row: Mapping[str, Any]) -> str:
     return "" if there is None else next(name for name in names if there[name] == row[name])
 
 
-def _check_way_in(kind: str, right: tuple[str, Target] | None) -> str:
+def _check_way_in(kind: str, is_its_way: bool) -> str:
     """Refuse to add what is made another way, by the right of that way."""
-    if check_kind(kind) in OWN_WAYS and right is None:
-        raise UsageError(f"A {kind} is not added as such: `changtong scorecard` has the ways.", "own-way")
+    if check_kind(kind) in OWN_WAYS and not is_its_way:
+        command = "emergency" if kind in CASE_KINDS else "scorecard"
+        raise UsageError(f"A {kind} is not added as such: `changtong {command}` has the ways.", "own-way")
     return kind
 
 
@@ -334,7 +336,7 @@ def _leave_to_ledger(kind: str, stored: Mapping[str, Any], row: Mapping[Any, Any
         name for name, value in stored.items() if columns[name].ledger in closed and value != row.get(name)
     ]
     if names:
-        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`"
+        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`, `emergency`"
         raise InputError(
             Problem(
                 "kept-by-ledger", f"{name} of a {kind} is kept by its ledger.", column=name, expected=expected

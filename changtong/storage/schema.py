@@ -237,7 +237,7 @@ def _register_column(kind: str, column: Column) -> sa.Column[Any]:
 
 def table_name(kind: str) -> str:
     """Return the name of a kind's table."""
-    return f"{kind}s"
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 def _register_table(kind: str) -> sa.Table:

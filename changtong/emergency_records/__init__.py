@@ -1,0 +1,1 @@
+"""Emergency cases in the registers: the same entries, under rights and in one transaction each."""
