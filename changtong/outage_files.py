@@ -1,9 +1,10 @@
-"""Outages from a file: TOML or CSV to `Outage`, every problem at once."""
+"""Outages from a file and back: TOML or CSV to `Outage`, every problem at once; `Outage` to TOML."""
 
 from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -23,6 +24,7 @@ from changtong.outages import (
     check_outage,
     resolve_site,
 )
+from changtong.written_files import write_beside
 
 KNOWN = (
     "label", "sites", "legs", "area", "admin_codes", "start", "end", "capacity_share", "extra_h",
@@ -71,6 +73,59 @@ def read_outages(path: str | Path, network: Network) -> tuple[Outage, ...]:
     if problems:
         raise InputError(problems)
     return tuple(outages)
+
+
+def write_outages(outages: Iterable[Outage], path: str | Path, *, remark: str = "") -> Path:
+    """Write outages as TOML that `read_outages` reads back as they are.
+
+    Parameters
+    ----------
+    outages : iterable of Outage
+        One at least.
+    path : path
+    remark : str
+        Lines of comment at the head.
+
+    Raises
+    ------
+    UsageError
+        ``cannot-write``.
+    """
+    head = [f"# {line}" for line in _printable(remark).splitlines()]
+    parts = ["\n".join(["[[outage]]", *_lines(one)]) for one in outages]
+    return write_beside(Path(path), "\n\n".join(["\n".join(head), *parts] if head else parts) + "\n")
+
+
+def _lines(outage: Outage) -> list[str]:
+    """Return the keys of an outage that say something."""
+    said: dict[str, str | None] = {
+        "label": _text(outage.label),
+        "sites": _texts(outage.sites) if outage.sites else None,
+        "legs": "[" + ", ".join(_texts(leg) for leg in outage.legs) + "]" if outage.legs else None,
+        "area": None if outage.area is None else _text(json.dumps(outage.area)),
+        "admin_codes": _texts(outage.admin_codes) if outage.admin_codes else None,
+        "start": None if outage.start is None else outage.start.isoformat(),
+        "end": None if outage.end is None else outage.end.isoformat(),
+        "capacity_share": None if outage.capacity_share is None else repr(float(outage.capacity_share)),
+        "extra_h": repr(float(outage.extra_h)) if outage.extra_h else None,
+    }
+    if outage.passes_per_day is not None:
+        said |= {
+            "passes_per_day": str(outage.passes_per_day), "pieces_per_pass": repr(outage.pieces_per_pass),
+        }  # fmt: skip
+    return [f"{key} = {value}" for key, value in said.items() if value is not None]
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign == "\n" or sign.isprintable() else " " for sign in text)
+
+
+def _text(text: str) -> str:
+    return json.dumps(_printable(text).replace("\n", " "), ensure_ascii=False)
+
+
+def _texts(texts: Iterable[str]) -> str:
+    return "[" + ", ".join(_text(one) for one in texts) + "]"
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
