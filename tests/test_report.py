@@ -37,7 +37,7 @@ FILES = (
     "remedies.html.j2", "forecast.html.j2", "forecast.css", "forecast.js",
     "daily.html.j2", "daily.css", "county.html.j2", "county.css", "county.js", "route_sheets.html.j2",
     "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
-    "assessment.html.j2", "versions.html.j2",
+    "assessment.html.j2", "versions.html.j2", "warnings.html.j2", "warnings.css",
 )  # fmt: skip
 
 
@@ -83,6 +83,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|coverage_(asks|band|blocked|words)\.|coverage\.(by|times_by)_|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
         r"|inspection\.(provenance_|field_)|(inspection|assess)_unit\."
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
+        r"|warn_(level|state|from|exposed)\."
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 

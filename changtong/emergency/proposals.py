@@ -68,10 +68,9 @@ def _outage(
     share = rule.site_capacity_share if of == "sites" else rule.leg_capacity_share
     hours = rule.site_extra_h if of == "sites" else rule.leg_extra_h
     if share >= 1.0 and hours <= 0.0:
-        text = (
+        return (
             f"{kind}, {level}: by its rule nothing is slowed for {rows.height:,} {of} ({group['warning']})."
         )
-        return text
     begins, ends = group["from"], group["until"]
     assert isinstance(begins, datetime)
     assert isinstance(ends, datetime)

@@ -28,7 +28,7 @@ MOST_RADIUS_KM = 3000.0
 KM_PER_NAUTICAL_MILE = 1.852
 M_S_PER_KNOT = 1852.0 / 3600.0
 FORCE_OF_KNOTS = {34: 8, 50: 10, 64: 12}
-"""Beaufort: 17.2 m/s and more is force 8, 24.5 force 10, 32.7 force 12 (GB/T 19201-2006 has the same steps)."""
+"""Beaufort: 17.2 m/s and more is force 8, 24.5 force 10, 32.7 force 12 (so do grades of GB/T 19201-2006)."""
 
 COLUMNS = (
     "time", "lon", "lat", "name", "wind_m_s",

@@ -134,7 +134,8 @@ def inside_warned_area(lon: Floats, lat: Floats, area: Area) -> Mask:
     Examples
     --------
     >>> import numpy as np
-    >>> inside_warned_area(np.array([113.0, 115.0]), np.array([35.0, 35.0]), Area("", circles=((113, 35, 9),)))
+    >>> around = Area("", circles=((113.0, 35.0, 9.0),))
+    >>> inside_warned_area(np.array([113.0, 115.0]), np.array([35.0, 35.0]), around)
     array([ True, False])
     """
     return Places(np.asarray(lon, float), np.asarray(lat, float)).inside([area])
