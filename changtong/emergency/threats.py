@@ -175,8 +175,9 @@ def _track_rows(track: Track, part: Exposure, at: datetime) -> pl.DataFrame:
         level = f"force-{force}"
         sites = part.sites.filter(pl.col("level") == level)
         legs = part.legs.filter(pl.col("level") == level)
-        begins, ends = sites["begins"].min(), sites["ends"].max()
-        first = begins if isinstance(begins, datetime) else track.points[0].at
+        times = pl.concat([sites.select("begins", "ends"), legs.select("begins", "ends")])
+        begins, ends = times["begins"].min(), times["ends"].max()
+        state = "in force" if isinstance(begins, datetime) and begins <= at else "coming"
         rows.append(
             {
                 "warning": track.name, "sender": "", "sent": None,
