@@ -56,7 +56,8 @@ def _message(number: int, colour: int, area: str, *, about: int | None = None, k
 def _polygon(lon: float, lat: float, radius: float, random: np.random.Generator) -> str:
     turns = np.linspace(0.0, 2.0 * np.pi, 200, endpoint=False)
     reach = radius * random.uniform(0.7, 1.0, len(turns))
-    places = [f"{lat + b:.4f},{lon + a:.4f}" for a, b in zip(reach * np.cos(turns), reach * np.sin(turns))]
+    offsets = np.column_stack([reach * np.cos(turns), reach * np.sin(turns)])
+    places = [f"{lat + b:.4f},{lon + a:.4f}" for a, b in offsets]
     return f"<polygon>{' '.join([*places, places[0]])}</polygon>"
 
 
@@ -95,7 +96,8 @@ def run(count: int, seconds: float) -> dict[str, Any]:
         clock.append(time.perf_counter())
         made = plan(network, counted, settings=PlanSettings(gap_share=1e-3, seconds=seconds))
         clock.append(time.perf_counter())
-    steps = dict(zip(("read_s", "threats_s", "outage_file_s", "plan_s"), np.diff(clock).round(2).tolist()))
+    names = ("read_s", "threats_s", "outage_file_s", "plan_s")
+    steps = dict(zip(names, np.diff(clock).round(2).tolist(), strict=True))
     summary = made.summary()
     return {
         "sites": network.sites.height,

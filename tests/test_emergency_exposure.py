@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from changtong.emergency.cap import Area, Info, Key, Message
 from changtong.emergency.exposure import exposure
-from changtong.emergency.warned_areas import inside_warned_area
 from changtong.emergency.in_force import Warned, in_force
+from changtong.emergency.warned_areas import inside_warned_area
 from changtong.network.model import Network, build_network
 
 NOON = datetime(2026, 7, 20, 12, tzinfo=UTC)

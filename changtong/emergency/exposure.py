@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -274,7 +274,10 @@ def _between(lon: Floats, lat: Floats, tail: Any, head: Any) -> tuple[Floats, Fl
 
 def _columns(threat: Threat) -> list[pl.Expr]:
     texts = {"warning": threat.warning, "event": threat.event, "severity": threat.severity}
-    times = {"begins": threat.begins, "ends": threat.ends}
+    times = {
+        name: None if at is None else at.astimezone(UTC)
+        for name, at in (("begins", threat.begins), ("ends", threat.ends))
+    }
     more = {"kind": threat.kind, "level": threat.level, "level_from": threat.level_from}
     return [
         *(pl.lit(value, pl.String).alias(name) for name, value in texts.items()),

@@ -61,8 +61,8 @@ class Threats:
         Which messages count, and which not and why.
     warnings : polars.DataFrame
         One row a warning that counts (and a wind force of a track): warning, sender, sent, state (``in
-        force``, ``coming``), event, kind, level, level_from, severity, headline, areas, begins, ends,
-        ends_assumed, sites, legs, file.
+        force``, ``coming``; of a track also ``reaches nothing``), event, kind, level, level_from, severity,
+        headline, areas, begins, ends, ends_assumed, sites, legs, file.
     exposed : Exposure
     pieces : polars.DataFrame
         date, service_class, pieces, sites.
@@ -172,7 +172,7 @@ class Threats:
             assumed = " (end assumed)" if row["ends_assumed"] else ""
             level = row["level"] + (" (assumed)" if row["level_from"] == "severity" else "")
             lines.append(
-                f"  {row['state']:<9}{level:<18}{row['headline'] or row['event']}  {until}{assumed}:"
+                f"  {row['state']:<17}{level:<18}{row['headline'] or row['event']}  {until}{assumed}:"
                 f" {row['sites']:,} sites, {row['legs']:,} legs"
             )
         if self.warnings.height > SHOWN:
@@ -191,9 +191,8 @@ class Threats:
             f"  proposed: {len(self.outages):,} outages by {self.rules.file} ({self.rules.provenance})"
         )
         if self.calls is not None:
-            lines.append(
-                f"  to call: {self.calls.height:,}; nobody known for {len(self.sites_without_contact):,} sites"
-            )
+            alone = len(self.sites_without_contact)
+            lines.append(f"  to call: {self.calls.height:,}; nobody known for {alone:,} sites")
         lines += [f"  note: {note}" for note in self.notes[:SHOWN]]
         if len(self.notes) > SHOWN:
             lines.append(f"  … and {len(self.notes) - SHOWN:,} more notes in {MARK}")

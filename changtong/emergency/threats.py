@@ -181,7 +181,7 @@ def _track_rows(track: Track, part: Exposure, at: datetime) -> pl.DataFrame:
         rows.append(
             {
                 "warning": track.name, "sender": "", "sent": None,
-                "state": "in force" if first <= at else "coming", "event": f"typhoon {track.name}",
+                "state": state if times.height else "reaches nothing", "event": f"typhoon {track.name}",
                 "kind": "typhoon", "level": level, "level_from": "track", "severity": "", "headline": "",
                 "areas": "", "begins": begins, "ends": ends, "ends_assumed": False, "sites": sites.height,
                 "legs": legs.height, "file": track.file,

@@ -100,7 +100,7 @@ def _tables(result: Threats) -> Row:
         "warnings_total": result.warnings.height,
         "pieces": [
             {
-                "date": str(row["date"]), "class": classes.get(row["service_class"], same(row["service_class"])),
+                "date": str(row["date"]), "class": classes[row["service_class"]],
                 "pieces": whole(row["pieces"]), "sites": whole(row["sites"]),
             }
             for row in result.pieces.iter_rows(named=True)
@@ -124,13 +124,11 @@ def _names(result: Threats) -> dict[str, str]:
 
 
 def _class_names(result: Threats) -> dict[str, Both]:
-    table = result.network.service_classes
-    return {
-        row["service_class"]: Both(
-            row.get("name_zh") or row.get("name") or row["service_class"], row.get("name") or row["service_class"]
-        )
-        for row in table.iter_rows(named=True)
-    }  # fmt: skip
+    made = {name: same(name) for name in result.pieces["service_class"].unique()}
+    for row in result.network.service_classes.iter_rows(named=True):
+        name = row.get("name") or row["service_class"]
+        made[row["service_class"]] = Both(row.get("name_zh") or name, name)
+    return made
 
 
 def _level(row: Row) -> Row:
