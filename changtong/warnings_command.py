@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -189,14 +190,10 @@ def _inputs(
             problems.extend(error.problems)
             return otherwise
 
-    found = tried(lambda: read_messages(sources, Fetcher()), Messages())
-    storms = [one for file in tracks for one in tried(lambda file=file: read_tracks(file, rules.radii), ())]
-    shapes = [
-        one
-        for file in polygons
-        for one in tried(lambda file=file: read_polygons(file, at, **of_polygons), ())
-    ]
-    people = None if contacts is None else tried(lambda: read_contacts(contacts, network), None)
+    found = tried(partial(read_messages, sources, Fetcher()), Messages())
+    storms = [one for file in tracks for one in tried(partial(read_tracks, file, rules.radii), ())]
+    shapes = [one for file in polygons for one in tried(partial(read_polygons, file, at, **of_polygons), ())]
+    people = None if contacts is None else tried(partial(read_contacts, contacts, network), None)
     if problems:
         raise InputError(problems)
     return WarningInputs(tuple(found.messages), tuple(storms), tuple(shapes), found, people)

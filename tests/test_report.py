@@ -83,7 +83,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|coverage_(asks|band|blocked|words)\.|coverage\.(by|times_by)_|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
         r"|inspection\.(provenance_|field_)|(inspection|assess)_unit\."
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
-        r"|warn_(level|state|from|exposed)\."
+        r"|warn_(level|state|from|exposed|provenance)\."
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 

@@ -110,7 +110,7 @@ class Ground:
         """Return the sites inside shapes, and the legs whose way passes them."""
         key = tuple((area.polygons, area.circles, area.holes) for area in areas)
         if key not in self.found:
-            way = self.between.inside(areas).reshape(-1, STEPS).any(axis=1)
+            way = np.asarray(self.between.inside(areas).reshape(-1, STEPS).any(axis=1), bool)
             self.found[key] = self.sites.inside(areas), way
         return self.found[key]
 

@@ -104,7 +104,7 @@ def _features(reader: _Reader, content: dict[str, Any]) -> list[tuple[Any, dict[
     if not isinstance(features, list):
         reader.wrong("its features are no list.", None, "features")
         return []
-    found = []
+    found: list[tuple[Any, dict[str, Any]]] = []
     for row, one in enumerate(features, 1):
         if not isinstance(one, dict):
             reader.wrong("this is no feature.", row, None)

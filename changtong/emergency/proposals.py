@@ -74,16 +74,13 @@ def _outage(
     begins, ends = group["from"], group["until"]
     assert isinstance(begins, datetime)
     assert isinstance(ends, datetime)
-    places = {"sites": tuple(dict.fromkeys(rows["site_id"]))} if of == "sites" else {}
-    ways = (
-        {"legs": tuple(dict.fromkeys(rows.select("from_site", "to_site").iter_rows()))} if not places else {}
-    )
+    ways = () if of == "sites" else tuple(dict.fromkeys(rows.select("from_site", "to_site").iter_rows()))
     return Outage(
         label=f"{group['event']} {level} {of} ({group['warning']})",
+        sites=tuple(dict.fromkeys(rows["site_id"])) if of == "sites" else (),
+        legs=ways,
         start=begins.astimezone(zone),
         end=ends.astimezone(zone),
         capacity_share=share,
         extra_h=hours,
-        **places,
-        **ways,
     )

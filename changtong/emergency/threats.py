@@ -20,7 +20,7 @@ from changtong.emergency.tracks import Track, track_exposure
 from changtong.emergency.warning_rules import WarningRules, read_warning_rules
 from changtong.network.model import Network
 
-WARNING_SCHEMA = {
+WARNING_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "warning": pl.String, "sender": pl.String, "sent": pl.Datetime("us", "UTC"), "state": pl.String,
     "event": pl.String, "kind": pl.String, "level": pl.String, "level_from": pl.String,
     "severity": pl.String, "headline": pl.String, "areas": pl.String, "begins": pl.Datetime("us", "UTC"),
@@ -119,7 +119,8 @@ def find_threats(
     )
     exposed = _together([*parts, *of_tracks] or [exposure(network, [], ground=ground)])
     outages, unproposed = propose_outages(exposed, rules, settings.zone)
-    calls, nobody = None, ()
+    calls: pl.DataFrame | None = None
+    nobody: tuple[str, ...] = ()
     if inputs.contacts is not None:
         calls, nobody = people_to_call(network, exposed.sites, inputs.contacts)
     return Threats(

@@ -22,6 +22,9 @@ from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings
 from changtong.outage_files import read_time
 
+Four = tuple[float, float, float, float]
+"""Radii by quadrant: north-east, south-east, south-west, north-west."""
+
 CODE = "bad-track"
 LARGEST_BYTES = 20_000_000
 MOST_RADIUS_KM = 3000.0
@@ -81,7 +84,7 @@ class _Reader:
             return None
         return TrackPoint(at, lon, lat, radii, wind)
 
-    def _radii(self, cells: Mapping[str, Any], force: int, row: int) -> tuple[float, ...] | None:
+    def _radii(self, cells: Mapping[str, Any], force: int, row: int) -> Four | None:
         most = MOST_RADIUS_KM
         every = self.number(cells.get(f"r{force}_km"), 0.0, most, row, f"r{force}_km")
         parts = [
@@ -91,7 +94,8 @@ class _Reader:
         if every is None and all(part is None for part in parts):
             return None
         rest = every or 0.0
-        return tuple(rest if part is None else part for part in parts)
+        ne, se, sw, nw = (rest if part is None else part for part in parts)
+        return ne, se, sw, nw
 
 
 def read_tracks(path: str | Path, radii: Iterable[WindRadii] = ()) -> tuple[Track, ...]:
@@ -167,9 +171,7 @@ def _track(reader: _Reader, name: str, points: list[TrackPoint], table: tuple[Wi
     return Track(name, reader.file, made, radii_assumed=any(one.radii_km for one in made))
 
 
-def _by_wind(
-    wind: float | None, table: tuple[WindRadii, ...]
-) -> dict[int, tuple[float, float, float, float]]:
+def _by_wind(wind: float | None, table: tuple[WindRadii, ...]) -> dict[int, Four]:
     reached = [row for row in table if wind is not None and wind >= row.wind_m_s]
     if not reached:
         return {}
@@ -276,7 +278,7 @@ def _tenths(text: str, signs: str) -> float | None:
     return value if abs(value) <= (90.0 if signs == "NS" else 180.0) else None
 
 
-def _atcf_radii(reader: _Reader, cells: list[str], row: int) -> dict[int, tuple[float, float, float, float]]:
+def _atcf_radii(reader: _Reader, cells: list[str], row: int) -> dict[int, Four]:
     if len(cells) < 14 or cells[11] in ("", "0"):
         return {}
     force = FORCE_OF_KNOTS.get(int(cells[11])) if cells[11].isdigit() else None

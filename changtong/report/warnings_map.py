@@ -25,7 +25,7 @@ COLOUR_OF = {"force-12": "red", "force-10": "red", "force-8": "orange", "force-7
 """Colours wind circles are drawn in; the others are colours themselves."""
 
 MOST_AREAS, MOST_POINTS, MOST_LEGS = 400, 300, 1500
-LEAST_MARK, MORE_MARK = 3.0, 12.0
+LEAST_MARK, MORE_MARK = 4.0, 11.0
 LEAST_EXTENT, MARGIN = 1000.0, 0.06
 
 

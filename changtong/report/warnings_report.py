@@ -80,7 +80,10 @@ def _headline(result: Threats) -> Row:
         "threatened": text("warn.threatened", sites=whole(result.sites), legs=whole(result.legs)),
         "days": [text("warn.day_pieces", date=str(day), pieces=rough(n)) for day, n in days.iter_rows()],
         "rules_note": text(
-            "warn.rules_note", file=rules.file, version=rules.version, provenance=rules.provenance
+            "warn.rules_note",
+            file=rules.file,
+            version=rules.version,
+            provenance=named("warn_provenance", rules.provenance),
         ),
     }
 
