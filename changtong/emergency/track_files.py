@@ -119,7 +119,8 @@ def read_tracks(path: str | Path, radii: Iterable[WindRadii] = ()) -> tuple[Trac
         size = path.stat().st_size
         if size > LARGEST_BYTES:
             raise InputError([Problem("too-large", "it is too large for a track.", path.name)])
-        head = path.open("rb").read(200).lstrip(b"\xef\xbb\xbf \r\n\t")
+        with path.open("rb") as opened:
+            head = opened.read(200).lstrip(b"\xef\xbb\xbf \r\n\t")
     except OSError as error:
         raise InputError(
             [Problem("unreadable-file", f"{error.strerror}.", path.name, expected=EXPECTED)]

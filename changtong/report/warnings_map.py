@@ -92,10 +92,9 @@ def _picture(network: Network) -> Picture:
 def _areas(result: Threats, picture: Picture) -> list[str]:
     """Return areas of warnings and circles of tracks, the least bad first."""
     sites = tuple(column(result.network.sites, name, np.nan) for name in ("lon", "lat"))
-    level_of = dict(result.warnings.select("warning", "level").iter_rows())
+    levels = result.warnings["level"].to_list()  # in this order, tracks behind them
     shapes: list[tuple[str, list[tuple[float, float]], str]] = []
-    for one in (*result.found.now, *result.found.coming):
-        level = level_of.get(one.message.key.identifier, "unknown")
+    for one, level in zip((*result.found.now, *result.found.coming), levels, strict=False):
         for area in one.info.areas:
             said = f"{one.info.headline or one.info.event}: {area.description}"
             shapes += [(level, list(ring), said) for ring in area.polygons]
