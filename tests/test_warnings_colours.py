@@ -62,7 +62,9 @@ def test_kinds_by_the_event_then_the_headline(event: str, headline: str, kind: s
 def test_the_same_in_two_languages_counts_once_and_what_only_one_says_is_kept() -> None:
     area = (Area("郑州", circles=((113.6, 34.7, 25.0),)),)
     zh = replace(PLAIN, areas=area)
-    en = replace(PLAIN, language="en-US", event="rainstorm", areas=(replace(area[0], description="Zhengzhou"),))
+    en = replace(
+        PLAIN, language="en-US", event="rainstorm", areas=(replace(area[0], description="Zhengzhou"),)
+    )
     wind = replace(zh, event="大风")
     only = replace(en, event="hail", severity="Severe")
     assert said_once([en, zh, wind, only]) == (zh, wind, only)

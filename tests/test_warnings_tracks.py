@@ -30,7 +30,11 @@ def row_of_sites() -> Network:
     return build_network(
         {
             "sites": pl.DataFrame(
-                {"site_id": ["A", "B", "C", "D", "E"], "lon": [100.0, 101.0, 102.0, 103.0, 104.0], "lat": [0.0] * 5}
+                {
+                    "site_id": ["A", "B", "C", "D", "E"],
+                    "lon": [100.0, 101.0, 102.0, 103.0, 104.0],
+                    "lat": [0.0] * 5,
+                }
             ),
             "legs": pl.DataFrame({"from_site": ["A", "A"], "to_site": ["B", "E"]}),
             "demand": pl.DataFrame({"from_site": ["A"], "to_site": ["E"], "pieces_per_day": [1.0]}),
@@ -70,6 +74,7 @@ def test_a_standing_storm_is_over_what_lies_in_the_quadrants_reach(
     lon: float, lat: float, across: float, up: float, four: tuple[float, float, float, float]
 ) -> None:
     """An independent look: distance by the dot product of unit vectors, quadrant by the signs."""
+
     def unit(lon: float, lat: float) -> np.ndarray:
         a, b = np.radians([lon, lat])
         return np.array([np.cos(b) * np.cos(a), np.cos(b) * np.sin(a), np.sin(b)])
@@ -137,7 +142,7 @@ def test_a_best_track_of_cma_takes_its_radii_from_the_wind_and_says_so(tmp_path:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"time,lon\n1,2\n", b"time,lon,lat\n", "time,lon,lat\n2026-07-20 08:00,120,25\n".encode(),
+        b"", b"time,lon\n1,2\n", b"time,lon,lat\n", b"time,lon,lat\n2026-07-20 08:00,120,25\n",
         b"time,lon,lat,r7_km\n2026-07-20T08:00Z,520,25,-3\n2026-07-21T08:00Z,120,95,x\n",
         b"time,lon,lat\n2026-07-20T08:00Z,120,25\n", b'{"type": "FeatureCollection"}', b"[1, 2", b"66666 1\nxx\n",
         b'{"features": [{"properties": null, "geometry": {"type": "Point", "coordinates": [1]}}]}',
@@ -196,7 +201,9 @@ def test_a_ring_that_crosses_itself_holds_all_it_goes_round() -> None:
     assert crosses_itself(((0, 0), (1, 0), (1, 1), (0, 0))) is False
     places = Places(np.array([0.0, 0.0, 0.9]), np.array([0.0, 0.8, 0.9]))
     assert places.inside([Area("star", polygons=(ring,))]).tolist() == [True, True, False]
-    twice = Area("twice", polygons=(((0, 0), (2, 0), (2, 2), (0, 2), (0, 0), (2, 0), (2, 2), (0, 2), (0, 0)),))
+    twice = Area(
+        "twice", polygons=(((0, 0), (2, 0), (2, 2), (0, 2), (0, 0), (2, 0), (2, 2), (0, 2), (0, 0)),)
+    )
     assert Places(np.array([1.0]), np.array([1.0])).inside([twice]).tolist() == [True]  # gone round twice
 
 
@@ -220,7 +227,10 @@ def test_any_ring_holds_what_the_angles_say(data: st.DataObject) -> None:
     corner = st.tuples(st.integers(-6, 6), st.integers(-6, 6))
     points = data.draw(st.lists(corner, min_size=3, max_size=9, unique=True))
     ring = tuple((float(x), float(y)) for x, y in [*points, points[0]])
-    x, y = (np.array(part) + 0.37 for part in zip(*data.draw(st.lists(corner, min_size=1, max_size=9)), strict=True))
+    x, y = (
+        np.array(part) + 0.37
+        for part in zip(*data.draw(st.lists(corner, min_size=1, max_size=9)), strict=True)
+    )
     y = y + 0.21
     found = Places(x, y).inside([Area("r", polygons=(ring,))])
     for px, py, inside in zip(x, y, found, strict=True):
