@@ -49,7 +49,8 @@ def test_parameters_and_codes_come_before_the_headline_and_unknown_stays_unknown
 @pytest.mark.parametrize(
     ("event", "headline", "kind"),
     [
-        ("雷雨大风", "", "thunderstorm"), ("Flash Flood Watch", "", "flood"), ("气象", "发布台风预警", "typhoon"),
+        ("雷雨大风", "", "thunderstorm"), ("Flash Flood Watch", "", "flood"),
+        ("气象", "发布台风预警", "typhoon"),
         ("地质灾害气象风险", "暴雨引发", "geology"), ("Marshall", "", "other"), ("snowfall", "", "snow"),
     ],
 )  # fmt: skip

@@ -37,7 +37,8 @@ BODY = alert("in the feed").decode().split("?>", 1)[1]
 FEED = (
     f'<feed xmlns="http://www.w3.org/2005/Atom"><entry><content type="text/xml">{BODY}</content></entry>'
     '<entry><link href="two.xml?token=secret"/></entry><entry><link href="https://elsewhere.example/x.xml"/>'
-    '</entry><entry><link type="application/cap+xml" href="../outside.xml"/><link href="page.html"/></entry></feed>'
+    '</entry><entry><link type="application/cap+xml" href="../outside.xml"/>'
+    '<link href="page.html"/></entry></feed>'
 )  # fmt: skip
 
 
@@ -183,7 +184,8 @@ def test_whom_to_call_and_for_whom_nobody_is_known(tmp_path: Path) -> None:
     assert calls.select("site_id", "level", "name").rows() == [("A", "red", "李四"), ("A", "red", "张三")]
     assert nobody == ("B",)
     for wrong in ("", "name,phone\nx,1\n", "site_id,name\nA,x\n",
-                  "site_id,name,phone,order\nZ,张三,138,x\n,张三,,\n", "site_id,admin_code,name,phone\nA,abc,,无\n"):  # fmt: skip
+                  "site_id,name,phone,order\nZ,张三,138,x\n,张三,,\n",
+                  "site_id,admin_code,name,phone\nA,abc,,无\n"):  # fmt: skip
         file.write_text(wrong, "utf-8")
         with pytest.raises(InputError) as caught:
             read_contacts(file, network)

@@ -44,7 +44,7 @@ def row_of_sites() -> Network:
 
 
 def test_arrival_and_leaving_on_a_straight_way_by_hand() -> None:
-    """From 101 to 103 in 20 h is 0.1 degrees an hour; a circle of half a degree is over C from 5 h to 15 h."""
+    """From 101 to 103 in 20 h is 0.1 degrees an hour; half a degree is over C from 5 h to 15 h."""
     km = 0.5 * 111.195
     radii = {7: (km, km, km, km)}
     track = Track(
@@ -144,9 +144,11 @@ def test_a_best_track_of_cma_takes_its_radii_from_the_wind_and_says_so(tmp_path:
     [
         b"", b"time,lon\n1,2\n", b"time,lon,lat\n", b"time,lon,lat\n2026-07-20 08:00,120,25\n",
         b"time,lon,lat,r7_km\n2026-07-20T08:00Z,520,25,-3\n2026-07-21T08:00Z,120,95,x\n",
-        b"time,lon,lat\n2026-07-20T08:00Z,120,25\n", b'{"type": "FeatureCollection"}', b"[1, 2", b"66666 1\nxx\n",
+        b"time,lon,lat\n2026-07-20T08:00Z,120,25\n", b'{"type": "FeatureCollection"}', b"[1, 2",
+        b"66666 1\nxx\n",
         b'{"features": [{"properties": null, "geometry": {"type": "Point", "coordinates": [1]}}]}',
-        b"WP, 05, 20260720, , BEST, 0, 250N, 1220E\n", b"\xff\xfe\x00", b"66666\n2026072000 4 950 1220 960 38\n",
+        b"WP, 05, 20260720, , BEST, 0, 250N, 1220E\n", b"\xff\xfe\x00",
+        b"66666\n2026072000 4 950 1220 960 38\n",
         b"time,lon,lat\n2026-07-20T08:00Z,120,25\n2026-07-20T08:00Z,121,25\n2026-07-21T08:00Z,121,25\n",
     ],
 )  # fmt: skip
@@ -163,7 +165,8 @@ def test_polygons_with_an_island_and_times(tmp_path: Path) -> None:
     outer, hole = [[0, 0], [9, 0], [9, 9], [0, 9], [0, 0]], [[4, 4], [6, 4], [6, 6], [4, 6], [4, 4]]
     properties = {"name": "basin", "level": "red", "begins": "2026-07-20T10:00+08:00"}
     feature = {
-        "type": "Feature", "properties": properties, "geometry": {"type": "Polygon", "coordinates": [outer, hole]},
+        "type": "Feature", "properties": properties,
+        "geometry": {"type": "Polygon", "coordinates": [outer, hole]},
     }  # fmt: skip
     file.write_text(json.dumps(feature), "utf-8")
     (message,) = read_polygons(file, START)
@@ -176,12 +179,13 @@ def test_polygons_with_an_island_and_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        "", "[]", "{}", '{"type": "FeatureCollection", "features": []}', '{"type": "Point", "coordinates": [1, 2]}',
+        "", "[]", "{}", '{"type": "FeatureCollection", "features": []}',
+        '{"type": "Point", "coordinates": [1, 2]}',
         '{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [0, 0]]]}',
         '{"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 1]]]}',
         '{"type": "Polygon", "coordinates": [[[0, 0], [1, "x"], [1, 1], [0, 0]]]}',
         '{"type": "Polygon", "coordinates": [[[1e5, 0], [1, 0], [1, 1], [1e5, 0]]]}',
-        '{"type": "Polygon", "crs": {"name": "EPSG:3857"}, "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}',
+        '{"type": "Polygon", "crs": "EPSG:3857", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}',
         '{"type": "Feature", "properties": {"level": "purple", "begins": "today"}, "geometry": null}',
     ],
 )  # fmt: skip
