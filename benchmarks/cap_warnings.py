@@ -1,7 +1,7 @@
 """Warnings over the whole country: from CAP messages to a proposed plan.
 
 ``python benchmarks/cap_warnings.py`` makes up one red alert in CAP 1.2 (a polygon of 200 points round Zhengzhou,
-4 degrees across) and times, on the county network of China (3,234 sites): reading it, what is in force, what it
+1.4 degrees across) and times, on the county network of China (3,234 sites): reading it, what is in force, what it
 threatens (sites, legs between, pieces by class), proposed outages written and read again, and the plan
 (``--seconds`` for its flow). ``--messages N`` makes N alerts of three colours all over the country instead,
 some with county codes only, some updated or cancelled out of order, and plans nothing. Building the network and
@@ -89,7 +89,7 @@ def run(count: int, seconds: float) -> dict[str, Any]:
         if count > 1:
             write_messages(network, folder, count)
         else:
-            area = _polygon(113.7, 34.7, 2.0, np.random.default_rng(7))
+            area = _polygon(113.7, 34.7, 0.7, np.random.default_rng(7))
             (folder / "one.xml").write_text(_message(1, 0, area), "utf-8")
         clock = [time.perf_counter()]
         read = read_messages([folder])
