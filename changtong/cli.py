@@ -39,6 +39,7 @@ from changtong.scorecard_command import register as register_scorecards
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 from changtong.vault_command import register as register_vault
+from changtong.warnings_command import warnings
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -234,6 +235,7 @@ def check(net: Folder, as_json: AsJson = False) -> None:
 
 app.command(short_help="Re-route around what is shut or slowed.")(plan)
 app.command(short_help="Carbon of every leg, lane, site and plan, by ISO 14083.")(carbon)
+app.command(short_help="Warnings, storm tracks, floods: what they threaten, outages to propose.")(warnings)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network
 )

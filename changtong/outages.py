@@ -133,7 +133,7 @@ def _said(network: Network, site: str) -> str:
 def resolve_site(network: Network, text: str) -> str:
     """Return the id of a site given by its id or its unique name."""
     wanted = text.strip()
-    if wanted in network.site_ids:
+    if wanted in network.site_set:
         return wanted
     names = network.sites["name"].to_list() if "name" in network.sites.columns else []
     matches = [sid for sid, name in zip(network.site_ids, names, strict=False) if name == wanted]

@@ -51,6 +51,7 @@ from changtong.simulation.replications import Replications, simulate_replication
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
 from changtong.verification import Verified, plan_verified
+from changtong.warning_studies import warnings
 
 Language = Literal["zh", "en"]
 
@@ -244,6 +245,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "stress": _stress,
     "remedies": _remedies,
     "carbon": carbon,
+    "warnings": warnings,
 }
 
 
@@ -309,10 +311,10 @@ def run_study(
     ----------
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
-        "remedies", "carbon". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
-        "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of months of outlets: "outlet-index", "outlet-warnings", "outlet-evaluation". Of a
-        scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
+        "remedies", "carbon", "warnings". Of a scan log: "indicators", "daily-report", "trace", "alerts",
+        "ingest", "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision:
+        "visits", "campaign". Of months of outlets: "outlet-index", "outlet-warnings", "outlet-evaluation".
+        Of a scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
     subject : Network, EventLog, County, Supervision, OutletMonths, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage
@@ -331,7 +333,8 @@ def run_study(
         ``executor``, ``together``, ``anew``, ``progress`` and ``name``; to remedies ``cases``,
         ``worst`` (of more cases only the worst so many count), ``anew``, ``progress`` and those of
         :func:`changtong.resilience.remedies.what_would_help`; to carbon ``plan`` (a plan or its folder) and
-        those of :func:`changtong.footprint.estimate.estimate_carbon`.
+        those of :func:`changtong.footprint.estimate.estimate_carbon`; to warnings ``inputs``, ``at`` and
+        those of :func:`changtong.emergency.threats.find_threats`.
         Of a log: to indicators ``day``, ``look_back_days``, ``engine`` ("duckdb" or "spark") and those of
         :func:`changtong.events.indicators.indicators`; to a daily report the same, ``file``, ``alerts``
         and ``made_at``; to a trace those of :func:`changtong.events.trace_log.trace`, ``vault``,

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changtong.emergency.cap import Area, Info, Key, Message
-from changtong.emergency.exposure import exposure, inside_warned_area
+from changtong.emergency.exposure import exposure
 from changtong.emergency.in_force import Warned, in_force
+from changtong.emergency.warned_areas import inside_warned_area
 from changtong.network.model import Network, build_network
 
 NOON = datetime(2026, 7, 20, 12, tzinfo=UTC)
@@ -73,7 +74,10 @@ def test_sites_inside_and_legs_that_end_or_pass_there() -> None:
         ("C", "B", "end", None),
         ("B", "A", "passes", 3.0),
     ]
-    assert found.notes == ("1 sites have no position: they count as outside.",)
+    assert found.notes == (
+        "1 sites have no position: they count as outside.",
+        "暴雨 (1): it names no colour; severity Severe, taken as orange (assumed).",
+    )
 
 
 def test_a_circle_is_measured_in_kilometres() -> None:
@@ -93,7 +97,9 @@ def test_a_circle_is_measured_in_kilometres() -> None:
 def test_codes_without_a_shape_are_told_and_no_warning_gives_empty_tables() -> None:
     found = exposure(three(), [warning(Area("郑州", geocodes=(("adcode", "410100"),)))])
     assert found.sites.height == 0
-    assert any("adcode" in note for note in found.notes)
+    assert any("no site has an admin_code in 410100" in note for note in found.notes)
+    foreign = exposure(three(), [warning(Area("Fairfax", geocodes=(("SAME", "410100"),)))])
+    assert any("only codes (SAME); not looked at" in note for note in foreign.notes)
     nothing = exposure(three(), [])
     assert (nothing.sites.schema, nothing.legs.schema) == (found.sites.schema, found.legs.schema)
 

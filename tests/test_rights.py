@@ -106,6 +106,14 @@ MAY: dict[str, dict[str, set[str]]] = {
         "decide": {"assessor"},
     },
     "assessment": {"view": WORKERS | {"viewer"}},
+    "case": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner", "inspector"},
+        "decide": {"duty_officer", "planner"},
+    },
+    # what is written in it may name people
+    "case_entry": {"view": WORKERS},
     "statement": {"view": WORKERS | {"viewer"}},
     "mark": {"view": {"assessor"}},
     "hand_in": {"view": {"assessor"}},

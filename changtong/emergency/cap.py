@@ -30,6 +30,9 @@ VALUES = {
         "Geo", "Met", "Safety", "Security", "Rescue", "Fire", "Health", "Env", "Transport", "Infra", "CBRNE",
         "Other",
     ),
+    "responseType": (
+        "Shelter", "Evacuate", "Prepare", "Execute", "Avoid", "Monitor", "Assess", "AllClear", "None",
+    ),
     "urgency": ("Immediate", "Expected", "Future", "Past", "Unknown"),
     "severity": ("Extreme", "Severe", "Moderate", "Minor", "Unknown"),
     "certainty": ("Observed", "Likely", "Possible", "Unlikely", "Unknown"),
@@ -50,12 +53,15 @@ class Area:
         Each a closed ring of (lon, lat), degrees.
     circles : tuple of (lon, lat, radius in km)
     geocodes : tuple of (name of the list, code)
+    holes : tuple of rings
+        Parts of the polygons that do not belong to it. Messages have none; polygons of other files do.
     """
 
     description: str
     polygons: tuple[tuple[Point, ...], ...] = ()
     circles: tuple[tuple[float, float, float], ...] = ()
     geocodes: tuple[tuple[str, str], ...] = ()
+    holes: tuple[tuple[Point, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,8 @@ class Info:
     """What a message says, in one language.
 
     Instants have the zone they came with; ``effective``, ``onset`` and ``expires`` are None where not given.
+    ``parameters`` and ``event_codes`` are pairs of a list's name and a value; ``responses`` are words of the
+    standard (``AllClear``: the danger is over).
     """
 
     language: str
@@ -79,6 +87,8 @@ class Info:
     description: str = ""
     instruction: str = ""
     parameters: tuple[tuple[str, str], ...] = ()
+    event_codes: tuple[tuple[str, str], ...] = ()
+    responses: tuple[str, ...] = ()
     areas: tuple[Area, ...] = ()
 
 
@@ -143,6 +153,13 @@ class _Reader:
             return "Likely"
         if found and found not in VALUES[name]:
             self.wrong("unknown-value", f"<{name}> is {found!r}.", name, ", ".join(VALUES[name]))
+        return found
+
+    def words(self, element: Element, name: str) -> tuple[str, ...]:
+        found = tuple((one.text or "").strip() for one in _all(element, name))
+        for one in found:
+            if one not in VALUES[name]:
+                self.wrong("unknown-value", f"<{name}> is {one!r}.", name, ", ".join(VALUES[name]))
         return found
 
     def instant(self, element: Element, name: str, *, needed: bool = False) -> datetime | None:
@@ -260,14 +277,9 @@ def _references(reader: _Reader, text: str) -> tuple[Key, ...]:
 
 
 def _info(reader: _Reader, element: Element) -> Info:
-    categories = tuple((one.text or "").strip() for one in _all(element, "category"))
+    categories = reader.words(element, "category")
     if not categories:
         reader.wrong("missing-element", "No <category> in <info>.", "category", "a value")
-    for one in categories:
-        if one not in VALUES["category"]:
-            reader.wrong(
-                "unknown-value", f"<category> is {one!r}.", "category", ", ".join(VALUES["category"])
-            )
     times = {name: reader.instant(element, name) for name in ("effective", "onset", "expires")}
     return Info(
         language=reader.text(element, "language") or "en-US",
@@ -281,6 +293,8 @@ def _info(reader: _Reader, element: Element) -> Info:
         description=reader.text(element, "description"),
         instruction=reader.text(element, "instruction"),
         parameters=_named(reader, element, "parameter"),
+        event_codes=_named(reader, element, "eventCode"),
+        responses=reader.words(element, "responseType"),
         areas=tuple(_area(reader, one) for one in _all(element, "area")),
         **times,
     )

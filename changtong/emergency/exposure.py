@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.emergency.cap import Area
+from changtong.emergency.colours import Colour, colour_of, kind_of
 from changtong.emergency.in_force import Warned
+from changtong.emergency.warned_areas import Places, crosses_itself, inside_codes
+from changtong.emergency.warning_rules import UNKNOWN, WarningRules, read_warning_rules
 from changtong.network.model import Network
-from changtong.network.polygons import inside_area
-from changtong.network.reference_places import great_circle_km
 from changtong.structure import column
 
 Floats = NDArray[np.float64]
@@ -22,6 +24,39 @@ Mask = NDArray[np.bool_]
 
 STEPS = 24
 """Places looked at between the ends of a leg, on the straight line: the roads are not known. Assumed."""
+
+CODE_DIGITS = (6, 9, 12)
+INSTANT = pl.Datetime("us", "UTC")
+
+
+@dataclass(frozen=True)
+class Threat:
+    """One thing that threatens, as the rows of an exposure tell it.
+
+    Attributes
+    ----------
+    warning : str
+        Identifier of the message, name of the track or polygon.
+    event : str
+    severity : str
+        Word of the standard.
+    begins, ends : datetime
+    kind : str
+        Of the rules: ``rainstorm``, ``typhoon``, …, ``other``.
+    level : str
+        Colour, ``unknown``, or ``force-10``.
+    level_from : str
+        Where the colour was found, ``severity`` (assumed), or empty.
+    """
+
+    warning: str
+    event: str
+    severity: str
+    begins: datetime | None
+    ends: datetime | None
+    kind: str
+    level: str
+    level_from: str
 
 
 @dataclass(frozen=True)
@@ -31,14 +66,14 @@ class Exposure:
     Attributes
     ----------
     sites : polars.DataFrame
-        One row a site and warning: site_id, warning (identifier), event, severity, begins, ends,
-        begin_pieces, end_pieces (pieces a day that begin and end there).
+        One row a site and warning: site_id, warning (identifier), event, severity, begins, ends, kind, level,
+        level_from (see :class:`Threat`), by (``shape``, ``code`` or ``track``), begin_pieces, end_pieces
+        (pieces a day that begin and end there).
     legs : polars.DataFrame
-        One row a leg and warning: from_site, to_site, warning, event, severity, begins, ends, exposed
-        (``end``: an end lies inside; ``passes``: only the way between does), flow_pieces (a day, null where
-        not known).
+        One row a leg and warning: from_site, to_site, warning to level_from as there, exposed (``end``: an
+        end lies inside; ``passes``: only the way between does), flow_pieces (a day, null where not known).
     notes : tuple of str
-        What could not be told: areas given by codes of lists only, sites without a position.
+        What could not be told, or was taken as worse than it may be.
     """
 
     sites: pl.DataFrame
@@ -46,88 +81,187 @@ class Exposure:
     notes: tuple[str, ...]
 
 
-def inside_warned_area(lon: Floats, lat: Floats, area: Area) -> Mask:
-    """Return which places lie inside a polygon or circle of an area; unknown places do not.
+@dataclass
+class Ground:
+    """A network's sites and the ways of its legs, ready to be looked up again and again."""
 
-    Parameters
-    ----------
-    lon, lat : array, degrees
-    area : Area
-        A polygon that crosses the 180th meridian may have longitudes of both signs: an edge goes the
-        shorter way round.
-    """
-    inside = np.zeros(len(lon), bool)
-    for ring in area.polygons:
-        x = np.unwrap([place[0] for place in ring], period=360.0)
-        y = np.array([place[1] for place in ring])
-        for turn in (-360.0, 0.0, 360.0):
-            near = (lon + turn >= x.min()) & (lon + turn <= x.max()) & (lat >= y.min()) & (lat <= y.max())
-            rows = np.flatnonzero(near)
-            polygon = {"type": "Polygon", "coordinates": [np.column_stack([x, y])]}
-            inside[rows] |= inside_area(lon[rows] + turn, lat[rows], polygon)
-    for center_lon, center_lat, radius_km in area.circles:
-        inside |= great_circle_km(lon, lat, np.array(center_lon), np.array(center_lat)) <= radius_km
-    return inside
+    network: Network
+    sites: Places
+    between: Places
+    tail: NDArray[np.int64]
+    head: NDArray[np.int64]
+    codes: list[str]
+    pieces: dict[str, Floats]
+    found: dict[object, tuple[Mask, Mask]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, network: Network) -> Ground:
+        """Lay out a network."""
+        lon, lat = (column(network.sites, name, np.nan) for name in ("lon", "lat"))
+        tail, head = (
+            network.legs[name].to_physical().to_numpy().astype(np.int64) for name in ("from_site", "to_site")
+        )
+        between = Places(*(part.ravel() for part in _between(lon, lat, tail, head)))
+        known = "admin_code" in network.sites.columns
+        codes = network.sites["admin_code"].cast(pl.String).fill_null("").to_list() if known else []
+        return cls(network, Places(lon, lat), between, tail, head, codes, _pieces(network))
+
+    def inside(self, areas: Sequence[Area]) -> tuple[Mask, Mask]:
+        """Return the sites inside shapes, and the legs whose way passes them."""
+        key = tuple((area.polygons, area.circles, area.holes) for area in areas)
+        if key not in self.found:
+            way = np.asarray(self.between.inside(areas).reshape(-1, STEPS).any(axis=1), bool)
+            self.found[key] = self.sites.inside(areas), way
+        return self.found[key]
+
+    def by_codes(self, codes: Sequence[str]) -> Mask:
+        """Return the sites in administrative units."""
+        return inside_codes(self.codes, codes) if self.codes else np.zeros(self.network.sites.height, bool)
+
+    def site_rows(self, rows: NDArray[np.int64], threat: Threat, by: Sequence[str] | str) -> pl.DataFrame:
+        """Return rows of exposed sites."""
+        chosen = self.network.sites["site_id"].cast(pl.String).gather(rows)
+        told = pl.lit(by, pl.String) if isinstance(by, str) else pl.Series(by, dtype=pl.String)
+        counts = [pl.Series(name, values[rows], pl.Float64) for name, values in self.pieces.items()]
+        return pl.DataFrame({"site_id": chosen}).with_columns(
+            *_columns(threat), told.alias("by"), *counts
+        )  # fmt: skip
+
+    def leg_rows(self, ends: Mask, passes: Mask, threat: Threat) -> pl.DataFrame:
+        """Return rows of exposed legs."""
+        rows = np.flatnonzero(ends | passes)
+        flow = column(self.network.legs, "flow_pieces_per_day", np.nan)[rows]
+        return (
+            self.network.legs.select(pl.col("from_site", "to_site").gather(rows).cast(pl.String))
+            .with_columns(*_columns(threat))
+            .with_columns(
+                pl.Series("exposed", np.where(ends[rows], "end", "passes"), pl.String),
+                pl.Series("flow_pieces", flow, pl.Float64).fill_nan(None),
+            )
+        )
 
 
-def exposure(network: Network, warned: Sequence[Warned]) -> Exposure:
+def exposure(
+    network: Network, warned: Sequence[Warned], *, rules: WarningRules | None = None,
+    ground: Ground | None = None,
+) -> Exposure:  # fmt: skip
     """Return what warnings threaten.
+
+    An area without a polygon or circle is looked up by its administrative codes, in ``admin_code`` of the
+    sites; only lists count that the rules name as GB/T 2260.
 
     Parameters
     ----------
     network : Network
     warned : sequence of Warned
         From :func:`changtong.emergency.in_force.in_force`: those in force, those coming, or both.
+    rules : WarningRules, optional
+        Kinds, colours, lists of codes; by default those of the package.
+    ground : Ground, optional
+        Of the network, where it is there already.
 
     Returns
     -------
     Exposure
     """
-    lon, lat = (column(network.sites, name, np.nan) for name in ("lon", "lat"))
-    tail, head = (network.legs[name].to_physical().to_numpy() for name in ("from_site", "to_site"))
-    between, pieces = _between(lon, lat, tail, head), _pieces(network)
-    sites: list[pl.DataFrame] = []
-    legs: list[pl.DataFrame] = []
+    rules = rules or read_warning_rules()
+    ground = ground or Ground.of(network)
     notes: dict[str, None] = {}
-    unknown = int(np.isnan(lon).sum())
+    unknown = network.sites.height - len(ground.sites.rows)
     if unknown and warned:
         notes[f"{unknown:,} sites have no position: they count as outside."] = None
+    sites: list[pl.DataFrame] = []
+    legs: list[pl.DataFrame] = []
     for one in warned:
+        threat = threat_of(one, rules, notes)
         shapes = [area for area in one.info.areas if area.polygons or area.circles]
-        for area in one.info.areas:
-            if area not in shapes:
-                lists = ", ".join(sorted({name for name, _ in area.geocodes})) or "no list"
-                notes[f"{area.description}: no polygon or circle, only codes ({lists}); not looked at."] = (
-                    None
-                )
-        inside = _any_inside(lon, lat, shapes)
-        ends = inside[tail] | inside[head]
-        on_the_way = _any_inside(between[0].ravel(), between[1].ravel(), shapes).reshape(-1, STEPS)
-        passes = ~ends & on_the_way.any(axis=1)
-        what = _said(one)
-        sites.append(_site_rows(network, np.flatnonzero(inside), pieces, what))
-        legs.append(_leg_rows(network, ends, passes, what))
-    nothing = np.zeros(network.legs.height, bool)
-    empty = dict.fromkeys(("warning", "event", "severity", "begins", "ends"))
-    return Exposure(
-        pl.concat(sites) if sites else _site_rows(network, np.zeros(0, np.int64), pieces, empty),
-        pl.concat(legs) if legs else _leg_rows(network, nothing, nothing, empty),
-        tuple(notes),
-    )
+        codes = _codes(one, rules, notes)
+        inside, way = ground.inside(shapes)
+        coded = ground.by_codes(codes)
+        if codes and not coded.any():
+            notes[f"{_name(one)}: no site has an admin_code in {', '.join(codes[:5])}."] = None
+        both = inside | coded
+        ends = both[ground.tail] | both[ground.head]
+        rows = np.flatnonzero(both)
+        sites.append(ground.site_rows(rows, threat, np.where(inside[rows], "shape", "code").tolist()))
+        legs.append(ground.leg_rows(ends, way & ~ends, threat))
+        _note_shapes(one, shapes, notes)
+    if ground.sites.coarse or ground.between.coarse:
+        notes["A polygon is too intricate to be followed: all inside its bounding box counts."] = None
+    if not warned:
+        threat = Threat("", "", "", None, None, "", "", "")
+        nothing = np.zeros(network.legs.height, bool)
+        sites = [ground.site_rows(np.zeros(0, np.int64), threat, "")]
+        legs = [ground.leg_rows(nothing, nothing, threat)]
+    return Exposure(pl.concat(sites), pl.concat(legs), tuple(notes))
 
 
-def _said(one: Warned) -> dict[str, Any]:
-    return {
-        "warning": one.message.key.identifier, "event": one.info.event, "severity": one.info.severity,
-        "begins": one.begins, "ends": one.ends,
-    }  # fmt: skip
+def threat_of(one: Warned, rules: WarningRules, notes: dict[str, None] | None = None) -> Threat:
+    """Return a warning as a threat.
+
+    Parameters
+    ----------
+    one : Warned
+    rules : WarningRules
+    notes : dict, optional
+        Gets what is odd about its words.
+    """
+    notes = {} if notes is None else notes
+    info, colour = one.info, colour_of(one.info, rules)
+    _note_colour(one, colour, notes)
+    return Threat(
+        one.message.key.identifier, info.event, info.severity, one.begins, one.ends, kind_of(info, rules),
+        colour.level, colour.said_in,
+    )  # fmt: skip
 
 
-def _any_inside(lon: Floats, lat: Floats, areas: Sequence[Area]) -> Mask:
-    inside = np.zeros(len(lon), bool)
-    for area in areas:
-        inside |= inside_warned_area(lon, lat, area)
-    return inside
+def _name(one: Warned) -> str:
+    return f"{one.info.event} ({one.message.key.identifier})"
+
+
+def _note_colour(one: Warned, colour: Colour, notes: dict[str, None]) -> None:
+    if colour.several:
+        text = f"{_name(one)}: its {colour.said_in} names several colours; {colour.level} counts."
+        notes[text] = None
+    if colour.level == UNKNOWN:
+        notes[f"{_name(one)}: no colour and no severity; nothing is known of how bad it is."] = None
+    if colour.assumed:
+        text = f"severity {one.info.severity}, taken as {colour.level} (assumed)."
+        notes[f"{_name(one)}: it names no colour; {text}"] = None
+    if "解除" in one.info.headline:
+        notes[f"{_name(one)}: its headline says lifted, its type {one.message.kind}: it counts on."] = None
+
+
+def _codes(one: Warned, rules: WarningRules, notes: dict[str, None]) -> list[str]:
+    """Return the administrative codes of areas without a shape."""
+    codes: dict[str, None] = {}
+    for area in one.info.areas:
+        if area.polygons or area.circles:
+            continue
+        known = [code.strip() for name, code in area.geocodes if rules.is_admin_list(name)]
+        good = [
+            code for code in known if code.isascii() and code.isdigit() and len(code) in CODE_DIGITS
+        ]  # fmt: skip
+        if good:
+            codes |= dict.fromkeys(good)
+            notes[f"{area.description}: no polygon or circle; sites by admin_code {', '.join(good[:5])}."] = (
+                None
+            )
+        else:
+            lists = ", ".join(sorted({name for name, _ in area.geocodes})) or "no list"
+            notes[f"{area.description}: no polygon or circle, only codes ({lists}); not looked at."] = None
+    if not one.info.areas:
+        notes[f"{_name(one)}: it names no area; not looked at."] = None
+    return list(codes)
+
+
+def _note_shapes(one: Warned, shapes: Sequence[Area], notes: dict[str, None]) -> None:
+    for area in shapes:
+        if any(radius == 0.0 for _, _, radius in area.circles):
+            notes[f"{_name(one)}: {area.description} has a circle of radius 0: one place only."] = None
+        if any(crosses_itself(ring) for ring in area.polygons):
+            text = "has a polygon that crosses itself: all it goes round counts."
+            notes[f"{_name(one)}: {area.description} {text}"] = None
 
 
 def _between(lon: Floats, lat: Floats, tail: Any, head: Any) -> tuple[Floats, Floats]:
@@ -138,9 +272,18 @@ def _between(lon: Floats, lat: Floats, tail: Any, head: Any) -> tuple[Floats, Fl
     return (x + 180.0) % 360.0 - 180.0, lat[tail][:, None] + (lat[head] - lat[tail])[:, None] * part
 
 
-def _columns(what: dict[str, Any]) -> list[pl.Expr]:
-    kinds = {"begins": pl.Datetime("us", "UTC"), "ends": pl.Datetime("us", "UTC")}
-    return [pl.lit(value, kinds.get(name, pl.String)).alias(name) for name, value in what.items()]
+def _columns(threat: Threat) -> list[pl.Expr]:
+    texts = {"warning": threat.warning, "event": threat.event, "severity": threat.severity}
+    times = {
+        name: None if at is None else at.astimezone(UTC)
+        for name, at in (("begins", threat.begins), ("ends", threat.ends))
+    }
+    more = {"kind": threat.kind, "level": threat.level, "level_from": threat.level_from}
+    return [
+        *(pl.lit(value, pl.String).alias(name) for name, value in texts.items()),
+        *(pl.lit(value, INSTANT).alias(name) for name, value in times.items()),
+        *(pl.lit(value, pl.String).alias(name) for name, value in more.items()),
+    ]
 
 
 def _pieces(network: Network) -> dict[str, Floats]:
@@ -150,25 +293,3 @@ def _pieces(network: Network) -> dict[str, Floats]:
         place = network.demand[side].to_physical().to_numpy()
         pieces[name] = np.bincount(place, weights, network.sites.height).astype(np.float64)
     return pieces
-
-
-def _site_rows(
-    network: Network, rows: NDArray[np.int64], pieces: dict[str, Floats], what: dict[str, Any]
-) -> pl.DataFrame:
-    chosen = network.sites["site_id"].cast(pl.String).gather(rows)
-    counts = [pl.Series(name, values[rows], pl.Float64) for name, values in pieces.items()]
-    return pl.DataFrame({"site_id": chosen}).with_columns(*_columns(what), *counts)
-
-
-def _leg_rows(network: Network, ends: Mask, passes: Mask, what: dict[str, Any]) -> pl.DataFrame:
-    rows = np.flatnonzero(ends | passes)
-    legs = network.legs
-    flow = column(legs, "flow_pieces_per_day", np.nan)[rows]
-    return (
-        legs.select(pl.col("from_site", "to_site").gather(rows).cast(pl.String))
-        .with_columns(*_columns(what))
-        .with_columns(
-            pl.Series("exposed", np.where(ends[rows], "end", "passes"), pl.String),
-            pl.Series("flow_pieces", flow, pl.Float64).fill_nan(None),
-        )
-    )

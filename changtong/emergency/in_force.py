@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,6 +11,9 @@ from changtong.errors import Problem, UsageError
 
 WITHOUT_EXPIRY_H = 24.0
 """How long a warning counts that does not say until when: the standard leaves it to the reader. Assumed."""
+
+LANGUAGES = ("zh", "en")
+"""Of the same warning in several languages the first of these is shown, else what comes first."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,14 @@ class InForce:
     now, coming : tuple of Warned
         In force; to begin later. By their beginning.
     over : tuple of Key
-        Expired.
+        Expired, or the danger is over by what it says (``AllClear``, urgency ``Past``).
     replaced, cancelled : dict of Key to Key
         By which message.
     left_out : tuple of Key
         Exercises, tests, drafts, and what is for machines.
     problems : tuple of Problem
-        What a person should look at: ``conflicting-message``, ``unknown-reference``, ``foreign-reference``.
+        What a person should look at: ``conflicting-message``, ``unknown-reference``, ``foreign-reference``,
+        ``times-reversed``.
     """
 
     at: datetime
@@ -65,7 +69,7 @@ class InForce:
 
 def in_force(
     messages: Iterable[Message], at: datetime, *, status: str = "Actual",
-    without_expiry_h: float = WITHOUT_EXPIRY_H,
+    without_expiry_h: float = WITHOUT_EXPIRY_H, languages: Sequence[str] = LANGUAGES,
 ) -> InForce:  # fmt: skip
     """Return which warnings count at an instant.
 
@@ -83,6 +87,8 @@ def in_force(
         ``Actual``, or ``Exercise`` for a drill.
     without_expiry_h : float
         Hours after its beginning for which a warning counts that does not say until when.
+    languages : sequence of str
+        Of the same warning said in several languages, the first of these counts, and counts once.
 
     Returns
     -------
@@ -103,8 +109,9 @@ def in_force(
     for key, one in sorted(counted.items()):
         if one.kind not in ("Alert", "Update") or key in replaced or key in cancelled:
             continue
-        spans = [_span(one, info, without_expiry_h) for info in one.infos]
-        if spans and all(span.ends <= at for span in spans):
+        infos = [info for info in said_once(one.infos, languages) if not _is_over(info)]
+        spans = [_span(one, info, without_expiry_h, problems) for info in infos]
+        if one.infos and all(span.ends <= at for span in spans):
             over.append(key)
         now += [span for span in spans if span.begins <= at < span.ends]
         coming += [span for span in spans if at < span.begins and at < span.ends]
@@ -158,7 +165,52 @@ def _ended(
     return replaced, cancelled
 
 
-def _span(message: Message, info: Info, without_expiry_h: float) -> Warned:
+def said_once(infos: Sequence[Info], languages: Sequence[str] = LANGUAGES) -> tuple[Info, ...]:
+    """Return the parts of a message without those that say the same in another language.
+
+    Two parts say the same where all but the words agrees: categories, urgency, severity, certainty, times
+    and the shapes and codes of their areas. What is said in one language only is kept in it.
+
+    Parameters
+    ----------
+    infos : sequence of Info
+    languages : sequence of str
+        Those wanted, the first before the others: ``zh`` stands for ``zh-CN`` too.
+    """
+    groups: dict[object, list[Info]] = {}
+    for info in infos:
+        groups.setdefault(_without_words(info), []).append(info)
+    kept = []
+    for group in groups.values():
+        spoken = list(dict.fromkeys(_language(info) for info in group))
+        wanted = next((one for one in languages if one.lower() in spoken), spoken[0])
+        kept += [info for info in group if _language(info) == wanted.lower()]
+    return tuple(info for info in infos if any(info is one for one in kept))
+
+
+def _language(info: Info) -> str:
+    return info.language.replace("_", "-").partition("-")[0].lower()
+
+
+def _without_words(info: Info) -> object:
+    areas = {(area.polygons, area.circles, tuple(sorted(area.geocodes))) for area in info.areas}
+    return (
+        tuple(sorted(set(info.categories))), info.urgency, info.severity, info.certainty, info.effective,
+        info.onset, info.expires, tuple(sorted(set(info.responses))), frozenset(areas),
+    )  # fmt: skip
+
+
+def _is_over(info: Info) -> bool:
+    return "AllClear" in info.responses or info.urgency == "Past"
+
+
+def _span(message: Message, info: Info, without_expiry_h: float, problems: list[Problem]) -> Warned:
+    """Return when a part counts; one that ends before it begins counts from when it was sent."""
     begins = info.onset or info.effective or message.key.sent
     ends = info.expires or begins + timedelta(hours=without_expiry_h)
+    if ends <= begins:
+        text = f"{message.key.identifier} ends ({ends.isoformat()}) before it begins ({begins.isoformat()})."
+        expected = "expires after onset; it counts from when it was sent"
+        problems.append(Problem("times-reversed", text, message.file, expected=expected, severity="warning"))
+        begins = min(message.key.sent, ends)
     return Warned(message, info, begins, ends, info.expires is None)

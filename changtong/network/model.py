@@ -58,6 +58,11 @@ class Network:
         return tuple(self.sites["site_id"].cast(pl.String))
 
     @cached_property
+    def site_set(self) -> frozenset[str]:
+        """Site ids, to be looked up."""
+        return frozenset(self.site_ids)
+
+    @cached_property
     def site_type(self) -> pl.Enum:
         """The Enum every site column of this network has."""
         return pl.Enum(list(self.site_ids))

@@ -11,6 +11,7 @@ from changtong.report.remedies_report import write_remedies_report
 from changtong.report.route_sheets import write_route_sheets
 from changtong.report.simulation_report import write_simulation_report
 from changtong.report.stress_report import write_stress_report
+from changtong.report.warnings_report import write_warnings_report
 
 __all__ = [
     "write_assessment_notice",
@@ -24,4 +25,5 @@ __all__ = [
     "write_route_sheets",
     "write_simulation_report",
     "write_stress_report",
+    "write_warnings_report",
 ]

@@ -111,6 +111,39 @@ def draw_map(lon_deg: Floats, lat_deg: Floats) -> Picture:
     )
 
 
+def land_path(picture: Picture) -> str:
+    """Return the land as one path of SVG: rings of steps, as the map's data has them."""
+    parts = []
+    for ring in picture.land:
+        steps = " ".join(f"{ring[i]} {ring[i + 1]}" for i in range(2, len(ring), 2))
+        parts.append(f"M{ring[0]} {ring[1]}l{steps}z")
+    return "".join(parts)
+
+
+def place_beside(
+    picture: Picture, sites: tuple[Floats, Floats], lon_deg: Floats, lat_deg: Floats
+) -> tuple[Ints, Ints]:
+    """Return where other places lie on a map that was drawn of sites.
+
+    Parameters
+    ----------
+    picture : Picture
+        Of kind ``map``.
+    sites : (array, array)
+        Longitudes and latitudes it was drawn of.
+    lon_deg, lat_deg : array
+        A place on the far side of the earth is taken the shorter way round.
+    """
+    lon, lat = (values[picture.placed] for values in sites)
+    conic = fit_conic(lon, lat)
+    turned = conic.lon_0_deg + (lon_deg - conic.lon_0_deg + 180.0) % 360.0 - 180.0
+    x_km, y_km = conic.project(turned, lat_deg)
+    steps_per_km = 1000.0 / picture.metres_per_step
+    return (
+        np.rint(x_km * steps_per_km).astype(np.int64), np.rint(y_km * steps_per_km).astype(np.int64)
+    )  # fmt: skip
+
+
 def _project_land(conic: Conic, lon_deg: Floats, lat_deg: Floats, *, steps_per_km: float) -> list[list[int]]:
     raw = json.loads(resources.files("changtong.report").joinpath("land.json").read_text(encoding="utf-8"))
     west, south, east, north = raw["window"]

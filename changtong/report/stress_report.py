@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from changtong.report.map_data import draw_network
 from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
-from changtong.report.projection import Picture
+from changtong.report.projection import Picture, land_path
 from changtong.report.texts import Both, Language, joined, money, percent, rough, same, signed, text, whole
 from changtong.resilience.cases import Case
 from changtong.resilience.result import NO_RECOVERY, NO_STAND_INS, NOT_RECOVERED, StressTest
@@ -206,7 +206,7 @@ def _map(result: StressTest, cases: tuple[Case, ...], largest: float) -> Markup:
     parts = [
         f'<svg class="stress-map" viewBox="{left:.0f} {top:.0f} {width:.0f} {height:.0f}" role="img" '
         f'aria-label="{escape(str(text("stress.map")))}">',
-        f'<path class="land" d="{_land(picture)}"/>' if picture.land else "",
+        f'<path class="land" d="{land_path(picture)}"/>' if picture.land else "",
     ]
     parts += [f'<circle class="other" cx="{x[k]}" cy="{y[k]}" r="{2 * unit:.0f}"/>' for k in placed]
     shapes = {case.name: case for case in cases}
@@ -247,12 +247,3 @@ def _picture(result: StressTest) -> Picture:
         "from_site", "to_site", pieces.alias("baseline_pieces"), pieces.alias("planned_pieces")
     )
     return draw_network(result.network, flows)
-
-
-def _land(picture: Picture) -> str:
-    """Return the land as one path: rings of steps, as the map's data has them."""
-    parts = []
-    for ring in picture.land:
-        steps = " ".join(f"{ring[i]} {ring[i + 1]}" for i in range(2, len(ring), 2))
-        parts.append(f"M{ring[0]} {ring[1]}l{steps}z")
-    return "".join(parts)

@@ -29,6 +29,7 @@ TEXT_FILES = (
     "assessment_texts.toml",
     "outlets_texts.toml",
     "case_texts.toml",
+    "warnings_texts.toml",
 )
 
 
