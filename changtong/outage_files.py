@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -254,3 +255,34 @@ def read_time(value: object) -> datetime | None:
 
 def _is_percent(value: object) -> bool:
     return isinstance(value, str) and value.endswith("%") and value[:-1].strip().replace(".", "").isdigit()
+
+
+def outages_toml(outages: Sequence[Outage], notes: Sequence[str] = ()) -> str:
+    """Return outages as the TOML that `read_outages` reads.
+
+    Parameters
+    ----------
+    outages : sequence of Outage
+    notes : sequence of str
+        Comments above them.
+    """
+
+    def said(value: object) -> str:
+        if isinstance(value, datetime):
+            return value.isoformat()
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+    lines = [f"# {' '.join(note.split())}" for note in notes]
+    for one in outages:
+        facts: dict[str, object] = {
+            "label": one.label, "sites": list(one.sites), "legs": [f"{a}>{b}" for a, b in one.legs],
+            "admin_codes": list(one.admin_codes), "start": one.start, "end": one.end,
+            "capacity_share": one.capacity_share, "extra_h": one.extra_h or None,
+            "passes_per_day": one.passes_per_day,
+            "pieces_per_pass": None if one.passes_per_day is None else one.pieces_per_pass,
+        }  # fmt: skip
+        if one.area is not None:
+            facts["area"] = json.dumps(one.area, ensure_ascii=False)
+        kept = {key: value for key, value in facts.items() if value is not None and value != []}
+        lines += ["", "[[outage]]", *(f"{key} = {said(value)}" for key, value in kept.items())]
+    return "\n".join(lines).lstrip("\n") + "\n"
