@@ -82,14 +82,14 @@ def _settling(
     space = dict(epidemic.sites.select("site_id", "settling_m2").drop_nulls().iter_rows())
     places = international_sites(epidemic.sites, network)
     made = settle(scans, epidemic.settling_rules, places, at, home=home, space_m2=space)
-    return report_of("settling", made)
+    return report_of("settling", made, epidemic.settings.zone)
 
 
 def _measures(epidemic: Epidemic, *, forms: Any, collection: Collection, day: date, more: Any = ()) -> Report:
     made = count_measures(
         epidemic.site_kinds(), forms, collection, day, zone=epidemic.settings.zone, more=more
     )
-    return report_of("checklist", made)
+    return report_of("checklist", made, epidemic.settings.zone)
 
 
 REPORTS: dict[str, Callable[..., Report]] = {
@@ -166,5 +166,6 @@ def risk_areas(
     reader.finish()
     found = read_risk_list(reader, risk_list, settings.zone, {rule.level for rule in rules})
     reader.finish()
-    made = report_of("risk-areas", propose_states(network, found, rules, kinds, settings, at=at))
+    proposal = propose_states(network, found, rules, kinds, settings, at=at)
+    made = report_of("risk-areas", proposal, settings.zone)
     return made, None if folder is None else made.save(folder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -220,12 +220,23 @@ def together(gates: tuple[Gate, ...], passes: pl.DataFrame) -> tuple[Gate, ...]:
             " + ".join(gate.name for gate in group[:3]) + (f" +{len(group) - 3}" if len(group) > 3 else ""),
             frozenset().union(*(gate.sites for gate in group)),
             frozenset().union(*(gate.areas for gate in group)),
-            max(gate.pieces_per_pass for gate in group),
+            0.0,
             max(begins, default=None),
             min(ends, default=None),
         )
-        made.append(with_passes(joint, passes))
+        made.append(_with_mean_load(with_passes(joint, passes), group, passes))
     return tuple(made)
+
+
+def _with_mean_load(joint: Gate, group: list[Gate], passes: pl.DataFrame) -> Gate:
+    """Return a joint gate with the load of its mean pass: each brings the most that a gate it opens allows."""
+    loads: dict[str, tuple[int, float]] = {}
+    for row in passes.filter(pl.col("pass_id").is_in(list(joint.passes))).iter_rows(named=True):
+        most = max(gate.pieces_per_pass for gate in group if row["pass_id"] in gate.passes)
+        trips, load = loads.get(row["vehicle_key"], (0, 0.0))
+        loads[row["vehicle_key"]] = (max(trips, row["trips_per_day"]), max(load, most))
+    pieces = sum(trips * load for trips, load in loads.values())
+    return replace(joint, pieces_per_pass=pieces / joint.trips_per_day if joint.trips_per_day else 0.0)
 
 
 def gate_table(gates: tuple[Gate, ...]) -> pl.DataFrame:

@@ -59,6 +59,11 @@ class _Pass:
 
     row: Mapping[str, Any]
     sites: frozenset[str]
+    zone: ZoneInfo
+
+    def at(self, column: str) -> str:
+        """Return an instant of the pass as people read it."""
+        return str(self.row[column].astimezone(self.zone).isoformat(timespec="minutes"))
 
     def faults(self, trip: Mapping[str, Any]) -> list[tuple[str, str]]:
         """Return why a trip does not fit, but for how often."""
@@ -67,11 +72,11 @@ class _Pass:
         if trip["vehicle_key"] is not None and trip["vehicle_key"] != row["vehicle_key"]:
             made.append(("other_vehicle", f"it was given to {row['vehicle']}"))
         if at < row["valid_from"]:
-            made.append(("not_yet_valid", f"from {row['valid_from'].isoformat()}"))
+            made.append(("not_yet_valid", f"from {self.at('valid_from')}"))
         if row["revoked_at"] is not None and row["revoked_at"] <= at:
-            made.append(("revoked", f"at {row['revoked_at'].isoformat()}"))
+            made.append(("revoked", f"at {self.at('revoked_at')}"))
         elif at >= row["valid_until"]:
-            made.append(("expired", f"at {row['valid_until'].isoformat()}"))
+            made.append(("expired", f"at {self.at('valid_until')}"))
         if trip["site_id"] not in self.sites:
             scope = ";".join((*words(row["areas"]), *words(row["sites"])))
             made.append(("out_of_area", f"it is for {scope}"))
@@ -109,7 +114,10 @@ def check_trips(
         out_of_goods, goods_unknown, too_many_trips. Of a trip that names no pass the pass of its vehicle that
         fits best counts.
     """
-    known = {row["pass_id"]: _Pass(row, _scope(row, area_sites)) for row in passes.iter_rows(named=True)}
+    local = ZoneInfo(zone)
+    known = {
+        row["pass_id"]: _Pass(row, _scope(row, area_sites), local) for row in passes.iter_rows(named=True)
+    }
     by_vehicle: dict[str, list[_Pass]] = {}
     for one in known.values():
         by_vehicle.setdefault(one.row["vehicle_key"], []).append(one)

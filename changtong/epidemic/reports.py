@@ -54,10 +54,11 @@ class Report:
     tables: dict[str, pl.DataFrame]
     lines: tuple[str, ...]
     shown: tuple[str, ...] = field(default=())
+    zone: str = "Asia/Shanghai"
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary and the tables shown as one JSON object."""
-        return self.facts | {name: json_rows(self.tables[name]) for name in self.shown}
+        return self.facts | {name: json_rows(local(self.tables[name], self.zone)) for name in self.shown}
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -69,7 +70,22 @@ class Report:
         ----------
         folder : path
         """
-        return save_tables(folder, KIND, self.tables, {"report": self.name, **self.facts})
+        tables = {name: local(frame, self.zone) for name, frame in self.tables.items()}
+        return save_tables(folder, KIND, tables, {"report": self.name, **self.facts})
+
+
+def local(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Return a frame with its instants as texts of a zone, as 2022-05-12T08:00:00+08:00.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    zone : str
+    """
+    instants = [name for name, dtype in frame.schema.items() if dtype == INSTANT]
+    return frame.with_columns(
+        pl.col(name).dt.convert_time_zone(zone).dt.to_string("%Y-%m-%dT%H:%M:%S%:z") for name in instants
+    )
 
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -86,16 +102,18 @@ def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def report_of(name: str, made: Measures | Settling | Proposal) -> Report:
+def report_of(name: str, made: Measures | Settling | Proposal, zone: str) -> Report:
     """Return a result as a report, to be shown and saved like the others.
 
     Parameters
     ----------
     name : str
     made : Measures, Settling or Proposal
+    zone : str
+        In which instants are shown.
     """
     tables = {key: value for key, value in vars(made).items() if isinstance(value, pl.DataFrame)}
-    return Report(name, made.to_json(), tables, tuple(str(made).splitlines()))
+    return Report(name, made.to_json(), tables, tuple(str(made).splitlines()), (), zone)
 
 
 def _local(at: datetime | None, zone: str) -> str:
@@ -143,7 +161,7 @@ def states_report(epidemic: Epidemic, at: datetime) -> Report:
         until = _local(row["until"], epidemic.settings.zone)
         lines.append(f"  {row['site_id']} {row['zh']} until {until} {row['reason'] or ''}".rstrip())
     facts = {"at": at.isoformat(), "sites": frame.height, "by_state": counts}
-    return Report("states", facts, {"states": frame}, tuple(lines), ("states",))
+    return Report("states", facts, {"states": frame}, tuple(lines), ("states",), epidemic.settings.zone)
 
 
 def crossings_report(epidemic: Epidemic) -> Report:
@@ -166,7 +184,9 @@ def crossings_report(epidemic: Epidemic) -> Report:
             f"  {row['person']} {row['crossing']}: {row['site_id']} {row['zone']}{other} from {since}"
         )
     facts = {"crossings": found.height, "people": people, "by_kind": counts, "apart_h": hours}
-    return Report("crossings", facts, {"crossings": found}, tuple(lines), ("crossings",))
+    return Report(
+        "crossings", facts, {"crossings": found}, tuple(lines), ("crossings",), epidemic.settings.zone
+    )
 
 
 def due_report(
@@ -202,7 +222,9 @@ def due_report(
     ):
         lines.append(f"  {row['site_id']} {row['month']} {row['state']}, due on {row['due_on']}")
     facts = {"date": day.isoformat(), "sites": len(sites), "needed_per_month": needed, "by_state": counts}
-    return Report("inspections-due", facts, {"months": frame}, tuple(lines), ("months",))
+    return Report(
+        "inspections-due", facts, {"months": frame}, tuple(lines), ("months",), epidemic.settings.zone
+    )
 
 
 def staff_report(epidemic: Epidemic, at: datetime) -> Report:
@@ -222,7 +244,14 @@ def staff_report(epidemic: Epidemic, at: datetime) -> Report:
         share = "" if row["share"] is None else f" of {row['needed']:,} needed ({row['share']:.0%})"
         lines.append(f"  {row['site_id']}: {row['may_work']:,} may work{share}")
     facts = {"at": at.isoformat(), "by_state": by_state}
-    return Report("staff", facts, {"sites": counts, "ending": ending}, tuple(lines), ("sites", "ending"))
+    return Report(
+        "staff",
+        facts,
+        {"sites": counts, "ending": ending},
+        tuple(lines),
+        ("sites", "ending"),
+        epidemic.settings.zone,
+    )
 
 
 def firms_report(epidemic: Epidemic, at: datetime) -> Report:
@@ -247,7 +276,7 @@ def firms_report(epidemic: Epidemic, at: datetime) -> Report:
             f"  {row['firm_id']} {row['name'] or ''} {row['state']} until {until}, {row['valid_passes']} passes"
         )
     facts = {"at": at.isoformat(), "by_state": by_state}
-    return Report("firms", facts, {"firms": frame}, tuple(lines), ("firms",))
+    return Report("firms", facts, {"firms": frame}, tuple(lines), ("firms",), epidemic.settings.zone)
 
 
 def _counts(by_state: Mapping[str, int]) -> str:
@@ -295,7 +324,7 @@ def passes_report(
         tables |= _at_gates(epidemic, network, at, trips, leg_flows, lines)
     shown = tuple(name for name in tables if name != "passes")
     facts = {"at": at.isoformat(), "passes": states.height, "by_state": by_state}
-    return Report("passes", facts, tables, tuple(lines), shown)
+    return Report("passes", facts, tables, tuple(lines), shown, zone)
 
 
 def _at_gates(

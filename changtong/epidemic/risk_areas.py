@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,7 +19,6 @@ from changtong.epidemic.state_kinds import OPEN, StateKinds
 from changtong.epidemic.tables import INSTANT, TableReader, shipped
 from changtong.network.model import Network
 from changtong.network.reference_places import read_table as china_table
-from changtong.outages import admin_prefix
 
 FILE = "risk_rules.csv"
 RULE_SCHEMA: dict[str, pl.DataType] = {
@@ -50,7 +52,8 @@ PLACE_SCHEMA = {
 DIRECT = ("11", "12", "31", "50")
 """Provinces that are cities: lists may leave one level out."""
 
-ENDINGS = ("省", "市", "自治区", "壮族自治区", "回族自治区", "维吾尔自治区", "特别行政区")
+MOST_BYTES = 200_000_000
+"""Of a packed list, when unpacked."""
 
 
 @dataclass(frozen=True)
@@ -161,12 +164,12 @@ def read_risk_list(reader: TableReader, path: Path, zone: str, levels: set[str])
     levels : set of str
         Those that the rules know.
     """
-    frame = reader.table(path, LIST_SCHEMA, ("date", "level", "province", "city", "county"))
+    frame = _unpacked(reader, path)
     frame = frame.with_columns(pl.col("level").replace(LEVEL_WORDS), pl.col("n_communities").fill_null(1))
     reader.one_of(frame, "level", sorted(levels), path.name)
     reader.within(frame, "n_communities", 0, 1e6, path.name)
     times = frame.select(
-        pl.col("snapshot").str.to_datetime("%Y%m%d%H", strict=False).alias("given"),
+        (pl.col("snapshot") + "00").str.to_datetime("%Y%m%d%H%M", strict=False).alias("given"),
         pl.col("date").cast(pl.Datetime("us")).alias("day"),
         "row",
         "snapshot",
@@ -181,6 +184,30 @@ def read_risk_list(reader: TableReader, path: Path, zone: str, levels: set[str])
     frame = frame.with_columns(at.cast(INSTANT).alias("at"))
     places = _places(frame.select("province", "city", "county").unique(maintain_order=True))
     return RiskList(frame.select("at", "level", "province", "city", "county", "n_communities"), places)
+
+
+def _unpacked(reader: TableReader, path: Path) -> pl.DataFrame:
+    """Return the table of a file, which may be packed by gzip."""
+    needed = ("date", "level", "province", "city", "county")
+    if path.suffix != ".gz" or not path.is_file():
+        return reader.table(path, LIST_SCHEMA, needed)
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / path.stem
+        try:
+            with gzip.open(path) as packed:
+                content = packed.read(MOST_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            reader.add("unreadable-file", f"{error}.", path.name, expected="CSV, packed by gzip or not")
+            content = b""
+        if len(content) > MOST_BYTES:
+            reader.add(
+                "unreadable-file", "it is too large.", path.name, expected=f"{MOST_BYTES:,} bytes at most"
+            )
+            content = b""
+        if not content:
+            return reader.table(None, LIST_SCHEMA, needed)
+        plain.write_bytes(content)
+        return reader.table(plain, LIST_SCHEMA, needed)
 
 
 def _places(named: pl.DataFrame) -> pl.DataFrame:
@@ -200,6 +227,8 @@ def _places(named: pl.DataFrame) -> pl.DataFrame:
     for code, name in counties.select("admin_code", "name").iter_rows():
         county_code[code[:4], name] = code
         county_code.setdefault((code[:2], name), code)
+        if code.endswith("00"):
+            county_code[code[:4], ""] = code  # a city without districts
     rows = []
     for province, city, county in named.iter_rows():
         found = _look_up(province, city, county, by_name, city_code, county_code)
@@ -233,7 +262,7 @@ def _look_up(
                 return counties[code, name], "county"
         return f"{code}0000", "city"
     if known is not None:
-        direct = counties.get((known[:4], county))
+        direct = counties.get((known[:4], county)) or counties.get((known[:4], ""))
         return (direct, "county") if direct is not None else (f"{known[:4]}00", "city")
     for name in (city, county):  # counties ruled by the province itself
         if counties.get((code, name), "")[2:4] == "90":
@@ -284,6 +313,12 @@ def propose_states(
     codes, sites_in = _sites_by_county(network)
     if not codes:
         notes.append("no site of the network has an admin_code: none can be found in a county")
+    known = set(china_table("counties")["admin_code"].to_list())
+    vague = sum(code not in known for code in codes.values())
+    if vague:
+        notes.append(
+            f"{vague:,} sites have no code of a county, as centres of cities: none is proposed for them"
+        )
     frame = risk.frame.join(risk.places, on=["province", "city", "county"], how="left")
     counted = (
         frame.filter(pl.col("at").is_in(used) & (pl.col("found") == "county"))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -91,12 +92,18 @@ def state_outages(epidemic: Epidemic, network: Network, at: datetime) -> StateOu
         outages += _of_gates(gates, valid, epidemic, at, notes)
         gates += together(gates, valid)
     elif gates_at(network, epidemic.book, epidemic.areas, epidemic.passes, at):
-        notes.append("there is no passes.csv: entry with passes only is left out, vehicles enter freely")
+        notes.append("no passes are known: entry with passes only is left out, vehicles enter freely")
     outages += _of_settling(epidemic, network, at, notes)
     problems = [problem for one in outages for problem in check_outage(network, one)]
     if problems:
         raise InputError(problems)
-    return StateOutages(at, tuple(outages), gates, tuple(notes))
+    zone = ZoneInfo(epidemic.settings.zone)
+    shown = (replace(one, start=_in(zone, one.start), end=_in(zone, one.end)) for one in outages)
+    return StateOutages(at, tuple(shown), gates, tuple(notes))
+
+
+def _in(zone: ZoneInfo, at: datetime | None) -> datetime | None:
+    return None if at is None else at.astimezone(zone)
 
 
 def _next(instants: Sequence[datetime | None], at: datetime) -> datetime | None:

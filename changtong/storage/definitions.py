@@ -24,6 +24,10 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "statement": "said_at",
         "mark": "marked_at",
         "hand_in": "handed_in_at",
+        "permit": "valid_until",
+        "firm": "valid_until",
+        "staff_permit": "valid_until",
+        "site_state": "starts_at",
     }
 )
 """Register -> the column its pages are ordered by."""
