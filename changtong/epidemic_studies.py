@@ -6,13 +6,16 @@ from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
 from changtong.epidemic.case import KIND as CASE
 from changtong.epidemic.case import Case, CaseTask, default_case_id, open_case
 from changtong.epidemic.epidemic_folder import Epidemic
-from changtong.epidemic.measures import count_measures
+from changtong.epidemic.measures import collected_visits, count_measures, read_site_forms
+from changtong.epidemic.pass_use import read_leg_flows
+from changtong.epidemic.picture import Picture
 from changtong.epidemic.reports import (
     KIND,
     Report,
@@ -26,7 +29,7 @@ from changtong.epidemic.reports import (
 )
 from changtong.epidemic.risk_areas import propose_states, read_risk_list, read_risk_rules
 from changtong.epidemic.settings import read_settings
-from changtong.epidemic.settling import settle
+from changtong.epidemic.settling import read_scans, settle
 from changtong.epidemic.settling_rules import international_sites
 from changtong.epidemic.state_kinds import read_state_kinds
 from changtong.epidemic.state_outages import StateOutages, state_outages
@@ -37,7 +40,8 @@ from changtong.events.trace_log import trace
 from changtong.network.model import Network
 from changtong.outage_files import outages_toml
 from changtong.outages import Outage
-from changtong.safety.collection import Collection
+from changtong.report.epidemic_page import write_epidemic_page
+from changtong.safety.collection import Collection, read_collection
 from changtong.safety.table_folder import check_folder
 from changtong.written_files import write_beside
 
@@ -117,8 +121,65 @@ def _reported(make: Callable[..., Report]) -> Callable[..., tuple[Any, Path | No
     return run
 
 
+def _picture(
+    epidemic: Epidemic,
+    folder: Path | None,
+    language: Language,
+    *,
+    seed: int | None,
+    network: Network,
+    at: datetime,
+    file: Path | None = None,
+    rules_folder: Path | None = None,
+    collected: Path | None = None,
+    scans: Path | None = None,
+    plan: Path | None = None,
+) -> tuple[Picture, None]:
+    """Put everything that is known at an instant together; with ``file`` as a page."""
+    _no_seed(seed)
+    flows = None if plan is None else read_leg_flows(plan)
+    reports = {"states": states_report(epidemic, at)}
+    if epidemic.has_passes:
+        reports["passes"] = passes_report(epidemic, at, network=network, leg_flows=flows)
+    if epidemic.firms.height:
+        reports["firms"] = firms_report(epidemic, at)
+    if epidemic.has_staff:
+        reports["staff"] = staff_report(epidemic, at)
+    if epidemic.posts.height or epidemic.presence.height:
+        reports["crossings"] = crossings_report(epidemic)
+    if scans is not None:
+        reader = TableReader()
+        frame = read_scans(reader, scans)
+        reader.finish()
+        reports["settling"] = _settling(epidemic, scans=frame, at=at, network=network)
+    if collected is not None:
+        reports |= _inspected(epidemic, collected, rules_folder, at, network)
+    made = Picture(epidemic, network, at, state_outages(epidemic, network, at), reports)
+    if file is not None:
+        write_epidemic_page(made, file, language=language)
+    return made, None
+
+
+def _inspected(
+    epidemic: Epidemic, collected: Path, rules_folder: Path | None, at: datetime, network: Network
+) -> dict[str, Report]:
+    """Return what collected inspections tell: measures missing, and months due."""
+    reader = TableReader(rules_folder)
+    forms = read_site_forms(reader)
+    reader.finish()
+    collection = read_collection(collected)
+    zone = epidemic.settings.zone
+    day = at.astimezone(ZoneInfo(zone)).date()
+    visits = collected_visits(collection, zone).filter(pl.col("form_id") == "international")
+    return {
+        "checklist": _measures(epidemic, forms=forms, collection=collection, day=day),
+        "inspections-due": due_report(epidemic, visits, day, network=network),
+    }
+
+
 EPIDEMIC_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "epidemic-outages": _outages,
+    "epidemic-picture": _picture,
     **{name: _reported(make) for name, make in REPORTS.items()},
 }
 

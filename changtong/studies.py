@@ -315,7 +315,7 @@ def run_study(
         "starting-backlog", "epidemic-case". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
         "campaign". Of epidemic control: "epidemic-outages", "epidemic-states", "epidemic-passes",
         "epidemic-firms", "epidemic-staff", "epidemic-crossings", "epidemic-inspections-due",
-        "epidemic-settling", "epidemic-checklist". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
+        "epidemic-settling", "epidemic-checklist", "epidemic-picture". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
         "find-personal-data", "extract".
     subject : Network, EventLog, County, Supervision, Epidemic, Scorecard or RecordFiles
         What is analysed.
