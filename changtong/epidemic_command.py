@@ -210,7 +210,7 @@ def show_settling(
 def show_crossings(folder: Place, output: Into = None, as_json: AsJson = False) -> None:
     """Find crossings in posts and presence; exit code 1 where there are any."""
     made = _run("epidemic-crossings", _folder(folder, None, None), output, as_json)
-    if made.facts["crossings"]:
+    if made.facts["found"]:
         raise typer.Exit(1)
 
 

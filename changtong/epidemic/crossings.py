@@ -115,8 +115,8 @@ def find_crossings(
     Returns
     -------
     polars.DataFrame
-        ``crossing``: ``posts`` (posts on both sides, planned), ``wrong_side`` (seen on the other side than the
-        post at that time), ``seen`` (seen on both sides, too near in time), ``no_post`` (seen inside without
+        ``crossing``: ``posts`` (posts on both sides, planned), ``wrong_side`` (seen on the other side than
+        the post at that time), ``seen`` (seen on both sides, too near in time), ``no_post`` (seen inside without
         a post there; where there are posts at all). One row a pair; ``from`` and ``until`` are the time both
         hold, or from the end of the first to the begin of the second.
     """

@@ -1,4 +1,4 @@
-"""Measures by kind of site: what the last inspection of each site found missing, and what was never looked at."""
+"""Measures by kind of site: what the last inspection of each site found missing, what was never seen."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def count_measures(
     forms : mapping
         Kind -> form.
     collection : Collection
-        Inspections as collected from phones. Of versions in conflict each counts: what either found is missing.
+        Inspections as collected from phones. Of versions in conflict what either found missing is missing.
     day : date
         Later inspections are not looked at.
     zone : str
@@ -146,7 +146,8 @@ def count_measures(
                 {
                     "site_id": site, "form_id": used.id, "item_id": item.id, "number": item.number,
                     "state": state, "zh": item.zh, "en": item.en, "answer": None if item.personal else value,
-                    "note": None if item.personal else note, "inspected_on": on, "basis": item.basis or item.source,
+                    "note": None if item.personal else note, "inspected_on": on,
+                    "basis": item.basis or item.source,
                     "provenance": item.provenance,
                 }
             )  # fmt: skip
@@ -215,7 +216,7 @@ Last = dict[tuple[str, str], tuple[date, str, list[str]]]
 
 
 def _last_inspections(collection: Collection, day: date, zone: str) -> Last:
-    """Return of each site and form the last finished inspection: its day, the form's version, its revisions."""
+    """Return of each site and form the last finished inspection: its day, form version, revisions."""
     newest: dict[tuple[str, str], tuple[datetime, str]] = {}
     facts: dict[str, list[dict[str, Any]]] = {}
     kept = collection.inspections.filter(pl.col("finished") & (pl.col("state") != "superseded"))

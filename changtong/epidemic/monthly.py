@@ -52,13 +52,14 @@ def inspections_due(
     Parameters
     ----------
     sites : mapping or iterable of str
-        International sites; of a mapping the day each began (None: ``since``).
+        International sites; of a mapping the day each began, or None.
     visits : polars.DataFrame
         ``site_id``, ``on``: days in the zone in which months are counted.
     day : date
         As of this day; later visits are not counted.
     since : date, optional
-        The first month looked at; that of the first visit of any site where not given, else ``day``'s.
+        The first month looked at. Where not given, that in which a site began; where this is not known, that
+        of the first visit of any site, else ``day``'s.
     per_month : int
         Inspections needed in each calendar month.
 
@@ -78,7 +79,8 @@ def inspections_due(
     rows = []
     for site in sorted(begun):
         made = by_site.get(site, [])
-        for month in months(max(first, begun[site] or first), day):
+        begin = begun[site] or first
+        for month in months(begin if since is None else max(begin, since), day):
             end = month_end(month)
             count = sum(month <= on <= end for on in made)
             before = [on for on in made if on <= end]

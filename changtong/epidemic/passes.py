@@ -1,4 +1,4 @@
-"""Vehicle passes (通行证) and whitelisted firms (白名单): who is valid when, what ends soon, what is there twice."""
+"""Vehicle passes (通行证) and whitelisted firms (白名单): what is valid when, ends soon, is there twice."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def read_passes(reader: TableReader, path: object = None) -> pl.DataFrame:
 
 
 def with_keys(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return passes with ``vehicle_key`` for comparing, ``vehicle`` masked, one trip a day where none is given.
+    """Return passes with ``vehicle_key`` for comparing, ``vehicle`` masked, at least one trip a day.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def read_firms(reader: TableReader) -> pl.DataFrame:
 
 
 def with_state(frame: pl.DataFrame, at: datetime, settings: Settings) -> pl.DataFrame:
-    """Return passes, firms or staff with ``state``: coming, valid, expiring (valid, ends soon), expired, revoked.
+    """Return passes, firms or staff with ``state``: coming, valid, expiring (ends soon), expired, revoked.
 
     Parameters
     ----------

@@ -183,7 +183,7 @@ def crossings_report(epidemic: Epidemic) -> Report:
         lines.append(
             f"  {row['person']} {row['crossing']}: {row['site_id']} {row['zone']}{other} from {since}"
         )
-    facts = {"crossings": found.height, "people": people, "by_kind": counts, "apart_h": hours}
+    facts = {"found": found.height, "people": people, "by_kind": counts, "apart_h": hours}
     return Report(
         "crossings", facts, {"crossings": found}, tuple(lines), ("crossings",), epidemic.settings.zone
     )
@@ -273,7 +273,8 @@ def firms_report(epidemic: Epidemic, at: datetime) -> Report:
     for row in frame.head(SHOWN).iter_rows(named=True):
         until = _local(row["valid_until"], epidemic.settings.zone)
         lines.append(
-            f"  {row['firm_id']} {row['name'] or ''} {row['state']} until {until}, {row['valid_passes']} passes"
+            f"  {row['firm_id']} {row['name'] or ''} {row['state']} until {until}, "
+            f"{row['valid_passes']} passes"
         )
     facts = {"at": at.isoformat(), "by_state": by_state}
     return Report("firms", facts, {"firms": frame}, tuple(lines), ("firms",), epidemic.settings.zone)

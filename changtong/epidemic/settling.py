@@ -1,4 +1,4 @@
-"""International mail that settles: when each bag and item is free, what lies there still, what left too early.
+"""International mail that settles: when each bag and item is free, what is there still, what left early.
 
 A bag settles from its first scan at the site, an item from the opening of its bag there; an item that came
 without a bag settles for both spans. A bag opened too early makes nothing shorter: its items settle from the
@@ -51,7 +51,7 @@ VIOLATION_SCHEMA: dict[str, Any] = {
 
 @dataclass
 class _Visit:
-    """A bag or an item at one site, from its first scan there to its leaving; ``seen`` elsewhere ends it, too."""
+    """A bag or an item at one site, from its first scan there to its leaving; a scan elsewhere ends it."""
 
     id: str
     site: str

@@ -161,7 +161,10 @@ class TableReader:
             return read_instants(frame, name, file)
         except InputError as error:
             self.problems += error.problems
-            return frame.with_columns(pl.lit(None, INSTANT).alias(name))
+            wrong = [one.row - 1 for one in error.problems if one.row is not None]
+            left = ~pl.int_range(pl.len()).is_in(wrong)
+            rest = frame.with_columns(pl.when(left).then(pl.col(name)).alias(name))
+            return self._instants(rest, name, file)
 
     def _blank(self, frame: pl.DataFrame, needed: tuple[str, ...], file: str) -> None:
         for name in needed:

@@ -107,7 +107,8 @@ class _View:
         counts = self.picture.reports["states"].facts["by_state"]
         made = []
         for kind in sorted(self.kinds.values(), key=lambda one: one.rank):
-            mark = f'<svg viewBox="-11 -11 22 22" class="epidemic-mark" aria-hidden="true">{_mark(0, 0, kind.rank, "")}</svg>'
+            drawn = _mark(0, 0, kind.rank, "")
+            mark = f'<svg viewBox="-11 -11 22 22" class="epidemic-mark" aria-hidden="true">{drawn}</svg>'
             made.append(
                 (Markup(mark), Both(f"{kind.zh} {counts[kind.state]}", f"{kind.en} {counts[kind.state]}"))
             )
@@ -153,12 +154,14 @@ class _View:
             {
                 "label": one.label, "share": "–" if one.capacity_share is None else f"{one.share_left:.0%}",
                 "hours": "–" if not one.extra_h else f"{one.extra_h:g}",
-                "passes": "–" if one.passes_per_day is None else str(one.passes_per_day), "until": self.time(one.end),
+                "passes": "–" if one.passes_per_day is None else str(one.passes_per_day),
+                "until": self.time(one.end),
             }
             for one in made.outages
         ]  # fmt: skip
         columns: list[Column] = [
-            ("label", "epidemic.outage", None), ("share", "epidemic.share", None), ("hours", "epidemic.hours", None),
+            ("label", "epidemic.outage", None), ("share", "epidemic.share", None),
+            ("hours", "epidemic.hours", None),
             ("passes", "epidemic.passes_day", None), ("until", "epidemic.until", None),
         ]  # fmt: skip
         schema = dict.fromkeys(("label", "share", "hours", "passes", "until"), pl.String)
@@ -229,7 +232,7 @@ class _View:
         use: list[Column] = [
             ("name", "epidemic.gate", None), ("entering_pieces", "epidemic.pieces", whole),
             ("passes_used", "epidemic.used", whole), ("passes_valid", "epidemic.valid", whole),
-            ("bottleneck", "epidemic.bottleneck", lambda is_so: text("epidemic.bottleneck") if is_so else "–"),
+            ("bottleneck", "epidemic.bottleneck", lambda so: text("epidemic.bottleneck") if so else "–"),
         ]  # fmt: skip
         ending: list[Column] = [
             ("pass_id", "epidemic.pass", None), ("holder", "epidemic.holder", None),
@@ -318,5 +321,6 @@ def _map(picture: Picture) -> Markup | None:
     drawn = "".join(mark for _, mark in sorted(marks, key=lambda one: one[0]))
     said = escape(str(text("epidemic.map")))
     return Markup(
-        f'<svg class="epidemic-map" viewBox="0 0 {WIDE:.0f} {high:.0f}" role="img" aria-label="{said}">{drawn}</svg>'
+        f'<svg class="epidemic-map" viewBox="0 0 {WIDE:.0f} {high:.0f}" role="img" '
+        f'aria-label="{said}">{drawn}</svg>'
     )
