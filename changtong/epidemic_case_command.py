@@ -81,7 +81,8 @@ def open_case_of_log(
     try:
         study = run_study(
             "epidemic-case", source, folder=output, site=site, item=item, receptacle=receptacle,
-            vehicle=vehicle, start=from_, end=to, steps=steps, linger_h=linger_h, key=lambda: find_key(source, key),
+            vehicle=vehicle, start=from_, end=to,
+            steps=steps, linger_h=linger_h, key=lambda: find_key(source, key),
             through=[part.strip() for part in through.split(",") if part.strip()],
             opened_at=instant(opened, source.zone), tasks=tasks, owner=owner, case_id=case_id,
             owners=dict(table.select("site_id", "owner").iter_rows()),

@@ -313,10 +313,10 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies", "carbon", "risk-areas". Of a scan log: "indicators", "daily-report", "trace", "alerts",
         "ingest", "starting-backlog", "epidemic-case". Of a county: "county-plan", "county-coverage". Of a
-        supervision: "visits", "campaign". Of epidemic control: "epidemic-outages", "epidemic-states", "epidemic-passes",
-        "epidemic-firms", "epidemic-staff", "epidemic-crossings", "epidemic-inspections-due",
-        "epidemic-settling", "epidemic-checklist", "epidemic-picture". Of a scorecard: "assessment",
-        "scorecard-fill". Of files of records: "find-personal-data", "extract".
+        supervision: "visits", "campaign". Of epidemic control: "epidemic-outages", "epidemic-states",
+        "epidemic-passes", "epidemic-firms", "epidemic-staff", "epidemic-crossings",
+        "epidemic-inspections-due", "epidemic-settling", "epidemic-checklist", "epidemic-picture". Of a
+        scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
     subject : Network, EventLog, County, Supervision, Epidemic, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage

@@ -116,9 +116,9 @@ def find_crossings(
     -------
     polars.DataFrame
         ``crossing``: ``posts`` (posts on both sides, planned), ``wrong_side`` (seen on the other side than
-        the post at that time), ``seen`` (seen on both sides, too near in time), ``no_post`` (seen inside without
-        a post there; where there are posts at all). One row a pair; ``from`` and ``until`` are the time both
-        hold, or from the end of the first to the begin of the second.
+        the post at that time), ``seen`` (seen on both sides, too near in time), ``no_post`` (seen inside
+        without a post there; where there are posts at all). One row a pair; ``from`` and ``until`` are the
+        time both hold, or from the end of the first to the begin of the second.
     """
     sides = {(site, zone): side for site, zone, side in zones.select("site_id", "zone", "side").iter_rows()}
     planned, seen = (_spans(frame, sides) for frame in (posts, presence))

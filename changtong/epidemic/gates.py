@@ -229,7 +229,7 @@ def together(gates: tuple[Gate, ...], passes: pl.DataFrame) -> tuple[Gate, ...]:
 
 
 def _with_mean_load(joint: Gate, group: list[Gate], passes: pl.DataFrame) -> Gate:
-    """Return a joint gate with the load of its mean pass: each brings the most that a gate it opens lets in."""
+    """Return a joint gate with its mean load: each pass brings the most that a gate it opens lets in."""
     loads: dict[str, tuple[int, float]] = {}
     for row in passes.filter(pl.col("pass_id").is_in(list(joint.passes))).iter_rows(named=True):
         most = max(gate.pieces_per_pass for gate in group if row["pass_id"] in gate.passes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 
@@ -211,7 +212,7 @@ def duplicates(passes: pl.DataFrame) -> pl.DataFrame:
                         "from": begin, "until": end, "same_scope": bool(scopes[0] & scopes[1]),
                     }
                 )  # fmt: skip
-    schema = {
+    schema: dict[str, Any] = {
         "vehicle": pl.String, "pass_id": pl.String, "other_pass_id": pl.String, "from": INSTANT,
         "until": INSTANT, "same_scope": pl.Boolean,
     }  # fmt: skip
