@@ -18,6 +18,7 @@ from changtong.carbon_command import carbon
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.emergency_command import register as register_emergency
+from changtong.epidemic_command import register as register_epidemic
 from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.events_command import register as register_events
 from changtong.export_command import register as register_export
@@ -250,6 +251,7 @@ register_outlets(app)
 register_relief(app)
 register_rights_tickets(app)
 register_emergency(app)
+register_epidemic(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

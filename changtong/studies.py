@@ -19,6 +19,8 @@ from changtong.assessment.scorecard import Scorecard
 from changtong.assessment_studies import ASSESSMENT_ANALYSES, card_digest, card_facts
 from changtong.carbon_studies import carbon
 from changtong.county_studies import COUNTY_ANALYSES
+from changtong.epidemic.epidemic_folder import Epidemic
+from changtong.epidemic_studies import EPIDEMIC_ANALYSES, epidemic_case, risk_areas
 from changtong.errors import NotFoundError, UsageError
 from changtong.events.log import EventLog, log_digest, open_log
 from changtong.log_studies import LOG_ANALYSES
@@ -246,10 +248,11 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "remedies": _remedies,
     "carbon": carbon,
     "warnings": warnings,
+    "risk-areas": risk_areas,
 }
 
 
-def _tables_digest(subject: County | Supervision) -> str:
+def _tables_digest(subject: County | Supervision | Epidemic) -> str:
     """Return a SHA-256 over a name and all tables: equal inputs, equal digest."""
     total = hashlib.sha256(subject.name.encode())
     for name, table in subject.tables().items():
@@ -272,9 +275,10 @@ class _Kind:
     facts: Callable[[Any, Any], dict[str, Any]] = lambda subject, result: {}
 
 
+OF_LOGS = {**LOG_ANALYSES, "epidemic-case": epidemic_case}
 KINDS = (
     _Kind("a network", Network, ANALYSES),
-    _Kind("a scan log", EventLog, LOG_ANALYSES),
+    _Kind("a scan log", EventLog, OF_LOGS),
     _Kind(
         "a county", County, COUNTY_ANALYSES, lambda county, _: _tables_digest(county),
         lambda county, _: {"county": county.name},
@@ -287,6 +291,10 @@ KINDS = (
         "months of outlets", OutletMonths, OUTLET_ANALYSES, lambda months, _: months_digest(months),
         lambda months, _: {"outlets": len(months.outlets), "months": [months.months[0], months.months[-1]]},
     ),
+    _Kind(
+        "epidemic control", Epidemic, EPIDEMIC_ANALYSES, lambda epidemic, _: _tables_digest(epidemic),
+        lambda epidemic, _: {"epidemic": epidemic.name},
+    ),
     _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
     _Kind(
         "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
@@ -297,7 +305,7 @@ KINDS = (
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County | Supervision | OutletMonths | Scorecard | RecordFiles,
+    subject: Network | EventLog | County | Supervision | Epidemic | OutletMonths | Scorecard | RecordFiles,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -311,11 +319,14 @@ def run_study(
     ----------
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
-        "remedies", "carbon", "warnings". Of a scan log: "indicators", "daily-report", "trace", "alerts",
-        "ingest", "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision:
-        "visits", "campaign". Of months of outlets: "outlet-index", "outlet-warnings", "outlet-evaluation".
+        "remedies", "carbon", "warnings", "risk-areas". Of a scan log: "indicators", "daily-report",
+        "trace", "alerts", "ingest", "starting-backlog", "epidemic-case". Of a county: "county-plan",
+        "county-coverage". Of a supervision: "visits", "campaign". Of epidemic control:
+        "epidemic-outages", "epidemic-states", "epidemic-passes", "epidemic-firms", "epidemic-staff",
+        "epidemic-crossings", "epidemic-inspections-due", "epidemic-settling", "epidemic-checklist",
+        "epidemic-picture". Of months of outlets: "outlet-index", "outlet-warnings", "outlet-evaluation".
         Of a scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
-    subject : Network, EventLog, County, Supervision, OutletMonths, Scorecard or RecordFiles
+    subject : Network, EventLog, County, Supervision, Epidemic, OutletMonths, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -392,7 +403,7 @@ def _log_study(
     """Run an analysis of a scan log."""
     if outages or seed is not None:
         raise UsageError("Analyses of a scan log know no outages and draw nothing.")
-    result, saved = LOG_ANALYSES[name](log, where, language, **options)
+    result, saved = OF_LOGS[name](log, where, language, **options)
     after = open_log(log.path)  # an ingest has added to it
     days = [str(day) for day in after.days]
     facts = {"log": log.path.name, "zone": log.zone, "rows": after.rows, "days": days[:1] + days[-1:]}
@@ -402,7 +413,7 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County | Supervision | OutletMonths | Scorecard | RecordFiles,
+    subject: County | Supervision | Epidemic | OutletMonths | Scorecard | RecordFiles,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

@@ -117,6 +117,28 @@ MAY: dict[str, dict[str, set[str]]] = {
     "statement": {"view": WORKERS | {"viewer"}},
     "mark": {"view": {"assessor"}},
     "hand_in": {"view": {"assessor"}},
+    "permit": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+        "reveal": {"duty_officer", "inspector"},
+    },
+    "firm": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+    },
+    "staff_permit": {
+        "view": {"duty_officer", "planner", "inspector"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+        "reveal": {"duty_officer", "inspector"},
+    },
+    "site_state": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+    },
     "audit": {"view": {"administrator"}, "verify": {"administrator"}},
     "registers": {
         action: {"administrator"} for action in ("backup", "export", "search", "erase", "sweep", "change")
@@ -130,6 +152,7 @@ OTHERS_ONLY = {
     ("scorecard", "assess"),
     ("scorecard", "mark"),
     ("scorecard", "decide"),
+    *((kind, action) for kind in ("permit", "firm", "site_state") for action in ("add", "change")),
 }
 OWN_ONLY = {("scorecard", "report")}
 # what the assessors of an organisation that a card names as a department may do beyond their scope

@@ -74,7 +74,8 @@ def codes(made: Any) -> list[tuple[str, str | None]]:
 def test_every_shipped_form_says_where_it_comes_from_and_only_red_lines_are_official() -> None:
     forms = {form.id: form for form in shipped_forms()}
     assert set(forms) == {
-        "fire", "international", "machinery", "screening", "site-daily", "three-rules", "upu-security",
+        "epidemic-outlet", "epidemic-sorting", "fire", "international", "machinery", "screening",
+        "site-daily", "three-rules", "upu-security",
     }  # fmt: skip
     for form in forms.values():
         assert form.provenance in ("example", "synthetic")

@@ -30,6 +30,7 @@ TEXT_FILES = (
     "outlets_texts.toml",
     "case_texts.toml",
     "warnings_texts.toml",
+    "epidemic_texts.toml",
 )
 
 

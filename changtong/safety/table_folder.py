@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,8 @@ def save_tables(
     tables: Mapping[str, pl.DataFrame],
     facts: Mapping[str, Any],
     extra: Callable[[Path], None] | None = None,
+    *,
+    also: Collection[str] = (),
 ) -> Path:
     """Write tables into a folder, whole or not at all.
 
@@ -68,6 +70,8 @@ def save_tables(
         For the mark, ``KIND.json``.
     extra : callable, optional
         Writes more into the folder.
+    also : collection of str
+        Names of what it writes: replaced with the rest, not carried over.
 
     Returns
     -------
@@ -84,5 +88,5 @@ def save_tables(
         if extra is not None:
             extra(into)
 
-    own = {f"{kind}.json", *(f"{name}.csv" for name in tables)}
+    own = {f"{kind}.json", *(f"{name}.csv" for name in tables), *also}
     return write_whole_folder(Path(folder), write, own_files=own, **folder_facts(kind))

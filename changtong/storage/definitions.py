@@ -26,6 +26,10 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "hand_in": "handed_in_at",
         "case": "opened_at",
         "case_entry": "recorded_at",
+        "permit": "valid_until",
+        "firm": "valid_until",
+        "staff_permit": "valid_until",
+        "site_state": "starts_at",
     }
 )
 """Register -> the column its pages are ordered by."""

@@ -1,0 +1,1 @@
+"""Epidemic control: site states, measures, settling of international mail, cases, passes, whitelists."""
