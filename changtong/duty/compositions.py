@@ -41,6 +41,21 @@ class Compositions:
     members: tuple[tuple[int, Ints], ...]
     counts: Ints
 
+    def lets(self, first: int, second: int) -> bool:
+        """Tell whether two people can be in the crew at the same time.
+
+        Parameters
+        ----------
+        first, second : int
+        """
+        one = [k for k, (_, people) in enumerate(self.members) if first in people]
+        other = [k for k, (_, people) in enumerate(self.members) if second in people]
+        return any(
+            bool((self.counts[:, a] >= 2).any()) if a == b else bool((self.counts[:, [a, b]] >= 1).all(axis=1).any())
+            for a in one
+            for b in other
+        )
+
 
 def compositions(question: Question, crews: CrewRules) -> Iterator[Compositions]:
     """Yield the compositions of each crew that has rules.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from changtong.duty.compositions import compositions
+from changtong.duty.compositions import Compositions, compositions
 from changtong.duty.crews import CrewRules
 from changtong.duty.fair_shares import FairShares
 from changtong.duty.question import Question
@@ -79,6 +79,7 @@ class _Build:
     lower: list[float] = field(default_factory=list)
     upper: list[float] = field(default_factory=list)
     rule: list[str] = field(default_factory=list)
+    made_up: dict[int, Compositions] = field(default_factory=dict)
 
     def row(
         self, rule: str, columns: Ints | list[int], values: float | Ints | Floats | list[float],
@@ -214,6 +215,7 @@ def _crews(build: _Build, question: Question, crews: CrewRules, elastic: bool, w
 def _mixes(build: _Build, question: Question, crews: CrewRules) -> None:
     """Add that the kinds of people of a crew are a mix of its compositions."""
     for crew in compositions(question, crews):
+        build.made_up[min(slot for slot, _ in crew.members)] = crew
         first = len(build.cost)
         for _ in crew.counts:
             build.new(0.0, 1.0)
@@ -327,6 +329,9 @@ def _soft_pairs(build: _Build, question: Question, crews: CrewRules) -> None:
             build.row("avoid", [*one, *other, meets], values, -np.inf, 1)
     for first, second, slots in crews.together if weights.together else ():
         one, other = build.of(first, slots), build.of(second, slots)
+        crew = build.made_up.get(int(slots.min()))
+        if crew is not None and not crew.lets(first, second):
+            other = other[:0]  # the rules of the crew keep them apart: said so, the bound knows it
         if len(one):
             apart = build.new(weights.together, 1.0)
             values = np.concatenate([np.ones(len(one)), -np.ones(len(other) + 1)])

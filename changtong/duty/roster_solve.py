@@ -14,14 +14,19 @@ from numpy.typing import NDArray
 from changtong.duty.crews import CrewRules
 from changtong.duty.fair_shares import FairShares, counted, counting_bound
 from changtong.duty.question import Question
-from changtong.duty.roster_program import Program, build_program
+from changtong.duty.roster_polish import polish
+from changtong.duty.roster_program import Program, build_program, in_period, wished_slots
 from changtong.duty.roster_search import search_roster
+from changtong.duty.staff import KINDS
 from changtong.programs.staged import dual_bound, highs_model, quiet_highs, run_highs
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
-SEARCH_SHARE = 0.4
+POLISH_SHARE = 0.6
+"""Part of what is left then for planning parts anew; the rest is for the whole program."""
+
+SEARCH_SHARE = 0.35
 """Part of the time for the search."""
 
 LAZY = ("rest", "one_a_day", "most_in_row", "most_nights_in_row", "most_in_week", "most_h_in_week",
@@ -130,6 +135,16 @@ def solve(
             ):
                 taken = better.taken
         bound = max(bounding.result(), counting_bound(question, shares), 0.0)
+    value = roster_cost(question, shares, crews, taken)
+    if value - bound > max(gap, SAME) * max(1.0, value):
+        left = deadline - time.perf_counter()
+        taken = polish(
+            question, program, taken,
+            lambda some: roster_cost(question, shares, crews, some),
+            lambda some: costly_people(question, shares, crews, some),
+            enough=bound + max(gap * value, SAME), seed=seed,
+            deadline=time.perf_counter() + POLISH_SHARE * left,
+        )  # fmt: skip
     return _improve(question, shares, crews, program, taken, bound, deadline, gap)
 
 
@@ -158,9 +173,6 @@ def cost_parts(
     crews : CrewRules
     taken : array, (people, slots)
     """
-    from changtong.duty.roster_program import in_period, wished_slots
-    from changtong.duty.staff import KINDS
-
     counts, weights = counted(question, taken), question.folder.weights
     made = {
         kind: float(sum(shares.cost[p][k][counts[p, k]] for p in range(len(counts))))
@@ -178,6 +190,34 @@ def cost_parts(
     for first, second, slots in crews.together:
         made["together"] += weights.together * bool(taken[first, slots].any() and not taken[second, slots].any())
     return made
+
+
+def costly_people(question: Question, shares: FairShares, crews: CrewRules, taken: Flags) -> list[int]:
+    """Return people with an unmet wish or a pair's cost, or the dearest shares, all at most ten.
+
+    Parameters
+    ----------
+    question : Question
+    shares : FairShares
+    crews : CrewRules
+    taken : array, (people, slots)
+    """
+    made: list[int] = []
+    for which, wish in enumerate(question.folder.wishes):
+        if in_period(question, which):
+            person, slots = wished_slots(question, which)
+            if taken[person, slots].any() == (wish.wants == "off"):
+                made.append(person)
+    for first, second, slots in (*crews.avoid, *crews.together):
+        if taken[first, slots].any() and not taken[second, slots].any():
+            made.append(first)
+    counts = counted(question, taken)
+    least = [sum(float(one.min()) for one in shares.cost[p]) for p in range(len(counts))]
+    over = [
+        sum(float(one[counts[p, k]]) for k, one in enumerate(shares.cost[p])) - least[p]
+        for p in range(len(counts))
+    ]
+    return list(dict.fromkeys([*made, *(int(p) for p in np.argsort(over)[::-1])]))[: max(10, len(made))]
 
 
 def relaxed_bound(program: Program, deadline: float) -> float:
