@@ -79,7 +79,9 @@ class Table:
             for one in value if isinstance(value, tuple) else (value,):
                 if one is not None and one not in there:
                     message = f'{what} "{one}" is not there.'
-                    self.add(f"unknown-{what}", message, number, column, f"an id of {what}s", nearest.hint(one))
+                    self.add(
+                        f"unknown-{what}", message, number, column, f"an id of {what}s", nearest.hint(one)
+                    )
 
     def once(self, columns: Sequence[str]) -> None:
         """Tell rows whose key is there already."""
@@ -96,7 +98,9 @@ class Table:
         """Tell rows that end before they begin."""
         for number, row in zip(self.numbers, self.rows, strict=True):
             if row[first] is not None and row[last] is not None and row[last] < row[first]:
-                self.add("bad-duty", f"{row[last]} is before {row[first]}.", number, last, f"{first} or later")
+                self.add(
+                    "bad-duty", f"{row[last]} is before {row[first]}.", number, last, f"{first} or later"
+                )
 
 
 def read_rows(folder: Path, name: str, columns: Mapping[str, Column], *, needed: bool = False) -> Table:
@@ -146,7 +150,9 @@ def _check_header(made: Table, header: Sequence[str], columns: Mapping[str, Colu
     for name in header:
         if name not in columns:
             expected = "one of " + ", ".join(columns)
-            made.add("unknown-column", f'the column "{name}" is unknown.', 0, name, expected, nearest.hint(name))
+            made.add(
+                "unknown-column", f'the column "{name}" is unknown.', 0, name, expected, nearest.hint(name)
+            )
     for name, column in columns.items():
         if column.needed and name not in header:
             made.add("missing-column", f'no column "{name}".', 0, name, ", ".join(columns))
@@ -165,7 +171,14 @@ def _cell(made: Table, row: int, key: str, column: Column, text: str | None) -> 
         return None
     if column.choices and value not in column.choices:
         expected = "one of " + ", ".join(column.choices)
-        made.add("wrong-type", f"{text!r} is not allowed.", row, key, expected, NearestNames(column.choices).hint(text))
+        made.add(
+            "wrong-type",
+            f"{text!r} is not allowed.",
+            row,
+            key,
+            expected,
+            NearestNames(column.choices).hint(text),
+        )
     if isinstance(value, int | float) and not column.least <= value <= column.most:
         expected = f"from {column.least:g} to {column.most:g}"
         made.add("out-of-range", f"{text} is out of range.", row, key, expected)

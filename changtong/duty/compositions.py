@@ -51,7 +51,9 @@ class Compositions:
         one = [k for k, (_, people) in enumerate(self.members) if first in people]
         other = [k for k, (_, people) in enumerate(self.members) if second in people]
         return any(
-            bool((self.counts[:, a] >= 2).any()) if a == b else bool((self.counts[:, [a, b]] >= 1).all(axis=1).any())
+            bool((self.counts[:, a] >= 2).any())
+            if a == b
+            else bool((self.counts[:, [a, b]] >= 1).all(axis=1).any())
             for a in one
             for b in other
         )
@@ -101,7 +103,9 @@ def _kinds(
         level = "new" if person in new else "experienced" if person in old else ""
         has = question.folder.people[person].qualifications & asked
         by.setdefault((level, has), []).append(int(person))
-    return [(kind, np.array(people, np.int64)) for kind, people in sorted(by.items(), key=lambda one: str(one[0]))]
+    return [
+        (kind, np.array(people, np.int64)) for kind, people in sorted(by.items(), key=lambda one: str(one[0]))
+    ]
 
 
 def _row(choice: tuple[tuple[int, ...], ...], parts: list[list[tuple[Kind, Ints]]]) -> list[int] | None:

@@ -72,9 +72,7 @@ def fair_shares(question: Question) -> FairShares:
     weights = [folder.weights.of(kind) for kind in KINDS]
     most = _most(question)
     cost = tuple(
-        tuple(
-            weights[k] * (np.arange(most[p, k] + 1) - target[p, k]) ** 2 for k in range(len(KINDS))
-        )
+        tuple(weights[k] * (np.arange(most[p, k] + 1) - target[p, k]) ** 2 for k in range(len(KINDS)))
         for p in range(len(people))
     )
     return FairShares(pool.astype(np.int64), weight, target, carried, tuple(assumed), cost)

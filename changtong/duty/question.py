@@ -141,7 +141,9 @@ def make_question(
         fits = _matching(folder, period, slots, lock.day, lock.shift_id, lock.post_id)
         able = np.flatnonzero(fits & may[person])
         if not len(able):
-            message = f"{lock.person_id} cannot serve on {lock.day}: " + _why_not(folder, fits, lock.person_id)
+            message = f"{lock.person_id} cannot serve on {lock.day}: " + _why_not(
+                folder, fits, lock.person_id
+            )
             problems.append(Problem("duty-locked", message, "locks.csv", row, "person_id"))
         locks.append((person, able))
     if problems:
@@ -317,7 +319,12 @@ def _caps(folder: DutyFolder, period: Period, slots: Slots, former: Former) -> C
     ones, nights = np.ones(len(slots.day), np.int64), slots.counts[1]
     windows: list[tuple[str, float | None, Ints, list[tuple[date, date]]]] = [
         ("most_in_row", limits.most_in_row, ones, _runs(first, last, limits.most_in_row)),
-        ("most_nights_in_row", limits.most_nights_in_row, nights, _runs(first, last, limits.most_nights_in_row)),
+        (
+            "most_nights_in_row",
+            limits.most_nights_in_row,
+            nights,
+            _runs(first, last, limits.most_nights_in_row),
+        ),
         ("most_in_week", limits.most_in_week, ones, weeks(first, last)),
         ("most_h_in_week", limits.most_h_in_week, slots.minutes, weeks(first, last)),
         ("most_in_month", limits.most_in_month, ones, months(first, last)),
@@ -335,7 +342,11 @@ def _caps(folder: DutyFolder, period: Period, slots: Slots, former: Former) -> C
     uses = np.array([row for _, row, _ in made]).reshape(len(made), len(slots.day))
     most_of = np.array([row for _, _, row in made]).reshape(len(made), n_people).T
     can_bind = uses.sum(axis=1) > most_of.min(axis=0, initial=10**9)
-    return Caps(tuple(r for (r, _, _), b in zip(made, can_bind, strict=True) if b), uses[can_bind], most_of[:, can_bind])
+    return Caps(
+        tuple(r for (r, _, _), b in zip(made, can_bind, strict=True) if b),
+        uses[can_bind],
+        most_of[:, can_bind],
+    )
 
 
 def _used(

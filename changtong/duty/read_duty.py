@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from changtong.duty.call_chains import read_chains
 from changtong.duty.cells import Column, Table, raise_all, read_rows
 from changtong.duty.staff import (
     DAY_KINDS,
@@ -20,6 +21,7 @@ from changtong.duty.staff import (
     Pair,
     Person,
     Post,
+    RoomRules,
     Shift,
     Weights,
     Wish,
@@ -101,6 +103,7 @@ SETTINGS: dict[str, dict[str, type]] = {
         "most_in_month": int, "most_h_in_month": float,
     },
     "rules": {"never_alone": list, "new_with_experienced": bool},
+    "room": dict.fromkeys(("early_min", "grace_min", "absent_min"), float),
     "weights": dict.fromkeys((*KINDS, "wish", "avoid", "together"), float),
 }  # fmt: skip
 
@@ -127,13 +130,20 @@ def read_duty(path: str | os.PathLike[str]) -> DutyFolder:
     if not folder.is_dir():
         message = "there is no such folder." if not folder.exists() else "this is a file."
         raise InputError([Problem("missing-file", message, str(path), expected="a duty folder")])
-    tables = {name: read_rows(folder, name, columns, needed=name in NEEDED) for name, columns in TABLES.items()}
+    tables = {
+        name: read_rows(folder, name, columns, needed=name in NEEDED) for name, columns in TABLES.items()
+    }
     settings, problems = _settings(folder)
     _check_keys(tables)
     shifts = _shifts(tables["shifts.csv"])
     posts = _posts(tables["posts.csv"], shifts)
     problems += _check_alone(settings, shifts)
-    raise_all(tables.values(), problems)
+    chains, wrong = read_chains(
+        folder / "calls.toml",
+        {row["post_id"] for row in tables["posts.csv"].rows},
+        {row["person_id"] for row in tables["people.csv"].rows},
+    )
+    raise_all(tables.values(), [*problems, *wrong])
     rules, zone = settings["rules"], ZoneInfo(settings[""].get("time_zone", "Asia/Shanghai"))
     return DutyFolder(
         name=settings[""].get("name", folder.resolve().name),
@@ -152,6 +162,8 @@ def read_duty(path: str | os.PathLike[str]) -> DutyFolder:
         weights=Weights(**settings["weights"]),
         never_alone=frozenset(rules.get("never_alone", ())),
         new_with_experienced=rules.get("new_with_experienced", False),
+        room=RoomRules(**settings["room"]),
+        chains=chains,
     )
 
 
@@ -183,7 +195,9 @@ def _settings(folder: Path) -> tuple[dict[str, dict[str, Any]], list[Problem]]:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         expected = "a name such as Asia/Shanghai"
-        problems.append(Problem("bad-duty", f"{zone!r} is no time zone.", path.name, None, "time_zone", expected))
+        problems.append(
+            Problem("bad-duty", f"{zone!r} is no time zone.", path.name, None, "time_zone", expected)
+        )
     return made, problems
 
 
@@ -235,7 +249,9 @@ def _check_keys(tables: dict[str, Table]) -> None:
             table.ordered("first", "last")
     tables["people.csv"].ordered("since", "until")
     for table, number, row in (
-        (tables[name], n, r) for name in ("pairs.csv",) for n, r in zip(tables[name].numbers, tables[name].rows, strict=True)
+        (tables[name], n, r)
+        for name in ("pairs.csv",)
+        for n, r in zip(tables[name].numbers, tables[name].rows, strict=True)
     ):
         if row["person_id"] == row["other_id"]:
             table.add("bad-duty", "these are the same person.", number, "other_id", "somebody else")
@@ -258,14 +274,18 @@ def _posts(table: Table, shifts: tuple[Shift, ...]) -> tuple[Post, ...]:
         for part in filter(None, (one.strip() for one in row["qualified"].replace("；", ";").split(";"))):
             name, mark, count = part.replace("：", ":").partition(":")
             if mark and not count.strip().isdecimal():
-                table.add("bad-duty", f"{part!r} is not allowed.", number, "qualified", "as first_aid:1;radio:1")
+                table.add(
+                    "bad-duty", f"{part!r} is not allowed.", number, "qualified", "as first_aid:1;radio:1"
+                )
                 continue
             least = int(count) if mark else 1
             if least > row["heads"]:
                 message = f"{part!r} asks for more than the {row['heads']} heads."
                 table.add("bad-duty", message, number, "qualified", f"at most {row['heads']}")
             qualified.append((name.strip(), least))
-        made.append(Post(**row | {"qualified": tuple(qualified), "name_en": row["name_en"] or row["name_zh"]}))
+        made.append(
+            Post(**row | {"qualified": tuple(qualified), "name_en": row["name_en"] or row["name_zh"]})
+        )
     return tuple(made)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 
 from changtong.duty.day_kinds import Period
 from changtong.duty.staff import Assignment, DutyFolder, Person, Shift
@@ -100,8 +100,8 @@ def _known(
         if times > 1:
             found.append(Breach(row.day, "heads", f"{name}: {times} times."))
         start = datetime.combine(row.day, shift.start)
-        begin = start.replace(tzinfo=folder.zone).astimezone(timezone.utc)
-        end = (start + timedelta(hours=shift.hours)).replace(tzinfo=folder.zone).astimezone(timezone.utc)
+        begin = start.replace(tzinfo=folder.zone).astimezone(UTC)
+        end = (start + timedelta(hours=shift.hours)).replace(tzinfo=folder.zone).astimezone(UTC)
         yield _Duty(row, person, shift, begin, end)
 
 

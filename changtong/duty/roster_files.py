@@ -136,7 +136,10 @@ def save_roster(
         (into / MARK).write_text(json.dumps(mark, ensure_ascii=False, indent=1) + "\n", "utf-8")
         for name, frame in tables.items():
             without_formulas(frame).write_csv(into / f"{name}.csv", include_bom=True)
-        for name, person in (("roster.ics", None), *((f"{p.person_id}.ics", p.person_id) for p in roster.folder.people)):
+        for name, person in (
+            ("roster.ics", None),
+            *((f"{p.person_id}.ics", p.person_id) for p in roster.folder.people),
+        ):
             place = into / name if person is None else into / "calendars" / name
             place.parent.mkdir(exist_ok=True)
             text = roster_calendar(roster.folder, roster.assignments, made_at=made_at, person_id=person)
@@ -149,7 +152,15 @@ def save_roster(
         if page is not None:
             page(into)
 
-    own = {MARK, "roster.ics", "roster.xlsx", "index.html", "calendars", DUTY, *(f"{name}.csv" for name in tables)}
+    own = {
+        MARK,
+        "roster.ics",
+        "roster.xlsx",
+        "index.html",
+        "calendars",
+        DUTY,
+        *(f"{name}.csv" for name in tables),
+    }
     return write_whole_folder(Path(path), write, own_files=own, **ROSTER_FOLDER)
 
 
@@ -216,11 +227,15 @@ def read_roster_folder(path: str | os.PathLike[str]) -> tuple[DutyFolder, tuple[
     """
     place = Path(path)
     if not is_roster_folder(place):
-        problem = Problem("not-a-roster-folder", "this is no roster folder.", str(path), expected="as duty roster wrote it")
+        problem = Problem(
+            "not-a-roster-folder", "this is no roster folder.", str(path), expected="as duty roster wrote it"
+        )
         raise InputError([problem])
     try:
         mark = json.loads((place / MARK).read_text("utf-8"))
         first, last = date.fromisoformat(mark["from"]), date.fromisoformat(mark["to"])
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError([Problem("bad-duty", "its period is missing or wrong.", MARK, expected="from and to")]) from error
+        raise InputError(
+            [Problem("bad-duty", "its period is missing or wrong.", MARK, expected="from and to")]
+        ) from error
     return read_duty(place / DUTY), read_roster(place), first, last

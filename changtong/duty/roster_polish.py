@@ -54,7 +54,9 @@ def polish(
     random = np.random.default_rng(seed)
     best, tries = cost_of(taken), 0
     while time.perf_counter() < deadline - 1.0 and best > enough:
-        free = _some_days(question, random) if tries % 3 == 2 else _some_people(question, people(taken), random)
+        free = (
+            _some_days(question, random) if tries % 3 == 2 else _some_people(question, people(taken), random)
+        )
         tries += 1
         left = min(TRY_S, deadline - time.perf_counter())
         found = _anew(program, taken, free, left)

@@ -88,7 +88,9 @@ class _Build:
         count = len(columns)
         self.rows += [len(self.lower)] * count
         self.columns += [int(one) for one in columns]
-        self.values += [float(values)] * count if isinstance(values, int | float) else [float(v) for v in values]
+        self.values += (
+            [float(values)] * count if isinstance(values, int | float) else [float(v) for v in values]
+        )
         self.lower.append(lower)
         self.upper.append(upper)
         self.rule.append(rule)
@@ -202,7 +204,9 @@ def _crews(build: _Build, question: Question, crews: CrewRules, elastic: bool, w
             # newcomer is not
             others = float(question.slots.heads[slots].sum() - 1)
             if new:
-                build.row("new_with_experienced", [*old, *new], [others] * len(old) + [-1.0] * len(new), 0.0, np.inf)
+                build.row(
+                    "new_with_experienced", [*old, *new], [others] * len(old) + [-1.0] * len(new), 0.0, np.inf
+                )
     if not elastic and without not in ("qualified", "new_with_experienced"):
         _mixes(build, question, crews)
     if without != "never":
@@ -251,7 +255,9 @@ def _fairness(build: _Build, question: Question, shares: FairShares, near: Ints 
             unit = int(np.gcd.reduce(counts[kind, some]))
             about = [shares.target[person, kind], *([] if near is None else [near[person, kind]])]
             low = unit * max(0, int((min(about) - FINE) // unit))
-            high = unit * min((len(cost) - 1) // unit, max(1 + low // unit, int(-(-(max(about) + FINE) // unit))))
+            high = unit * min(
+                (len(cost) - 1) // unit, max(1 + low // unit, int(-(-(max(about) + FINE) // unit)))
+            )
             columns, sizes = _steps(build, cost[low : high + 1 : unit], float(unit), low // unit)
             build.row(
                 "fairness", np.append(build.column[person, some], columns),

@@ -184,7 +184,10 @@ def _groups(question: Question, crews: CrewRules, line: NDArray[np.float64]) -> 
         made.append((NEWCOMER, 0, PENALTY, new + old))
     for first, second, slots in crews.never:
         made.append((NEVER, 0, PENALTY, [(p, int(j), 0) for p in (first, second) for j in slots]))
-    for kind, weight, pairs in ((AVOID, weights.avoid, crews.avoid), (TOGETHER, weights.together, crews.together)):
+    for kind, weight, pairs in (
+        (AVOID, weights.avoid, crews.avoid),
+        (TOGETHER, weights.together, crews.together),
+    ):
         for first, second, slots in pairs:
             both = [(p, int(j), side) for side, p in enumerate((first, second)) for j in slots]
             made.append((kind, 0, weight, both))

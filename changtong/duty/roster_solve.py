@@ -161,9 +161,7 @@ def roster_cost(question: Question, shares: FairShares, crews: CrewRules, taken:
     return sum(cost_parts(question, shares, crews, taken).values())
 
 
-def cost_parts(
-    question: Question, shares: FairShares, crews: CrewRules, taken: Flags
-) -> dict[str, float]:
+def cost_parts(question: Question, shares: FairShares, crews: CrewRules, taken: Flags) -> dict[str, float]:
     """Return the cost of a roster by part.
 
     Parameters
@@ -188,7 +186,9 @@ def cost_parts(
     for first, second, slots in crews.avoid:
         made["avoid"] += weights.avoid * bool(taken[first, slots].any() and taken[second, slots].any())
     for first, second, slots in crews.together:
-        made["together"] += weights.together * bool(taken[first, slots].any() and not taken[second, slots].any())
+        made["together"] += weights.together * bool(
+            taken[first, slots].any() and not taken[second, slots].any()
+        )
     return made
 
 
@@ -268,7 +268,9 @@ class _Run:
     interrupted: bool
 
 
-def _run_program(program: Program, deadline: float, gap: float, start: Flags | None, extra: float = 0.0) -> _Run:
+def _run_program(
+    program: Program, deadline: float, gap: float, start: Flags | None, extra: float = 0.0
+) -> _Run:
     """Run HiGHS on an integer program; ``extra`` seconds are granted whatever the deadline."""
     left = max(extra, deadline - time.perf_counter())
     highs = quiet_highs(time_limit=left, mip_rel_gap=gap, mip_feasibility_tolerance=1e-7)

@@ -185,6 +185,42 @@ class Weights:
 
 
 @dataclass(frozen=True)
+class RoomRules:
+    """Minutes that the duty room goes by.
+
+    Attributes
+    ----------
+    early_min : float
+        How long before a duty one may check in.
+    grace_min : float
+        How long after its begin this is not late.
+    absent_min : float
+        After how long somebody who has not come is absent.
+    """
+
+    early_min: float = 60.0
+    grace_min: float = 5.0
+    absent_min: float = 30.0
+
+
+@dataclass(frozen=True)
+class CallStep:
+    """Whom a call goes to after some minutes without an answer: who is on duty at posts, and people."""
+
+    after_min: float
+    posts: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CallChain:
+    """Steps of a call, in order."""
+
+    chain_id: str
+    steps: tuple[CallStep, ...]
+
+
+@dataclass(frozen=True)
 class DutyFolder:
     """Everything a roster follows from.
 
@@ -205,6 +241,8 @@ class DutyFolder:
         Shifts in which at least two people are on duty at every instant.
     new_with_experienced : bool
         Whether somebody new serves only in a shift with somebody experienced.
+    room : RoomRules
+    chains : tuple of CallChain
     """
 
     name: str
@@ -223,6 +261,8 @@ class DutyFolder:
     weights: Weights = Weights()
     never_alone: frozenset[str] = frozenset()
     new_with_experienced: bool = False
+    room: RoomRules = RoomRules()
+    chains: tuple[CallChain, ...] = ()
 
     def shift(self, shift_id: str) -> Shift:
         """Return a shift by its id."""

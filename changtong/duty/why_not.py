@@ -35,7 +35,9 @@ WORDS = {
 """Rules that may be left out for a trial, and what they are called."""
 
 
-def why_not(question: Question, shares: FairShares, crews: CrewRules, *, seconds: float = 20.0) -> tuple[str, ...]:
+def why_not(
+    question: Question, shares: FairShares, crews: CrewRules, *, seconds: float = 20.0
+) -> tuple[str, ...]:
     """Return why no roster keeps every rule, in words: the worst places first, then what would help.
 
     Parameters
@@ -50,7 +52,9 @@ def why_not(question: Question, shares: FairShares, crews: CrewRules, *, seconds
     short = _shortest(question, shares, crews, "", deadline)
     lines: list[str] = []
     if short is None:
-        lines.append("The locks contradict each other or the limits: no roster keeps them, even with empty posts.")
+        lines.append(
+            "The locks contradict each other or the limits: no roster keeps them, even with empty posts."
+        )
     else:
         places = np.flatnonzero(short > 0)
         lines += [_place(question, int(slot), int(short[slot])) for slot in places[:SHOWN]]
