@@ -17,6 +17,7 @@ from changtong.backlog_command import register as register_backlog
 from changtong.carbon_command import carbon
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
+from changtong.duty_command import register as register_duty
 from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.events_command import register as register_events
 from changtong.export_command import register as register_export
@@ -240,6 +241,7 @@ register_stress(app)
 register_remedies(app)
 register_rural(app)
 register_safety(app)
+register_duty(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

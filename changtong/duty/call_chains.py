@@ -41,7 +41,7 @@ def read_chains(
     if not isinstance(listed, list) or not listed or set(content) - {"chains", "provenance", "notes"}:
         tell("chains are missing, or something else is there.", "chains", "[[chains]] with id and steps")
         return (), problems
-    made = []
+    made: list[CallChain] = []
     for number, chain in enumerate(listed, 1):
         where = f"chains {number}"
         name = chain.get("id") if isinstance(chain, dict) else None

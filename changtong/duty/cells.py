@@ -1,4 +1,6 @@
-"""Rows of the small tables of a duty folder: each cell read by its kind, each wrong one told with its place."""
+"""Rows of the small tables of a duty folder: each cell read by its kind, each wrong one told with its
+place.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,7 @@ class Column:
     Attributes
     ----------
     kind : str
-        ``id``, ``text``, ``ids`` (separated by semicolons), ``day``, ``time``, ``number``, ``whole``, ``flag``.
+        ``id``, ``text``, ``ids`` (with semicolons), ``day``, ``time``, ``number``, ``whole``, ``flag``.
     needed : bool
         Whether every row has it.
     choices : tuple of str

@@ -10,7 +10,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from changtong.duty.question import Question
-from changtong.duty.staff import KINDS
+from changtong.duty.staff import KINDS, Person
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -90,7 +90,7 @@ def _there(question: Question) -> Floats:
     return made
 
 
-def _fill_mean(carried: Floats, who: Ints, share: Floats, people: tuple[object, ...]) -> list[str]:
+def _fill_mean(carried: Floats, who: Ints, share: Floats, people: tuple[Person, ...]) -> list[str]:
     """Put the mean of a pool where somebody has no count; return their ids."""
     missing = who[np.isnan(carried[who, 0])]
     there = who[~np.isnan(carried[who, 0])]
@@ -99,7 +99,7 @@ def _fill_mean(carried: Floats, who: Ints, share: Floats, people: tuple[object, 
         return []
     mean = carried[there].sum(axis=0) / share[there].sum()
     carried[missing] = share[missing, None] * mean
-    return [people[k].person_id for k in missing]  # type: ignore[attr-defined]
+    return [people[k].person_id for k in missing]
 
 
 def _most(question: Question) -> Ints:

@@ -23,7 +23,7 @@ def roster_calendar(
 ) -> str:
     """Return a calendar of duties, of one person or of all.
 
-    An event's UID follows from day, shift, post and person: the same duty in a later roster is the same event.
+    An event's UID follows from day, shift, post and person: the same duty in a later one is the same event.
     Names stand in the calendar of all only; no telephone number does.
 
     Parameters

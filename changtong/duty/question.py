@@ -191,7 +191,8 @@ def _slots(folder: DutyFolder, period: Period) -> Slots:
             counts = (shift.points, int(shift.night), int(day.kind == "weekend"), int(day.kind == "holiday"))
             rows.append((number, which, crew, post.heads, begin, end, free, end - begin, *counts))
     table = np.array(sorted(rows, key=lambda row: (row[4], row[1])), np.int64).reshape(len(rows), 12)
-    return Slots(*table.T[:8], table.T[8:])
+    columns = [np.ascontiguousarray(column) for column in table.T]
+    return Slots(*columns[:8], counts=np.array(columns[8:]))  # type: ignore[misc]
 
 
 Former = dict[int, list[tuple[date, Shift | None]]]
@@ -239,7 +240,7 @@ def _may(folder: DutyFolder, period: Period, slots: Slots, former: Former) -> Fl
 
 
 def _only_possible(folder: DutyFolder, slots: Slots, may: Flags) -> None:
-    """Take out whom the rules of a crew keep out whoever else serves: fair shares then leave them out, too."""
+    """Take out whom the rules of a crew keep out whoever else serves: fair shares leave them out, too."""
     for number, post in enumerate(folder.posts):
         for name, least in post.qualified:
             if least == post.heads:
@@ -264,7 +265,7 @@ def _matching(
         return shift_id in (None, post.shift_id) and post_id in (None, post.post_id)
 
     number = (day - period.days[0].day).days
-    return np.array([fits(post) for post in folder.posts])[slots.post] & (slots.day == number)
+    return np.asarray(np.array([fits(post) for post in folder.posts])[slots.post] & (slots.day == number))
 
 
 def _alone(folder: DutyFolder, period: Period, slots: Slots) -> list[Problem]:

@@ -373,9 +373,9 @@ def answer_call(log: RoomLog, call_id: str, by: str, at: datetime) -> Answered:
 def escalate(
     folder: DutyFolder, roster: Sequence[Assignment], entries: Iterable[Entry], at: datetime
 ) -> tuple[Due, ...]:
-    """Return who must be told of calls by an instant: every step that is due and was not answered before.
+    """Return who must be told of calls by an instant: every step that is due and not answered before.
 
-    A step of posts means who is on duty there when it is due, also where the shift has changed since the call.
+    A step of posts means who is on duty there when it is due, also after the shift has changed.
 
     Parameters
     ----------

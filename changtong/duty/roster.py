@@ -140,7 +140,7 @@ class Roster:
         if not self.found:
             return "\n".join([head, *(f"  {line}" for line in self.why)])
         lines = [
-            f"{head}, {len(self.assignments)} duties of {len(self.folder.people)} people in {self.seconds:.1f} s",
+            f"{head}, {len(self.assignments)} duties, {len(self.folder.people)} people, {self.seconds:.1f} s",
             f"  cost {self.value:.4g}, no roster below {self.bound:.4g}: proved gap {100 * self.gap:.2f} %",
         ]
         for kind, (low, high) in self.spread().items():

@@ -147,7 +147,9 @@ def _own(folder: DutyFolder, own: Sequence[_Duty]) -> Iterator[Breach]:
     for one, after in zip(own, own[1:], strict=False):
         rest = (after.begin - one.end).total_seconds() / 3600
         if rest < one.shift.rest_h:
-            text = f"{name}: {rest:g} h after {one.row.shift_id} of {one.row.day}, {one.shift.rest_h:g} h needed."
+            text = (
+                f"{name}: {rest:g} h after {one.row.shift_id} of {one.row.day}, needed {one.shift.rest_h:g}."
+            )
             yield Breach(after.row.day, "rest", text)
         if one.row.day == after.row.day:
             yield Breach(after.row.day, "one_a_day", f"{name}: two duties begin on one day.")

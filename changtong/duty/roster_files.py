@@ -1,4 +1,4 @@
-"""The roster folder: tables, calendars, a workbook; and a roster read back."""
+"""The roster folder: tables, calendars; and a roster read back."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import xlsxwriter
 
 from changtong.duty.cells import Column, raise_all, read_rows
 from changtong.duty.icalendar import roster_calendar
@@ -144,7 +143,6 @@ def save_roster(
             place.parent.mkdir(exist_ok=True)
             text = roster_calendar(roster.folder, roster.assignments, made_at=made_at, person_id=person)
             place.write_bytes(text.encode())
-        _workbook(roster, tables, into / "roster.xlsx")
         (into / DUTY).mkdir()
         for file in sorted(Path(source).iterdir()):
             if file.suffix in (".csv", ".toml") and file.is_file():
@@ -155,44 +153,12 @@ def save_roster(
     own = {
         MARK,
         "roster.ics",
-        "roster.xlsx",
         "index.html",
         "calendars",
         DUTY,
         *(f"{name}.csv" for name in tables),
     }
     return write_whole_folder(Path(path), write, own_files=own, **ROSTER_FOLDER)
-
-
-def _workbook(roster: Roster, tables: dict[str, pl.DataFrame], path: Path) -> None:
-    """Write a matrix, people by days, and the tables as sheets."""
-    book = xlsxwriter.Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False})
-    head = book.add_format({"bold": True, "bg_color": "#e8edf3"})
-    marked = {
-        "weekend": book.add_format({"bold": True, "bg_color": "#fdf0d5"}),
-        "holiday": book.add_format({"bold": True, "bg_color": "#f8d7da"}),
-    }
-    sheet = book.add_worksheet("值班表 Roster")
-    sheet.freeze_panes(1, 2)
-    sheet.write_row(0, 0, ["person_id", "姓名 Name"], head)
-    days = {day.day: k for k, day in enumerate(roster.period.days)}
-    for day, k in days.items():
-        sheet.write_string(0, k + 2, f"{day:%m-%d}", marked.get(roster.period.days[k].kind, head))
-    shifts = {one.shift_id: one.name_zh for one in roster.folder.shifts}
-    rows = {one.person_id: k for k, one in enumerate(roster.folder.people)}
-    for person in roster.folder.people:
-        sheet.write_string(rows[person.person_id] + 1, 0, person.person_id)
-        sheet.write_string(rows[person.person_id] + 1, 1, person.name)
-    for row in roster.assignments:
-        sheet.write_string(rows[row.person_id] + 1, days[row.day] + 2, shifts[row.shift_id])
-    sheet.set_column(2, len(days) + 1, 6)
-    for name, frame in tables.items():
-        other = book.add_worksheet(name)
-        other.write_row(0, 0, frame.columns, head)
-        other.freeze_panes(1, 0)
-        for number, values in enumerate(frame.iter_rows(), 1):
-            other.write_row(number, 0, values)
-    book.close()
 
 
 def read_roster(path: str | os.PathLike[str]) -> tuple[Assignment, ...]:

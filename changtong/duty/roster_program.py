@@ -103,7 +103,7 @@ class _Build:
     def of(self, person: int, slots: Ints) -> Ints:
         """Return the columns of a person in some slots."""
         found = self.column[person, slots]
-        return found[found >= 0]
+        return np.asarray(found[found >= 0])
 
 
 def build_program(

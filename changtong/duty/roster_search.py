@@ -174,7 +174,7 @@ Group = tuple[int, int, float, list[tuple[int, int, int]]]
 
 
 def _groups(question: Question, crews: CrewRules, line: NDArray[np.float64]) -> list[Group]:
-    """Return the groups: kind, least count, weight, members (person, slot, side); off-wishes go into ``line``."""
+    """Return the groups: kind, least count, weight, members (person, slot, side); off-wishes in ``line``."""
     weights, made = question.folder.weights, []
     for slot, people, least in crews.qualified:
         made.append((QUALIFIED, least, PENALTY, [(int(p), slot, 0) for p in people]))

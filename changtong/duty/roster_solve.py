@@ -112,6 +112,8 @@ def solve(
     seed : int
         Of the search.
     """
+    # compiled before the clock runs: once on a machine, some seconds
+    search_roster(question, shares, crews, rounds=1, steps=1)
     deadline = time.perf_counter() + seconds
     quick = time.perf_counter() + SEARCH_SHARE * seconds
     found = search_roster(question, shares, crews, seed=seed, rounds=1, deadline=quick)
@@ -302,7 +304,7 @@ def _first_roster(
 ) -> Flags | Solved:
     """Look for any roster by the program alone; what it says where there is none."""
     program = build_program(question, shares, crews, fair=False)
-    run = _run_program(program, deadline, 1.0, None)
+    run = _run_program(program, deadline, 1.0, None, extra=10.0)
     if run.taken is not None:
         return run.taken
     proved = run.status in (

@@ -93,10 +93,10 @@ def fits(data, state, p, j):
 @njit(cache=True, nogil=True, error_model="numpy")
 def sits(state, p, j):
     """Tell whether a person has a seat of a slot."""
+    found = False
     for h in range(state.seat.shape[1]):
-        if state.seat[j, h] == p:
-            return True
-    return False
+        found = found or state.seat[j, h] == p
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -136,7 +136,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Lock:
-    """An assignment that must (``on``) or must not (``off``) be; ``off`` without shift means the whole day."""
+    """An assignment that must (``on``) or must not (``off``) be; without shift the whole day."""
 
     person_id: str
     day: date
@@ -147,7 +147,7 @@ class Lock:
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that one person serves; None: no limit. Weeks begin on Monday; a duty counts on the day it begins."""
+    """The most that one person serves; None: no limit. A duty counts on the day it begins, weeks from Monday."""
 
     most_in_row: int | None = None
     most_nights_in_row: int | None = None

@@ -124,6 +124,6 @@ def _place(question: Question, slot: int, short: int) -> str:
     away &= {one.person_id for one in able}
     may = int(question.may[:, slot].sum())
     return (
-        f"{day} {post.post_id} in {post.shift_id}: {short} of {post.heads} heads cannot be found. {len(able)} people"
-        f" have the role {post.role}: {len(away)} on leave, {may} may serve then, as far as other duties let them."
+        f"{day} {post.post_id} in {post.shift_id}: {short} of {post.heads} heads missing. {len(able)} people"
+        f" have the role {post.role}: {len(away)} on leave, {may} may serve then, as other duties let them."
     )
