@@ -17,6 +17,7 @@ from changtong.backlog_command import register as register_backlog
 from changtong.carbon_command import carbon
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
+from changtong.duty_command import register as register_duty
 from changtong.emergency_command import register as register_emergency
 from changtong.epidemic_command import register as register_epidemic
 from changtong.errors import ChangtongError, InternalError, UsageError
@@ -252,6 +253,7 @@ register_relief(app)
 register_rights_tickets(app)
 register_emergency(app)
 register_epidemic(app)
+register_duty(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

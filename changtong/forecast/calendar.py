@@ -171,6 +171,17 @@ class Calendar:
             return None  # a weekend like any other
         return Mark("rest-long" if length >= LONG_REST_DAYS else "rest-short")
 
+    def rest_kind(self, day: date) -> tuple[str, str]:
+        """Return what a day is for those who work: ``work``, ``weekend`` or ``holiday``, and its name.
+
+        All days of a rest with a public holiday in it are ``holiday``; a make-up workday is ``work``.
+        """
+        if not self._rests(day):
+            return "work", "make-up workday" if day in self._make_up else ""
+        begin, length = self._rest_around(day)
+        named = [self._named[on] for k in range(length) if (on := begin + k * DAY) in self._named]
+        return ("holiday", named[0].removesuffix(" (observed)")) if named else ("weekend", "")
+
     def _rest_around(self, day: date) -> tuple[date, int]:
         """Return the first day of the rest a day is part of, and how many days it has."""
         begin = end = day

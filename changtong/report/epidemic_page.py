@@ -243,10 +243,13 @@ class _View:
             ("vehicle", "epidemic.vehicle", None), ("pass_id", "epidemic.pass", None),
             ("other_pass_id", "epidemic.other", None), ("until", "epidemic.until", self.time),
         ]  # fmt: skip
-        shown = (("gates", gates), ("use", use), ("ending", ending), ("duplicates", twice))
+        shown = (
+            ("gates", "epidemic.gates", gates), ("use", "epidemic.use", use),
+            ("ending", "epidemic.ending", ending), ("duplicates", "epidemic.duplicates", twice),
+        )  # fmt: skip
         tables = [
-            self.table(report.tables[name], columns, f"epidemic.{name}")
-            for name, columns in shown
+            self.table(report.tables[name], columns, title)
+            for name, title, columns in shown
             if name in report.tables
         ]
         return self._part("epidemic.passes", tables, self._counted(report.facts["by_state"]))

@@ -1,0 +1,1 @@
+"""Duty (值班): rosters, who is on, check-in, hand-over, calls that escalate."""

@@ -1,0 +1,206 @@
+"""Search for good rosters: a greedy start, then simulated annealing, the same for the same seed."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from changtong.duty.crews import CrewRules
+from changtong.duty.fair_shares import FairShares
+from changtong.duty.question import Question
+from changtong.duty.roster_program import in_period, wished_slots
+from changtong.duty.search_steps import (
+    AVOID,
+    LOCKED,
+    NEVER,
+    NEWCOMER,
+    QUALIFIED,
+    TOGETHER,
+    WISHED,
+    Data,
+    State,
+    anneal,
+    change,
+    fits,
+)
+from changtong.duty.staff import KINDS
+
+PENALTY = 2000.0
+"""Cost of a missing head or a broken rule of crews: no fairness is worth one."""
+
+KEEP = 200.0
+"""Cost of an assignment of the roster in force that is given up."""
+
+ROUNDS = 8
+STEPS = 1_000_000
+HOT, COLD = 3.0, 0.01
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best roster met.
+
+    Attributes
+    ----------
+    taken : array, (people, slots)
+    whole : bool
+        Whether every head is there and every rule kept.
+    steps : int
+    """
+
+    taken: Flags
+    whole: bool
+    steps: int
+
+
+def search_roster(
+    question: Question,
+    shares: FairShares,
+    crews: CrewRules,
+    *,
+    seed: int = 0,
+    enough: float = -np.inf,
+    deadline: float = np.inf,
+    rounds: int = ROUNDS,
+    steps: int = STEPS,
+) -> Found:
+    """Search for a roster.
+
+    Parameters
+    ----------
+    question : Question
+    shares : FairShares
+    crews : CrewRules
+    seed : int
+    enough : float
+        Cost at which to stop.
+    deadline : float
+        Of ``perf_counter``; looked at between rounds.
+    rounds, steps : int
+        Rounds, each from hot to cold, of so many steps.
+    """
+    data = _data(question, shares, crews)
+    heads = question.slots.heads
+    seats = np.array([(j, h) for j, count in enumerate(heads) for h in range(count)], np.int64)
+    state = State(
+        np.full((len(heads), int(heads.max())), -1, np.int64),
+        np.zeros_like(data.most),
+        np.zeros((len(question.may), len(KINDS)), np.int64),
+        np.zeros(len(data.group_kind), np.int64),
+        np.zeros(len(data.group_kind), np.int64),
+        np.array([seed], np.uint64),
+    )
+    cost = _start(question, data, state, seats)
+    best, best_seat, done = cost, state.seat.copy(), 0
+    for number in range(rounds):
+        hot = HOT if number == 0 else HOT / 4
+        cost, best = anneal(data, state, seats, steps, hot, COLD, cost, best, best_seat, enough)
+        done += steps
+        if best <= enough or time.perf_counter() > deadline:
+            break
+    taken = np.zeros(question.may.shape, bool)
+    for j, h in seats:
+        if best_seat[j, h] >= 0:
+            taken[best_seat[j, h], j] = True
+    return Found(taken, bool(best < PENALTY and (taken.sum(axis=0) == heads).all()), done)
+
+
+def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64]) -> float:
+    """Fill seats one by one, those with the fewest people first; return the cost."""
+    scarce = np.argsort(question.may.sum(axis=0) / question.slots.heads, kind="stable")
+    cost = float(sum(data.tables[p, k, 0] for p in range(len(question.may)) for k in range(len(KINDS))))
+    for g, kind in enumerate(data.group_kind):
+        if kind in (WISHED, LOCKED):
+            cost += float(data.group_weight[g])
+        elif kind == QUALIFIED:
+            cost += float(data.group_weight[g] * data.group_least[g])
+    cost += PENALTY * len(seats)
+    for j in scarce:
+        for h in range(int(question.slots.heads[j])):
+            load = state.count[:, 0] - data_target(data)
+            for p in np.argsort(load, kind="stable"):
+                if fits(data, state, p, j) and p not in state.seat[j]:
+                    cost += float(change(data, state, p, j, 1)) - PENALTY
+                    state.seat[j, h] = p
+                    break
+    return cost
+
+
+def data_target(data: Data) -> NDArray[np.float64]:
+    """Return the load that costs each person least."""
+    return np.asarray(data.tables[:, 0, :].argmin(axis=1), float)
+
+
+def _data(question: Question, shares: FairShares, crews: CrewRules) -> Data:
+    may, caps, slots = question.may, question.caps, question.slots
+    n_people, n_slots = may.shape
+    slot, row = np.nonzero(caps.uses.T) if len(caps.rule) else (np.empty(0, np.int64),) * 2
+    longest = max(len(one) for costs in shares.cost for one in costs)
+    room = longest + int(slots.counts.max())
+    tables = np.full((n_people, len(KINDS), room), 1e12)
+    for p, costs in enumerate(shares.cost):
+        for k, one in enumerate(costs):
+            tables[p, k, : len(one)] = one
+    line = np.zeros(may.shape)
+    groups = _groups(question, crews, line)
+    members: list[tuple[int, int, int]] = sorted(
+        (p * n_slots + j, g, side) for g, group in enumerate(groups) for p, j, side in group[3] if may[p, j]
+    )
+    at = np.zeros(n_people * n_slots + 1, np.int64)
+    np.add.at(at, np.array([one[0] + 1 for one in members], np.int64), 1)
+    return Data(
+        may=may, line=line,
+        uses_at=np.searchsorted(slot, np.arange(n_slots + 1)).astype(np.int64),
+        uses_row=row.astype(np.int64),
+        uses_by=caps.uses[row, slot].astype(np.int64),
+        most=np.ascontiguousarray(caps.most, np.int64),
+        counts=np.ascontiguousarray(slots.counts), tables=tables,
+        group_at=np.cumsum(at),
+        group_of=np.array([one[1] for one in members], np.int64),
+        group_side=np.array([one[2] for one in members], np.int64),
+        group_kind=np.array([one[0] for one in groups], np.int64),
+        group_least=np.array([one[1] for one in groups], np.int64),
+        group_weight=np.array([one[2] for one in groups], float),
+        penalty=PENALTY,
+    )  # fmt: skip
+
+
+Group = tuple[int, int, float, list[tuple[int, int, int]]]
+
+
+def _groups(question: Question, crews: CrewRules, line: NDArray[np.float64]) -> list[Group]:
+    """Return the groups: kind, least count, weight, members (person, slot, side); off-wishes in ``line``."""
+    weights, made = question.folder.weights, []
+    for slot, people, least in crews.qualified:
+        made.append((QUALIFIED, least, PENALTY, [(int(p), slot, 0) for p in people]))
+    for slots in crews.crews if len(crews.newcomers) else ():
+        new = [(int(p), int(j), 0) for p in crews.newcomers for j in slots]
+        old = [(int(p), int(j), 1) for p in crews.experienced for j in slots]
+        made.append((NEWCOMER, 0, PENALTY, new + old))
+    for first, second, slots in crews.never:
+        made.append((NEVER, 0, PENALTY, [(p, int(j), 0) for p in (first, second) for j in slots]))
+    for kind, weight, pairs in (
+        (AVOID, weights.avoid, crews.avoid),
+        (TOGETHER, weights.together, crews.together),
+    ):
+        for first, second, slots in pairs:
+            both = [(p, int(j), side) for side, p in enumerate((first, second)) for j in slots]
+            made.append((kind, 0, weight, both))
+    for person, slots in question.locks:
+        made.append((LOCKED, 0, PENALTY, [(person, int(j), 0) for j in slots]))
+    for person, slot in question.kept:
+        line[person, slot] -= KEEP
+    for which, wish in enumerate(question.folder.wishes):
+        if not in_period(question, which):
+            continue
+        person, slots = wished_slots(question, which)
+        if wish.wants == "off":
+            line[person, slots] += weights.wish * wish.weight
+        else:
+            made.append((WISHED, 0, weights.wish * wish.weight, [(person, int(j), 0) for j in slots]))
+    return made

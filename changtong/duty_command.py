@@ -1,0 +1,288 @@
+"""Commands of the duty room: rosters, who is on, check-in, hand-over, calls that escalate."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from changtong.command_options import AsJson, Language, PageLanguage, parse_day
+from changtong.console import print_result, say
+from changtong.errors import UsageError
+
+if TYPE_CHECKING:
+    from changtong.duty.room import Entry
+
+duty = typer.Typer(
+    help="Duty: rosters, check-in, hand-over, calls.", no_args_is_help=True, rich_markup_mode=None
+)
+
+RosterFolder = Annotated[Path, typer.Argument(metavar="ROSTER/", help="A roster, as duty roster wrote it.")]
+Room = Annotated[Path, typer.Option("--room", metavar="ROOM/", help="The duty room's entries.")]
+At = Annotated[
+    str | None, typer.Option("--at", metavar="INSTANT", help="As 2026-03-02T09:00+08:00; now by default.")
+]
+By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who does it.")]
+
+
+@duty.callback()
+def group() -> None:
+    """Duty: rosters, check-in, hand-over, calls."""
+
+
+def instant_of(text: str | None) -> datetime:
+    """Return an instant given, or now.
+
+    Parameters
+    ----------
+    text : str or None
+
+    Raises
+    ------
+    UsageError
+    """
+    if text is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise UsageError(f"--at {text!r} is no instant with a zone; expected 2026-03-02T09:00+08:00.")
+    return at
+
+
+@duty.command("roster", short_help="A roster for a period, with its proved gap.")
+def make(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER/", help="A duty folder (docs/duty.md).")],
+    first: Annotated[str, typer.Option("--from", metavar="DATE", help="First day on which duties begin.")],
+    last: Annotated[str, typer.Option("--to", metavar="DATE", help="Last day.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="ROSTER/", help="Where to write.")],
+    replan: Annotated[
+        Path | None,
+        typer.Option("--replan", metavar="ROSTER/", help="Change this roster as little as possible."),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", min=1.0, help="Time limit.")] = 60.0,
+    gap: Annotated[float, typer.Option("--gap", min=0.0, max=1.0, help="Proved gap at which to stop.")] = 0.0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the search.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Make a roster; exit code 1, and nothing written, where none keeps every rule: why is told."""
+    from changtong.duty.read_duty import read_duty
+    from changtong.duty.roster import make_roster
+    from changtong.duty.roster_files import ROSTER_FOLDER, read_roster, save_roster
+    from changtong.network.io import check_replaceable
+
+    days = parse_day(first, "--from"), parse_day(last, "--to")
+    check_replaceable(output, **ROSTER_FOLDER)
+    read = read_duty(folder)
+    kept = None if replan is None else read_roster(replan)
+    say("Planning the roster; the first time its search is compiled, some seconds …")
+    made = make_roster(read, *days, seconds=seconds, gap=gap, seed=seed, kept=kept)
+    where = None
+    if made.found:
+        where = str(save_roster(made, output, folder, made_at=datetime.now(UTC)))
+    text = f"{made}\n  → {output}" if made.found else str(made)
+    print_result(made.to_json() | {"folder": where}, text, as_json=as_json)
+    if not made.found:
+        raise typer.Exit(1)
+
+
+@duty.command("check", short_help="Every rule that a roster breaks.")
+def check(folder: RosterFolder, as_json: AsJson = False) -> None:
+    """Check a roster against its rules, also after changes by hand; exit code 1 where one is broken."""
+    from changtong.duty.day_kinds import day_kinds
+    from changtong.duty.roster_check import check_roster
+    from changtong.duty.roster_files import read_roster_folder
+
+    read, rows, first, last = read_roster_folder(folder)
+    found = check_roster(read, day_kinds(read, first, last), rows)
+    made = [{"day": str(one.day), "rule": one.rule, "text": one.text} for one in found]
+    text = "\n".join([*map(str, found), f"{len(rows)} duties, {len(found)} rules broken"])
+    print_result({"duties": len(rows), "breaches": made}, text, as_json=as_json)
+    if found:
+        raise typer.Exit(1)
+
+
+@duty.command("ics", short_help="A roster as iCalendar, of one person or of all.")
+def calendar(
+    folder: RosterFolder,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.ics", help="Where to write.")],
+    person: Annotated[str | None, typer.Option("--person", metavar="ID", help="Of this person only.")] = None,
+    language: PageLanguage = Language.zh,
+    as_json: AsJson = False,
+) -> None:
+    """Write a calendar file that calendar programs take in."""
+    from changtong.duty.icalendar import roster_calendar
+    from changtong.duty.roster_files import read_roster_folder
+    from changtong.errors import NotFoundError
+    from changtong.written_files import write_beside
+
+    read, rows, _, _ = read_roster_folder(folder)
+    if person is not None and person not in {one.person_id for one in read.people}:
+        raise NotFoundError(f"There is no person {person!r} in the roster.")
+    text = roster_calendar(read, rows, made_at=datetime.now(UTC), person_id=person, language=language.value)
+    write_beside(output, text.encode())
+    count = sum(person in (None, row.person_id) for row in rows)
+    print_result({"file": str(output), "events": count}, f"{count} events → {output}", as_json=as_json)
+
+
+@duty.command("now", short_help="Who is on duty, and who has come.")
+def now(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = False) -> None:
+    """List who is on duty at an instant; exit code 1 where somebody is absent."""
+    from changtong.duty.room import duty_now, hand_overs
+    from changtong.duty.room_log import FolderLog
+    from changtong.duty.roster_files import read_roster_folder
+
+    read, rows, _, _ = read_roster_folder(folder)
+    entries, instant = FolderLog(room).entries(), instant_of(at)
+    there = duty_now(read, rows, entries, instant)
+    made = [
+        {
+            "person_id": one.assignment.person_id, "post_id": one.assignment.post_id,
+            "shift_id": one.assignment.shift_id, "begins_at": one.begin.isoformat(),
+            "ends_at": one.end.isoformat(), "state": one.state, "late_min": one.late_min,
+        }
+        for one in there
+    ]  # fmt: skip
+    waiting = [
+        note.note_id for note in hand_overs(entries) if note.received_by is None and note.at <= instant
+    ]
+    lines = [
+        f"{row['post_id']:<12} {row['person_id']:<12} {row['state']} {row['late_min'] or ''}" for row in made
+    ]
+    if waiting:
+        lines.append("hand-over not received: " + ", ".join(waiting))
+    facts = {"at": instant.isoformat(), "on_duty": made, "not_received": waiting}
+    print_result(facts, "\n".join(lines) or "nobody is on duty", as_json=as_json)
+    if any(one.state == "absent" for one in there):
+        raise typer.Exit(1)
+
+
+@duty.command("check-in", short_help="Somebody has come.")
+def come(
+    folder: RosterFolder,
+    room: Room,
+    person: Annotated[str, typer.Option("--person", metavar="ID", help="Who has come.")],
+    at: At = None,
+    by: Annotated[str | None, typer.Option("--by", metavar="PERSON", help="Who enters it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check somebody in for their duty; a second time changes nothing."""
+    from changtong.duty.room import check_in
+    from changtong.duty.room_log import FolderLog
+    from changtong.duty.roster_files import read_roster_folder
+
+    read, rows, _, _ = read_roster_folder(folder)
+    row, kept = check_in(read, rows, FolderLog(room), person, instant_of(at), by or person)
+    text = f"{person}: {row.post_id} in {row.shift_id} of {row.day}, checked in at {kept.at.isoformat()}"
+    print_result(_facts(kept), text, as_json=as_json)
+
+
+@duty.command("hand-over", short_help="Write a hand-over note, or receive one.")
+def pass_on(
+    room: Room,
+    by: By,
+    note: Annotated[str, typer.Option("--note", metavar="ID", help="Of the note.")],
+    open_items: Annotated[
+        list[str] | None, typer.Option("--open", metavar="TEXT", help="An open item.")
+    ] = None,
+    watch: Annotated[list[str] | None, typer.Option("--watch", metavar="TEXT", help="What to watch.")] = None,
+    take: Annotated[bool, typer.Option("--receive", help="Receive the note instead.")] = False,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write what the next shift must know; the next shift receives it."""
+    from changtong.duty.room import hand_over, receive
+    from changtong.duty.room_log import FolderLog
+
+    log, instant = FolderLog(room), instant_of(at)
+    if take:
+        if open_items or watch:
+            raise UsageError("--receive takes no --open and no --watch.")
+        kept = receive(log, note, by, instant)
+        text = f"{note}: received by {kept.by} at {kept.at.isoformat()}"
+    else:
+        kept = hand_over(log, note, by, instant, open_items or [], watch or [])
+        text = (
+            f"{note}: {len(kept.values['open'])} open, {len(kept.values['watch'])} to watch; not yet received"
+        )
+    print_result(_facts(kept), text, as_json=as_json)
+    if kept.by != by:
+        raise typer.Exit(1)
+
+
+@duty.command("call", short_help="Open a call that goes up its chain.")
+def begin_call(
+    folder: RosterFolder,
+    room: Room,
+    call: Annotated[str, typer.Option("--call", metavar="ID", help="Of the call.")],
+    chain: Annotated[str, typer.Option("--chain", metavar="ID", help="A chain of calls.toml.")],
+    subject: Annotated[str, typer.Option("--subject", metavar="TEXT", help="What it is about.")],
+    by: By,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open a call; duty escalate tells whom it goes to and when."""
+    from changtong.duty.room import open_call
+    from changtong.duty.room_log import FolderLog
+    from changtong.duty.roster_files import read_roster_folder
+
+    read, _, _, _ = read_roster_folder(folder)
+    kept = open_call(read, FolderLog(room), call, subject, chain, by, instant_of(at))
+    print_result(_facts(kept), f"{call}: opened at {kept.at.isoformat()}", as_json=as_json)
+
+
+@duty.command("answer", short_help="Answer a call: the first has it.")
+def answer(
+    room: Room,
+    call: Annotated[str, typer.Option("--call", metavar="ID", help="Of the call.")],
+    by: By,
+    at: At = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a call; exit code 1 where somebody else has it, who is told."""
+    from changtong.duty.room import answer_call
+    from changtong.duty.room_log import FolderLog
+
+    got = answer_call(FolderLog(room), call, by, instant_of(at))
+    facts = {"call_id": got.call_id, "by": got.by, "at": got.at.isoformat(), "mine": got.mine}
+    print_result(facts, str(got), as_json=as_json)
+    if not got.mine:
+        raise typer.Exit(1)
+
+
+@duty.command("escalate", short_help="Who must be told of unanswered calls by now.")
+def tell(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = False) -> None:
+    """Print what is due, a JSON object a line, for a program that sends it; nothing is sent here."""
+    from changtong.duty.room import escalate
+    from changtong.duty.room_log import FolderLog
+    from changtong.duty.roster_files import read_roster_folder
+
+    read, rows, _, _ = read_roster_folder(folder)
+    due = [
+        {
+            "call_id": one.call_id, "step": one.step, "person_id": one.person_id,
+            "due_at": one.due_at.isoformat(), "subject": one.subject,
+        }
+        for one in escalate(read, rows, FolderLog(room).entries(), instant_of(at))
+    ]  # fmt: skip
+    lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in due)
+    print_result({"due": due}, lines, as_json=as_json)
+
+
+def _facts(entry: Entry) -> dict[str, Any]:
+    return {"key": entry.key, "kind": entry.kind, "at": entry.at.isoformat(), "by": entry.by, **entry.values}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands.
+
+    Parameters
+    ----------
+    app : typer.Typer
+    """
+    app.add_typer(duty, name="duty", short_help="Duty rosters, check-in, hand-over, calls.")
