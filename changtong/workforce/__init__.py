@@ -1,0 +1,1 @@
+"""Workforce: rosters, workload and its fairness, hours and rest; no database is known here."""
