@@ -11,6 +11,7 @@ from importlib.resources import files
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from changtong.safety.toml_values import PROVENANCES, Values, read_toml
 
@@ -101,6 +102,8 @@ class RosterRules:
         Between the end of a day's work and the next beginning.
     temporary_most : int
         Temporary staff in a shift.
+    zone : str
+        Of dates and clocks.
     """
 
     id: str
@@ -124,6 +127,7 @@ class RosterRules:
     attendance_share: float
     rest_h: float
     temporary_most: int
+    zone: str = "Asia/Shanghai"
 
     def duties(self) -> tuple[Duty, ...]:
         """Return what a person may work on one day, single shifts first."""
@@ -139,13 +143,19 @@ class RosterRules:
         """Return the regular staff of a centre by the rules alone."""
         return self.staff_by_site.get(site, self.staff)
 
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RosterRules:
+        """Return rules from what :meth:`to_dict` gave."""
+        shifts = tuple(Shift(**one) for one in values["shifts"])
+        return cls(**{**values, "shifts": shifts})
+
     def to_dict(self) -> dict[str, Any]:
         """Return the rules as plain values."""
         return asdict(self) | {"staff_by_site": dict(self.staff_by_site)}
 
 
 _TOP: dict[str, type] = {
-    "id": str, "version": str, "provenance": str, "source": str, "first": str, "volumes": dict,
+    "id": str, "version": str, "provenance": str, "source": str, "first": str, "zone": str, "volumes": dict,
     "regular": dict, "temporary": dict, "staff_by_site": dict, "shift": list,
 }  # fmt: skip
 _VOLUMES: dict[str, type] = {"due_h": int, "clear_at_end": bool}
@@ -181,6 +191,8 @@ def read_roster_rules(path: str | os.PathLike[str] | None = None) -> RosterRules
     top = values.table(content, _TOP, ("id", "version", "provenance", "source", "regular", "shift"))
     values.one_of(top, "provenance", PROVENANCES)
     values.one_of(top, "first", OBJECTIVES)
+    if "zone" in top and top["zone"] not in available_timezones():
+        values.add(f"{top['zone']!r} is no time zone.", "zone", None, "a name as Asia/Shanghai")
     volumes = values.table(top.get("volumes", {}), _VOLUMES, (), of="volumes")
     regular = values.table(
         top.get("regular", {}), _REGULAR, ("staff", "pieces_per_person_h"), of="regular"
@@ -213,6 +225,7 @@ def read_roster_rules(path: str | os.PathLike[str] | None = None) -> RosterRules
         attendance_share=float(regular.get("attendance_share", 1.0)),
         rest_h=float(regular.get("rest_h", 0.0)),
         temporary_most=temporary.get("most_per_shift", 0),
+        zone=top.get("zone", "Asia/Shanghai"),
     )
     _check_together(values, made)
     values.finish()

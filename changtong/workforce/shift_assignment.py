@@ -57,7 +57,7 @@ def assign_duties(question: CentreQuestion, working: Ints, regular: Ints) -> Ass
     working : array of int
         People by work day, 1 or 0.
     regular : array of int
-        People needed by work day and duty; as many on each day as work.
+        People needed by work day and duty; on no day fewer than work.
     """
     people, days = working.shape
     duties = len(question.duties)
@@ -69,11 +69,13 @@ def assign_duties(question: CentreQuestion, working: Ints, regular: Ints) -> Ass
     usual, nights = np.full(people, np.nan), np.zeros(people)
     for w in range(days):
         here = np.flatnonzero(working[:, w])
-        if not len(here):
-            continue
         slots = np.repeat(np.arange(duties), regular[w])
+        if not len(here):
+            unfilled[w] = regular[w]
+            continue
         cost = _day_costs(regular, w, slots, rests)
-        costs = np.where((working[here, w + 1] == 1)[:, None], cost, 0.0) if w + 1 < days else np.zeros((len(here), len(slots)))
+        on_next = working[here, w + 1] == 1 if w + 1 < days else np.zeros(len(here), dtype=bool)
+        costs = np.where(on_next[:, None], cost[None], 0.0)
         with np.errstate(invalid="ignore"):
             costs = costs + CHANGING * np.nan_to_num(np.abs(starts[slots][None] - usual[here][:, None]) / 24)
         costs += NIGHTS * night[slots][None] * (nights[here] - nights[here].min())[:, None]
@@ -82,6 +84,8 @@ def assign_duties(question: CentreQuestion, working: Ints, regular: Ints) -> Ass
         costs[worked] += np.where(rests[before[worked]][:, slots], 0.0, BARRED)
         rows, chosen = linear_sum_assignment(costs)
         good = costs[rows, chosen] < BARRED
+        spare = np.setdiff1d(np.arange(len(slots)), chosen)
+        np.add.at(unfilled[w], slots[spare], 1)
         duty[here[rows[good]], w] = slots[chosen[good]]
         np.add.at(unfilled[w], slots[chosen[~good]], 1)
         took = duty[here, w] >= 0

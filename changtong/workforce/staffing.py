@@ -1,8 +1,9 @@
 """How many people a centre needs on each day and duty: solved by HiGHS, with the least that was proved.
 
-First a start: days are made whole a few at a time while the others stay broken (relax and fix). Then the
-whole program from that start. Last, with the first objective held, fewer temporary staff and days whose
-hours of work follow their pieces more evenly.
+First a start (`rounded_start`), then the whole program, then a few days at a time while all others are held.
+Last, with the first objective held, fewer temporary staff and days whose work follows their pieces evenly.
+
+HiGHS 1.16 is given no start of its own: with one it was seen to end as optimal at the start, which was not.
 """
 
 from __future__ import annotations
@@ -123,15 +124,16 @@ def solve_staffing(question: CentreQuestion, seconds: float) -> Staffing:
     assert relaxed.values is not None
     start = rounded_start(question, model, relaxed.values, cost, lacking)
     whole = _Solver(model, cost, integer=True)
-    whole.start_from(start)
     ended = whole.run(max(0.2, WHOLE_SHARE * (until - time.perf_counter())))
-    best = whole.values if whole.values is not None else start
+    known = [one for one in (start, whole.values) if one is not None]
+    best = min(known, key=lambda one: float(cost @ one)) if known else None
     if best is None:
         whole.run(seconds)
         best = whole.values
     if best is None:
         raise InternalError(f"{question.site}: no staffing was found")
-    bound = max(bound, whole.bound)
+    if whole.bound <= float(cost @ best) + 1e-6:  # else the solver contradicts a staffing that is there
+        bound = max(bound, whole.bound)
     if ended != "optimal":
         best = _improved(model, cost, best, until - EVEN_SHARE * seconds)
     if shortest < longest - 1e-9:  # a bound must hold for weeks of short days, too
@@ -140,7 +142,7 @@ def solve_staffing(question: CentreQuestion, seconds: float) -> Staffing:
         bound = wide.bound
     if question.rules.first != "cost":
         bound = math.ceil(bound - 1e-6)
-    best = _more_even(question, model, cost, best, max(0.2, until - time.perf_counter()))
+    best = _more_even(question, model, cost, best, until)
     regular, temporary = model.split(best)
     value = value_of(question, regular, temporary)
     done = ended == "optimal" or value <= bound + OPTIMAL_GAP * max(1.0, value)
@@ -172,13 +174,6 @@ class _Solver:
         self.values: Floats | None = None
         self.bound = -math.inf
         self.integer = integer
-
-    def start_from(self, values: Floats | None) -> None:
-        """Give a start."""
-        if values is not None:
-            start = highspy.HighsSolution()
-            start.col_value = values.tolist()
-            self.highs.setSolution(start)
 
     def bounds(self, columns: Ints, low: Floats, high: Floats) -> None:
         """Hold columns between values."""
@@ -233,7 +228,6 @@ def _improved(model: StaffingModel, cost: Floats, best: Floats, until: float) ->
                 free = _columns(model, first, first + width)
                 solver.bounds(every, np.rint(best[every]), np.rint(best[every]))
                 solver.bounds(free, low[free], high[free])
-                solver.start_from(best)
                 solver.values = None
                 solver.run(min(WINDOW_S, max(0.1, until - time.perf_counter())))
                 if solver.values is not None and cost @ solver.values < cost @ best - 1e-6:
@@ -263,7 +257,7 @@ def _least_lacking(
 
 
 def _more_even(
-    question: CentreQuestion, model: StaffingModel, cost: Floats, best: Floats, seconds: float
+    question: CentreQuestion, model: StaffingModel, cost: Floats, best: Floats, until: float
 ) -> Floats:
     """Hold the first objective; then fewer temporary staff, then person-days that follow the pieces."""
     n, duties = model.shape
@@ -301,8 +295,5 @@ def _more_even(
     aims = np.zeros(columns + n)
     aims[model.people // 2 : model.people] = 1.0
     aims[columns:] = 1.0 / max(1.0, float(pieces.sum()) * share)
-    solver = _Solver(wide, aims, integer=True)
     off = np.abs(np.bincount(day, power * best[: model.people], n) - share * pieces)
-    solver.start_from(np.concatenate([best, off]))
-    solver.run(seconds)
-    return best if solver.values is None else solver.values[:columns]
+    return _improved(wide, aims, np.concatenate([best, off]), until)[:columns]
