@@ -35,6 +35,7 @@ from changtong.scorecard_command import register as register_scorecards
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 from changtong.vault_command import register as register_vault
+from changtong.workforce_command import register as register_workforce
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -240,6 +241,7 @@ register_stress(app)
 register_remedies(app)
 register_rural(app)
 register_safety(app)
+register_workforce(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

@@ -49,6 +49,8 @@ from changtong.simulation.replications import Replications, simulate_replication
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
 from changtong.verification import Verified, plan_verified
+from changtong.workforce.workforce_folder import Workforce
+from changtong.workforce_studies import WORKFORCE_ANALYSES
 
 Language = Literal["zh", "en"]
 
@@ -245,7 +247,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
 }
 
 
-def _tables_digest(subject: County | Supervision) -> str:
+def _tables_digest(subject: County | Supervision | Workforce) -> str:
     """Return a SHA-256 over a name and all tables: equal inputs, equal digest."""
     total = hashlib.sha256(subject.name.encode())
     for name, table in subject.tables().items():
@@ -279,6 +281,10 @@ KINDS = (
         "a supervision", Supervision, SAFETY_ANALYSES, lambda supervision, _: _tables_digest(supervision),
         lambda supervision, _: {"supervision": supervision.name},
     ),
+    _Kind(
+        "a workforce", Workforce, WORKFORCE_ANALYSES, lambda workforce, _: _tables_digest(workforce),
+        lambda workforce, _: {"workforce": workforce.name, "rules": workforce.rules.id},
+    ),
     _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
     _Kind(
         "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
@@ -289,7 +295,7 @@ KINDS = (
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County | Supervision | Scorecard | RecordFiles,
+    subject: Network | EventLog | County | Supervision | Workforce | Scorecard | RecordFiles,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -305,9 +311,9 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies", "carbon". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
+        "campaign". Of a workforce: "roster", "workload", "hours". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
         "find-personal-data", "extract".
-    subject : Network, EventLog, County, Supervision, Scorecard or RecordFiles
+    subject : Network, EventLog, County, Supervision, Workforce, Scorecard or RecordFiles
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -336,7 +342,8 @@ def run_study(
         Of a county: to a plan ``definition`` (of coverage, for the report) and those of
         :func:`changtong.rural.plan_county.plan_county`; to coverage ``plan``, ``definition``, ``measure``.
         Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
-        ``campaign`` and ``day``.
+        ``campaign`` and ``day``. Of a workforce: those of :func:`changtong.workforce.roster.make_roster`,
+        :func:`changtong.workforce.workload.assess_workload`, :func:`changtong.workforce.hours.check_hours`.
         Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``; to
         filling it ``inputs`` (what the system knows), ``at`` and ``watch``.
         Of files of records: to a search those of
@@ -392,7 +399,7 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County | Supervision | Scorecard | RecordFiles,
+    subject: County | Supervision | Workforce | Scorecard | RecordFiles,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

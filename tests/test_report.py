@@ -37,7 +37,7 @@ FILES = (
     "remedies.html.j2", "forecast.html.j2", "forecast.css", "forecast.js",
     "daily.html.j2", "daily.css", "county.html.j2", "county.css", "county.js", "route_sheets.html.j2",
     "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
-    "assessment.html.j2", "versions.html.j2",
+    "assessment.html.j2", "versions.html.j2", "workforce.html.j2",
 )  # fmt: skip
 
 

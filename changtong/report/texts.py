@@ -27,6 +27,7 @@ TEXT_FILES = (
     "inspection_texts.toml",
     "versions_texts.toml",
     "assessment_texts.toml",
+    "workforce_texts.toml",
 )
 
 

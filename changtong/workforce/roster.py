@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,9 @@ def _sites(workforce: Workforce, sites: tuple[str, ...]) -> tuple[str, ...]:
     known = sorted(workforce.hourly["site"].unique())
     nearest = NearestNames(known)
     problems = [
-        Problem("unknown-site", f"{site!r} has no volumes.", "hourly.csv", None, "site", hint=nearest.hint(site))
+        Problem(
+            "unknown-site", f"{site!r} has no volumes.", "hourly.csv", None, "site", hint=nearest.hint(site)
+        )
         for site in sites
         if site not in known
     ]

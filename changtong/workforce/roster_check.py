@@ -129,7 +129,9 @@ def _count_faults(of_site: Mapping[str, Rows], rules: Mapping[str, Any]) -> list
     for key in on.keys() | listed.keys():
         there = listed[key]["regular"] if key in listed else 0
         if on.get(key, 0) != there:
-            faults.append(f"{key[0]} {key[1]}: {there} regular staff asked for, {on.get(key, 0)} on the roster")
+            faults.append(
+                f"{key[0]} {key[1]}: {there} regular staff asked for, {on.get(key, 0)} on the roster"
+            )
     for key, row in listed.items():
         if not 0 <= row["temporary"] <= rules["temporary_most"]:
             faults.append(f"{key[0]} {key[1]}: {row['temporary']} temporary staff")
@@ -156,7 +158,9 @@ def _piece_faults(of_site: Mapping[str, Rows], rules: Mapping[str, Any]) -> list
         one = shifts[row["shift"]]
         rate = row["regular"] * rules["regular_pieces_per_h"]
         rate += row["temporary"] * rules["temporary_pieces_per_h"]
-        begin = (datetime(row["date"].year, row["date"].month, row["date"].day) - first).total_seconds() / 3600
+        begin = (
+            datetime(row["date"].year, row["date"].month, row["date"].day) - first
+        ).total_seconds() / 3600
         begin += one["start_h"]
         for t in range(max(0, math.floor(begin)), min(len(rows), math.ceil(begin + one["hours"]))):
             can[t] += rate * max(0.0, min(t + 1, begin + one["hours"]) - max(t, begin))

@@ -154,9 +154,13 @@ class Roster:
                 f" (at least {row['lacking_bound']:,.0f} whatever is done)"
             )
         for one in s["lacking_worst"][:10]:
-            lines.append(f"    {one['site']} {one['date']} {one['hour']:02d} h lacks {one['pieces']:,.0f} pieces")
+            lines.append(
+                f"    {one['site']} {one['date']} {one['hour']:02d} h lacks {one['pieces']:,.0f} pieces"
+            )
         lines += [f"  note: {note}" for note in self.notes]
-        lines.append(f"  rules {self.rules.id} {self.rules.version} ({self.rules.provenance}); {s['runtime_s']:.1f} s")
+        lines.append(
+            f"  rules {self.rules.id} {self.rules.version} ({self.rules.provenance}); {s['runtime_s']:.1f} s"
+        )
         return "\n".join(lines)
 
 

@@ -194,9 +194,7 @@ def read_roster_rules(path: str | os.PathLike[str] | None = None) -> RosterRules
     if "zone" in top and top["zone"] not in available_timezones():
         values.add(f"{top['zone']!r} is no time zone.", "zone", None, "a name as Asia/Shanghai")
     volumes = values.table(top.get("volumes", {}), _VOLUMES, (), of="volumes")
-    regular = values.table(
-        top.get("regular", {}), _REGULAR, ("staff", "pieces_per_person_h"), of="regular"
-    )
+    regular = values.table(top.get("regular", {}), _REGULAR, ("staff", "pieces_per_person_h"), of="regular")
     temporary = values.table(top.get("temporary", {}), _TEMPORARY, (), of="temporary")
     staff = top.get("staff_by_site", {})
     by_site = values.table(staff, dict.fromkeys(staff, int), (), of="staff_by_site")

@@ -20,8 +20,8 @@ from scipy.sparse import block_array, coo_array, csc_matrix
 from changtong.errors import InternalError
 from changtong.programs.staged import highs_model, quiet_highs
 from changtong.workforce.staffing_model import StaffingModel, staffing_model
-from changtong.workforce.staffing_start import rounded_start
 from changtong.workforce.staffing_question import CentreQuestion, Floats, Ints
+from changtong.workforce.staffing_start import rounded_start
 
 WINDOWS = (2, 3, 5)
 WINDOW_S = 2.0
@@ -160,14 +160,18 @@ def solve_staffing(question: CentreQuestion, seconds: float) -> Staffing:
 def _costs(question: CentreQuestion, model: StaffingModel) -> Floats:
     made = np.zeros(model.matrix.shape[1])
     regular, temporary = first_costs(question)
-    made[: model.people] = np.concatenate([np.tile(regular, model.shape[0]), np.tile(temporary, model.shape[0])])
+    made[: model.people] = np.concatenate(
+        [np.tile(regular, model.shape[0]), np.tile(temporary, model.shape[0])]
+    )
     return made
 
 
 class _Solver:
     """One HiGHS instance of a program."""
 
-    def __init__(self, model: StaffingModel, cost: Floats, *, integer: bool, gap: float = OPTIMAL_GAP) -> None:
+    def __init__(
+        self, model: StaffingModel, cost: Floats, *, integer: bool, gap: float = OPTIMAL_GAP
+    ) -> None:
         self.model = model
         self.highs = quiet_highs(output_flag=False, mip_rel_gap=gap, mip_feasibility_tolerance=1e-7)
         self.highs.passModel(_program(model, cost, integer))

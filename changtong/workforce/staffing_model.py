@@ -110,9 +110,7 @@ def staffing_model(
                 high[w * duties + k] = high[cells + w * duties + k] = 0.0
     high[2 * cells : 2 * cells + hours] = question.most_waiting
     made = coo_array((rows.value, (rows.row, rows.column)), shape=(len(rows.low), columns)).tocsr()
-    return StaffingModel(
-        made, np.array(rows.low), np.array(rows.high), low, high, 2 * cells, (n, duties)
-    )
+    return StaffingModel(made, np.array(rows.low), np.array(rows.high), low, high, 2 * cells, (n, duties))
 
 
 def _cover(question: CentreQuestion, rows: Rows, lacking: Floats, soft: bool) -> None:

@@ -151,9 +151,7 @@ class CentreQuestion:
         made = []
         for end in sorted({duty.end_h for duty in self.duties}):
             late = tuple(k for k, duty in enumerate(self.duties) if duty.end_h >= end)
-            barred = tuple(
-                j for j in range(len(self.duties)) if all(not self.rests(k, j) for k in late)
-            )
+            barred = tuple(j for j in range(len(self.duties)) if all(not self.rests(k, j) for k in late))
             if barred:
                 made.append((late, barred))
         return tuple(made)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from changtong.workforce.staffing_model import StaffingModel
-from changtong.workforce.staffing_question import CentreQuestion, Floats, Ints, sorted_by
+from changtong.workforce.staffing_question import CentreQuestion, Floats, Ints
 
 NEAR = 1e-6
 MOST_STEPS = 200_000

@@ -75,8 +75,12 @@ def history(workforce: Workforce, sites: tuple[str, ...]) -> pl.DataFrame:
     sites : tuple of str
     """
     summed = workforce.hourly.group_by("site", "date").agg(pl.col("pieces").sum())
-    both = pl.concat([summed.select("site", "date", "pieces"), workforce.daily.select("site", "date", "pieces")])
-    once = both.filter(pl.col("site").is_in(sites)).unique(["site", "date"], keep="first", maintain_order=True)
+    both = pl.concat(
+        [summed.select("site", "date", "pieces"), workforce.daily.select("site", "date", "pieces")]
+    )
+    once = both.filter(pl.col("site").is_in(sites)).unique(
+        ["site", "date"], keep="first", maintain_order=True
+    )
     return once.select(
         "date", pl.col("site").alias("from_site"), pl.lit(WHERE_TO).alias("to_site"), "pieces"
     ).sort("from_site", "date")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import os
 import tempfile
 import zlib
@@ -82,8 +83,11 @@ class Workforce:
     attendance: pl.DataFrame = field(default_factory=lambda: _empty("attendance"))
 
     def tables(self) -> dict[str, pl.DataFrame]:
-        """Return the frames by name."""
-        return {name: getattr(self, name) for name in SCHEMAS}
+        """Return the frames by name, with the rules as one more."""
+        rules = pl.DataFrame(
+            {"rules": [json.dumps(self.rules.to_dict(), ensure_ascii=False, sort_keys=True)]}
+        )
+        return {name: getattr(self, name) for name in SCHEMAS} | {"rules": rules}
 
 
 def read_workforce(
@@ -119,7 +123,9 @@ def read_workforce(
         if file is None:
             if name in needs:
                 expected = " or ".join(f"{name}{end}" for end in ENDINGS)
-                problems.append(Problem("missing-file", "there is no such file.", f"{name}.csv", expected=expected))
+                problems.append(
+                    Problem("missing-file", "there is no such file.", f"{name}.csv", expected=expected)
+                )
             continue
         try:
             tables[name] = read_workforce_table(name, file)
