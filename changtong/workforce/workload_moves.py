@@ -68,7 +68,7 @@ def even_out(deliveries: pl.DataFrame, moves: int) -> dict[str, Evened]:
         facts = {"outlet": outlet, "gini_before": gini(before), "gini_after": gini(after), "status": status}
         made[outlet] = Evened(
             [
-                facts | {"area": of_area["area"][a], "pieces_per_day": float(pieces[a]),
+                facts | {"area": of_area["area"][int(a)], "pieces_per_day": float(pieces[a]),
                          "from_courier": couriers[owner[a]], "to_courier": couriers[chosen[a]]}
                 for a in np.flatnonzero(chosen != owner)
             ],
