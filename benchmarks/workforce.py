@@ -64,7 +64,11 @@ def solve_cp_sat(question: CentreQuestion, seconds: float) -> tuple[float, float
     solver.parameters.max_time_in_seconds, solver.parameters.num_workers = seconds, 2
     status = solver.solve(cp)
     found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
-    return (solver.objective_value if found else float("inf")), solver.best_objective_bound, solver.status_name(status)
+    return (
+        (solver.objective_value if found else float("inf")),
+        solver.best_objective_bound,
+        solver.status_name(status),
+    )
 
 
 def main() -> None:

@@ -311,7 +311,8 @@ def run_study(
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
         "remedies", "carbon". Of a scan log: "indicators", "daily-report", "trace", "alerts", "ingest",
         "starting-backlog". Of a county: "county-plan", "county-coverage". Of a supervision: "visits",
-        "campaign". Of a workforce: "roster", "workload", "hours". Of a scorecard: "assessment", "scorecard-fill". Of files of records:
+        "campaign". Of a workforce: "roster", "workload", "hours". Of a scorecard:
+        "assessment", "scorecard-fill". Of files of records:
         "find-personal-data", "extract".
     subject : Network, EventLog, County, Supervision, Workforce, Scorecard or RecordFiles
         What is analysed.

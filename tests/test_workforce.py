@@ -35,7 +35,9 @@ MONDAY = date(2026, 3, 2)
 
 def rules(**changes: object) -> RosterRules:
     two = (Shift("day", 8.0, 8.0), Shift("late", 16.0, 8.0))
-    known = replace(read_roster_rules(), shifts=two, staff=4, due_h=0, hours_per_week=168.0, attendance_share=1.0)
+    known = replace(
+        read_roster_rules(), shifts=two, staff=4, due_h=0, hours_per_week=168.0, attendance_share=1.0
+    )
     return replace(known, **changes)  # type: ignore[arg-type]
 
 
@@ -45,7 +47,9 @@ def hourly(days: int, pieces: dict[int, float], site: str = "S") -> pl.DataFrame
         for d in range(days)
         for hour, count in pieces.items()
     ]
-    return pl.DataFrame(rows, {"site": pl.String, "date": pl.Date, "hour": pl.Int64, "pieces": pl.Float64}, orient="row")
+    return pl.DataFrame(
+        rows, {"site": pl.String, "date": pl.Date, "hour": pl.Int64, "pieces": pl.Float64}, orient="row"
+    )
 
 
 def question(days: int, pieces: dict[int, float], people: int, known: RosterRules) -> CentreQuestion:
@@ -78,7 +82,7 @@ def test_the_least_is_that_of_trying_everything() -> None:
         if 25 * numbers[0] + 20 * numbers[2] >= 70 and 25 * numbers[1] + 20 * numbers[3] >= 20
     )
     assert made.bound >= 3 * best - 1e-6
-    assert made.objective == 3 * best + made.replaced * 0  # two of three days of three people are enough
+    assert made.objective == 3 * best  # two of three days of three people are enough
     assert made.regular.sum() <= 3 * 2
 
 
@@ -104,7 +108,11 @@ def test_too_few_people_are_told_by_hour() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_crowd_within_its_limits_is_taken_apart_exactly(data: st.DataObject) -> None:
-    days, people, row = data.draw(st.integers(1, 12)), data.draw(st.integers(1, 6)), data.draw(st.integers(1, 5))
+    days, people, row = (
+        data.draw(st.integers(1, 12)),
+        data.draw(st.integers(1, 6)),
+        data.draw(st.integers(1, 5)),
+    )
     spans = [(d, d + 1, 1) for d in range(days)]
     spans += [(d, d + row + 1, row) for d in range(days - row) if (d, d + row + 1) != (0, days)]
     whole = min(days, data.draw(st.integers(1, days)), row if days == row + 1 else days)
@@ -137,7 +145,9 @@ def test_those_absent_do_not_work_and_the_numbers_are_met() -> None:
 )
 def test_any_roster_passes_the_checker(pieces: list[int], due: int, row: int, first: str) -> None:
     three = (Shift("a", 0.0, 8.0), Shift("b", 8.5, 8.0), Shift("c", 16.0, 9.0))
-    known = rules(shifts=three, hours_per_day=9.0, due_h=due, days_in_a_row=row, hours_per_week=40.0, first=first)
+    known = rules(
+        shifts=three, hours_per_day=9.0, due_h=due, days_in_a_row=row, hours_per_week=40.0, first=first
+    )
     made = make_roster(
         Workforce("any", known, hourly=hourly(4, {h: float(p) for h, p in enumerate(pieces)})), seconds=1.0
     )  # raises where it fails its check
@@ -149,7 +159,9 @@ def changed(tables: dict[str, pl.DataFrame], name: str, frame: pl.DataFrame) -> 
 
 
 def test_the_checker_finds_what_is_wrong() -> None:
-    made = make_roster(Workforce("w", rules(days_in_a_row=2), hourly=hourly(3, {9: 30.0, 17: 30.0})), seconds=2)
+    made = make_roster(
+        Workforce("w", rules(days_in_a_row=2), hourly=hourly(3, {9: 30.0, 17: 30.0})), seconds=2
+    )
     tables, known = dict(made.tables), made.rules.to_dict()
     assert check_roster(tables, known) == ()
     work, shifts = tables["roster"], tables["shifts"]
@@ -164,7 +176,7 @@ def test_the_checker_finds_what_is_wrong() -> None:
     assert "days in a row" in found("roster", work, days_in_a_row=0)
     gone = work.select("site", "person_id", "date").head(1)
     assert "is absent" in found("absences", gone)
-    assert "rests" in found("roster", work, rest_h=20.0) or work.group_by("person_id").len()["len"].max() == 1
+    assert "rests" in found("roster", work, rest_h=24.0)
     low = tables["centres"].with_columns(bound=pl.col("objective") + 1)
     assert "lies above" in found("centres", low)
 
@@ -178,7 +190,18 @@ def test_late_pieces_by_hand() -> None:
 @pytest.mark.skipif(not EXAMPLE.is_dir(), reason="the examples are not here: needs a checkout")
 def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "roster"
-    asked = ["workforce", "roster", str(EXAMPLE), "-o", str(out), "--centre", "EX2", "--seconds", "3", "--json"]
+    asked = [
+        "workforce",
+        "roster",
+        str(EXAMPLE),
+        "-o",
+        str(out),
+        "--centre",
+        "EX2",
+        "--seconds",
+        "3",
+        "--json",
+    ]
     assert main(asked) == 0
     said = json.loads(capsys.readouterr().out)
     assert said["centres"] == 1
@@ -215,17 +238,23 @@ def test_hours_across_midnight_and_zones() -> None:
         )
     )
     assert made.weeks["hours"].to_list() == [16.0]
-    assert made.breaches.select("kind", "hours").rows() == [("rest_between", 9.0)] or made.breaches.height == 0
+    assert made.breaches.select("kind", "hours").rows() == [("rest_between", 9.0)]
     twelve = check_hours(attendance([("t", "2026-02-28T20:00+08:00", "2026-03-01T08:00+08:00")]))
     over = twelve.breaches.filter(pl.col("severity") == "breach")
-    assert over.select("kind", "period", "hours", "article").rows() == [("overtime_day", "2026-02-28", 4.0, "41")]
+    assert over.select("kind", "period", "hours", "article").rows() == [
+        ("overtime_day", "2026-02-28", 4.0, "41")
+    ]
 
 
 def test_a_week_without_a_day_of_rest() -> None:
     days = [("w", f"2026-03-{d:02d}T08:00+08:00", f"2026-03-{d:02d}T16:00+08:00") for d in range(2, 9)]
     made = check_hours(attendance(days))
     assert made.breaches.filter(pl.col("kind") == "weekly_rest")["hours"].to_list() == [16.0]
-    assert check_hours(attendance(days[:5] + days[6:])).breaches.filter(pl.col("kind") == "weekly_rest").is_empty()
+    assert (
+        check_hours(attendance(days[:5] + days[6:]))
+        .breaches.filter(pl.col("kind") == "weekly_rest")
+        .is_empty()
+    )
 
 
 def test_overlapping_records_count_once_and_wrong_ones_are_told() -> None:
@@ -297,7 +326,9 @@ def test_wrong_rules_are_told_all_at_once(tmp_path: Path) -> None:
     if not shipped.is_file():
         pytest.skip("needs a checkout")
     text = shipped.read_text("utf-8").replace('"05:00"', '"25:00"').replace('"B"', '"A"')
-    (tmp_path / "rules.toml").write_text(text.replace("attendance_share = 0.85", "attendance_share = 1.5"), "utf-8")
+    (tmp_path / "rules.toml").write_text(
+        text.replace("attendance_share = 0.85", "attendance_share = 1.5"), "utf-8"
+    )
     with pytest.raises(InputError) as told:
         read_roster_rules(tmp_path / "rules.toml")
     assert len(told.value.problems) == 3

@@ -34,7 +34,8 @@ def write_roster_page(roster: Roster, path: str | Path, *, language: Language = 
     lines = [
         text(
             "workforce.head", name=s["name"], begin=s["begin"], end=s["end"], centres=s["centres"],
-            days=whole(s["person_days"]), regular=whole(s["regular_days"]), temporary=whole(s["temporary_days"]),
+            days=whole(s["person_days"]), regular=whole(s["regular_days"]),
+            temporary=whole(s["temporary_days"]),
         ),
         text("workforce.proof", value=whole(s["objective"]), bound=whole(s["bound"]), gap=percent(s["gap"]))
         + text("workforce.even", spread=s["spread_days"]),
@@ -78,7 +79,8 @@ def _table(title: Both | None, heads: list[Both], rows: list[list[Any]], *, numb
 
 def _centres(roster: Roster) -> dict[str, Any]:
     heads = [
-        text("workforce.centre"), text("workforce.status"), text("workforce.objective"), text("workforce.bound"),
+        text("workforce.centre"), text("workforce.status"), text("workforce.objective"),
+        text("workforce.bound"),
         text("workforce.gap"), text("workforce.regular"), text("workforce.temporary"), text("workforce.use"),
         text("workforce.span"), text("workforce.lack"),
     ]  # fmt: skip
@@ -89,7 +91,8 @@ def _centres(roster: Roster) -> dict[str, Any]:
     }
     rows = [
         [
-            row["site"], said[row["status"]], whole(row["objective"]), whole(row["bound"]), percent(row["gap"]),
+            row["site"], said[row["status"]], whole(row["objective"]), whole(row["bound"]),
+            percent(row["gap"]),
             whole(row["regular_days"]), whole(row["temporary_days"]), percent(row["use_share"]),
             f"{row['least_days']}–{row['most_days']}", whole(row["lacking_pieces"]),
         ]
@@ -142,8 +145,8 @@ def draw_coverage(pieces: list[float], capacity: list[float], name: str) -> Mark
     line = line.rstrip("V").replace("M0 ", "M0 ", 1)
     days = "".join(f"M{t} 0V{HEIGHT}" for t in range(0, len(pieces) + 1, 24))
     return Markup(
-        f'<svg class="coverage" viewBox="0 0 {max(1, len(pieces))} {HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{{}}"><path class="day" d="{days}"/><path class="in" d="{bars}"/>'
+        f'<svg class="coverage" viewBox="0 0 {max(1, len(pieces))} {HEIGHT}" preserveAspectRatio="none" '
+        f'role="img" aria-label="{{}}"><path class="day" d="{days}"/><path class="in" d="{bars}"/>'
         f'<path class="can" d="{line}"/></svg>'
     ).format(name)
 
@@ -166,12 +169,14 @@ def write_workload_page(made: Workload, path: str | Path, *, language: Language 
         )
     ]  # fmt: skip
     outlets = [
-        [r["outlet"], r["couriers"], whole(r["median_pieces_per_day"]), f"{r['gini']:.3f}", f"{r['jain']:.3f}",
+        [r["outlet"], r["couriers"], whole(r["median_pieces_per_day"]), f"{r['gini']:.3f}",
+         f"{r['jain']:.3f}",
          "–" if r["most_to_median"] is None else f"{r['most_to_median']:.2f}", f"{r['gini_after']:.3f}"]
         for r in made.outlets.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     heads = [
-        text("workforce.outlet"), text("workforce.couriers"), text("workforce.median"), text("workforce.gini"),
+        text("workforce.outlet"), text("workforce.couriers"), text("workforce.median"),
+        text("workforce.gini"),
         text("workforce.jain"), text("workforce.most"), text("workforce.after"),
     ]  # fmt: skip
     kinds = {"high": text("workforce.high"), "low": text("workforce.low")}

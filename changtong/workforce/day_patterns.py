@@ -60,7 +60,7 @@ def take_apart(needed: Ints, people: int, spans: Sequence[Span]) -> Ints | None:
 
 
 def _differences(days: int, first: Ints, end: Ints, low: Ints, high: Ints, *, turn: int) -> Ints | None:
-    """Return days worked that meet all limits, from running sums; every other person works late, not early."""
+    """Return days worked that meet all limits, from running sums; every other person works late."""
     if (low > high).any():
         return None
     tail = np.concatenate([first, end])

@@ -83,7 +83,8 @@ def read_hour_limits(path: str | os.PathLike[str] | None = None) -> HourLimits:
     file, content = read_toml(path or shipped, SHIPPED, CODE)
     values = Values(file, CODE)
     kinds: dict[str, type] = {
-        "id": str, "version": str, "provenance": str, "source": str, "zone": str, "limit": list, "normal": dict
+        "id": str, "version": str, "provenance": str, "source": str, "zone": str, "limit": list,
+        "normal": dict,
     }  # fmt: skip
     top = values.table(content, kinds, ("id", "version", "provenance", "source", "limit", "normal"))
     values.one_of(top, "provenance", PROVENANCES)

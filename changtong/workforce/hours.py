@@ -37,8 +37,9 @@ LONGEST_H = 36.0
 """A longer stretch of work is taken for a clock-out that was forgotten, and refused."""
 
 BREACHES: dict[str, Any] = {
-    "person_id": pl.String, "kind": pl.String, "severity": pl.String, "period": pl.String, "hours": pl.Float64,
-    "limit_h": pl.Float64, "law": pl.String, "article": pl.String, "provenance": pl.String,
+    "person_id": pl.String, "kind": pl.String, "severity": pl.String, "period": pl.String,
+    "hours": pl.Float64, "limit_h": pl.Float64, "law": pl.String, "article": pl.String,
+    "provenance": pl.String,
 }  # fmt: skip
 WEEKS: dict[str, Any] = {
     "person_id": pl.String, "week": pl.Date, "hours": pl.Float64, "days": pl.Int64, "overtime_h": pl.Float64,

@@ -141,11 +141,13 @@ class Roster:
         s = self.summary()
         lines = [
             f"{s['name']}, {s['begin']} to {s['end']}: {s['centres']} centres, {s['pieces']:,.0f} pieces,"
-            f" {s['person_days']:,} person-days ({s['regular_days']:,} regular, {s['temporary_days']:,} temporary)",
+            f" {s['person_days']:,} person-days"
+            f" ({s['regular_days']:,} regular, {s['temporary_days']:,} temporary)",
             f"  {s['first']}: {s['objective']:,.0f}, at least {s['bound']:,.0f} (gap {s['gap']:.2%},"
             f" worst centre {s['worst_gap']:.2%}); {', '.join(f'{k} {v}' for k, v in s['statuses'].items())};"
             f" ended: {', '.join(f'{k} {v}' for k, v in s['terminations'].items())}",
-            f"  days of people of one centre differ by at most {s['spread_days']}; cost {s['cost_cny']:,.0f} CNY;"
+            f"  days of people of one centre differ by at most {s['spread_days']};"
+            f" cost {s['cost_cny']:,.0f} CNY;"
             f" {s['replaced']:,} duties for temporary staff for want of rest or people present",
         ]
         for row in self.centres.filter(pl.col("status") == "lacking").head(10).iter_rows(named=True):

@@ -1,4 +1,4 @@
-"""Rosters as an XLSX workbook: who works what on which day, and people by shift; written by the standard library.
+"""Rosters as an XLSX workbook: who works what on which day, and people by shift.
 
 Every text is an inline string: a spreadsheet shows it and runs none of it.
 """
@@ -110,6 +110,8 @@ def _parts(names: list[str]) -> dict[str, str]:
         f'PartName="/xl/workbook.xml" ContentType="{TYPE}.sheet.main+xml"/>{kinds}</Types>',
         "_rels/.rels": f'{head}<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" '
         f'Type="{RELATED}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-        "xl/workbook.xml": f'{head}<workbook xmlns="{MAIN}" xmlns:r="{RELATED}"><sheets>{sheets}</sheets></workbook>',
-        "xl/_rels/workbook.xml.rels": f'{head}<Relationships xmlns="{PACKAGE}/relationships">{links}</Relationships>',
+        "xl/workbook.xml": f'{head}<workbook xmlns="{MAIN}" xmlns:r="{RELATED}">'
+        f"<sheets>{sheets}</sheets></workbook>",
+        "xl/_rels/workbook.xml.rels": f'{head}<Relationships xmlns="{PACKAGE}/relationships">'
+        f"{links}</Relationships>",
     }

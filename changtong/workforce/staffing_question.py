@@ -1,4 +1,4 @@
-"""A centre's question: pieces hour by hour, duties, people, and what each person may work in each span of days.
+"""A centre's question: pieces hour by hour, duties, people, and what each may work in each span of days.
 
 Hours of the question count from midnight of the first day of the roster. Work days begin one day earlier
 where a shift runs past midnight: such a shift of the evening before may be worked, and counts.

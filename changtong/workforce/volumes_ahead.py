@@ -59,8 +59,8 @@ def hourly_ahead(
         .cast(dict(hourly.schema))  # type: ignore[arg-type]
     )
     notes = (
-        f"{days} days from {known + timedelta(days=1)} are forecast (quantile {quantile:g}), their hours shared"
-        f" as in the {PROFILE_DAYS} days before",
+        f"{days} days from {known + timedelta(days=1)} are forecast (quantile {quantile:g}), their hours"
+        f" shared as in the {PROFILE_DAYS} days before",
         *forecast.notes,
     )
     return pl.concat([hourly, made.select(hourly.columns)]), notes

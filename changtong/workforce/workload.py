@@ -162,7 +162,8 @@ def assess_workload(
         pl.len().cast(pl.Int64).alias("days"), pl.col("pieces").sum(),
         pl.col("pieces").mean().alias("pieces_per_day"), pl.col("hours").mean().alias("hours_per_day"),
         pl.col("km").mean().alias("km_per_day"),
-        (pl.col("pieces").filter(pl.col("hours") > 0).sum() / pl.col("hours").filter(pl.col("hours") > 0).sum())
+        (pl.col("pieces").filter(pl.col("hours") > 0).sum()
+         / pl.col("hours").filter(pl.col("hours") > 0).sum())
         .alias("pieces_per_h"),
         _trend().alias("trend_share_per_week"),
     ).sort("outlet", "courier")  # fmt: skip
