@@ -79,4 +79,5 @@ def _solve(
     highs.run()
     if highs.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
         return np.concatenate([np.zeros(unfilled, dtype=np.int64), needed])  # all of it for temporary staff
-    return np.rint(np.array(highs.getSolution().col_value)).astype(np.int64)
+    made: Ints = np.rint(np.array(highs.getSolution().col_value)).astype(np.int64)
+    return made

@@ -89,7 +89,7 @@ class CentreQuestion:
         """Pieces that may wait at the end of each hour: those that are not due yet."""
         total = np.concatenate([[0.0], np.cumsum(self.arriving)])
         hour = np.arange(self.hours)
-        made = total[hour + 1] - total[np.maximum(0, hour + 1 - self.rules.due_h)]
+        made: Floats = total[hour + 1] - total[np.maximum(0, hour + 1 - self.rules.due_h)]
         if self.rules.clear_at_end:
             made[-1] = 0.0
         return made

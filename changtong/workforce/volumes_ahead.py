@@ -42,8 +42,8 @@ def hourly_ahead(
     hourly = workforce.hourly.filter(pl.col("site").is_in(sites))
     known: date = workforce.hourly["date"].max()  # type: ignore[assignment]
     if last <= known:
-        notes = ("--quantile is of forecast days; all days are given",) if quantile != 0.5 else ()
-        return hourly, notes
+        given = ("--quantile is of forecast days; all days are given",)
+        return hourly, given if quantile != 0.5 else ()
     days = (last - known).days
     forecast = forecast_volumes(history(workforce, sites), until=known + timedelta(days=1), days=days)
     z = NormalDist().inv_cdf(quantile) / EIGHTY
