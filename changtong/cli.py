@@ -42,6 +42,7 @@ from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 from changtong.vault_command import register as register_vault
 from changtong.warnings_command import warnings
+from changtong.workforce_command import register as register_workforce
 
 if TYPE_CHECKING:
     from changtong.network.model import Network
@@ -254,6 +255,7 @@ register_rights_tickets(app)
 register_emergency(app)
 register_epidemic(app)
 register_duty(app)
+register_workforce(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)

@@ -12,7 +12,8 @@ from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
 from changtong.kernels import prepare_kernels
-from changtong.safety_command import Registers, Token, desk_of
+from changtong.registers_options import desk_of
+from changtong.safety_command import Registers, Token
 
 Rules = Annotated[
     Path | None,

@@ -12,7 +12,8 @@ from changtong.command_options import AsJson, Folder, parse_day
 from changtong.console import print_result
 from changtong.epidemic_case_command import epidemic_page, open_case_of_log, propose_from_list
 from changtong.errors import UsageError
-from changtong.safety_command import FormsFolder, Registers, Token, desk_of
+from changtong.registers_options import desk_of
+from changtong.safety_command import FormsFolder, Registers, Token
 
 if TYPE_CHECKING:
     from changtong.epidemic.epidemic_folder import Epidemic

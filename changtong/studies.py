@@ -54,6 +54,8 @@ from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
 from changtong.verification import Verified, plan_verified
 from changtong.warning_studies import warnings
+from changtong.workforce.workforce_folder import Workforce
+from changtong.workforce_studies import WORKFORCE_ANALYSES
 
 Language = Literal["zh", "en"]
 
@@ -252,7 +254,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
 }
 
 
-def _tables_digest(subject: County | Supervision | Epidemic) -> str:
+def _tables_digest(subject: County | Supervision | Epidemic | Workforce) -> str:
     """Return a SHA-256 over a name and all tables: equal inputs, equal digest."""
     total = hashlib.sha256(subject.name.encode())
     for name, table in subject.tables().items():
@@ -295,6 +297,10 @@ KINDS = (
         "epidemic control", Epidemic, EPIDEMIC_ANALYSES, lambda epidemic, _: _tables_digest(epidemic),
         lambda epidemic, _: {"epidemic": epidemic.name},
     ),
+    _Kind(
+        "a workforce", Workforce, WORKFORCE_ANALYSES, lambda workforce, _: _tables_digest(workforce),
+        lambda workforce, _: {"workforce": workforce.name, "rules": workforce.rules.id},
+    ),
     _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
     _Kind(
         "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
@@ -305,7 +311,15 @@ KINDS = (
 
 def run_study(
     name: str,
-    subject: Network | EventLog | County | Supervision | Epidemic | OutletMonths | Scorecard | RecordFiles,
+    subject: Network
+    | EventLog
+    | County
+    | Supervision
+    | Epidemic
+    | Workforce
+    | OutletMonths
+    | Scorecard
+    | RecordFiles,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -324,9 +338,11 @@ def run_study(
         "county-coverage". Of a supervision: "visits", "campaign". Of epidemic control:
         "epidemic-outages", "epidemic-states", "epidemic-passes", "epidemic-firms", "epidemic-staff",
         "epidemic-crossings", "epidemic-inspections-due", "epidemic-settling", "epidemic-checklist",
-        "epidemic-picture". Of months of outlets: "outlet-index", "outlet-warnings", "outlet-evaluation".
-        Of a scorecard: "assessment", "scorecard-fill". Of files of records: "find-personal-data", "extract".
-    subject : Network, EventLog, County, Supervision, Epidemic, OutletMonths, Scorecard or RecordFiles
+        "epidemic-picture". Of a workforce: "roster", "workload", "hours". Of months of outlets:
+        "outlet-index", "outlet-warnings", "outlet-evaluation". Of a scorecard: "assessment",
+        "scorecard-fill". Of files of records: "find-personal-data", "extract".
+    subject : Network, EventLog, County, Supervision, Epidemic, Workforce, OutletMonths, Scorecard, or
+        RecordFiles
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -358,6 +374,8 @@ def run_study(
         Of a supervision: to visits those of :func:`changtong.safety.visit_plan.plan_visits`; to a campaign
         ``campaign`` and ``day``.
         Of months of outlets: ``rules``; to an index ``month``, to warnings ``until``, to a test ``split``.
+        Of a workforce: those of :func:`changtong.workforce.roster.make_roster`,
+        :func:`changtong.workforce.workload.assess_workload`, :func:`changtong.workforce.hours.check_hours`.
         Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``; to
         filling it ``inputs`` (what the system knows), ``at`` and ``watch``.
         Of files of records: to a search those of
@@ -413,7 +431,7 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County | Supervision | Epidemic | OutletMonths | Scorecard | RecordFiles,
+    subject: County | Supervision | Epidemic | Workforce | OutletMonths | Scorecard | RecordFiles,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

@@ -38,7 +38,7 @@ FILES = (
     "daily.html.j2", "daily.css", "county.html.j2", "county.css", "county.js", "route_sheets.html.j2",
     "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
     "assessment.html.j2", "versions.html.j2", "outlets.html.j2", "outlets.css", "case.html.j2", "case.css",
-    "warnings.html.j2", "warnings.css", "epidemic.html.j2", "epidemic.css",
+    "warnings.html.j2", "warnings.css", "epidemic.html.j2", "epidemic.css", "workforce.html.j2",
 )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ TEXT_FILES = (
     "case_texts.toml",
     "warnings_texts.toml",
     "epidemic_texts.toml",
+    "workforce_texts.toml",
 )
 
 

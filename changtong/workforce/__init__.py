@@ -1,1 +1,1 @@
-"""The workforce: rosters, rights tickets, relief policies."""
+"""The workforce: rosters, workload and its fairness, hours and rest, rights tickets, relief policies."""
