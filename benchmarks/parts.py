@@ -68,6 +68,7 @@ def all_parts(places: Places) -> list[Part]:
         *_stressed(places),
         *_scans(places),
         *_written_down(places),
+        *_on_watch(places),
         *_rural(places),
     ]
 
@@ -159,6 +160,16 @@ def _written_down(places: Places) -> list[Part]:
              ("--outlets", "1000", "--facts", "5000", "--runs", "1")),
         Part("scorecard-fill", "A scorecard filled over a year", year, of_json(tables.result_table), None,
              ("--events", "2e5", "--days", "20", *small)),
+    ]  # fmt: skip
+
+
+def _on_watch(places: Places) -> list[Part]:
+    centres = places.data / "sorting_centres"
+    return [
+        Part("warnings", "Warnings over the whole country", ("cap_warnings.py",), as_printed),
+        Part("duty", "Duty rosters", ("duty.py",), as_printed, None,
+             ("--people", "20", "--days", "14", "--seconds", "5", "--seeds", "0")),
+        Part("workforce", "Rosters of sorting centres", ("workforce.py", str(centres)), as_printed, centres),
     ]  # fmt: skip
 
 
