@@ -368,7 +368,7 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["safety", "check", str(tmp_path / "none.json")]) == 2
     assert main(["safety", "check", str(write_file(tmp_path / "c.json", {}))]) == 2
     assert main(["safety", "forms", "--json"]) == 0
-    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["forms"]) == 7
+    assert len(json.loads(capsys.readouterr().out.splitlines()[-1])["forms"]) == 9
     assert main(["safety", "form", "fire", "-o", str(tmp_path / "fire.json")]) == 0
     assert json.loads((tmp_path / "fire.json").read_text("utf-8"))["title"].endswith("1.0")
     assert main(["safety", "form", "fire", "-o", str(tmp_path / "fire.txt")]) == 2

@@ -270,9 +270,7 @@ class _Run:
     interrupted: bool
 
 
-def _run_program(
-    program: Program, deadline: float, gap: float, extra: float = 0.0
-) -> _Run:
+def _run_program(program: Program, deadline: float, gap: float, extra: float = 0.0) -> _Run:
     """Run HiGHS on an integer program; ``extra`` seconds are granted whatever the deadline.
 
     It is given no roster to start from: HiGHS 1.16 was seen to end as optimal at a start that was not.

@@ -37,8 +37,8 @@ def write_roster_page(roster: Roster, path: str | Path, *, language: Language = 
             days=whole(s["person_days"]), regular=whole(s["regular_days"]),
             temporary=whole(s["temporary_days"]),
         ),
-        text("workforce.proof", value=whole(s["objective"]), bound=whole(s["bound"]), gap=percent(s["gap"]))
-        + text("workforce.even", spread=s["spread_days"]),
+        text("workforce.proof", value=whole(s["objective"]), bound=whole(s["bound"]), gap=percent(s["gap"])),
+        text("workforce.even", spread=s["spread_days"]),
     ]  # fmt: skip
     if not roster.complete:
         lines.append(
