@@ -19,13 +19,14 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from peers import machine
 
 from changtong.duty.crews import crew_rules
-from changtong.duty.fair_shares import fair_shares
-from changtong.duty.question import make_question
+from changtong.duty.fair_shares import counted, fair_shares
+from changtong.duty.question import Question, make_question
 from changtong.duty.read_duty import read_duty
-from changtong.duty.roster import make_roster
+from changtong.duty.roster import Roster, make_roster
 from changtong.duty.roster_program import build_program
 from changtong.duty.roster_solve import _run_program, roster_cost
 
@@ -108,6 +109,15 @@ def write_room(folder: Path, kind: str, people: int, days: int, seed: int) -> Pa
     return folder
 
 
+def _taken(question: Question, made: Roster) -> np.ndarray:
+    """Return who takes which slot."""
+    taken = np.zeros(question.may.shape, bool)
+    given = set(made.assignments)
+    for person, slot in zip(*np.nonzero(question.may), strict=True):
+        taken[person, slot] = question.assignment(int(person), int(slot)) in given
+    return taken
+
+
 def measure(folder: Path, days: int, seconds: float, *, peer: bool) -> dict[str, Any]:
     """Return what one room took, ours and the peer's."""
     read, last = read_duty(folder), FIRST + timedelta(days - 1)
@@ -121,8 +131,10 @@ def measure(folder: Path, days: int, seconds: float, *, peer: bool) -> dict[str,
     if peer:
         question = make_question(read, FIRST, last, None)
         shares, crews = fair_shares(question), crew_rules(question)
+        # costs are exact near given counts only: it is told those of our roster, which helps it
+        near = counted(question, _taken(question, made)) if made.found else None
         begun = time.perf_counter()
-        run = _run_program(build_program(question, shares, crews), begun + seconds, 0.0)
+        run = _run_program(build_program(question, shares, crews, near=near), begun + seconds, 0.0)
         row["peer_cost"] = (
             None if run.taken is None else round(roster_cost(question, shares, crews, run.taken), 2)
         )

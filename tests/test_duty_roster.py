@@ -94,7 +94,7 @@ def test_no_roster_is_better_than_the_optimal_one(
         carried=tuple((f"p{k}", (float(c), float(c), 0.0, 0.0)) for k, c in enumerate(carried)),
         limits=Limits(most_in_row=2, most_in_week=4),
     )
-    made = make_roster(folder, FIRST, days(7), seconds=10)
+    made = make_roster(folder, FIRST, days(7), seconds=4)
     least = brute_force(folder, days(7))
     if least == float("inf"):
         assert made.status is Status.INFEASIBLE
