@@ -168,7 +168,7 @@ def _on_watch(places: Places) -> list[Part]:
     return [
         Part("warnings", "Warnings over the whole country", ("cap_warnings.py",), as_printed),
         Part("duty", "Duty rosters", ("duty.py",), as_printed, None,
-             ("--people", "20", "--days", "14", "--seconds", "5", "--seeds", "0")),
+             ("--days", "14", "--seconds", "5", "--seeds", "0")),
         Part("workforce", "Rosters of sorting centres", ("workforce.py", str(centres)), as_printed, centres),
     ]  # fmt: skip
 
