@@ -36,6 +36,8 @@ KEEP = 200.0
 
 ROUNDS = 8
 STEPS = 1_000_000
+STEPS_A_SEAT = 2500
+"""Small rosters need fewer steps."""
 HOT, COLD = 3.0, 0.01
 
 Flags = NDArray[np.bool_]
@@ -87,6 +89,7 @@ def search_roster(
     data = _data(question, shares, crews)
     heads = question.slots.heads
     seats = np.array([(j, h) for j, count in enumerate(heads) for h in range(count)], np.int64)
+    steps = min(steps, STEPS_A_SEAT * len(seats))
     state = State(
         np.full((len(heads), int(heads.max())), -1, np.int64),
         np.zeros_like(data.most),
