@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -50,3 +50,31 @@ def parse_day(text: str, option: str = "") -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r} is no date; expected YYYY-MM-DD.".lstrip()) from error
+
+
+def read_instant(text: str | None, option: str = "--at") -> datetime | None:
+    """Return an instant that was given; None where none was.
+
+    Parameters
+    ----------
+    text : str or None
+    option : str
+        For the error.
+
+    Raises
+    ------
+    UsageError
+        ``bad-instant``: it is none, or has no zone.
+    """
+    if text is None:
+        return None
+    try:
+        made = datetime.fromisoformat(text.strip())
+        if made.tzinfo is not None:
+            made.astimezone(UTC) + timedelta(days=400)  # near the end of years nothing can be added
+            return made
+    except (ValueError, OverflowError):
+        pass
+    raise UsageError(
+        f"{option} {text!r} is no instant with its zone; expected as 2026-07-20T03:00+08:00.", "bad-instant"
+    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage, parse_day
+from changtong.command_options import AsJson, Language, PageLanguage, parse_day, read_instant
 from changtong.console import print_result, say
 from changtong.errors import UsageError
 
@@ -33,26 +33,9 @@ def group() -> None:
     """Duty: rosters, check-in, hand-over, calls."""
 
 
-def instant_of(text: str | None) -> datetime:
-    """Return an instant given, or now.
-
-    Parameters
-    ----------
-    text : str or None
-
-    Raises
-    ------
-    UsageError
-    """
-    if text is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise UsageError(f"--at {text!r} is no instant with a zone; expected 2026-03-02T09:00+08:00.")
-    return at
+def _instant(text: str | None) -> datetime:
+    """Return an instant given, or now."""
+    return read_instant(text) or datetime.now(UTC).replace(microsecond=0)
 
 
 @duty.command("roster", short_help="A roster for a period, with its proved gap.")
@@ -138,7 +121,7 @@ def now(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = False
     from changtong.duty.roster_files import read_roster_folder
 
     read, rows, _, _ = read_roster_folder(folder)
-    entries, instant = FolderLog(room).entries(), instant_of(at)
+    entries, instant = FolderLog(room).entries(), _instant(at)
     there = duty_now(read, rows, entries, instant)
     made = [
         {
@@ -177,7 +160,7 @@ def come(
     from changtong.duty.roster_files import read_roster_folder
 
     read, rows, _, _ = read_roster_folder(folder)
-    row, kept = check_in(read, rows, FolderLog(room), person, instant_of(at), by or person)
+    row, kept = check_in(read, rows, FolderLog(room), person, _instant(at), by or person)
     text = f"{person}: {row.post_id} in {row.shift_id} of {row.day}, checked in at {kept.at.isoformat()}"
     print_result(_facts(kept), text, as_json=as_json)
 
@@ -199,7 +182,7 @@ def pass_on(
     from changtong.duty.room import hand_over, receive
     from changtong.duty.room_log import FolderLog
 
-    log, instant = FolderLog(room), instant_of(at)
+    log, instant = FolderLog(room), _instant(at)
     if take:
         if open_items or watch:
             raise UsageError("--receive takes no --open and no --watch.")
@@ -232,7 +215,7 @@ def begin_call(
     from changtong.duty.roster_files import read_roster_folder
 
     read, _, _, _ = read_roster_folder(folder)
-    kept = open_call(read, FolderLog(room), call, subject, chain, by, instant_of(at))
+    kept = open_call(read, FolderLog(room), call, subject, chain, by, _instant(at))
     print_result(_facts(kept), f"{call}: opened at {kept.at.isoformat()}", as_json=as_json)
 
 
@@ -248,7 +231,7 @@ def answer(
     from changtong.duty.room import answer_call
     from changtong.duty.room_log import FolderLog
 
-    got = answer_call(FolderLog(room), call, by, instant_of(at))
+    got = answer_call(FolderLog(room), call, by, _instant(at))
     facts = {"call_id": got.call_id, "by": got.by, "at": got.at.isoformat(), "mine": got.mine}
     print_result(facts, str(got), as_json=as_json)
     if not got.mine:
@@ -268,7 +251,7 @@ def tell(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = Fals
             "call_id": one.call_id, "step": one.step, "person_id": one.person_id,
             "due_at": one.due_at.isoformat(), "subject": one.subject,
         }
-        for one in escalate(read, rows, FolderLog(room).entries(), instant_of(at))
+        for one in escalate(read, rows, FolderLog(room).entries(), _instant(at))
     ]  # fmt: skip
     lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in due)
     print_result({"due": due}, lines, as_json=as_json)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from changtong.command_options import AsJson
+from changtong.command_options import AsJson, read_instant
 from changtong.emergency_drill_command import evaluate_drill, run_drill
 from changtong.emergency_options import (
     ZONE,
@@ -22,7 +22,6 @@ from changtong.emergency_options import (
     Text,
     Token,
     emergency,
-    read_instant,
     read_pairs,
     show_case,
     who,

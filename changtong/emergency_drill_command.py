@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage
+from changtong.command_options import AsJson, Language, PageLanguage, read_instant
 from changtong.console import print_result, say
-from changtong.emergency_options import AsOf, By, read_instant, show_case, who
+from changtong.emergency_options import AsOf, By, show_case, who
 from changtong.errors import UsageError
 
 if TYPE_CHECKING:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from changtong.command_options import read_instant
 from changtong.console import print_result
 from changtong.errors import UsageError
 
@@ -58,34 +59,6 @@ Token = Annotated[
 Document = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .html or .docx; replaced.")
 ]
-
-
-def read_instant(text: str | None, option: str = "--at") -> datetime | None:
-    """Return an instant that was given; None where none was.
-
-    Parameters
-    ----------
-    text : str or None
-    option : str
-        For the error.
-
-    Raises
-    ------
-    UsageError
-        ``bad-instant``: it is none, or has no zone.
-    """
-    if text is None:
-        return None
-    try:
-        made = datetime.fromisoformat(text.strip())
-        if made.tzinfo is not None:
-            made.astimezone(UTC) + timedelta(days=400)  # near the end of years nothing can be added
-            return made
-    except (ValueError, OverflowError):
-        pass
-    raise UsageError(
-        f"{option} {text!r} is no instant with its zone; expected as 2026-07-20T03:00+08:00.", "bad-instant"
-    )
 
 
 def read_pairs(given: Iterable[str], option: str) -> dict[str, str]:

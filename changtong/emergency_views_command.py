@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Folder, Language, PageLanguage
+from changtong.command_options import AsJson, Folder, Language, PageLanguage, read_instant
 from changtong.console import print_result
 from changtong.emergency_options import (
     AsOf,
@@ -21,7 +21,6 @@ from changtong.emergency_options import (
     Registers,
     Token,
     case_named,
-    read_instant,
     who,
 )
 from changtong.errors import UsageError

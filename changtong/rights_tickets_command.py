@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, parse_day
+from changtong.command_options import AsJson, parse_day, read_instant
 from changtong.console import print_result
-from changtong.errors import InputError, Problem, UsageError
+from changtong.errors import InputError, Problem
 
 tickets = typer.Typer(
     help="Rights tickets of couriers, followed to their end.", no_args_is_help=True, rich_markup_mode=None
@@ -31,15 +31,8 @@ PERSONAL = ("name", "phone", "text")
 
 
 def _instant(text: str | None) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None:
-        raise UsageError(f"--at {text!r} is no instant with its offset; expected 2024-03-01T09:00+08:00.")
-    return at
+    """Return an instant given, or now."""
+    return read_instant(text) or datetime.now(UTC)
 
 
 @tickets.command("open", short_help="Write down a ticket.")
