@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.forecast.calendar import Calendar
 
 CODE = "bad-rules"
 STATES = (
@@ -128,14 +129,11 @@ class TicketRules:
 
 
 @cache
-def _holidays(year: int) -> tuple[frozenset[date], frozenset[date]]:
+def _year(year: int) -> Calendar:
     if find_spec("holidays") is None:
         text = "Working days need holidays: pip install 'changtong[forecast]'."
         raise UsageError(text, "missing-library")
-    import holidays
-
-    found = holidays.country_holidays("CN", years=year)
-    return frozenset(found), frozenset(found.weekend_workdays)
+    return Calendar(date(year, 1, 1), date(year, 12, 31))
 
 
 def is_working_day(day: date) -> bool:
@@ -150,8 +148,7 @@ def is_working_day(day: date) -> bool:
     >>> is_working_day(date(2024, 10, 1)), is_working_day(date(2024, 10, 12))  # a Saturday worked for it
     (False, True)
     """
-    rest, make_up = _holidays(day.year)
-    return day in make_up or (day.weekday() < 5 and day not in rest)
+    return _year(day.year).rest_kind(day)[0] == "work"
 
 
 def is_announced(year: int) -> bool:
@@ -161,7 +158,7 @@ def is_announced(year: int) -> bool:
     ----------
     year : int
     """
-    return any(day.year == year for day in _holidays(year)[1])
+    return year not in _year(year).unannounced_years
 
 
 CLOCK_KEYS: dict[str, type] = {
