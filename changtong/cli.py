@@ -15,6 +15,7 @@ from changtong.alerts_command import register as register_alerts
 from changtong.assess_command import register as register_assess
 from changtong.backlog_command import register as register_backlog
 from changtong.carbon_command import carbon
+from changtong.carbon_frontier_command import carbon_frontier
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.duty_command import register as register_duty
@@ -238,6 +239,7 @@ def check(net: Folder, as_json: AsJson = False) -> None:
 
 app.command(short_help="Re-route around what is shut or slowed.")(plan)
 app.command(short_help="Carbon of every leg, lane, site and plan, by ISO 14083.")(carbon)
+app.command(short_help="Plans between the cheapest and the cleanest; what a tonne costs.")(carbon_frontier)
 app.command(short_help="Warnings, storm tracks, floods: what they threaten, outages to propose.")(warnings)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network

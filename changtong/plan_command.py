@@ -158,6 +158,19 @@ def _counted(network: Network, wrong: tuple[Outage, ...], moment: datetime | Non
     return counted
 
 
+def given_outages(
+    network: Network,
+    close: list[str] | None,
+    capacity_share: float,
+    outages: Path | None,
+    moment: datetime | None,
+) -> tuple[Outage, ...]:
+    """Return the outages that count of ``--close`` and of the file; none where none were given."""
+    if not close and outages is None:
+        return ()
+    return _counted(network, _outages(network, close, capacity_share, outages), moment)
+
+
 def _compile_and_note(
     network: Network,
     wrong: tuple[Outage, ...],

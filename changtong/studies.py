@@ -17,7 +17,7 @@ from typing import Any, Literal
 from changtong import __version__
 from changtong.assessment.scorecard import Scorecard
 from changtong.assessment_studies import ASSESSMENT_ANALYSES, card_digest, card_facts
-from changtong.carbon_studies import carbon
+from changtong.carbon_studies import carbon, carbon_frontier
 from changtong.county_studies import COUNTY_ANALYSES
 from changtong.epidemic.epidemic_folder import Epidemic
 from changtong.epidemic_studies import EPIDEMIC_ANALYSES, epidemic_case, risk_areas
@@ -249,6 +249,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "stress": _stress,
     "remedies": _remedies,
     "carbon": carbon,
+    "carbon-frontier": carbon_frontier,
     "warnings": warnings,
     "risk-areas": risk_areas,
 }
@@ -333,7 +334,8 @@ def run_study(
     ----------
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
-        "remedies", "carbon", "warnings", "risk-areas". Of a scan log: "indicators", "daily-report",
+        "remedies", "carbon", "carbon-frontier", "warnings", "risk-areas".
+        Of a scan log: "indicators", "daily-report",
         "trace", "alerts", "ingest", "starting-backlog", "epidemic-case". Of a county: "county-plan",
         "county-coverage". Of a supervision: "visits", "campaign". Of epidemic control:
         "epidemic-outages", "epidemic-states", "epidemic-passes", "epidemic-firms", "epidemic-staff",
@@ -360,7 +362,8 @@ def run_study(
         ``executor``, ``together``, ``anew``, ``progress`` and ``name``; to remedies ``cases``,
         ``worst`` (of more cases only the worst so many count), ``anew``, ``progress`` and those of
         :func:`changtong.resilience.remedies.what_would_help`; to carbon ``plan`` (a plan or its folder) and
-        those of :func:`changtong.footprint.estimate.estimate_carbon`; to warnings ``inputs``, ``at`` and
+        those of :func:`changtong.footprint.estimate.estimate_carbon`; to carbon-frontier those of
+        :func:`changtong.carbon_frontier.carbon_frontier`; to warnings ``inputs``, ``at`` and
         those of :func:`changtong.emergency.threats.find_threats`.
         Of a log: to indicators ``day``, ``look_back_days``, ``engine`` ("duckdb" or "spark") and those of
         :func:`changtong.events.indicators.indicators`; to a daily report the same, ``file``, ``alerts``
