@@ -282,6 +282,7 @@ def _commands(word: str) -> typer.core.TyperGroup:
 
     Making all options of all commands takes longer than many a command does.
     """
+    names: dict[int, str | None]
     names = {id(info): info.name or _dashed(info.callback) for info in app.registered_commands}
     names |= {id(info): typer.main.solve_typer_info_defaults(info).name for info in app.registered_groups}
     part = copy.copy(app)
