@@ -19,16 +19,18 @@ ASKED = "CHANGTONG_LONG_TESTS"
 LONGEST = (
     "test_plan",
     "test_docs",
+    "test_plan_county",
+    "test_log_alerts",
+    "test_scorecard_registers",
+    "test_reference",
+    "test_assessment",
     "test_duty_roster",
-    "test_at_home",
+    "test_indicators",
+    "test_county_odd",
     "test_objectives",
-    "test_simulate_command",
     "test_registers",
-    "test_two_echelon",
     "test_item_days",
     "test_large",
-    "test_county_odd",
-    "test_indicators",
 )
 """Begun first, so that no process is left alone with one of them at the end."""
 
