@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+import numba
 import numpy as np
 from numba import njit
+
+from changtong.flows.kernel_cache import kernel_folder
+
+numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # read when a kernel is declared
 
 QUALIFIED, NEWCOMER, NEVER, AVOID, TOGETHER, WISHED, LOCKED = range(7)
 """Kinds of groups: what the two counts of a group mean for the cost."""
