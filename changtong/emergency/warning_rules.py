@@ -17,6 +17,7 @@ from changtong.safety.toml_values import Values
 COLOURS = ("red", "orange", "yellow", "blue")
 """Levels 1 to 4 by article 63 of the Emergency Response Law (突发事件应对法, 2024)."""
 
+COLOURS_ZH = {"red": "红色", "orange": "橙色", "yellow": "黄色", "blue": "蓝色"}
 UNKNOWN = "unknown"
 FORCES = (7, 8, 10, 12)
 LEVELS = (*COLOURS, UNKNOWN, *(f"force-{force}" for force in FORCES))

@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from changtong.errors import InputError, Problem
-from changtong.network.csv_files import read_csv_file
-from changtong.network.findings import Findings, NearestNames
-from changtong.safety.supervision import read_instants, read_table
+from changtong.network.findings import NearestNames
+from changtong.safety.supervision import read_cells, read_instants, read_table
 
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -150,8 +149,7 @@ class TableReader:
 
     def _unknown_columns(self, file: Path, schema: Mapping[str, pl.DataType]) -> None:
         """Tell columns that nobody knows and that are nearly one that is known: slips of the pen."""
-        frame = read_csv_file(file, schema, {}, Findings(), {})
-        for name in () if frame is None else frame.columns:
+        for name in read_cells(file, {}).columns:
             hint = NearestNames(schema).hint(name) if name not in schema else ""
             if hint:
                 self.add("unknown-column", f'"{name}" is not known.', file.name, 0, name, hint=hint)
@@ -182,6 +180,20 @@ class TableReader:
         for row, *values in again.select("row", *key).head(50).iter_rows():
             said = ", ".join(map(str, values))
             self.add("duplicate-row", f"{said} is there twice.", file, row, key[0])
+
+
+def local(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Return a frame with its instants as texts of a zone, as 2022-05-12T08:00:00+08:00.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    zone : str
+    """
+    instants = [name for name, dtype in frame.schema.items() if dtype == INSTANT]
+    return frame.with_columns(
+        pl.col(name).dt.convert_time_zone(zone).dt.to_string("%Y-%m-%dT%H:%M:%S%:z") for name in instants
+    )
 
 
 def words(cell: str | None) -> tuple[str, ...]:
