@@ -194,14 +194,17 @@ def epidemic_case(
     owner: str,
     owners: dict[str, str] | None = None,
     case_id: str | None = None,
+    before_saving: Callable[[Case], object] | None = None,
     **question: Any,
 ) -> tuple[Case, Path | None]:
-    """Trace onward and make a case of what was found."""
+    """Trace onward and make a case of what was found; where ``before_saving`` raises nothing is written."""
     if folder is not None:
         check_folder(folder, CASE)
     found = trace(log, **question)
     name = case_id or default_case_id(opened_at)
     made = open_case(found, name, opened_at, tasks, owner=owner, owners=owners, zone=log.zone)
+    if before_saving is not None:
+        before_saving(made)
     return made, None if folder is None else made.save(folder)
 
 

@@ -141,7 +141,7 @@ def test_overlaps_are_found_by_brute_force(
 def test_outages_are_those_written_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network, known = read_network(TINY), read_epidemic(EXAMPLE)
     made = state_outages(known, network, AT)
-    write_outages(made.outages, tmp_path / "o.toml", remark="\n".join(made.notes))
+    write_outages(made.outages, tmp_path / "o.toml", remark="\n".join(map(str, made.notes)))
     assert read_outages(tmp_path / "o.toml", network) == made.outages
     by_hand = (
         Outage("b", ("B",), capacity_share=0.5), Outage("c", ("C",)), Outage("h", ("H1",), capacity_share=0.75),
@@ -196,7 +196,7 @@ def test_who_may_enter_is_counted_at_the_instant(tmp_path: Path) -> None:
     assert passes_per_day(folder(tmp_path, passes=PASSES.strip())) == 0  # none is valid: nobody enters
     (place / "passes.csv").unlink()
     assert passes_per_day(place) is None
-    assert "no passes are known" in state_outages(read_epidemic(place), read_network(TINY), AT).notes[0]
+    assert "no passes are known" in state_outages(read_epidemic(place), read_network(TINY), AT).notes[0].en
 
 
 def test_plates_are_compared_and_never_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,6 +405,12 @@ def traced() -> Any:
             "last_site_id": ["A", "A", "A", "B", "B", None],
             "state": ["x"] * 6,
             "last_ms": [ms] * 6,
+            "exposed_ms": [ms - 60_000] * 6,
+            "step": [0] * 6,
+            "tied_to": [None, 0, 0, 0, 0, 0],
+            "via": [None] * 6,
+            "container": [None, 7, 7, 7, 7, 7],
+            "overlap_s": [None, 90.0, 90.0, 90.0, 90.0, 90.0],
         }
     )
     return SimpleNamespace(receiving=receiving, sites=sites, items=items, summary=lambda: {"items": 6})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -207,7 +207,7 @@ def words(cell: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split("[;；]", cell or "") if part.strip())
 
 
-def instant(text: str | None, zone: str, now: datetime | None = None) -> datetime:
+def instant(text: str | None, zone: str, now: datetime | None = None, option: str = "--at") -> datetime:
     """Return an instant as people write it: with its offset, or local to a zone; ``now`` or None: now.
 
     Parameters
@@ -216,6 +216,8 @@ def instant(text: str | None, zone: str, now: datetime | None = None) -> datetim
     zone : str
     now : datetime, optional
         What ``now`` stands for.
+    option : str
+        For the error.
 
     Raises
     ------
@@ -226,8 +228,11 @@ def instant(text: str | None, zone: str, now: datetime | None = None) -> datetim
         return (now or datetime.now(UTC)).astimezone(ZoneInfo(zone))
     try:
         made = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        made = made.replace(tzinfo=ZoneInfo(zone)) if made.tzinfo is None else made
+        for days in (-400, 400):  # near the ends of years nothing can be added
+            made.astimezone(UTC) + timedelta(days=days)
+    except (ValueError, OverflowError) as error:
         expected = "a time, as 2022-05-12T08:00+08:00, or now"
-        problem = Problem("wrong-type", f"{text!r} is no time.", None, None, "--at", expected=expected)
+        problem = Problem("wrong-type", f"{text!r} is no time.", None, None, option, expected=expected)
         raise InputError([problem]) from error
-    return made.replace(tzinfo=ZoneInfo(zone)) if made.tzinfo is None else made
+    return made
