@@ -151,6 +151,12 @@ def _level(row: Row) -> Row:
     return {"level": named("warn_level", row["level"]), "colour": colour_class(row["level"])}
 
 
+def _event(row: Row) -> Both:
+    """Say what warns: a storm by its name, a message in its own words."""
+    is_storm = row["level"].startswith("force-")
+    return text("warn.storm", name=row["warning"]) if is_storm else same(row["event"])
+
+
 def _times(result: Threats, row: Row) -> Row:
     return {name: _said(result, row[name]) for name in ("begins", "ends")}
 
@@ -161,7 +167,7 @@ def _warning(result: Threats, row: Row) -> Row:
         **_level(row), **_times(result, row), "ends_assumed": row["ends_assumed"],
         "level_from": named("warn_from", row["level_from"]) if assumed else None,
         "state": named("warn_state", row["state"].replace(" ", "-")),
-        "headline": row["headline"] or row["event"],
+        "headline": row["headline"] or _event(row),
         "areas": row["areas"][:200], "sites": whole(row["sites"]), "legs": whole(row["legs"]),
     }  # fmt: skip
 
@@ -183,7 +189,7 @@ def _proposal(result: Threats, number: int) -> Row:
 def _site(result: Threats, row: Row, names: dict[str, str]) -> Row:
     return {
         **_level(row), **_times(result, row), "site": names.get(row["site_id"], row["site_id"]),
-        "warning": row["event"], "begin_pieces": whole(row["begin_pieces"]),
+        "warning": _event(row), "begin_pieces": whole(row["begin_pieces"]),
         "end_pieces": whole(row["end_pieces"]),
     }  # fmt: skip
 

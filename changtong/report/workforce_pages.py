@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from changtong.report.forecast_view import say_note
 from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
 from changtong.report.texts import Both, Language, has_text, named, percent, same, text, whole
@@ -46,7 +47,7 @@ def write_roster_page(roster: Roster, path: str | Path, *, language: Language = 
             text("workforce.lacking", pieces=whole(s["lacking_pieces"]), hours=whole(s["lacking_hours"]))
         )
     lines.append(text("workforce.rules", **s["rules"]))
-    lines += [same(note) for note in s["notes"]]
+    lines += [say_note(note) for note in s["notes"]]
     shown = (
         roster.centres.sort("pieces", "site", descending=[True, False])["site"].head(MOST_CHARTS).to_list()
     )
@@ -248,9 +249,17 @@ def _broken(made: Hours) -> dict[str, Any] | None:
             r["person_id"], named("workforce_severity", r["severity"]), named("workforce_kind", r["kind"]),
             r["period"], f"{r['hours']:.1f}", f"{r['limit_h']:g}", _law(r),
         ]
-        for r in made.breaches.head(MOST_ROWS).iter_rows(named=True)
+        for r in _told_once(made.breaches).head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
     return _table(text("workforce.breaches"), heads, rows, numbers=False) if rows else None
+
+
+def _told_once(breaches: pl.DataFrame) -> pl.DataFrame:
+    """Leave notices out where the same person breaks a harder limit of the kind in the same span."""
+    what = ["person_id", "kind", "period"]
+    broken = breaches.filter(pl.col("severity") == "breach").select(what).unique()
+    notices = breaches.filter(pl.col("severity") != "breach").join(broken, on=what, how="anti")
+    return pl.concat([breaches.filter(pl.col("severity") == "breach"), notices])
 
 
 def _law(row: dict[str, Any]) -> Both:
