@@ -18,12 +18,11 @@ from changtong.emergency_options import (
     Document,
     EntryId,
     PlanName,
-    Registers,
-    Token,
     case_named,
     who,
 )
 from changtong.errors import UsageError
+from changtong.registers_options import Registers, Token
 
 if TYPE_CHECKING:
     from changtong.emergency.case import Case

@@ -12,12 +12,17 @@ from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
 from changtong.kernels import prepare_kernels
-from changtong.registers_options import desk_of
-from changtong.safety_command import Registers, Token
+from changtong.registers_options import Registers, Token, desk_of
 
 if TYPE_CHECKING:
     from changtong.epidemic.case import Case
 
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="TIME", help="At this instant, local unless it has an offset; now by default."
+    ),
+]
 Rules = Annotated[
     Path | None,
     typer.Option("--rules", metavar="FOLDER/", help="Tables of your own instead of the shipped ones."),
@@ -156,12 +161,7 @@ def epidemic_page(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER/", help="Tables of epidemic control.")],
     net: Folder,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PAGE.html", help="The page.")],
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at", metavar="TIME", help="At this instant, local unless it has an offset; now by default."
-        ),
-    ] = None,
+    at: At = None,
     collected: Annotated[
         Path | None,
         typer.Option("--from", metavar="COLLECTED/", help="Inspections: measures and months due."),
