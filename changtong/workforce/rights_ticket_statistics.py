@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import polars as pl
@@ -34,9 +34,20 @@ def ticket_statistics(tickets: Iterable[RightsTicket], *, least: int = LEAST) ->
     Where a single count of a row or a column of the table is hidden, its sum would give it away: then the
     next smallest one is hidden as well, until no row and no column hides just one.
     """
+    return count_tickets([(one.firm_id, one.kind) for one in tickets], least=least)
+
+
+def count_tickets(known: Sequence[tuple[str, str]], *, least: int = LEAST) -> pl.DataFrame:
+    """Count tickets of which only firm and kind are known; see `ticket_statistics`.
+
+    Parameters
+    ----------
+    known : sequence of tuple
+        Firm and kind of each ticket.
+    least : int
+    """
     if least < 1:
         raise UsageError("--least is 1 or more.")
-    known = [(one.firm_id, one.kind) for one in tickets]
     firms, kinds = (sorted({pair[k] for pair in known}) for k in (0, 1))
     counts = np.zeros((len(firms), len(kinds)), dtype=np.int64)
     for firm, kind in known:
