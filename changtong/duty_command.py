@@ -23,6 +23,7 @@ from changtong.duty_options import (
     instant_of,
     opened_room,
 )
+from changtong.duty_views_command import put_in_force, show_rooms, write_room_page
 from changtong.errors import UsageError
 
 if TYPE_CHECKING:
@@ -277,56 +278,6 @@ def tell(
     print_result({"due": due}, lines, as_json=as_json)
 
 
-StoreOption = Annotated[str, typer.Option("--registers", metavar="STORE", help="The registers.")]
-TokenOption = Annotated[Path, typer.Option("--token", metavar="FILE", help="The token of who does it.")]
-
-
-@duty.command("rooms", short_help="Duty rooms of the registers; --new makes one.")
-def rooms(
-    registers: StoreOption,
-    token: TokenOption,
-    new: Annotated[str | None, typer.Option("--new", metavar="TITLE", help="Make a room.")] = None,
-    room: Annotated[str | None, typer.Option("--room", metavar="ID", help="With --new: its id.")] = None,
-    organisation: Annotated[
-        str | None, typer.Option("--organisation", metavar="ID", help="With --new: whose room it is.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """List the duty rooms that one may see, or make one."""
-    from changtong.registers_options import desk_of
-    from changtong.workforce_records.room_register import list_rooms, make_room
-
-    if new is None and (room or organisation):
-        raise UsageError("--room and --organisation are for --new.")
-    with desk_of(registers, token) as desk:
-        if new is not None:
-            made = make_room(desk, new, room_id=room, organisation=organisation)
-            print_result(made, f"{made['room']}: {made['title']}", as_json=as_json)
-            return
-        found = list_rooms(desk)
-    lines = [f"{one['room']}  {one['title']}  roster {one['roster'] or '-'}" for one in found]
-    print_result({"rooms": found}, "\n".join(lines) or "no duty rooms", as_json=as_json)
-
-
-@duty.command("put", short_help="Put a roster in force in a duty room of the registers.")
-def put(
-    folder: RosterFolder,
-    registers: StoreOption,
-    token: TokenOption,
-    room: Annotated[str, typer.Option("--room", metavar="ID", help="Of the duty room.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Keep a roster as the room's next version; the former ones stay."""
-    from changtong.registers_options import desk_of
-    from changtong.workforce_records.room_register import put_roster
-
-    with desk_of(registers, token) as desk:
-        made = put_roster(desk, room, folder, reason=reason)
-    text = f"{room}: roster {made['roster']}, {made['from']} to {made['to']}, {made['duties']} duties"
-    print_result(made, text, as_json=as_json)
-
-
 def _facts(entry: Entry) -> dict[str, Any]:
     return {"key": entry.key, "kind": entry.kind, "at": entry.at.isoformat(), "by": entry.by, **entry.values}
 
@@ -338,4 +289,8 @@ def register(app: typer.Typer) -> None:
     ----------
     app : typer.Typer
     """
+    add = duty.command
+    add("page", short_help="A page of the room, and the roster as a workbook.")(write_room_page)
+    add("rooms", short_help="Duty rooms of the registers; --new makes one.")(show_rooms)
+    add("put", short_help="Put a roster in force in a duty room of the registers.")(put_in_force)
     app.add_typer(duty, name="duty", short_help="Duty rosters, check-in, hand-over, calls.")

@@ -17,7 +17,7 @@ after_min = 0
 posts = ["desk"]
 [[chains.steps]]
 after_min = 5
-people = ["he"]
+people = ["LAST"]
 """
 
 
@@ -35,7 +35,7 @@ def roster_folder(place: Path, people: tuple[str, ...] = PEOPLE) -> Path:
         "post_id,name_zh,name_en,shift_id,role,heads\ndesk,值班台,desk,day,officer,1\n", "utf-8"
     )
     (duty / "duty.toml").write_text('name = "t"\ntime_zone = "Asia/Shanghai"\n', "utf-8")
-    (duty / "calls.toml").write_text(CALLS, "utf-8")
+    (duty / "calls.toml").write_text(CALLS.replace("LAST", people[-1]), "utf-8")
     rows = [f"{FIRST + timedelta(days=k)},day,desk,{one}\n" for k, one in enumerate(people)]
     (place / "roster.csv").write_text("day,shift_id,post_id,person_id\n" + "".join(rows), "utf-8")
     mark = {"changtong": {"kind": "duty roster", "version": 1}, "from": str(FIRST)}

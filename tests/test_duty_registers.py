@@ -122,10 +122,12 @@ def test_a_room_in_the_registers_answers_as_one_in_a_folder(
 
     here = sequence(Folder)
     assert there == here
-    assert [type(one) for one in here].count(str) == 6  # the refusals are refusals in both
+    assert [type(one) for one in here].count(str) == 7  # the refusals are refusals in both
     assert len(here[-1]) == 5
     assert admin.verify_audit(with_records=True).whole
-    assert [one["action"] for one in admin.audit_entries("duty_entry", entry_id("hall", "answer/17"))] == ["add"]
+    assert [one["action"] for one in admin.audit_entries("duty_entry", entry_id("hall", "answer/17"))] == [
+        "add"
+    ]
 
 
 def test_who_acts_is_who_is_signed_in_and_may(room: tuple[Store, Desk, dict[str, Desk]]) -> None:
@@ -171,8 +173,9 @@ def test_rosters_have_versions_and_hide_who_is_in_them(
         assert [row.person_id for row in one.rows] == ["wu", "li"]
     with open_register_room(li, "hall", writes=False, number=1) as one:
         assert [row.person_id for row in one.rows] == ["li", "wu", "he"]
-    with pytest.raises(NotFoundError, match="no roster 3"), open_register_room(
-        li, "hall", writes=False, number=3
+    with (
+        pytest.raises(NotFoundError, match="no roster 3"),
+        open_register_room(li, "hall", writes=False, number=3),
     ):
         pass
     shown = [str(dict(one.values)) for one in li.every("duty_roster")]
@@ -233,7 +236,9 @@ print(json.dumps(got))
 
 
 def test_of_two_processes_that_answer_at_once_exactly_one_has_each_call(
-    room: tuple[Store, Desk, dict[str, Desk]], place: str, tmp_path: Path  # noqa: F811
+    room: tuple[Store, Desk, dict[str, Desk]],
+    place: str,
+    tmp_path: Path,  # noqa: F811
 ) -> None:
     import time
 

@@ -50,6 +50,13 @@ class OpenRoom:
         assert self._folder is not None, "opened without its roster"
         return self._folder
 
+    @property
+    def period(self) -> tuple[date, date]:
+        """First and last day of the roster."""
+        assert self.first is not None, "opened without its roster"
+        assert self.last is not None
+        return self.first, self.last
+
 
 def open_folder_room(room: Path, by: str, roster: Path | None = None) -> OpenRoom:
     """Open a room that is a log in a folder.

@@ -32,6 +32,7 @@ TEXT_FILES = (
     "warnings_texts.toml",
     "epidemic_texts.toml",
     "workforce_texts.toml",
+    "duty_texts.toml",
 )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,22 @@ from changtong.workforce.rights_tickets import RightsTicket
 
 LEAST = 5
 ALL = "all"
+
+
+@dataclass(frozen=True)
+class CountedTickets:
+    """Tickets of which only firm and kind are known: what is counted, without personal data."""
+
+    known: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called in a study."""
+        return f"{len(self.known)} rights tickets"
+
+    def digest(self) -> str:
+        """Return a SHA-256 over what is counted: equal inputs, equal digest."""
+        return sha256(repr(sorted(self.known)).encode()).hexdigest()
 
 
 def ticket_statistics(tickets: Iterable[RightsTicket], *, least: int = LEAST) -> pl.DataFrame:

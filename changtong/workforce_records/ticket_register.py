@@ -14,7 +14,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import polars as pl
 import sqlalchemy as sa
 
 from changtong.errors import InputError, NotFoundError, Problem
@@ -27,7 +26,7 @@ from changtong.storage.store import Desk
 from changtong.storage.user_names import Named, own_name, users_by_id, users_by_name
 from changtong.storage.work import Work, target_of
 from changtong.workforce.rights_ticket_rules import TicketRules
-from changtong.workforce.rights_ticket_statistics import LEAST, count_tickets
+from changtong.workforce.rights_ticket_statistics import CountedTickets
 from changtong.workforce.rights_tickets import RightsTicket, TicketEvent, check_ticket, move_ticket
 
 KIND = "rights_ticket"
@@ -318,14 +317,12 @@ def _ticket_of(row: Row, names: Mapping[str, str]) -> RightsTicket:
     )  # fmt: skip
 
 
-def count_register_tickets(desk: Desk, *, least: int = LEAST) -> pl.DataFrame:
-    """Count tickets by firm and kind, where one may count them; no ticket is read but for these two.
+def counted_register_tickets(desk: Desk) -> CountedTickets:
+    """Return firm and kind of the tickets that one may count; nothing else of a ticket is read.
 
     Parameters
     ----------
     desk : Desk
-    least : int
-        See `ticket_statistics`.
 
     Raises
     ------
@@ -338,5 +335,4 @@ def count_register_tickets(desk: Desk, *, least: int = LEAST) -> pl.DataFrame:
             work.allow("count", Target(KIND, work.person.path, ""))
         chosen = sa.select(table.c.firm_id, table.c.kind)
         chosen = chosen.where(sa.or_(*(sa.and_(sa.true(), *part) for part in parts)))
-        rows = [(row.firm_id, row.kind) for row in work.connection.execute(chosen)]
-    return count_tickets(rows, least=least)
+        return CountedTickets(tuple((row.firm_id, row.kind) for row in work.connection.execute(chosen)))
