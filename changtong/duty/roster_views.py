@@ -110,8 +110,6 @@ def write_duty_workbook(
     matrix += [
         [one.person_id, one.name, one.duties, *(text or None for text in one.by_day)] for one in people
     ]
-    fairness: list[list[Cell]] = [
-        [said[name] for name in ("person", "name", "share", "duties")] + [said[kind] for kind in KINDS]
-    ]
+    fairness: list[list[Cell]] = [[said[name] for name in ("person", "name", "share", "duties", *KINDS)]]
     fairness += [[one.person_id, one.name, one.share, one.duties, *one.counts] for one in people]
     return write_workbook(path, [(said["roster"], matrix), (said["fairness"], fairness)])

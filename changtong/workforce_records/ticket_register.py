@@ -290,7 +290,7 @@ def _shown(work: Work, rows: list[Row]) -> tuple[RegisterTicket, ...]:
         RegisterTicket(
             _ticket_of(row, names),
             row["organisation"],
-            names.get(row["handler"], row["handler"]) if row["handler"] else "",
+            str(names.get(row["handler"], row["handler"]) or ""),
             bool(row["courier"]),
         )
         for row in rows
