@@ -196,7 +196,9 @@ def _four_sites() -> Network:
     network = build_network(
         {
             "sites": pl.DataFrame({"site_id": list("ABXY"), "transit": [False, False, True, True]}),
-            "legs": pl.DataFrame(legs).with_columns(capacity_pieces_per_day=pl.lit(5.0)),
+            "legs": pl.DataFrame(legs).with_columns(
+                capacity_pieces_per_day=pl.lit(5.0), travel_h=pl.lit(9.0)
+            ),
             "demand": pl.DataFrame(
                 {"from_site": ["A", "B"], "to_site": ["B", "A"], "pieces_per_day": [12.0, 9.0]}
             ),

@@ -18,6 +18,7 @@ from changtong.planning.answer import Answer, is_small
 from changtong.planning.assemble import OBJECTIVES, Question, assemble, check_objectives
 from changtong.planning.baseline import baseline_flow
 from changtong.planning.checker import check_flow
+from changtong.planning.inorder import Clock
 from changtong.planning.large import answer_large
 from changtong.planning.objectives import largest_gap, objectives_frame
 from changtong.planning.planned_routes import planned_routes
@@ -25,6 +26,9 @@ from changtong.planning.result import Plan, PlanSettings, Status
 from changtong.planning.small import answer_small
 
 Floats = NDArray[np.float64]
+
+SEARCH_BY = 0.7
+"""Share of the time for the whole plan by which the search of the sort plan ends."""
 
 
 def plan(
@@ -125,6 +129,7 @@ def _make(
 ) -> tuple[Plan, FlowSolver]:
     """Make one plan; return it with the solver the next may begin from."""
     begin = time.perf_counter()
+    whole = Clock(np.inf if settings.within_s is None else settings.within_s, begin)
     effect = apply_outages(network, outages)
     moved = relief.redirect(network, effect)
     question = assemble(
@@ -139,11 +144,13 @@ def _make(
     if exact:
         answer = answer_small(question, objectives, settings, baseline, progress)
     else:
-        answer = answer_large(question, objectives, settings, progress, kept)
+        answer = answer_large(question, objectives, settings, progress, kept, whole)
     answer = frames.fill_at_home(network, effect, answer)
     question, result = answer.question, answer.result
     check_flow(question.problem, result)
-    work = sortplan.prepare(network, question, answer.solver, result)
+    work = sortplan.prepare(
+        network, question, answer.solver, result, goes_on=lambda: whole.left(SEARCH_BY) > 0.0
+    )
     trees = sortplan.sort_plan_of(network, work, settings.stability_cny)
     several = settings.trade_off_cny
     changes = _real_changes(question, trees.changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,9 +78,15 @@ def make_sort_plan(
     return sort_plan_of(network, work, stability_cny)
 
 
-def prepare(network: Network, question: Question, solver: FlowSolver, result: FlowResult) -> SortWork:
-    """Prepare the arrays that sort plans of one outage share."""
-    work = SortWork(question, solver, result)
+def prepare(
+    network: Network,
+    question: Question,
+    solver: FlowSolver,
+    result: FlowResult,
+    goes_on: Callable[[], bool] = lambda: True,
+) -> SortWork:
+    """Prepare the arrays that sort plans of one outage share; they are searched for while it ``goes_on``."""
+    work = SortWork(question, solver, result, goes_on)
     if network.sort_plan is not None:
         _take_over(network, work, work.before, work.before_choice)
     return work
@@ -149,7 +156,7 @@ def _search(work: SortWork, stability_cny: float) -> Found:
         found = work.settle()
         if best is None or found.cost < best.cost:
             best = found
-        if best.cost <= work.result.lower_bound * (1.0 + CLOSE_ENOUGH):
+        if best.cost <= work.result.lower_bound * (1.0 + CLOSE_ENOUGH) or not work.goes_on():
             break
     assert best is not None
     return best

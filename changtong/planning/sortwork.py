@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,7 +23,7 @@ STAY = 0.02
 TIE = 1e-3
 """Least saving for which a lump or pair moves, in shares of the mean cost of a piece."""
 
-PHASES = ((0.5, 0.0), (0.5, 0.0), (1.0, 0.1))
+PHASES = ((0.5, 0.0), (1.0, 0.1))
 """Slopes (in mean costs for a load 100 % over capacity), share of the penalty on overloads."""
 
 AMPLE = 0.1
@@ -70,8 +71,16 @@ class Found:
 class SortWork:
     """Arrays of one network under one outage, prepared once for any number of sort plans."""
 
-    def __init__(self, question: Question, solver: FlowSolver, result: FlowResult) -> None:
+    def __init__(
+        self,
+        question: Question,
+        solver: FlowSolver,
+        result: FlowResult,
+        goes_on: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.problem, self.lay, self.result = question.problem, solver.lay, result
+        self.goes_on = goes_on
+        """Whether there is time to search on."""
         lay = self.lay
         n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
         ptr = np.zeros(n_dests + 1, np.int64)
@@ -109,6 +118,7 @@ class SortWork:
         self.choice = np.full((1, n_pairs), lumps.HELD, np.uint8)
         self._order, self._pending = np.empty(n, np.int32), np.empty(n, np.int32)
         self._dist = np.empty(n)
+        self._scratch = (np.empty(len(self.capacity)), self._dist, np.empty(n, np.int64), self._order)
         self._entry_price = np.empty(len(lay.entry_c))
         weight = np.add.reduceat(self.volume, ptr[:-1], dtype=np.float64) if n_pairs else np.zeros(n_dests)
         self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
@@ -209,7 +219,7 @@ class SortWork:
         for k, (steepness, share) in enumerate(PHASES):
             self.table[:, 2] = steepness * slope
             self._set_least(AMPLE * steepness * self.mean_cost)
-            self._move(stay_cost, share)
+            self._move(stay_cost, share, always=k == 0)
             worth = self.overload() * self.penalty[-1] > WORTH * self.result.lower_bound
             if k == 0 and self.steps.shape[1] > 1 and worth:
                 self._part()
@@ -223,15 +233,20 @@ class SortWork:
         """Pieces a day above capacity, over all rows."""
         return float(np.maximum(0.0, self.table[:, 3] - self.capacity).sum())
 
-    def _move(self, stay_cost: float, share: float) -> float:
+    def _move(self, stay_cost: float, share: float, always: bool = False) -> float:
+        """Move every lump and pair once, stream by stream while there is time; return the saving."""
         lay, tie = self.lay, TIE * self.mean_cost
         above = self.penalty[-len(self.trees) :]
         steep = share * np.append(above[:-1] - above[1:], above[-1])
         saved = 0.0
         for s in range(len(self.trees)):
+            if not (always or self.goes_on()):
+                break
             level = (self.table, self.leg_cost, self.leg_flow, s, steep, tie)
             tree = (self.trees[s], self.through[s])
-            by_lumps, _ = lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
+            by_lumps, _ = lumps.move_lumps(
+                self.dests, lay, *tree, self.least, self.before, stay_cost, *level, *self._scratch
+            )
             by_pairs, _ = lumps.move_pairs(
                 self.dests, lay, self.demand, self.choice[s], *tree, self.before_choice, stay_cost,
                 *level, self._dist, self._order, self._entry_price,
