@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -47,7 +47,8 @@ def write_room_page(
     from changtong.report.duty_page import write_duty_page
     from changtong.written_files import write_beside
 
-    instant, said = instant_of(at), language.value
+    instant = instant_of(at)
+    said: Literal["zh", "en"] = "en" if language is Language.en else "zh"
     wrong = [f"{one} does not end in {end}" for one, end in ((output, ".html"), (workbook, ".xlsx"))
              if one is not None and one.suffix.lower() != end]  # fmt: skip
     if registers is None and reason is not None:

@@ -56,11 +56,12 @@ class RegisterLog:
         rows = rows_to_decide(self._work, "duty_entry", "room", [self._room["id"]])
         unknown = {row["by_user"] for row in rows} - set(self._names)
         found = users_by_id(self._work, unknown)
-        self._names |= {one: found[one].name if found[one].is_shown else one for one in found}
+        self._names |= {one: user.name or one if user.is_shown else one for one, user in found.items()}
         return tuple(self._entry(row) for row in sorted(rows, key=lambda row: row["n"]))
 
     def _entry(self, row: Row) -> Entry:
-        by = self._names.get(row["by_user"], row["by_user"])
+        user = str(row["by_user"])
+        by = self._names.get(user, user)
         return Entry(row["key"], row["kind"], row["at"].astimezone(ZONE), by, row["content"])
 
     def put(self, entry: Entry) -> Entry:
