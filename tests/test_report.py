@@ -87,6 +87,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|case_(state|action|task)\."
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
         r"|warn_(level|state|from|exposed|provenance|problem)\.|workforce_(severity|kind|law|provenance)\.|epidemic_word\."
+        r"|duty\.(points|nights|weekends|holidays|expected|on_time|absent)$"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]
 

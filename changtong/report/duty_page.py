@@ -78,10 +78,6 @@ def _table(
     return {"title": text(title), "heads": list(heads), "rows": rows, "numbers": numbers}
 
 
-def _heads(*names: str) -> list[Both]:
-    return [text(f"duty.{name}") for name in names]
-
-
 def _called(person: str, names: dict[str, str]) -> str:
     return f"{names[person]}（{person}）" if names.get(person) else person
 
@@ -104,7 +100,18 @@ def _now(there: Sequence[OnDuty], names: dict[str, str], folder: DutyFolder) -> 
                 shifts.get(row.shift_id, same(row.shift_id)), *span, state,
             ]
         )  # fmt: skip
-    return _table("duty.now", _heads("person", "post", "shift", "from", "until", "state"), rows)
+    return _table(
+        "duty.now",
+        [
+            text("duty.person"),
+            text("duty.post"),
+            text("duty.shift"),
+            text("duty.from"),
+            text("duty.until"),
+            text("duty.state"),
+        ],
+        rows,
+    )
 
 
 def _calls(
@@ -124,7 +131,11 @@ def _calls(
         if one.kind == "call" and name not in answered:
             opened = f"{one.at.astimezone(folder.zone):%m-%d %H:%M}"
             made.append([name, one.values["subject"], opened, one.by, "、".join(told.get(name, [NO_ANSWER]))])
-    return _table("duty.calls", _heads("call", "subject", "opened", "by", "told"), made)
+    return _table(
+        "duty.calls",
+        [text("duty.call"), text("duty.subject"), text("duty.opened"), text("duty.by"), text("duty.told")],
+        made,
+    )
 
 
 def _notes(entries: Sequence[Entry], folder: DutyFolder) -> dict[str, Any]:
@@ -135,7 +146,11 @@ def _notes(entries: Sequence[Entry], folder: DutyFolder) -> dict[str, Any]:
             received = same(f"{one.received_by} {one.received_at.astimezone(folder.zone):%m-%d %H:%M}")
         texts = ["；".join(part) or NO_ANSWER for part in (one.open_items, one.watch)]
         made.append([one.note_id, one.by, *texts, received])
-    return _table("duty.notes", _heads("note", "by", "items", "watch", "received"), made[:MOST_NOTES])
+    return _table(
+        "duty.notes",
+        [text("duty.note"), text("duty.by"), text("duty.items"), text("duty.watch"), text("duty.received")],
+        made[:MOST_NOTES],
+    )
 
 
 def _person(one: PersonDuties, with_names: bool) -> str:
@@ -148,7 +163,12 @@ def _matrix(people: Sequence[PersonDuties], first: date, last: date, with_names:
 
 
 def _fairness(people: Sequence[PersonDuties], with_names: bool) -> dict[str, Any]:
-    heads = _heads("person", "share", "duties", *KINDS)
+    heads = [
+        text("duty.person"),
+        text("duty.share"),
+        text("duty.duties"),
+        *(text(f"duty.{kind}") for kind in KINDS),
+    ]
     rows: list[list[Any]] = [
         [_person(one, with_names), f"{one.share:g}", one.duties, *(whole(count) for count in one.counts)]
         for one in people

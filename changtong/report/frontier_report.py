@@ -38,9 +38,14 @@ def write_frontier_report(frontier: Frontier, path: str | Path, *, language: Lan
         "lines": _lines(frontier),
         "chart": draw_frontier(frontier),
         "heads": [
-            text(f"frontier.{name}")
-            for name in ("point", "cost", "carbon", "each", "price", "unserved", "gap")
-        ],
+            text("frontier.point"),
+            text("frontier.cost"),
+            text("frontier.carbon"),
+            text("frontier.each"),
+            text("frontier.price"),
+            text("frontier.unserved"),
+            text("frontier.gap"),
+        ],  # fmt: skip
         "rows": [_row(row) for row in frontier.points.iter_rows(named=True)],
         "notes": [
             text("frontier.iso"),
