@@ -95,7 +95,8 @@ def _enter(
     total = problem.totals()
     for first in range(0, len(total), PART):
         span = slice(first, min(first + PART, len(total)))
-        origin = np.searchsorted(lay.pair_ptr, np.arange(span.start, span.stop), side="right") - 1
+        cuts = np.clip(lay.pair_ptr, span.start, span.stop)
+        origin = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
         entry_of, after = lay.entry_ptr[origin], lay.entry_ptr[origin + 1]
         home = lay.pair_d[span].astype(np.int64) * n
         volume = total[span].astype(np.float64)

@@ -138,7 +138,7 @@ def _make(
     question, result = answer.question, answer.result
     check_flow(question.problem, result)
     work = sortplan.prepare(
-        network, question, answer.solver, result, goes_on=lambda: whole.left(SEARCH_BY) > 0.0
+        network, question, answer.solver, result, seconds_left=lambda: whole.left(SEARCH_BY)
     )
     trees = sortplan.sort_plan_of(network, work, settings.stability_cny)
     several = settings.trade_off_cny

@@ -14,11 +14,14 @@ from changtong.network.model import Network
 from changtong.planning import intrees
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
-from changtong.planning.sortwork import STAY, Found, SortWork
+from changtong.planning.sortwork import IN_A_HURRY, PHASES, STAY, Found, SortWork
 from changtong.routes import NO_LEG, ROWS, entries_of, rows_of_class
 from changtong.structure import class_table
 
 Floats = NDArray[np.float64]
+
+A_PHASE_S = 1.0
+"""Seconds for each million pairs that all phases take about, on two cores of 2020."""
 
 KEPT = 1e-3
 """A plan in force that fits is kept when it costs at most this share more than the flow's bound."""
@@ -83,10 +86,12 @@ def prepare(
     question: Question,
     solver: FlowSolver,
     result: FlowResult,
-    goes_on: Callable[[], bool] = lambda: True,
+    seconds_left: Callable[[], float] = lambda: np.inf,
 ) -> SortWork:
-    """Prepare the arrays that sort plans of one outage share; they are searched for while it ``goes_on``."""
-    work = SortWork(question, solver, result, goes_on)
+    """Prepare the arrays that sort plans of one outage share; they are searched for while there is time."""
+    short = seconds_left() < A_PHASE_S * len(question.problem.pair_from) * 1e-6
+    phases = IN_A_HURRY if short else PHASES
+    work = SortWork(question, solver, result, lambda: seconds_left() > 0.0, phases)
     if network.sort_plan is not None:
         _take_over(network, work, work.before, work.before_choice)
     return work

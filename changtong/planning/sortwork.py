@@ -26,6 +26,9 @@ TIE = 1e-3
 PHASES = ((0.5, 0.0), (1.0, 0.1))
 """Slopes (in mean costs for a load 100 % over capacity), share of the penalty on overloads."""
 
+IN_A_HURRY = ((0.5, 0.3),)
+"""The same where there is time for one phase only: overloads cost from the start, so less is held after."""
+
 AMPLE = 0.1
 """Share of a row's capacity left free above which its price is not looked at more closely."""
 
@@ -77,10 +80,11 @@ class SortWork:
         solver: FlowSolver,
         result: FlowResult,
         goes_on: Callable[[], bool] = lambda: True,
+        phases: tuple[tuple[float, float], ...] = PHASES,
     ) -> None:
         self.problem, self.lay, self.result = question.problem, solver.lay, result
-        self.goes_on = goes_on
-        """Whether there is time to search on."""
+        self.goes_on, self.phases = goes_on, phases
+        """Whether there is time to search on, and how."""
         lay = self.lay
         n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
         ptr = np.zeros(n_dests + 1, np.int64)
@@ -189,19 +193,19 @@ class SortWork:
         return not (self.leg_flow[shut] > 0.0).any() and arrives >= wanted * (1.0 - 1e-6)
 
     def load(self) -> None:
-        """Compute every load from nothing, half of the streams beside the other half."""
+        """Compute every load from nothing, half of the destinations beside the other half."""
         self.table[:, 3:] = 0.0
         self.leg_flow[:] = 0.0
         n, size = len(self.trees), len(self.lay.core_site)
-        halves = np.linspace(0, n, min(n, 2) + 1).astype(np.int64)
-        sums = [(self.table, self.leg_flow)]
-        if n > 1:
-            sums.append((np.zeros_like(self.table), np.zeros_like(self.leg_flow)))
+        ptr = self.demand.ptr
+        halves = np.array([0, int(np.searchsorted(ptr, ptr[-1] // 2)), len(ptr) - 1], np.int64)
+        sums = [(self.table, self.leg_flow), (np.zeros_like(self.table), np.zeros_like(self.leg_flow))]
 
         def part(lo: int, hi: int, k: int) -> None:
             scratch = np.empty((2, size), np.int32)
-            for s in range(lo, hi):
-                level = (self.lay, self.demand, s, self.choice[s], self.trees[s], self.through[s])
+            demand = self.demand._replace(ptr=ptr[lo : hi + 1])
+            for s in range(n):
+                level = (self.lay, demand, s, self.choice[s], self.trees[s, lo:hi], self.through[s, lo:hi])
                 intrees.load_stream(*level, *sums[k], *scratch)
 
         self._each(part, halves)
@@ -216,7 +220,7 @@ class SortWork:
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(self.capacity > 0.0, self.mean_cost / self.capacity, 0.0)
         self.table[:, 1] = self.price
-        for k, (steepness, share) in enumerate(PHASES):
+        for k, (steepness, share) in enumerate(self.phases):
             self.table[:, 2] = steepness * slope
             self._set_least(AMPLE * steepness * self.mean_cost)
             self._move(stay_cost, share, always=k == 0)
