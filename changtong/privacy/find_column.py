@@ -31,7 +31,14 @@ def joined(column: pl.Series) -> bytes | None:
         texts = number.zip_with(whole.fill_null(False), column.cast(pl.String))
     else:
         texts = column.cast(pl.String)
-    lines = texts.fill_null("").str.replace_all(r"[\r\n]", " ")
+    lines = texts.fill_null("")
+    raw = _one_a_line(lines)
+    if b"\r" in raw or raw.count(b"\n") > max(len(lines) - 1, 0):  # within values
+        raw = _one_a_line(lines.str.replace_all(r"[\r\n]", " "))
+    return raw
+
+
+def _one_a_line(lines: pl.Series) -> bytes:
     return str(lines.str.join("\n").item()).encode("utf-8", "replace")
 
 
