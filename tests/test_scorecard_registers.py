@@ -118,9 +118,9 @@ def test_the_stages_go_their_ways_only_and_others_decide(desks: dict[str, Desk])
         assert code_of(lambda stage=stage, desk=desk: say(desk, CARD, "a", stage)) == "bad-state"  # type: ignore[misc]
     one = kept.read_one(a, CARD, "a").assessments[0].id
     trail = [entry["action"] for entry in desks["admin"].audit_entries("assessment", one)]
-    assert trail == ["add", "change", "change", "change", "change", "change"]
-    refused = {entry["action"] for entry in desks["admin"].audit_entries("scorecard", one)}
-    assert refused == {"refused:report", "refused:assess", "refused:decide"}
+    assert [one for one in trail if not one.startswith("refused")] == ["add"] + ["change"] * 5
+    assert {"refused:report", "refused:assess", "refused:decide"} <= set(trail)
+    assert not desks["admin"].audit_entries("scorecard", one)  # a refusal stands with what it is about
     assert desks["admin"].verify_audit(with_records=True).whole
 
 

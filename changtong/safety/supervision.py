@@ -13,7 +13,7 @@ from changtong.errors import InputError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
 from changtong.safety.collection import read_collection
-from changtong.safety.opening_hours import FILE, OPENING_SCHEMA, weeks_open
+from changtong.safety.opening_hours import FILE, OPENING_SCHEMA, read_openings
 from changtong.spreadsheets import with_formulas
 
 
@@ -195,9 +195,13 @@ INSPECTOR_SCHEMA: dict[str, pl.DataType] = {
     "weekdays": pl.String(),
     "skills": pl.String(),
     "away": pl.String(),
+    "lunch_min": pl.Float64(),
+    "lunch_from": pl.String(),
+    "lunch_until": pl.String(),
 }
 """Inspectors of one ``team`` go together; without one they go alone. ``weekdays``: digits, 1 is Monday;
-``away``: days, ``;`` between them. Left out: 9 o'clock, 8 hours, Monday to Friday."""
+``away``: days, ``;`` between them. Left out: 9 o'clock, 8 hours, Monday to Friday. ``lunch_min``: minutes of
+a break between ``lunch_from`` and ``lunch_until`` (HH:MM); left out: none."""
 
 VISITED_SCHEMA: dict[str, pl.DataType] = {
     "inspection_id": pl.String(),
@@ -296,7 +300,7 @@ def read_supervision(
     inspectors = table(place / "inspectors.csv", INSPECTOR_SCHEMA, ("inspector_id", "lon", "lat"))
     inspections = table(place / "inspections.csv", VISITED_SCHEMA, ("site_id", "on"))
     travel = table(place / "travel.csv", TRAVEL_SCHEMA, ("from", "to", "minutes"))
-    hours = table(place / FILE, OPENING_SCHEMA, ("site_id", "weekdays"), ("opens", "closes"))
+    hours = table(place / FILE, OPENING_SCHEMA, ("site_id",), ("opens", "closes"))
     source = place / "hazards.csv" if ledger is None else Path(ledger) / "hazards.csv"
     hazards = table(source, OPEN_SCHEMA, ("site_id", "grade", "state"))
     if collection is not None:
@@ -328,7 +332,7 @@ def _hours_problems(hours: pl.DataFrame, sites: pl.DataFrame | None) -> list[Pro
             hint = near.hint(hours["site_id"][row])
             problems.append(Problem("unknown-site", message, FILE, row + 1, "site_id", hint=hint))
     try:
-        weeks_open(hours)
+        read_openings(hours)
     except InputError as error:
         problems.extend(error.problems)
     return problems

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import DeniedError, UsageError
+from changtong.errors import DeniedError, InputError, UsageError
 from changtong.rights.decide import Grant, Person, Role, Target, decide
 from changtong.rights.organisations import AUTHORITIES
 from changtong.rights.scope import Scope
@@ -67,8 +67,18 @@ class Work:
         """Return whether the person may do it."""
         return decide(self.person, action, target, self.at).allowed
 
-    def allow(self, action: str, target: Target, record: str = "") -> None:
+    def allow(self, action: str, target: Target, record: str = "", *, kind: str = "") -> None:
         """Go on only if the person may do it.
+
+        Parameters
+        ----------
+        action : str
+        target : Target
+            What the right is decided by.
+        record : str
+            Which it is about.
+        kind : str
+            Of that record, where it is not the target's: a card's rights decide on those assessed by it.
 
         Raises
         ------
@@ -79,10 +89,11 @@ class Work:
         if decision.allowed:
             return
         self.refused = audit.Entry(
-            self.at, self.person.user_id, f"refused:{action}", target.kind, record, target.path,
+            self.at, self.person.user_id, f"refused:{action}", kind or target.kind, record, target.path,
             target.admin_code, {"why": decision.why_not},
         )  # fmt: skip
-        raise DeniedError(f"You have no right to {action} this {target.kind} ({decision.why_not}).")
+        text = f"You have no right to {action} this {kind or target.kind} ({decision.why_not})."
+        raise DeniedError(text)
 
     def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
         """Return whether the person may see a stored row: in scope, or of a card that names them."""
@@ -222,7 +233,7 @@ def work_of(
             # it only makes the session last: what was read is not taken back because others are writing
             with suppress(UsageError), writing(engine) as connection:
                 _see(connection, work)
-    except DeniedError:
+    except (DeniedError, InputError):  # a file has rows that are refused beside others that are wrong
         if work is not None and work.refused is not None:
             with writing(engine) as connection:
                 audit.append(connection, work.refused)
