@@ -112,9 +112,7 @@ def search_roster(
         broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
         cost += (soft - state.soft[0]) * broken_rules
         state.soft[0] = soft
-        cost, best, least = anneal(
-            data, state, seats, steps, hot, COLD, cost, best, best_seat, least, enough
-        )
+        cost, best, least = anneal(data, state, seats, steps, hot, COLD, cost, best, best_seat, least, enough)
         done += steps
         if (least < 0.5 and best <= enough) or time.perf_counter() > deadline:
             break
