@@ -16,6 +16,7 @@ from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.result import ROUTES_FILE, Plan, is_plan_folder
+from changtong.report.carbon_report import write_carbon_report
 from changtong.report.frontier_report import write_frontier_report
 from changtong.routes import Routes, read_routes
 
@@ -40,7 +41,13 @@ def carbon(
         routes, unserved, name = _of_plan(plan)
         options = {"name": f"{network.name}: {name}"} | options | {"routes": routes, "held_local": unserved}
     result = estimate_carbon(network, **options)
-    return result, None if folder is None else result.save(folder)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_carbon_report(result, network, into / "report.html", language=language)
+
+    return result, result.save(folder, extra=page)
 
 
 def carbon_frontier(

@@ -28,39 +28,50 @@ def write_frontier_report(frontier: Frontier, path: str | Path, *, language: Lan
     language : {"zh", "en"}
         The language it opens in.
     """
-    texts = script_texts()
-    title = text("frontier.title")
-    texts["page.title"] = {"zh": title.zh, "en": title.en}
-    context: dict[str, Any] = {
-        "language": language,
-        "title": title,
-        "name": frontier.name,
-        "lines": _lines(frontier),
-        "chart": draw_frontier(frontier),
-        "heads": [
-            text("frontier.point"),
-            text("frontier.cost"),
-            text("frontier.carbon"),
-            text("frontier.each"),
-            text("frontier.price"),
-            text("frontier.unserved"),
-            text("frontier.gap"),
-        ],  # fmt: skip
-        "rows": [_row(row) for row in frontier.points.iter_rows(named=True)],
-        "notes": [
-            text("frontier.iso"),
-            text("frontier.factors", version=frontier.factors),
-            text("frontier.flow"),
+    heads = [
+        text("frontier.point"), text("frontier.cost"), text("frontier.carbon"), text("frontier.each"),
+        text("frontier.price"), text("frontier.unserved"), text("frontier.gap"),
+    ]  # fmt: skip
+    rows = [_row(row) for row in frontier.points.iter_rows(named=True)]
+    page = figures_page(
+        language,
+        text("frontier.title"),
+        frontier.name,
+        _lines(frontier),
+        [
+            {
+                "title": text("frontier.chart"),
+                "chart": draw_frontier(frontier),
+                "note": text("frontier.legend"),
+            },
+            {"title": text("frontier.table"), "heads": heads, "rows": rows},
         ],
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
-    }
-    page = render_page(
-        "frontier.html.j2",
-        styles=["style.css", "stress.css"],
-        scripts=["page.js", "stress.js"],
-        context=context,
+        text("frontier.method"),
+        [text("frontier.iso"), text("frontier.factors", version=frontier.factors), text("frontier.flow")],
     )
     return write_page(path, page)
+
+
+def figures_page(
+    language: Language,
+    title: Both,
+    name: str,
+    lines: list[Both],
+    parts: list[dict[str, Any]],
+    method: Both,
+    notes: list[Both],
+) -> str:
+    """Return a page of lines, parts (title, chart, note, heads, rows) and notes on the method."""
+    texts = script_texts()
+    texts["page.title"] = {"zh": title.zh, "en": title.en}
+    data = embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}})
+    context = {"language": language, "title": title, "name": name, "lines": lines, "parts": parts}
+    return render_page(
+        "figures.html.j2",
+        styles=["style.css", "stress.css"],
+        scripts=["page.js", "stress.js"],
+        context=context | {"method": method, "notes": notes, "data": data},
+    )
 
 
 def _lines(frontier: Frontier) -> list[Both]:

@@ -31,6 +31,7 @@ TEXT_FILES = (
     "epidemic_texts.toml",
     "workforce_texts.toml",
     "frontier_texts.toml",
+    "carbon_texts.toml",
     "duty_texts.toml",
 )
 
