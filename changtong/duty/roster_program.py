@@ -334,11 +334,31 @@ def _soft_pairs(build: _Build, question: Question, crews: CrewRules) -> None:
             values = np.append(np.ones(len(one) + len(other)), -1.0)
             build.row("avoid", [*one, *other, meets], values, -np.inf, 1)
     for first, second, slots in crews.together if weights.together else ():
-        one, other = build.of(first, slots), build.of(second, slots)
         crew = build.made_up.get(int(slots.min()))
-        if crew is not None and not crew.lets(first, second):
-            other = other[:0]  # the rules of the crew keep them apart: said so, the bound knows it
-        if len(one):
+        if len(build.of(first, slots)):
             apart = build.new(weights.together, 1.0)
-            values = np.concatenate([np.ones(len(one)), -np.ones(len(other) + 1)])
-            build.row("together", [*one, *other, apart], values, -np.inf, 0)
+            lets = crew is None or crew.lets(first, second)
+            for some, others in beside(question, first, slots):
+                one, other = build.of(first, some), build.of(second, others if lets else others[:0])
+                if len(one):
+                    values = np.concatenate([np.ones(len(one)), -np.ones(len(other) + 1)])
+                    build.row("together", [*one, *other, apart], values, -np.inf, 0)
+
+
+def beside(question: Question, first: int, slots: Ints) -> list[tuple[Ints, Ints]]:
+    """Return slots of a crew that a person may take, with those in which a colleague can serve beside them.
+
+    Who has the only head of a slot has nobody beside them in it: said so, the bound knows what pairs cost.
+
+    Parameters
+    ----------
+    question : Question
+    first : int
+    slots : array
+        Of the crew.
+    """
+    own = slots[question.may[first, slots]]
+    single = own[question.slots.heads[own] == 1]
+    shared = own[question.slots.heads[own] > 1]
+    made = [(np.array([slot]), slots[slots != slot]) for slot in single]
+    return [*made, (shared, slots)] if len(shared) else made

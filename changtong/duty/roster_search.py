@@ -14,6 +14,7 @@ from changtong.duty.question import Question
 from changtong.duty.roster_program import in_period, wished_slots
 from changtong.duty.search_steps import (
     AVOID,
+    HARD,
     LOCKED,
     NEVER,
     NEWCOMER,
@@ -25,11 +26,16 @@ from changtong.duty.search_steps import (
     anneal,
     change,
     fits,
+    use,
 )
 from changtong.duty.staff import KINDS
 
 PENALTY = 2000.0
 """Cost of a missing head or a broken rule of crews: no fairness is worth one."""
+
+SOFT = 0.002
+"""Part of the penalty that a broken rule of crews costs once a whole roster is known: walls that a search
+cannot cross keep it from better ones."""
 
 KEEP = 200.0
 """Cost of an assignment of the roster in force that is given up."""
@@ -96,21 +102,25 @@ def search_roster(
         np.zeros((len(question.may), len(KINDS)), np.int64),
         np.zeros(len(data.group_kind), np.int64),
         np.zeros(len(data.group_kind), np.int64),
-        np.array([seed], np.uint64),
-    )
+        np.zeros(1), np.ones(1), np.array([seed], np.uint64),
+    )  # fmt: skip
     cost = _start(question, data, state, seats)
-    best, best_seat, done = cost, state.seat.copy(), 0
+    best, best_seat, least, done = cost, state.seat.copy(), float(state.broken[0]), 0
     for number in range(rounds):
         hot = HOT if number == 0 else HOT / 4
-        cost, best = anneal(data, state, seats, steps, hot, COLD, cost, best, best_seat, enough)
+        soft = SOFT if least < 0.5 and number else 1.0
+        broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
+        cost += (soft - state.soft[0]) * broken_rules
+        state.soft[0] = soft
+        cost, best, least = anneal(data, state, seats, steps, hot, COLD, cost, best, best_seat, least, enough)
         done += steps
-        if best <= enough or time.perf_counter() > deadline:
+        if (least < 0.5 and best <= enough) or time.perf_counter() > deadline:
             break
     taken = np.zeros(question.may.shape, bool)
     for j, h in seats:
         if best_seat[j, h] >= 0:
             taken[best_seat[j, h], j] = True
-    return Found(taken, bool(best < PENALTY and (taken.sum(axis=0) == heads).all()), done)
+    return Found(taken, bool(least < 0.5 and (taken.sum(axis=0) == heads).all()), done)
 
 
 def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64]) -> float:
@@ -118,17 +128,20 @@ def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64
     scarce = np.argsort(question.may.sum(axis=0) / question.slots.heads, kind="stable")
     cost = float(sum(data.tables[p, k, 0] for p in range(len(question.may)) for k in range(len(KINDS))))
     for g, kind in enumerate(data.group_kind):
-        if kind in (WISHED, LOCKED):
-            cost += float(data.group_weight[g])
-        elif kind == QUALIFIED:
-            cost += float(data.group_weight[g] * data.group_least[g])
+        lacking = data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED)
+        missed = data.group_weight[g] * lacking
+        cost += float(missed)
+        state.broken[0] += float(missed) * (kind in HARD)
     cost += PENALTY * len(seats)
+    state.broken[0] += PENALTY * len(seats)
     for j in scarce:
         for h in range(int(question.slots.heads[j])):
             load = state.count[:, 0] - data_target(data)
             for p in np.argsort(load, kind="stable"):
                 if fits(data, state, p, j) and p not in state.seat[j]:
                     cost += float(change(data, state, p, j, 1)) - PENALTY
+                    state.broken[0] -= PENALTY
+                    use(data, state, p, j, 1)
                     state.seat[j, h] = p
                     break
     return cost

@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+import numba
 import numpy as np
 from numba import njit
 
+from changtong.flows.kernel_cache import kernel_folder
+
+numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # read when a kernel is declared
+
 QUALIFIED, NEWCOMER, NEVER, AVOID, TOGETHER, WISHED, LOCKED = range(7)
 """Kinds of groups: what the two counts of a group mean for the cost."""
+
+GIVEN = 0.4
+"""Part of the steps that give a seat to somebody else; the others swap two."""
+
+HARD = (QUALIFIED, NEWCOMER, NEVER, LOCKED)
+"""Rules: broken, they cost a penalty times ``soft``; the best roster breaks none if it can."""
 
 Data = namedtuple(
     "Data",
@@ -22,7 +33,7 @@ Data = namedtuple(
 """What is given: who may sit where and what it costs; rows of limits by slot; counts of duties by slot; cost
 tables by person, kind and count; groups by person times slots plus slot."""
 
-State = namedtuple("State", "seat used count side_a side_b rng")
+State = namedtuple("State", "seat used count side_a side_b broken soft rng")
 """Who sits where (-1: nobody), what is used of each limit, counts of duties and of groups."""
 
 
@@ -56,10 +67,8 @@ def group_cost(data, g, a, b):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def change(data, state, p, j, sign):
-    """Put a person into a slot (1) or take them out (-1); return what the cost changes by."""
+    """Count a slot for a person (1) or no longer (-1); return what the cost changes by."""
     delta = sign * data.line[p, j]
-    for i in range(data.uses_at[j], data.uses_at[j + 1]):
-        state.used[p, data.uses_row[i]] += sign * data.uses_by[i]
     for k in range(data.counts.shape[0]):
         step = sign * data.counts[k, j]
         if step != 0:
@@ -74,8 +83,19 @@ def change(data, state, p, j, sign):
             state.side_a[g] += sign
         else:
             state.side_b[g] += sign
-        delta += group_cost(data, g, state.side_a[g], state.side_b[g]) - before
+        step_cost = group_cost(data, g, state.side_a[g], state.side_b[g]) - before
+        if data.group_kind[g] in HARD:
+            state.broken[0] += step_cost
+            step_cost *= state.soft[0]
+        delta += step_cost
     return delta
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def use(data, state, p, j, sign):
+    """Let a slot use a person's limits (1) or no longer (-1)."""
+    for i in range(data.uses_at[j], data.uses_at[j + 1]):
+        state.used[p, data.uses_row[i]] += sign * data.uses_by[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -91,6 +111,19 @@ def fits(data, state, p, j):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def moves(data, state, p, j, k):
+    """Let a person go from one slot (-1: none) to another, if every limit is kept with it."""
+    if j >= 0:
+        use(data, state, p, j, -1)
+    if fits(data, state, p, k):
+        use(data, state, p, k, 1)
+        return True
+    if j >= 0:
+        use(data, state, p, j, 1)
+    return False
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def sits(state, p, j):
     """Tell whether a person has a seat of a slot."""
     found = False
@@ -100,8 +133,52 @@ def sits(state, p, j):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, enough):
-    """Take steps from hot to cold; return the cost at the end and the best one met.
+def give(data, state, j, h, q, limit):
+    """Give a seat to somebody if that costs less than a limit; return what it costs, or infinite."""
+    p = state.seat[j, h]
+    if q == p or not data.may[q, j] or sits(state, q, j):
+        return np.inf
+    delta = change(data, state, q, j, 1)
+    delta += -data.penalty if p < 0 else change(data, state, p, j, -1)
+    if delta <= limit and moves(data, state, q, -1, j):
+        if p < 0:
+            state.broken[0] -= data.penalty
+        else:
+            use(data, state, p, j, -1)
+        state.seat[j, h] = q
+        return delta
+    change(data, state, q, j, -1)
+    if p >= 0:
+        change(data, state, p, j, 1)
+    return np.inf
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def swap(data, state, j, h, k, i, limit):
+    """Let two seats change their people if that costs less than a limit; return the cost, or infinite."""
+    p, q = state.seat[j, h], state.seat[k, i]
+    if k == j or q == p or q < 0 or not data.may[p, k] or not data.may[q, j]:
+        return np.inf
+    if sits(state, p, k) or sits(state, q, j):
+        return np.inf
+    delta = change(data, state, p, j, -1) + change(data, state, q, k, -1)
+    delta += change(data, state, p, k, 1) + change(data, state, q, j, 1)
+    if delta <= limit and moves(data, state, p, j, k):
+        if moves(data, state, q, k, j):
+            state.seat[j, h], state.seat[k, i] = q, p
+            return delta
+        use(data, state, p, k, -1)
+        use(data, state, p, j, 1)
+    change(data, state, p, k, -1)
+    change(data, state, q, j, -1)
+    change(data, state, p, j, 1)
+    change(data, state, q, k, 1)
+    return np.inf
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, best_broken, enough):
+    """Take steps from hot to cold; return the cost at the end, the best one met, and what it breaks.
 
     A step gives a seat to somebody else, or lets two seats change their people.
     """
@@ -110,56 +187,21 @@ def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, eno
     warmth = hot
     for _step in range(steps):
         warmth *= cooling
+        limit = -warmth * np.log(1.0 - draw(state.rng))  # Metropolis, drawn before the cost is known
         one = int(draw(state.rng) * n_seats)
         j, h = seats[one, 0], seats[one, 1]
-        p = state.seat[j, h]
-        if draw(state.rng) < 0.5 or p < 0:
-            q = int(draw(state.rng) * n_people)
-            if q == p or not data.may[q, j] or sits(state, q, j):
-                continue
-            delta = 0.0 if p < 0 else change(data, state, p, j, -1) + data.penalty
-            if not fits(data, state, q, j):
-                if p >= 0:
-                    change(data, state, p, j, 1)
-                continue
-            delta += change(data, state, q, j, 1) - data.penalty
-            if delta <= 0.0 or draw(state.rng) < np.exp(-delta / warmth):
-                state.seat[j, h] = q
-                cost += delta
-            else:
-                change(data, state, q, j, -1)
-                if p >= 0:
-                    change(data, state, p, j, 1)
-                continue
+        if draw(state.rng) < GIVEN or state.seat[j, h] < 0:
+            delta = give(data, state, j, h, int(draw(state.rng) * n_people), limit)
         else:
             other = int(draw(state.rng) * n_seats)
-            k, i = seats[other, 0], seats[other, 1]
-            q = state.seat[k, i]
-            if k == j or q == p or q < 0 or not data.may[p, k] or not data.may[q, j]:
-                continue
-            if sits(state, p, k) or sits(state, q, j):
-                continue
-            delta = change(data, state, p, j, -1) + change(data, state, q, k, -1)
-            done = False
-            if fits(data, state, p, k):
-                delta += change(data, state, p, k, 1)
-                if fits(data, state, q, j):
-                    delta += change(data, state, q, j, 1)
-                    if delta <= 0.0 or draw(state.rng) < np.exp(-delta / warmth):
-                        done = True
-                    else:
-                        change(data, state, q, j, -1)
-                if not done:
-                    change(data, state, p, k, -1)
-            if not done:
-                change(data, state, p, j, 1)
-                change(data, state, q, k, 1)
-                continue
-            state.seat[j, h], state.seat[k, i] = q, p
-            cost += delta
-        if cost < best_cost - 1e-9:
-            best_cost = cost
+            delta = swap(data, state, j, h, seats[other, 0], seats[other, 1], limit)
+        if delta == np.inf:
+            continue
+        cost += delta
+        fewer = state.broken[0] - best_broken
+        if fewer < -0.5 or (fewer < 0.5 and cost < best_cost - 1e-9):
+            best_cost, best_broken = cost, state.broken[0]
             best_seat[:] = state.seat
-            if best_cost <= enough:
+            if best_broken < 0.5 and best_cost <= enough:
                 break
-    return cost, best_cost
+    return cost, best_cost, best_broken

@@ -23,7 +23,7 @@ def read_table(
     needed: tuple[str, ...],
     gaps: tuple[str, ...] = (),
 ) -> pl.DataFrame:
-    """Read a CSV file, with every problem told; columns that are not there are null.
+    """Read a CSV or Parquet file, with every problem told; columns that are not there are null.
 
     Parameters
     ----------
@@ -38,16 +38,13 @@ def read_table(
     Raises
     ------
     InputError
-        ``missing-file``, ``missing-column``, ``wrong-type``, ``missing-value``.
+        ``missing-file``, ``unreadable-file``, ``missing-column``, ``wrong-type``, ``missing-value``.
     """
     file = Path(path)
     if not file.is_file():
         raise InputError([Problem("missing-file", "there is no such file.", str(path))])
-    findings = Findings()
-    frame = read_csv_file(file, columns, columns, findings, {})
-    problems = list(findings.errors)
-    if frame is None or problems:
-        raise InputError(problems)
+    frame = read_cells(file, columns)
+    problems = []
     for name in (*needed, *gaps):
         if name not in frame.columns:
             hint = NearestNames(frame.columns).hint(name)
@@ -71,6 +68,37 @@ def read_table(
     if problems:
         raise InputError(problems)
     return with_formulas(pl.DataFrame(made))
+
+
+def read_cells(file: Path, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return all columns of a file, those known by their types where all cells fit; instants as texts.
+
+    Parameters
+    ----------
+    file : Path
+        ``.parquet``, or CSV in any encoding that is read.
+    columns : mapping
+
+    Raises
+    ------
+    InputError
+        ``unreadable-file``, and what is wrong with a CSV file.
+    """
+    if file.suffix.lower() != ".parquet":
+        findings = Findings()
+        frame = read_csv_file(file, columns, columns, findings, {})
+        if frame is None or findings.errors:
+            raise InputError(list(findings.errors))
+        return frame
+    try:
+        frame = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        message = f"it is no Parquet file that can be read ({str(error).splitlines()[0]})."
+        raise InputError([Problem("unreadable-file", message, file.name)]) from error
+    instants = [
+        name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone
+    ]
+    return frame.with_columns(pl.col(instants).dt.to_string("%Y-%m-%dT%H:%M:%S%.6f%:z"))
 
 
 def _typed(cells: pl.Series, dtype: pl.DataType) -> pl.Series:

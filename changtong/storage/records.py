@@ -16,7 +16,7 @@ from changtong.privacy.masks import mask
 from changtong.rights.decide import Target
 from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import (
-    CASE_KINDS,
+    COMMANDS,
     OWN_WAYS,
     REGISTERS,
     Column,
@@ -37,7 +37,7 @@ from changtong.storage.rows import (
 )
 from changtong.storage.schema import canonical, organisations, registers, to_ms, users
 from changtong.storage.seen_parts import seen_parts
-from changtong.storage.work import Work, check_reason
+from changtong.storage.work import Work, check_reason, target_of
 
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
@@ -292,7 +292,7 @@ def _same(work: Work, kind: str, row: Mapping[str, Any]) -> str:
 def _check_way_in(kind: str, is_its_way: bool) -> str:
     """Refuse to add what is made another way, by the right of that way."""
     if check_kind(kind) in OWN_WAYS and not is_its_way:
-        command = "emergency" if kind in CASE_KINDS else "scorecard"
+        command = COMMANDS.get(kind, "scorecard")
         raise UsageError(f"A {kind} is not added as such: `changtong {command}` has the ways.", "own-way")
     return kind
 
@@ -391,7 +391,7 @@ def _leave_to_ledger(kind: str, stored: Mapping[str, Any], row: Mapping[Any, Any
         name for name, value in stored.items() if columns[name].ledger in closed and value != row.get(name)
     ]
     if names:
-        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`, `emergency`"
+        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`, `emergency`, `duty`"
         raise InputError(
             Problem(
                 "kept-by-ledger", f"{name} of a {kind} is kept by its ledger.", column=name, expected=expected
@@ -435,7 +435,7 @@ def reveal_record(
         text = f"{kind} has no personal column {', '.join(wrong)}; there is {', '.join(known) or 'none'}."
         raise UsageError(text, "no-personal-column")
     row = _row(work, kind, record_id)
-    target = Target(kind, row["path"], row["admin_code"])
+    target = target_of(kind, row)
     work.allow("reveal", target, record_id)
     shown = [name for name in known if row[name] is not None and (columns is None or name in columns)]
     work.note("reveal", target, record_id, {"columns": shown}, reason)

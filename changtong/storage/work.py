@@ -17,6 +17,7 @@ from changtong.rights.organisations import AUTHORITIES
 from changtong.rights.scope import Scope
 from changtong.storage import audit
 from changtong.storage.card_departments import named_for
+from changtong.storage.definitions import PARTIES
 from changtong.storage.engine import explained, reading, writing
 from changtong.storage.held_rows import HeldRows
 from changtong.storage.rows import now
@@ -96,7 +97,7 @@ class Work:
 
     def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
         """Return whether the person may see a stored row: in scope, or of a card that names them."""
-        target = Target(kind, row["path"], row["admin_code"])
+        target = target_of(kind, row)
         if self.may("view", target):
             return True
         named = named_for(self.connection, kind, row)
@@ -146,6 +147,18 @@ class Work:
             detail, reason,
         )  # fmt: skip
         self.entries.append(entry)
+
+
+def target_of(kind: str, row: Mapping[Any, Any]) -> Target:
+    """Return what rights to a stored row are decided by, with the users it is about.
+
+    Parameters
+    ----------
+    kind : str
+    row : mapping
+    """
+    parties = frozenset(row[name] for name in PARTIES.get(kind, ()) if row[name])
+    return Target(kind, row["path"], row["admin_code"], parties=parties)
 
 
 def second_of(work: Work, token: str) -> Work:
