@@ -127,10 +127,9 @@ def _places(raw: bytes, runs: Runs) -> Longs:
         codes = ((data[ends] & np.uint16(15)) << 12) | ((data[ends + 1] & np.uint16(63)) << 6)
         places = ends[_end_codes()[codes | (data[ends + 2] & np.uint16(63))]] - 1
     found = [places]
-    one, two, three = data[1:-2], data[2:-1], data[3:]
     for word in map(str.encode, _LITERALS):
-        at = np.flatnonzero((one == word[0]) & (two == word[1]) & (three == word[2]))
-        for k in range(3, len(word)):
+        at = np.flatnonzero(data[3:] == word[2])  # the byte by which characters differ most
+        for k in (0, 1, *range(3, len(word))):
             at = at[data[at + 1 + k] == word[k]]
         found.append(at)
     return np.sort(np.concatenate(found))

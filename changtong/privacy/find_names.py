@@ -226,9 +226,10 @@ def _label_ends(raw: bytes) -> Iterator[int]:
     data = np.frombuffer(raw, np.uint8)
     if len(data) < 4:
         return
-    one, two, three = data[:-2], data[1:-1], data[2:]
     for last in {word[-3:] for word in _labels()}:
-        for at in np.flatnonzero((three == last[2]) & (two == last[1]) & (one == last[0])).tolist():
+        ends = np.flatnonzero(data[2:] == last[2])  # the byte by which characters differ most
+        ends = ends[data[ends + 1] == last[1]]
+        for at in ends[data[ends] == last[0]].tolist():
             if raw[max(0, at - 12) : at + 3].endswith(_labels()):
                 yield at + 3
     begins = (data[3:] >= 0xE4) & (data[3:] <= 0xE9)

@@ -118,14 +118,21 @@ def _level_of_landline(digits: str, form: str, said: int) -> int:
 
 def _said_before(raw: bytes, data: NDArray[np.uint8], start: Longs, told: str) -> Longs:
     """Return what is said before some numbers, in their cell or line, and in the header."""
-    back = data[np.maximum(start[:, None] - np.arange(BEFORE), 0)]
-    border = (back == _NEW_LINE) | (back == _TAB) | (back == _COMMA)
-    size = np.where(border.any(axis=1), border.argmax(axis=1), BEFORE)
     said = np.full(len(start), _said(b"", told))
-    rows = np.flatnonzero(size > 0)
-    places = zip((start - size)[rows].tolist(), start[rows].tolist(), strict=True)
+    rows = np.flatnonzero(~_borders()[data[start]])  # most of a table have nothing before them
+    border = _borders()[data[np.maximum(start[rows, None] - np.arange(BEFORE), 0)]]
+    size = np.where(border.any(axis=1), border.argmax(axis=1), BEFORE)
+    places = zip((start[rows] - size).tolist(), start[rows].tolist(), strict=True)
     said[rows] = [_said(raw[begin:end], told) for begin, end in places]
     return said
+
+
+@cache
+def _borders() -> Bools:
+    """Return which bytes end a cell or a line."""
+    table = np.zeros(256, np.bool_)
+    table[[_NEW_LINE, _TAB, _COMMA]] = True
+    return table
 
 
 @lru_cache(4096)
