@@ -112,9 +112,7 @@ def search_roster(
         broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
         cost += (soft - state.soft[0]) * broken_rules
         state.soft[0] = soft
-        cost, best, least = anneal(
-            data, state, seats, steps, hot, COLD, cost, best, best_seat, least, enough
-        )
+        cost, best, least = anneal(data, state, seats, steps, hot, COLD, cost, best, best_seat, least, enough)
         done += steps
         if (least < 0.5 and best <= enough) or time.perf_counter() > deadline:
             break
@@ -130,7 +128,9 @@ def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64
     scarce = np.argsort(question.may.sum(axis=0) / question.slots.heads, kind="stable")
     cost = float(sum(data.tables[p, k, 0] for p in range(len(question.may)) for k in range(len(KINDS))))
     for g, kind in enumerate(data.group_kind):
-        missed = data.group_weight[g] * (data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED))
+        missed = data.group_weight[g] * (
+            data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED)
+        )
         cost += float(missed)
         state.broken[0] += float(missed) * (kind in HARD)
     cost += PENALTY * len(seats)

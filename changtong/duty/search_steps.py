@@ -150,7 +150,7 @@ def give(data, state, j, h, q, limit):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def swap(data, state, j, h, k, i, limit):
-    """Let two seats change their people if that costs less than a limit; return what it costs, or infinite."""
+    """Let two seats change their people if it costs less than a limit; return the cost, or infinite."""
     p, q = state.seat[j, h], state.seat[k, i]
     if k == j or q == p or q < 0 or not data.may[p, k] or not data.may[q, j]:
         return np.inf
