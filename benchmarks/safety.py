@@ -16,6 +16,7 @@ import json
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -187,7 +188,14 @@ def visits(count: int, inspectors: int) -> None:
         table(OPEN_SCHEMA, []), table(TRAVEL_SCHEMA, []),
     )  # fmt: skip
     plan = timed(f"visits among {count:,} sites", lambda: plan_visits(known, begin=MONDAY, days=5, seed=1))
-    print({key: plan.summary()[key] for key in ("visits", "due", "due_visited", "hours", "hours_of")})
+    figures = ("visits", "due", "due_visited", "hours", "hours_of")
+    print({key: plan.summary()[key] for key in figures})
+    at_noon = known.inspectors.with_columns(
+        lunch_min=pl.lit(45.0), lunch_from=pl.lit("11:30"), lunch_until=pl.lit("13:30")
+    )
+    with_lunch = replace(known, inspectors=at_noon)
+    plan = timed("the same with lunch", lambda: plan_visits(with_lunch, begin=MONDAY, days=5, seed=1))
+    print({key: plan.summary()[key] for key in figures})
 
 
 def main() -> None:

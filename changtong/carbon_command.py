@@ -46,7 +46,10 @@ Observed = Annotated[
     Path | None,
     typer.Option("--packaging", metavar="FILE", help="CSV of packaging indicators, beside their targets."),
 ]
-Spoken = Annotated[Language, typer.Option("--language", help="Language of the statement that is printed.")]
+Spoken = Annotated[
+    Language,
+    typer.Option("--language", help="Language of the statement that is printed, and that the page opens in."),
+]
 
 
 def carbon(
@@ -75,6 +78,7 @@ def carbon(
         "carbon",
         network,
         folder=output,
+        language=language.value,
         plan=plan,
         factors=used,
         distance=distance.value,
@@ -82,5 +86,5 @@ def carbon(
         packaging=packaging,
     )
     result = study.result
-    text = f"{result}\n\n{result.statement[language.value]}  → {output / 'carbon.json'}"
+    text = f"{result}\n\n{result.statement[language.value]}  → {output / 'report.html'}"
     print_result(json.loads(result.to_json()) | {"folder": str(output)}, text, as_json=as_json)

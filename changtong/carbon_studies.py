@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import polars as pl
 
+from changtong.carbon_frontier import FRONTIER_FOLDER, Frontier
+from changtong.carbon_frontier import carbon_frontier as find_frontier
 from changtong.errors import InputError, Problem, UsageError
 from changtong.footprint.estimate import estimate_carbon
 from changtong.footprint.result import CARBON_FOLDER, Footprint
@@ -14,6 +16,8 @@ from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.result import ROUTES_FILE, Plan, is_plan_folder
+from changtong.report.carbon_report import write_carbon_report
+from changtong.report.frontier_report import write_frontier_report
 from changtong.routes import Routes, read_routes
 
 Language = Literal["zh", "en"]
@@ -37,7 +41,29 @@ def carbon(
         routes, unserved, name = _of_plan(plan)
         options = {"name": f"{network.name}: {name}"} | options | {"routes": routes, "held_local": unserved}
     result = estimate_carbon(network, **options)
-    return result, None if folder is None else result.save(folder)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_carbon_report(result, network, into / "report.html", language=language)
+
+    return result, result.save(folder, extra=page)
+
+
+def carbon_frontier(
+    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
+) -> tuple[Frontier, Path | None]:
+    """Find plans between the cheapest and the cleanest."""
+    if folder is not None:
+        check_replaceable(folder, **FRONTIER_FOLDER)
+    result = find_frontier(network, outages, **options)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_frontier_report(result, into / "report.html", language=language)
+
+    return result, result.save(folder, extra=page)
 
 
 def _of_plan(plan: Plan | Path) -> tuple[Routes, pl.DataFrame, str]:

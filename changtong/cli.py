@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import sys
 import traceback
@@ -15,6 +17,7 @@ from changtong.alerts_command import register as register_alerts
 from changtong.assess_command import register as register_assess
 from changtong.backlog_command import register as register_backlog
 from changtong.carbon_command import carbon
+from changtong.carbon_frontier_command import carbon_frontier
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say
 from changtong.duty_command import register as register_duty
@@ -238,6 +241,7 @@ def check(net: Folder, as_json: AsJson = False) -> None:
 
 app.command(short_help="Re-route around what is shut or slowed.")(plan)
 app.command(short_help="Carbon of every leg, lane, site and plan, by ISO 14083.")(carbon)
+app.command(short_help="Plans between the cheapest and the cleanest; what a tonne costs.")(carbon_frontier)
 app.command(short_help="Warnings, storm tracks, floods: what they threaten, outages to propose.")(warnings)
 app.command("simulate", short_help="Play a plan forward: backlogs, what is late, when it clears.")(
     simulate_network
@@ -274,13 +278,44 @@ def _size(network: Network) -> dict[str, Any]:
     }
 
 
+@functools.cache
+def _commands(word: str) -> typer.core.TyperGroup:
+    """Return the command or group of this name, alone; for any other word all names, groups without content.
+
+    Making all options of all commands takes longer than many a command does.
+    """
+    names: dict[int, str | None]
+    names = {id(info): info.name or _dashed(info.callback) for info in app.registered_commands}
+    names |= {id(info): typer.main.solve_typer_info_defaults(info).name for info in app.registered_groups}
+    part = copy.copy(app)
+    if word in names.values():
+        part.registered_commands = [info for info in app.registered_commands if names[id(info)] == word]
+        part.registered_groups = [info for info in app.registered_groups if names[id(info)] == word]
+    else:
+        part.registered_groups = [_without_commands(info) for info in app.registered_groups]
+    return typer.main.get_group(part)
+
+
+def _dashed(callback: Callable[..., Any] | None) -> str:
+    return typer.main.get_command_name(getattr(callback, "__name__", ""))
+
+
+def _without_commands(group: typer.models.TyperInfo) -> typer.models.TyperInfo:
+    emptied, made = copy.copy(group.typer_instance), copy.copy(group)
+    if emptied is not None:
+        emptied.registered_commands, emptied.registered_groups = [], []
+    made.typer_instance = emptied
+    return made
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; return 0 done, 1 no good answer, 2 wrong use or input, 3 ours."""
     arguments = sys.argv[1:] if argv is None else argv
     as_json = "--json" in arguments
-    run: Callable[..., Any] = typer.main.get_command(app).main
     try:
-        code = run(args=arguments, prog_name="changtong", standalone_mode=False)
+        code = _commands(arguments[0] if arguments else "").main(
+            args=arguments, prog_name="changtong", standalone_mode=False
+        )
         sys.stdout.flush()
     except InternalError as error:
         explain(error, as_json=as_json)

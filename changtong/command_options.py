@@ -31,6 +31,15 @@ Gap = Annotated[
     float, typer.Option("--gap", min=0.0, max=1.0, help="Proved gap at which to stop (0.001 = 0.1 %).")
 ]
 Seconds = Annotated[float, typer.Option("--seconds", min=0.1, help="Time limit for the flow.")]
+Within = Annotated[
+    float | None,
+    typer.Option(
+        "--within",
+        min=1.0,
+        metavar="SECONDS",
+        help="Time aimed at for the whole plan of a large network, its sort plan included.",
+    ),
+]
 ExecutorName = Annotated[
     str,
     typer.Option("--executor", help="local:N processes, here, dask:ADDRESS, ray[:ADDRESS], spark[:MASTER]."),

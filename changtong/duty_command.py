@@ -9,33 +9,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage, parse_day, read_instant
+from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result, say
+from changtong.duty_options import (
+    At,
+    By,
+    Registers,
+    Room,
+    RosterFolder,
+    RosterInForce,
+    Token,
+    duty,
+    instant_of,
+    opened_room,
+)
+from changtong.duty_views_command import put_in_force, show_rooms, write_room_page
 from changtong.errors import UsageError
 
 if TYPE_CHECKING:
     from changtong.duty.room import Entry
 
-duty = typer.Typer(
-    help="Duty: rosters, check-in, hand-over, calls.", no_args_is_help=True, rich_markup_mode=None
-)
-
-RosterFolder = Annotated[Path, typer.Argument(metavar="ROSTER/", help="A roster, as duty roster wrote it.")]
-Room = Annotated[Path, typer.Option("--room", metavar="ROOM/", help="The duty room's entries.")]
-At = Annotated[
-    str | None, typer.Option("--at", metavar="INSTANT", help="As 2026-03-02T09:00+08:00; now by default.")
-]
-By = Annotated[str, typer.Option("--by", metavar="PERSON", help="Who does it.")]
-
 
 @duty.callback()
 def group() -> None:
     """Duty: rosters, check-in, hand-over, calls."""
-
-
-def _instant(text: str | None) -> datetime:
-    """Return an instant given, or now."""
-    return read_instant(text) or datetime.now(UTC).replace(microsecond=0)
 
 
 @duty.command("roster", short_help="A roster for a period, with its proved gap.")
@@ -114,15 +111,21 @@ def calendar(
 
 
 @duty.command("now", short_help="Who is on duty, and who has come.")
-def now(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = False) -> None:
+def now(
+    room: Room,
+    folder: RosterInForce = None,
+    at: At = None,
+    registers: Registers = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """List who is on duty at an instant; exit code 1 where somebody is absent."""
     from changtong.duty.room import duty_now, hand_overs
-    from changtong.duty.room_log import FolderLog
-    from changtong.duty.roster_files import read_roster_folder
 
-    read, rows, _, _ = read_roster_folder(folder)
-    entries, instant = FolderLog(room).entries(), _instant(at)
-    there = duty_now(read, rows, entries, instant)
+    instant = instant_of(at)
+    with opened_room(room, registers, token, roster=folder) as opened:
+        entries = opened.log.entries()
+        there = duty_now(opened.folder, opened.rows, entries, instant)
     made = [
         {
             "person_id": one.assignment.person_id, "post_id": one.assignment.post_id,
@@ -147,75 +150,85 @@ def now(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = False
 
 @duty.command("check-in", short_help="Somebody has come.")
 def come(
-    folder: RosterFolder,
     room: Room,
-    person: Annotated[str, typer.Option("--person", metavar="ID", help="Who has come.")],
+    folder: RosterInForce = None,
+    person: Annotated[
+        str | None,
+        typer.Option("--person", metavar="ID", help="Who has come; with --registers by default oneself."),
+    ] = None,
     at: At = None,
     by: Annotated[str | None, typer.Option("--by", metavar="PERSON", help="Who enters it.")] = None,
+    registers: Registers = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Check somebody in for their duty; a second time changes nothing."""
     from changtong.duty.room import check_in
-    from changtong.duty.room_log import FolderLog
-    from changtong.duty.roster_files import read_roster_folder
 
-    read, rows, _, _ = read_roster_folder(folder)
-    row, kept = check_in(read, rows, FolderLog(room), person, _instant(at), by or person)
-    text = f"{person}: {row.post_id} in {row.shift_id} of {row.day}, checked in at {kept.at.isoformat()}"
+    if registers is None and person is None:
+        raise UsageError("--person ID: say who has come.")
+    who = by if registers is not None else by or person
+    with opened_room(room, registers, token, roster=folder, by=who, writes=True) as opened:
+        came = person or opened.person_id
+        row, kept = check_in(opened.folder, opened.rows, opened.log, came, instant_of(at), opened.by)
+    text = f"{came}: {row.post_id} in {row.shift_id} of {row.day}, checked in at {kept.at.isoformat()}"
     print_result(_facts(kept), text, as_json=as_json)
 
 
 @duty.command("hand-over", short_help="Write a hand-over note, or receive one.")
 def pass_on(
     room: Room,
-    by: By,
     note: Annotated[str, typer.Option("--note", metavar="ID", help="Of the note.")],
     open_items: Annotated[
         list[str] | None, typer.Option("--open", metavar="TEXT", help="An open item.")
     ] = None,
     watch: Annotated[list[str] | None, typer.Option("--watch", metavar="TEXT", help="What to watch.")] = None,
     take: Annotated[bool, typer.Option("--receive", help="Receive the note instead.")] = False,
+    by: By = None,
     at: At = None,
+    registers: Registers = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what the next shift must know; the next shift receives it."""
     from changtong.duty.room import hand_over, receive
-    from changtong.duty.room_log import FolderLog
 
-    log, instant = FolderLog(room), _instant(at)
+    if take and (open_items or watch):
+        raise UsageError("--receive takes no --open and no --watch.")
+    instant = instant_of(at)
+    with opened_room(room, registers, token, by=by, writes=True, needs_roster=False) as opened:
+        if take:
+            kept = receive(opened.log, note, opened.by, instant)
+        else:
+            kept = hand_over(opened.log, note, opened.by, instant, open_items or [], watch or [])
     if take:
-        if open_items or watch:
-            raise UsageError("--receive takes no --open and no --watch.")
-        kept = receive(log, note, by, instant)
         text = f"{note}: received by {kept.by} at {kept.at.isoformat()}"
     else:
-        kept = hand_over(log, note, by, instant, open_items or [], watch or [])
-        text = (
-            f"{note}: {len(kept.values['open'])} open, {len(kept.values['watch'])} to watch; not yet received"
-        )
+        count = len(kept.values["open"]), len(kept.values["watch"])
+        text = f"{note}: {count[0]} open, {count[1]} to watch; not yet received"
     print_result(_facts(kept), text, as_json=as_json)
-    if kept.by != by:
+    if kept.by != opened.by:
         raise typer.Exit(1)
 
 
 @duty.command("call", short_help="Open a call that goes up its chain.")
 def begin_call(
-    folder: RosterFolder,
     room: Room,
     call: Annotated[str, typer.Option("--call", metavar="ID", help="Of the call.")],
     chain: Annotated[str, typer.Option("--chain", metavar="ID", help="A chain of calls.toml.")],
     subject: Annotated[str, typer.Option("--subject", metavar="TEXT", help="What it is about.")],
-    by: By,
+    folder: RosterInForce = None,
+    by: By = None,
     at: At = None,
+    registers: Registers = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a call; duty escalate tells whom it goes to and when."""
     from changtong.duty.room import open_call
-    from changtong.duty.room_log import FolderLog
-    from changtong.duty.roster_files import read_roster_folder
 
-    read, _, _, _ = read_roster_folder(folder)
-    kept = open_call(read, FolderLog(room), call, subject, chain, by, _instant(at))
+    with opened_room(room, registers, token, roster=folder, by=by, writes=True) as opened:
+        kept = open_call(opened.folder, opened.log, call, subject, chain, opened.by, instant_of(at))
     print_result(_facts(kept), f"{call}: opened at {kept.at.isoformat()}", as_json=as_json)
 
 
@@ -223,15 +236,17 @@ def begin_call(
 def answer(
     room: Room,
     call: Annotated[str, typer.Option("--call", metavar="ID", help="Of the call.")],
-    by: By,
+    by: By = None,
     at: At = None,
+    registers: Registers = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a call; exit code 1 where somebody else has it, who is told."""
     from changtong.duty.room import answer_call
-    from changtong.duty.room_log import FolderLog
 
-    got = answer_call(FolderLog(room), call, by, _instant(at))
+    with opened_room(room, registers, token, by=by, writes=True, needs_roster=False) as opened:
+        got = answer_call(opened.log, call, opened.by, instant_of(at))
     facts = {"call_id": got.call_id, "by": got.by, "at": got.at.isoformat(), "mine": got.mine}
     print_result(facts, str(got), as_json=as_json)
     if not got.mine:
@@ -239,19 +254,25 @@ def answer(
 
 
 @duty.command("escalate", short_help="Who must be told of unanswered calls by now.")
-def tell(folder: RosterFolder, room: Room, at: At = None, as_json: AsJson = False) -> None:
+def tell(
+    room: Room,
+    folder: RosterInForce = None,
+    at: At = None,
+    registers: Registers = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
     """Print what is due, a JSON object a line, for a program that sends it; nothing is sent here."""
     from changtong.duty.room import escalate
-    from changtong.duty.room_log import FolderLog
-    from changtong.duty.roster_files import read_roster_folder
 
-    read, rows, _, _ = read_roster_folder(folder)
+    with opened_room(room, registers, token, roster=folder) as opened:
+        found = escalate(opened.folder, opened.rows, opened.log.entries(), instant_of(at))
     due = [
         {
             "call_id": one.call_id, "step": one.step, "person_id": one.person_id,
             "due_at": one.due_at.isoformat(), "subject": one.subject,
         }
-        for one in escalate(read, rows, FolderLog(room).entries(), _instant(at))
+        for one in found
     ]  # fmt: skip
     lines = "\n".join(json.dumps(one, ensure_ascii=False) for one in due)
     print_result({"due": due}, lines, as_json=as_json)
@@ -268,4 +289,8 @@ def register(app: typer.Typer) -> None:
     ----------
     app : typer.Typer
     """
+    add = duty.command
+    add("page", short_help="A page of the room, and the roster as a workbook.")(write_room_page)
+    add("rooms", short_help="Duty rooms of the registers; --new makes one.")(show_rooms)
+    add("put", short_help="Put a roster in force in a duty room of the registers.")(put_in_force)
     app.add_typer(duty, name="duty", short_help="Duty rosters, check-in, hand-over, calls.")

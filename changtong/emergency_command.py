@@ -18,9 +18,7 @@ from changtong.emergency_options import (
     EntryId,
     PlanName,
     Reason,
-    Registers,
     Text,
-    Token,
     emergency,
     read_pairs,
     show_case,
@@ -39,6 +37,7 @@ from changtong.emergency_views_command import (
     write_situation_report,
 )
 from changtong.errors import UsageError
+from changtong.registers_options import Registers, Token
 
 
 @emergency.callback()

@@ -49,13 +49,6 @@ EntryId = Annotated[
     str,
     typer.Option("--entry", metavar="ID", help="Of this entry: what is sent twice with one id counts once."),
 ]
-Registers = Annotated[
-    str | None, typer.Option("--registers", metavar="STORE", help="Registers, instead of a folder.")
-]
-Token = Annotated[
-    Path | None,
-    typer.Option("--token", metavar="FILE", help="With --registers: the token of who does it."),
-]
 Document = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .html or .docx; replaced.")
 ]

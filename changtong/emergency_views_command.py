@@ -18,12 +18,11 @@ from changtong.emergency_options import (
     Document,
     EntryId,
     PlanName,
-    Registers,
-    Token,
     case_named,
     who,
 )
 from changtong.errors import UsageError
+from changtong.registers_options import Registers, Token
 
 if TYPE_CHECKING:
     from changtong.emergency.case import Case
@@ -245,10 +244,12 @@ def write_situation_report(
     from changtong.emergency.drill import release
     from changtong.emergency.situation_figures import read_figures
     from changtong.report.case_documents import situation_report, write_document
+    from changtong.written_files import check_writable
 
     _check_document(output)
     name, happened = who(by, registers), read_instant(at)
     figures = read_figures(plan, indicators)
+    check_writable(output)  # a number that is on record stays there, even where there is no document
     if registers is not None:
         from changtong.emergency_records.case_register import add_case_entry
         from changtong.registers_options import desk_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,9 +12,17 @@ from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.events_command import KeyFile, find_key
 from changtong.kernels import prepare_kernels
-from changtong.registers_options import desk_of
-from changtong.safety_command import Registers, Token
+from changtong.registers_options import Registers, Token, desk_of
 
+if TYPE_CHECKING:
+    from changtong.epidemic.case import Case
+
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at", metavar="TIME", help="At this instant, local unless it has an offset; now by default."
+    ),
+]
 Rules = Annotated[
     Path | None,
     typer.Option("--rules", metavar="FOLDER/", help="Tables of your own instead of the shipped ones."),
@@ -65,6 +73,8 @@ def open_case_of_log(
     from changtong.events.log import open_log
     from changtong.studies import run_study
 
+    if not owner.strip():
+        raise UsageError("--owner NAME: say whose the tasks are.")
     if case_id is not None and not CASE_ID.fullmatch(case_id):
         raise UsageError(
             f"--id {case_id!r} will not do: up to 64 letters, digits, dots, dashes, underscores."
@@ -74,9 +84,19 @@ def open_case_of_log(
     table = reader.table(owners, OWNER_SCHEMA, ("site_id", "owner"), key=("site_id",))
     reader.finish()
     source = open_log(log)
-    if registers is not None:
-        with desk_of(registers, token):  # a token that does not fit is told before the work, not after
+    opened_at = instant(opened, source.zone, option="--opened")
+    if registers is not None:  # a token that does not fit is told before the work, not after
+        with desk_of(registers, token) as desk, desk.work(writes=False):
             pass
+    registered: list[int] = []
+
+    def register(made: Case) -> None:
+        from changtong.supervision_records.task_register import update_task_register
+
+        with desk_of(str(registers), token) as desk:
+            kept = update_task_register(desk, made.decision(), made.decision().decided_on)
+        registered.append(kept.registered)
+
     prepare_kernels(say, "scan log")()
     progress = StageProgress("Tracing")
     try:
@@ -85,21 +105,18 @@ def open_case_of_log(
             vehicle=vehicle, start=from_, end=to,
             steps=steps, linger_h=linger_h, key=lambda: find_key(source, key),
             through=[part.strip() for part in through.split(",") if part.strip()],
-            opened_at=instant(opened, source.zone), tasks=tasks, owner=owner, case_id=case_id,
+            opened_at=opened_at, tasks=tasks, owner=owner, case_id=case_id,
             owners=dict(table.select("site_id", "owner").iter_rows()),
+            before_saving=None if registers is None else register,
         )  # fmt: skip
     finally:
         progress.close()
     made = study.result
     facts = made.to_json() | {"folder": str(output)}
     text = f"{made}\n  → {output}"
-    if registers is not None:
-        from changtong.supervision_records.task_register import update_task_register
-
-        with desk_of(registers, token) as desk:
-            kept = update_task_register(desk, made.decision(), made.decision().decided_on)
-        facts["registered"] = kept.registered
-        text += f"\n{kept.registered} tasks registered"
+    if registered:
+        facts["registered"] = registered[0]
+        text += f"\n{registered[0]} tasks registered"
     print_result(facts, text, as_json=as_json)
 
 
@@ -144,12 +161,7 @@ def epidemic_page(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER/", help="Tables of epidemic control.")],
     net: Folder,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PAGE.html", help="The page.")],
-    at: Annotated[
-        str | None,
-        typer.Option(
-            "--at", metavar="TIME", help="At this instant, local unless it has an offset; now by default."
-        ),
-    ] = None,
+    at: At = None,
     collected: Annotated[
         Path | None,
         typer.Option("--from", metavar="COLLECTED/", help="Inspections: measures and months due."),

@@ -10,10 +10,10 @@ import typer
 
 from changtong.command_options import AsJson, Folder, parse_day
 from changtong.console import print_result
-from changtong.epidemic_case_command import epidemic_page, open_case_of_log, propose_from_list
+from changtong.epidemic_case_command import At, epidemic_page, open_case_of_log, propose_from_list
 from changtong.errors import UsageError
-from changtong.registers_options import desk_of
-from changtong.safety_command import FormsFolder, Registers, Token
+from changtong.registers_options import Registers, Token, desk_of
+from changtong.safety_command import FormsFolder
 
 if TYPE_CHECKING:
     from changtong.epidemic.epidemic_folder import Epidemic
@@ -27,12 +27,6 @@ epidemic = typer.Typer(
 
 Place = Annotated[
     Path | None, typer.Argument(metavar="FOLDER/", help="Tables of epidemic control (docs/epidemic.md).")
-]
-At = Annotated[
-    str | None,
-    typer.Option(
-        "--at", metavar="TIME", help="At this instant, local unless it has an offset; now by default."
-    ),
 ]
 Day = Annotated[str | None, typer.Option("--date", metavar="DATE", help="As of this day; today by default.")]
 Into = Annotated[

@@ -67,7 +67,7 @@ def _outages(
             raise UsageError(
                 "No site state, pass or settling rule changes anything: there is nothing to write."
             )
-        head = (f"site states of {epidemic.name} at {at.isoformat()}", *made.notes)
+        head = (f"site states of {epidemic.name} at {at.isoformat()}", *map(str, made.notes))
         write_outages(made.outages, place, remark="\n".join(head))
     return made, folder
 
@@ -84,8 +84,9 @@ def _settling(
     home = {*epidemic.sites["site_id"].to_list(), *(network.site_ids if network is not None else ())}
     space = dict(epidemic.sites.select("site_id", "settling_m2").drop_nulls().iter_rows())
     places = international_sites(epidemic.sites, network)
-    made = settle(scans, epidemic.settling_rules, places, at, home=home, space_m2=space)
-    return report_of("settling", made, epidemic.settings.zone)
+    zone = epidemic.settings.zone
+    made = settle(scans, epidemic.settling_rules, places, at, home=home, space_m2=space, zone=zone)
+    return report_of("settling", made, zone)
 
 
 def _measures(epidemic: Epidemic, *, forms: Any, collection: Collection, day: date, more: Any = ()) -> Report:
@@ -193,14 +194,17 @@ def epidemic_case(
     owner: str,
     owners: dict[str, str] | None = None,
     case_id: str | None = None,
+    before_saving: Callable[[Case], object] | None = None,
     **question: Any,
 ) -> tuple[Case, Path | None]:
-    """Trace onward and make a case of what was found."""
+    """Trace onward and make a case of what was found; where ``before_saving`` raises nothing is written."""
     if folder is not None:
         check_folder(folder, CASE)
     found = trace(log, **question)
     name = case_id or default_case_id(opened_at)
     made = open_case(found, name, opened_at, tasks, owner=owner, owners=owners, zone=log.zone)
+    if before_saving is not None:
+        before_saving(made)
     return made, None if folder is None else made.save(folder)
 
 

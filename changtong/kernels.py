@@ -46,8 +46,9 @@ def prepare_kernels(say: Callable[[str], None], whose: str = "planner") -> Calla
     ----------
     say : callable
         Gets the messages.
-    whose : {"planner", "simulation", "stress test", "scan log", "made-up scans", "rural", "footprint"}
-        A stress test needs the planner's as well: wait for those first.
+    whose : str
+        ``planner`` or a name of `OTHER_PARTS`. A stress test needs the planner's as well: wait for those
+        first.
 
     Returns
     -------
@@ -196,7 +197,9 @@ def _four_sites() -> Network:
     network = build_network(
         {
             "sites": pl.DataFrame({"site_id": list("ABXY"), "transit": [False, False, True, True]}),
-            "legs": pl.DataFrame(legs).with_columns(capacity_pieces_per_day=pl.lit(5.0)),
+            "legs": pl.DataFrame(legs).with_columns(
+                capacity_pieces_per_day=pl.lit(5.0), travel_h=pl.lit(9.0)
+            ),
             "demand": pl.DataFrame(
                 {"from_site": ["A", "B"], "to_site": ["B", "A"], "pieces_per_day": [12.0, 9.0]}
             ),
@@ -380,6 +383,21 @@ def _compile_footprint() -> None:
     estimate_carbon(network.with_tables(legs=network.legs.with_columns(distance_km=pl.lit(100.0))))
 
 
+def _compile_duty() -> None:
+    """Make the roster of a day: one duty, two people."""
+    from datetime import date, time
+    from zoneinfo import ZoneInfo
+
+    from changtong.duty.roster import make_roster
+    from changtong.duty.staff import DutyFolder, Person, Post, Shift
+
+    people = tuple(Person(name, name, "", frozenset({"officer"}), frozenset()) for name in "AB")
+    shift = Shift("day", "白班", "Day", time(8), 12.0, "all", 12.0, True)
+    post = Post("desk", "值班员", "Officer", "day", "officer", 1)
+    folder = DutyFolder("one day", ZoneInfo("Asia/Shanghai"), people, (shift,), (post,))
+    make_roster(folder, date(2026, 3, 2), date(2026, 3, 2), seconds=1.0)
+
+
 PARTS: dict[str, Callable[[], None]] = {"flow": _compile_flow, "sort-plan": _compile_sort_plan}
 OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "simulation": {"simulation": _compile_simulation},
@@ -387,6 +405,7 @@ OTHER_PARTS: dict[str, dict[str, Callable[[], None]]] = {
     "scan log": {"ingest": _compile_ingest, "traces": _compile_traces, "vault": _compile_vault},
     "made-up scans": {"made-up-scans": _compile_made_up_scans},
     "rural": {"rural": _compile_rural},
+    "duty": {"duty": _compile_duty},
     "footprint": {"footprint": _compile_footprint},
 }
 ALL_PARTS = PARTS | {name: part for parts in OTHER_PARTS.values() for name, part in parts.items()}

@@ -183,6 +183,9 @@ def make_months(
     text = f"{facts['rows']} rows of {facts['outlets']} outlets, {facts['days']} days of the log → {output}"
     if facts["months_left_out"]:
         text += f"\n  too few days known, left out: {', '.join(facts['months_left_out'])}"
+    if made.no_outlets:
+        named = ", ".join(made.no_outlets[:10]) + (" …" if len(made.no_outlets) > 10 else "")
+        text += f"\n  {len(made.no_outlets)} sites accept and deliver nothing, left out: {named}"
     print_result(facts | {"file": str(output)}, text, as_json=as_json)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Folder, Gap, Language, Out, PageLanguage, Seconds
+from changtong.command_options import AsJson, Folder, Gap, Language, Out, PageLanguage, Seconds, Within
 from changtong.console import FlowProgress, print_result, say
 from changtong.errors import InputError, UsageError
 from changtong.kernels import prepare_kernels
@@ -87,6 +87,7 @@ def plan(
     verify: Verify = False,
     gap: Gap = 1e-3,
     seconds: Seconds = 30.0,
+    within: Within = None,
     language: PageLanguage = Language.zh,
     as_json: AsJson = False,
 ) -> None:
@@ -110,6 +111,7 @@ def plan(
     settings = PlanSettings(
         gap_share=gap,
         seconds=seconds,
+        within_s=within,
         hour_cny=hour_cny,
         late_cny=late_cny,
         stability_cny=stability,
@@ -154,6 +156,19 @@ def _counted(network: Network, wrong: tuple[Outage, ...], moment: datetime | Non
     if not counted and not closed_by_status(network):
         raise InputError([nothing_shut(wrong, moment)])
     return counted
+
+
+def given_outages(
+    network: Network,
+    close: list[str] | None,
+    capacity_share: float,
+    outages: Path | None,
+    moment: datetime | None,
+) -> tuple[Outage, ...]:
+    """Return the outages that count of ``--close`` and of the file; none where none were given."""
+    if not close and outages is None:
+        return ()
+    return _counted(network, _outages(network, close, capacity_share, outages), moment)
 
 
 def _compile_and_note(

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson
+from changtong.command_options import AsJson, read_instant
 from changtong.console import print_result
-from changtong.errors import UsageError
+from changtong.errors import InputError, Problem, UsageError
 from changtong.written_files import write_beside
 
 KeysFile = Annotated[Path, typer.Option("--keys", metavar="KEYS", help="File of keys (docs/privacy.md).")]
@@ -135,8 +135,8 @@ def retention_delete(
     write_beside(output, "")  # what cannot be certified is not deleted
     try:
         made = delete_due(
-            file, column, named_rule(read_retention(rules), rule), now=_time(now, "--at"), by=by,
-            keys=read_keys(key_file), table=table,
+            file, column, named_rule(read_retention(rules), rule), keys=read_keys(key_file), table=table,
+            now=read_instant(now) or datetime.now(UTC), by=by,
         )  # fmt: skip
     except BaseException:
         output.unlink()
@@ -199,12 +199,17 @@ def extract(
     from changtong.privacy.extracts import parse_hierarchy
     from changtong.privacy.table_file import read_table, write_table
 
-    given = {}
+    given, problems = {}, []
     for one in quasi:
         name, sign, how = one.partition("=")
-        if not sign or name in given:
-            raise UsageError(f"--coarser {one!r} is not COLUMN=HOW, or names a column twice.")
-        given[name] = parse_hierarchy(how)
+        try:
+            if not sign or name in given:
+                raise UsageError(f"--coarser {one!r} is not COLUMN=HOW, or names a column twice.")
+            given[name] = parse_hierarchy(how)
+        except UsageError as error:
+            problems.append(Problem(error.code, str(error)))
+    if problems:
+        raise InputError(problems)
     frame = read_table(file, [*given, *(keep or [])])
     made = make(frame, given, k, keep=keep or [], sensitive=sensitive, unlike=unlike, suppress_share=suppress)
     write_table(made.frame, output)
@@ -228,39 +233,43 @@ def breach(
     """What must be done after a breach, by when, and what is overdue. Exit code 1: something is."""
     from changtong.privacy.breach import breach_clock
 
-    made = {name: _time(time, "--done") for name, time in _pairs(done, "--done").items()}
-    counts = _pairs(records, "--records")
-    if not all(count.isdigit() for count in counts.values()):
-        raise UsageError("--records is not SORT=N.")
-    clock = breach_clock(
-        _time(at, "--at"), _time(now, "--now"), done=made,
-        records={name: int(count) for name, count in counts.items()}, path=steps,
-    )  # fmt: skip
+    problems: list[Problem] = []
+    known = _time(at, "--at", problems), _time(now, "--now", problems)
+    pairs = _pairs(done, "--done", problems).items()
+    made = {name: _time(time, f"--done {name}", problems) for name, time in pairs}
+    counts = {}
+    for name, count in _pairs(records, "--records", problems).items():
+        if not (count.isascii() and count.isdigit() and len(count) < 16):
+            text = f"--records {name}={count!r} is no count; expected SORT=N."
+            problems.append(Problem("bad-usage", text))
+        else:
+            counts[name] = int(count)
+    if problems:
+        raise InputError(problems)
+    clock = breach_clock(*known, done=made, records=counts, path=steps)
     print_result(clock.to_json(), str(clock), as_json=as_json)
     if clock.overdue:
         raise typer.Exit(1)
 
 
-def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
+def _pairs(given: list[str] | None, option: str, problems: list[Problem]) -> dict[str, str]:
     made = {}
     for one in given or []:
         name, sign, value = one.partition("=")
         if not sign or name in made:
-            raise UsageError(f"{option} {one!r} is not NAME=VALUE, or comes twice.")
-        made[name] = value
+            text = f"{option} {one!r} is not NAME=VALUE, or comes twice."
+            problems.append(Problem("bad-usage", text))
+        else:
+            made[name] = value
     return made
 
 
-def _time(text: str | None, option: str) -> datetime:
-    if text is None:
-        return datetime.now(UTC)
+def _time(text: str | None, option: str, problems: list[Problem]) -> datetime:
     try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{option} {text!r} is no time; expected 2026-11-27T08:00+08:00.") from error
-    if time.tzinfo is None:
-        raise UsageError(f"{option} {text!r} has no zone; expected 2026-11-27T08:00+08:00.")
-    return time
+        return read_instant(text, option) or datetime.now(UTC)
+    except UsageError as error:
+        problems.append(Problem(error.code, str(error)))
+        return datetime.now(UTC)
 
 
 def register(app: typer.Typer) -> None:

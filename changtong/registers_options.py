@@ -39,6 +39,16 @@ TokenFile = Annotated[
     Path, typer.Option("--token", metavar="FILE", help="The token of who does it, as `sign-in` wrote it.")
 ]
 
+Registers = Annotated[
+    str | None,
+    typer.Option("--registers", metavar="STORE", help="Registers, instead of folders of files."),
+]
+Token = Annotated[
+    Path | None,
+    typer.Option("--token", metavar="FILE", help="With --registers: the token of who does it."),
+]
+"""Of commands that work on folders of files, or on registers."""
+
 PasswordFile = Annotated[
     str | None,
     typer.Option(

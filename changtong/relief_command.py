@@ -10,6 +10,7 @@ import typer
 
 from changtong.command_options import AsJson, parse_day
 from changtong.console import print_result
+from changtong.errors import UsageError
 
 relief = typer.Typer(
     help="Relief policies (惠企政策) and the firms that qualify.", no_args_is_help=True, rich_markup_mode=None
@@ -21,7 +22,13 @@ OwnPolicies = Annotated[
 
 @relief.command("match", short_help="Which firm qualifies for what, and what is missing.")
 def match(
-    firms: Annotated[Path, typer.Argument(metavar="FIRMS.csv", help="Firms and their facts.")],
+    firms: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[FIRMS.csv]",
+            help="Firms and their facts; with --registers facts the registers do not hold, by organisation.",
+        ),
+    ] = None,
     policies: OwnPolicies = None,
     day: Annotated[
         str | None, typer.Option("--date", metavar="DATE", help="As of this day; today in China by default.")
@@ -30,20 +37,36 @@ def match(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.csv", help="A row a firm and policy, as CSV."),
     ] = None,
+    registers: Annotated[
+        str | None,
+        typer.Option("--registers", metavar="STORE", help="Firms of these registers that one may see."),
+    ] = None,
+    token: Annotated[
+        Path | None,
+        typer.Option("--token", metavar="FILE", help="With --registers: the token of who asks."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Match firms with policies: qualifies, could with what is missing, not; deadlines and sums."""
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
     from changtong.spreadsheets import without_formulas
-    from changtong.workforce.relief_match import match_relief, read_firms
+    from changtong.studies import run_study
+    from changtong.workforce.relief_match import ReliefFirms, read_firms
     from changtong.workforce.relief_rules import read_policies
     from changtong.written_files import write_beside
 
     known = read_policies(policies)
-    on = datetime.now(ZoneInfo("Asia/Shanghai")).date() if day is None else parse_day(day, "--date")
-    made = match_relief(read_firms(firms, known), known, on)
+    on = None if day is None else parse_day(day, "--date")
+    if registers is not None:
+        from changtong.registers_options import desk_of
+        from changtong.workforce_records.relief_firms import register_firms
+
+        with desk_of(registers, token) as desk:
+            subject = ReliefFirms(register_firms(desk, known, firms), known)
+    elif firms is None or token is not None:
+        raise UsageError("Give FIRMS.csv, or --registers STORE with --token FILE.")
+    else:
+        subject = ReliefFirms(read_firms(firms, known), known)
+    made = run_study("relief-match", subject, day=on).result
     if output is not None:
         write: Callable[[Path], object] = lambda place: without_formulas(made.rows).write_csv(  # noqa: E731
             place, include_bom=True

@@ -12,7 +12,7 @@ import typer
 from changtong.command_options import AsJson, Language, PageLanguage, parse_day
 from changtong.console import print_result, say
 from changtong.errors import InputError, UsageError
-from changtong.registers_options import desk_of
+from changtong.registers_options import Registers, Token, desk_of
 from changtong.safety_versions_command import settle_versions, show_versions
 
 if TYPE_CHECKING:
@@ -37,14 +37,6 @@ FormsFolder = Annotated[
 RulesFile = Annotated[
     Path | None,
     typer.Option("--rules", metavar="FILE.toml", help="Rules of your own instead of the example."),
-]
-Registers = Annotated[
-    str | None,
-    typer.Option("--registers", metavar="STORE", help="Registers, instead of folders of files."),
-]
-Token = Annotated[
-    Path | None,
-    typer.Option("--token", metavar="FILE", help="With --registers: the token of who does it."),
 ]
 Files = Annotated[
     Path | None,

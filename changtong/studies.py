@@ -17,7 +17,7 @@ from typing import Any, Literal
 from changtong import __version__
 from changtong.assessment.scorecard import Scorecard
 from changtong.assessment_studies import ASSESSMENT_ANALYSES, card_digest, card_facts
-from changtong.carbon_studies import carbon
+from changtong.carbon_studies import carbon, carbon_frontier
 from changtong.county_studies import COUNTY_ANALYSES
 from changtong.epidemic.epidemic_folder import Epidemic
 from changtong.epidemic_studies import EPIDEMIC_ANALYSES, epidemic_case, risk_areas
@@ -32,6 +32,7 @@ from changtong.outlets.outlet_months import OutletMonths
 from changtong.planning.plan import plan
 from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
 from changtong.privacy_studies import PRIVACY_ANALYSES, RecordFiles
+from changtong.relief_studies import RELIEF_ANALYSES, TICKET_ANALYSES
 from changtong.report import (
     write_orders,
     write_plan_report,
@@ -54,6 +55,8 @@ from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
 from changtong.verification import Verified, plan_verified
 from changtong.warning_studies import warnings
+from changtong.workforce.relief_match import ReliefFirms
+from changtong.workforce.rights_ticket_statistics import CountedTickets
 from changtong.workforce.workforce_folder import Workforce
 from changtong.workforce_studies import WORKFORCE_ANALYSES
 
@@ -249,6 +252,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "stress": _stress,
     "remedies": _remedies,
     "carbon": carbon,
+    "carbon-frontier": carbon_frontier,
     "warnings": warnings,
     "risk-areas": risk_areas,
 }
@@ -301,6 +305,14 @@ KINDS = (
         "a workforce", Workforce, WORKFORCE_ANALYSES, lambda workforce, _: _tables_digest(workforce),
         lambda workforce, _: {"workforce": workforce.name, "rules": workforce.rules.id},
     ),
+    _Kind(
+        "firms and relief policies", ReliefFirms, RELIEF_ANALYSES, lambda firms, _: firms.digest(),
+        lambda firms, _: {"firms": len(firms.firms), "policies": len(firms.policies.policies)},
+    ),
+    _Kind(
+        "rights tickets", CountedTickets, TICKET_ANALYSES, lambda tickets, _: tickets.digest(),
+        lambda tickets, _: {"tickets": len(tickets.known)},
+    ),
     _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
     _Kind(
         "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
@@ -319,6 +331,8 @@ def run_study(
     | Workforce
     | OutletMonths
     | Scorecard
+    | ReliefFirms
+    | CountedTickets
     | RecordFiles,
     outages: tuple[Outage, ...] = (),
     *,
@@ -333,16 +347,18 @@ def run_study(
     ----------
     name : str
         Which analysis. Of a network: "plan", "plan-verified", "simulate", "replications", "stress",
-        "remedies", "carbon", "warnings", "risk-areas". Of a scan log: "indicators", "daily-report",
+        "remedies", "carbon", "carbon-frontier", "warnings", "risk-areas".
+        Of a scan log: "indicators", "daily-report",
         "trace", "alerts", "ingest", "starting-backlog", "epidemic-case". Of a county: "county-plan",
         "county-coverage". Of a supervision: "visits", "campaign". Of epidemic control:
         "epidemic-outages", "epidemic-states", "epidemic-passes", "epidemic-firms", "epidemic-staff",
         "epidemic-crossings", "epidemic-inspections-due", "epidemic-settling", "epidemic-checklist",
         "epidemic-picture". Of a workforce: "roster", "workload", "hours". Of months of outlets:
         "outlet-index", "outlet-warnings", "outlet-evaluation". Of a scorecard: "assessment",
-        "scorecard-fill". Of files of records: "find-personal-data", "extract".
-    subject : Network, EventLog, County, Supervision, Epidemic, Workforce, OutletMonths, Scorecard, or
-        RecordFiles
+        "scorecard-fill". Of files of records: "find-personal-data", "extract". Of firms
+        and relief policies: "relief-match". Of rights tickets: "rights-statistics".
+    subject : Network, EventLog, County, Supervision, Epidemic, Workforce, OutletMonths, Scorecard,
+        ReliefFirms, CountedTickets, or RecordFiles
         What is analysed.
     outages : tuple of Outage
         Of a network only.
@@ -360,7 +376,8 @@ def run_study(
         ``executor``, ``together``, ``anew``, ``progress`` and ``name``; to remedies ``cases``,
         ``worst`` (of more cases only the worst so many count), ``anew``, ``progress`` and those of
         :func:`changtong.resilience.remedies.what_would_help`; to carbon ``plan`` (a plan or its folder) and
-        those of :func:`changtong.footprint.estimate.estimate_carbon`; to warnings ``inputs``, ``at`` and
+        those of :func:`changtong.footprint.estimate.estimate_carbon`; to carbon-frontier those of
+        :func:`changtong.carbon_frontier.carbon_frontier`; to warnings ``inputs``, ``at`` and
         those of :func:`changtong.emergency.threats.find_threats`.
         Of a log: to indicators ``day``, ``look_back_days``, ``engine`` ("duckdb" or "spark") and those of
         :func:`changtong.events.indicators.indicators`; to a daily report the same, ``file``, ``alerts``
@@ -378,6 +395,7 @@ def run_study(
         :func:`changtong.workforce.workload.assess_workload`, :func:`changtong.workforce.hours.check_hours`.
         Of a scorecard: to an assessment ``closing``, ``on``, ``within``, ``draws`` and ``notices``; to
         filling it ``inputs`` (what the system knows), ``at`` and ``watch``.
+        Of firms and relief policies: ``day``. Of rights tickets: ``least``.
         Of files of records: to a search those of
         :func:`changtong.privacy.find_personal_data.find_personal_data`; to an extract ``coarser`` (column ->
         hierarchy) and those of :func:`changtong.privacy.extracts.extract`.
@@ -431,7 +449,15 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County | Supervision | Epidemic | Workforce | OutletMonths | Scorecard | RecordFiles,
+    subject: County
+    | Supervision
+    | Epidemic
+    | Workforce
+    | OutletMonths
+    | Scorecard
+    | ReliefFirms
+    | CountedTickets
+    | RecordFiles,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Folder, Gap, Language, PageLanguage, Seconds
+from changtong.command_options import AsJson, Folder, Gap, Language, PageLanguage, Seconds, Within
 from changtong.console import print_result, say
 from changtong.errors import InputError, Problem, UsageError
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from changtong.emergency.threats import WarningInputs
     from changtong.emergency.warning_rules import WarningRules
     from changtong.network.model import Network
+    from changtong.planning.result import PlanSettings
 
 
 class Status(StrEnum):
@@ -92,6 +93,7 @@ def warnings(
     status: CountedStatus = Status.actual,
     gap: Gap = 1e-3,
     seconds: Seconds = 30.0,
+    within: Within = None,
     language: PageLanguage = Language.zh,
     as_json: AsJson = False,
 ) -> None:
@@ -121,7 +123,10 @@ def warnings(
     code = 1 if result.read.set_aside else 0
     if plan is not None and compiled is not None:
         compiled()
-        said, words, served = _plan(network, result, plan, plan_moment, language, gap=gap, seconds=seconds)
+        from changtong.planning.result import PlanSettings
+
+        settings = PlanSettings(gap_share=gap, seconds=seconds, within_s=within)
+        said, words, served = _plan(network, result, plan, plan_moment, language, settings)
         facts, text = facts | {"plan": said}, f"{text}\n{words}"
         code = code if served else 1
     print_result(facts, text, as_json=as_json)
@@ -215,23 +220,23 @@ def _run(
 
 
 def _plan(
-    network: Network, result: Threats, folder: Path, moment: datetime | None, language: Language, *,
-    gap: float, seconds: float,
-) -> tuple[dict[str, Any], str, bool]:  # fmt: skip
+    network: Network,
+    result: Threats,
+    folder: Path,
+    moment: datetime | None,
+    language: Language,
+    settings: PlanSettings,
+) -> tuple[dict[str, Any], str, bool]:
     """Plan for a moment with the proposed outages; return facts, words, and whether anything is served."""
     from changtong.outages import in_force
     from changtong.plan_command import run_plan
-    from changtong.planning.result import PlanSettings
 
     when = moment or planned_moment(result)
     counted = in_force(result.outages, when) if when is not None else ()
     if when is None or not counted:
         said = "no plan: nothing is proposed" + ("." if when is None else f" at {result.local(when)}.")
         return {"folder": None, "reason": said}, f"  {said}", True
-    settings = PlanSettings(gap_share=gap, seconds=seconds)
-    made, _ = run_plan(
-        network, counted, folder, language=language, settings=settings, valid_from=when
-    )  # fmt: skip
+    made, _ = run_plan(network, counted, folder, language=language, settings=settings, valid_from=when)
     summary = made.summary()
     left = len(result.outages) - len(counted)
     facts = summary | {

@@ -133,6 +133,7 @@ def hours(
         Path | None,
         typer.Option("--limits", metavar="FILE.toml", help="Limits instead of those of the Labour Law."),
     ] = None,
+    language: PageLanguage = Language.zh,
     as_json: AsJson = False,
 ) -> None:
     """Check hours and rest; exit code 1 where a limit is broken."""
@@ -142,8 +143,10 @@ def hours(
 
     used = read_hour_limits(limits)
     known = read_workforce(folder, needs=("attendance",))
-    made = run_study("hours", known, folder=output, limits=used).result
-    print_result(made.to_json() | {"folder": str(output)}, f"{made}\n  → {output}", as_json=as_json)
+    made = run_study("hours", known, folder=output, language=language.value, limits=used).result
+    page = str(output / "report.html")
+    facts = made.to_json() | {"folder": str(output), "report": page}
+    print_result(facts, f"{made}\n  → {page}", as_json=as_json)
     if made.breaches.height:
         raise typer.Exit(1)
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from changtong.errors import UsageError
 from changtong.network.io import check_replaceable
-from changtong.report.workforce_pages import write_roster_page, write_workload_page
+from changtong.report.workforce_pages import write_hours_page, write_roster_page, write_workload_page
 from changtong.workforce.hours import HOURS_FOLDER, Hours, check_hours
 from changtong.workforce.roster import make_roster
 from changtong.workforce.roster_result import Roster, check_roster_folder
@@ -64,7 +64,13 @@ def _hours(
     if folder is not None:
         check_replaceable(folder, **HOURS_FOLDER)
     result = check_hours(workforce, **options)
-    return result, None if folder is None else result.save(folder)
+    if folder is None:
+        return result, None
+
+    def page(into: Path) -> None:
+        write_hours_page(result, into / "report.html", language=language)
+
+    return result, result.save(folder, page)
 
 
 WORKFORCE_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {

@@ -56,6 +56,29 @@ def write_beside(
     return path
 
 
+def check_writable(path: Path) -> None:
+    """Refuse a place that a file cannot be written to, before something that cannot be taken back is done.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    UsageError
+        ``cannot-write``.
+    """
+    if path.is_dir():
+        raise UsageError(f"{path} cannot be written: it is a folder.", "cannot-write")
+    beside = path.parent / f".{path.name}.{uuid4().hex[:12]}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.touch()
+        beside.unlink()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.", "cannot-write") from error
+
+
 def sync(path: Path) -> None:
     """Bring a file or a folder's entries to the disk, where the system can.
 

@@ -1,16 +1,77 @@
-"""For every test: no network, and slow ones only where they are asked for."""
+"""For every test: no network, slow ones only where they are asked for; files that take longest go first."""
 
 import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
 HOME = ("127.0.0.1", "::1", "localhost")
 ASKED = "CHANGTONG_LONG_TESTS"
 
+LONGEST = (
+    "test_plan",
+    "test_docs",
+    "test_plan_county",
+    "test_log_alerts",
+    "test_scorecard_registers",
+    "test_reference",
+    "test_assessment",
+    "test_duty_roster",
+    "test_indicators",
+    "test_county_odd",
+    "test_objectives",
+    "test_registers",
+    "test_item_days",
+    "test_large",
+)
+"""Begun first, so that no process is left alone with one of them at the end."""
+
+
+def _keep_bytecode(folder: Path) -> None:
+    """Keep what Python makes of sources, where the environment says not to: tests start many processes.
+
+    It is kept apart from the sources, so that these folders stay as they are.
+    """
+    if sys.dont_write_bytecode and not sys.pycache_prefix:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep bytecode; before several processes begin, compile the kernels: they would all do it."""
+    _keep_bytecode(config.rootpath / ".pytest_cache" / "bytecode")
+    several = getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput")
+    if several and any(Path(part).is_dir() for part in config.args):
+        subprocess.run([sys.executable, "-m", "changtong.kernels"], check=False)  # else tests compile them
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadFileScheduling | None":
+    """Give each process whole files, in the order of `pytest_collection_modifyitems`.
+
+    A file's tests share what is dear to set up.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") not in ("load", "loadfile"):
+        return None
+    config.option.loadscopereorder = False
+    return LoadFileScheduling(config, log)
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave slow tests out unless the environment asks for them, as CI does."""
+    """Put the longest files first; leave slow tests out unless the environment asks for them, as CI does."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
     if ASKED in os.environ:
         return
     for item in items:

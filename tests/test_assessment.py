@@ -189,13 +189,13 @@ def check_slow_scorer(seed: int) -> None:
     assert exact == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(SEEDS)
 def test_equal_to_the_slow_scorer(seed: int) -> None:
     check_slow_scorer(seed)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(SEEDS)
 def test_the_lines_add_up_to_the_score(seed: int) -> None:
     result = assess(random_card(seed))
@@ -206,7 +206,7 @@ def test_the_lines_add_up_to_the_score(seed: int) -> None:
 # --- properties ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(SEEDS)
 def test_a_deduction_never_raises_a_score(seed: int) -> None:
     about, tables = random_tables(seed)
@@ -275,7 +275,7 @@ def test_a_gap_brings_what_scoring_anew_gives(seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(30))
 def test_many_random_cards(seed: int) -> None:
     """As the slow scorer says, and each gap as scored anew, on more cards."""
     check_slow_scorer(seed)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+import typer
 
 from changtong import plan_command
-from changtong.cli import main
+from changtong.cli import _commands, app, main
 from changtong.network.io import write_network
 from changtong.network.reference import reference_network
 
@@ -227,3 +228,24 @@ def test_a_network_written_by_command_is_found_good(
     code, printed, _ = ran(capsys, "check", str(tmp_path / "net"), "--json")
     assert code == 0
     assert [entry for entry in json.loads(printed)["counts"] if entry["severity"] == "error"] == []
+
+
+def test_a_command_is_made_alone_as_it_is_among_all() -> None:
+    """What is made for one name, and for a list of names, is what the whole command line says of it."""
+    whole = typer.main.get_group(app)
+    listed = _commands("--help").commands
+    assert list(listed) == list(whole.commands)
+    for name, command in whole.commands.items():
+        alone = _commands(name).commands
+        assert list(alone) == [name]
+        facts = [
+            (
+                one.help,
+                one.get_short_help_str(),
+                [p.opts for p in one.params],
+                list(getattr(one, "commands", {})),
+            )
+            for one in (alone[name], command)
+        ]
+        assert facts[0] == facts[1]
+        assert listed[name].get_short_help_str() == command.get_short_help_str()

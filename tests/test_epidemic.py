@@ -23,9 +23,10 @@ from changtong.epidemic.epidemic_folder import Epidemic, read_epidemic
 from changtong.epidemic.monthly import inspections_due
 from changtong.epidemic.pass_use import plan_use
 from changtong.epidemic.passes import plate_key, shown_plate
-from changtong.epidemic.settling import SCAN_SCHEMA, settle
+from changtong.epidemic.settling import SCAN_SCHEMA, read_scans, settle
 from changtong.epidemic.settling_rules import SettlingRule
 from changtong.epidemic.state_outages import state_outages
+from changtong.epidemic.tables import TableReader
 from changtong.errors import InputError
 from changtong.network.io import read_network
 from changtong.outage_files import read_outages, write_outages
@@ -141,7 +142,7 @@ def test_overlaps_are_found_by_brute_force(
 def test_outages_are_those_written_by_hand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network, known = read_network(TINY), read_epidemic(EXAMPLE)
     made = state_outages(known, network, AT)
-    write_outages(made.outages, tmp_path / "o.toml", remark="\n".join(made.notes))
+    write_outages(made.outages, tmp_path / "o.toml", remark="\n".join(map(str, made.notes)))
     assert read_outages(tmp_path / "o.toml", network) == made.outages
     by_hand = (
         Outage("b", ("B",), capacity_share=0.5), Outage("c", ("C",)), Outage("h", ("H1",), capacity_share=0.75),
@@ -196,7 +197,7 @@ def test_who_may_enter_is_counted_at_the_instant(tmp_path: Path) -> None:
     assert passes_per_day(folder(tmp_path, passes=PASSES.strip())) == 0  # none is valid: nobody enters
     (place / "passes.csv").unlink()
     assert passes_per_day(place) is None
-    assert "no passes are known" in state_outages(read_epidemic(place), read_network(TINY), AT).notes[0]
+    assert "no passes are known" in state_outages(read_epidemic(place), read_network(TINY), AT).notes[0].en
 
 
 def test_plates_are_compared_and_never_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -405,6 +406,12 @@ def traced() -> Any:
             "last_site_id": ["A", "A", "A", "B", "B", None],
             "state": ["x"] * 6,
             "last_ms": [ms] * 6,
+            "exposed_ms": [ms - 60_000] * 6,
+            "step": [0] * 6,
+            "tied_to": [None, 0, 0, 0, 0, 0],
+            "via": [None] * 6,
+            "container": [None, 7, 7, 7, 7, 7],
+            "overlap_s": [None, 90.0, 90.0, 90.0, 90.0, 90.0],
         }
     )
     return SimpleNamespace(receiving=receiving, sites=sites, items=items, summary=lambda: {"items": 6})
@@ -527,3 +534,34 @@ def test_the_doorway_gives_the_same(capsys: pytest.CaptureFixture[str], tmp_path
         "valid": 1,
     }
     assert (tmp_path / "STAFF" / "study.json").is_file()
+
+
+def test_scans_and_trips_are_read_in_every_form(tmp_path: Path) -> None:
+    texts = pl.read_csv(EXAMPLE / "scans.csv", infer_schema_length=0)
+    texts.write_parquet(tmp_path / "texts.parquet")
+    instants = texts.with_columns(pl.col("at").str.to_datetime("%+", time_zone="UTC", strict=False))
+    if instants["at"].null_count():  # to the minute, as people write it
+        at = pl.col("at").str.replace(r"([+-]\d{2}:\d{2})$", ":00${1}").str.to_datetime("%+", time_zone="UTC")
+        instants = texts.with_columns(at)
+    instants.with_columns(pl.col("at").dt.convert_time_zone("Asia/Shanghai")).write_parquet(
+        tmp_path / "instants.parquet"
+    )
+    plain = (EXAMPLE / "scans.csv").read_text("utf-8-sig")
+    (tmp_path / "gbk.csv").write_bytes(plain.replace("disinfect", "消毒").encode("gb18030"))
+    (tmp_path / "bom.csv").write_text(plain, "utf-8-sig")
+    expected = scans_of(EXAMPLE / "scans.csv")
+    for name in ("texts.parquet", "instants.parquet", "gbk.csv", "bom.csv"):
+        assert scans_of(tmp_path / name).equals(expected), name
+    (tmp_path / "wrong.parquet").write_bytes(b"PAR1 no table")
+    texts.with_columns(pl.lit("2022-05-12 08:00").alias("at")).write_parquet(tmp_path / "naive.parquet")
+    for name, code in (("wrong.parquet", "unreadable-file"), ("naive.parquet", "wrong-type")):
+        with pytest.raises(InputError) as caught:
+            scans_of(tmp_path / name)
+        assert {problem.code for problem in caught.value.problems} == {code}
+
+
+def scans_of(path: Path) -> pl.DataFrame:
+    reader = TableReader()
+    frame = read_scans(reader, path)
+    reader.finish()
+    return frame

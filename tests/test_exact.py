@@ -153,7 +153,7 @@ def tight_by_rounding() -> FlowProblem:
     )
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(flow_problems())
 @example(tight_by_rounding())
 def test_agrees_with_every_way_listed(problem: FlowProblem) -> None:

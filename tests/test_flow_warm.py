@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from changtong.flows.coarse import coarsen
 from changtong.flows.entries import NOTHING, close_slot, entry_volume, open_slot, served
-from changtong.flows.flow import FlowSettings, FlowSolver, same_network, solve_flow
-from changtong.flows.problem import FlowProblem
+from changtong.flows.flow import FlowSettings, FlowSolver, solve_flow
+from changtong.flows.problem import FlowProblem, same_network
 from changtong.flows.volumes import USED, Volumes
 from changtong.planning.checker import check_flow
 from changtong.programs.arcflow import arc_flow

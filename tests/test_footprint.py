@@ -284,12 +284,29 @@ def test_the_command_writes_a_folder_and_one_json(tmp_path: Path, capsys: pytest
         "statement.zh.txt",
         "statement.en.txt",
         "study.json",
+        "report.html",
     }
     assert names <= {path.name for path in out.iterdir()}
     assert pl.read_csv(out / "lanes.csv")["kgco2e"].sum() == pytest.approx(said["kgco2e"])
     assert main(["carbon", str(TINY), "-o", str(TINY)]) == 2
     assert "not-a-carbon-folder" in capsys.readouterr().err
     assert main(["carbon", str(TINY), "-o", str(out), "--factors", str(TINY)]) == 2
+
+
+def test_the_page_tells_figures_lanes_and_packaging(tmp_path: Path) -> None:
+    observed = tmp_path / "packaging.csv"
+    observed.write_text("indicator,year,value,source\nslim_tape,2020,0.5,example\n", "utf-8")
+    out = tmp_path / "CARBON"
+    command = ["carbon", str(TINY), "-o", str(out), "--packaging", str(observed), "--language", "zh"]
+    assert main(command) == 0
+    page = (out / "report.html").read_text("utf-8")
+    assert 'data-language="zh"' in page
+    made = estimate_carbon(read_network(TINY))
+    assert f"{made.summary()['activity_tkm']:,.0f}" in page
+    first = made.lanes.sort("kgco2e", descending=True).row(0, named=True)
+    assert f"{first['from_site']}" in page
+    assert "包装指标与年度目标" in page
+    assert 'lang="zh">否<' in page or ">否<" in page, "half of the parcels is below the target of slim tape"
 
 
 def test_unknown_words_are_refused() -> None:

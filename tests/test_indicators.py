@@ -378,7 +378,7 @@ def brute_force(rows: list[tuple[int, int, str, str, None]]) -> dict[str, object
     }  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(st.lists(scan, min_size=1, max_size=25))
 def test_random_logs_equal_plain_loops(scans: list[tuple[int, int, str, str]]) -> None:
     rows = [(item, BEGIN + quarter * 15 * MINUTE, code, site, None) for item, quarter, code, site in scans]

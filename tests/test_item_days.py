@@ -67,7 +67,7 @@ def senseless_log(seed: int, rows: int, voids: int) -> pl.DataFrame:
     seed=st.integers(0, 10**9), rows=st.integers(1, 900), voids=st.sampled_from([0, 0, 15]),
     look_back_days=st.integers(5, 9),
 )  # fmt: skip
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_kernels_and_queries_return_the_same_rows(
     seed: int, rows: int, voids: int, look_back_days: int
 ) -> None:

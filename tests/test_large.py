@@ -21,7 +21,7 @@ from changtong.planning.lightest import highest_share, lighten
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings
 
-SOME = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SOME = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 FINE = FlowSettings(gap_share=1e-4, seconds=20)
 
 

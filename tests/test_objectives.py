@@ -20,13 +20,13 @@ HURRIED = (
 
 MANY = settings(
     phases=[Phase.explicit, Phase.generate],
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 
-FEWER = settings(MANY, max_examples=80)
+FEWER = settings(MANY, max_examples=30)
 
 
 def check(network: Network, outages: tuple[Outage, ...], objectives: tuple[str, ...]) -> None:

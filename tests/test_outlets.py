@@ -374,6 +374,18 @@ def test_months_of_days_and_registers_by_hand() -> None:
     read_outlet_months(made.table)
 
 
+def test_sites_that_hand_nothing_over_are_no_outlets() -> None:
+    centre = day_values(0.0, 0.9, 0).with_columns(member=pl.lit("H1"))
+    days = [
+        (date(2024, 4, 1) + timedelta(days=k), pl.concat([day_values(100.0 if k else 0.0, 0.9, 50), centre]))
+        for k in range(30)
+    ]
+    made = months_of_days(days)
+    assert (made.table["outlet_id"].to_list(), made.no_outlets) == (["A"], ("H1",))
+    beside = pl.DataFrame({"outlet_id": ["H1"], "month": ["2024-04"], "complaints": [2.0]})
+    assert "H1" in months_of_days(days, [beside]).table["outlet_id"]  # whoever is named is one
+
+
 # --- what people give --------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ import json
 import random
 import sqlite3
 from contextlib import closing
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 
 import polars as pl
@@ -153,6 +153,14 @@ def test_due_is_what_is_older_to_the_second() -> None:
     assert due_rows(pl.DataFrame({"at": texts}), "at", RULE, NOW).to_list() == [True, False, False]
     days = pl.DataFrame({"at": [date(2025, 11, 26), date(2025, 11, 27), date(2025, 11, 28)]})
     assert due_rows(days, "at", RULE, NOW).to_list() == [True, False, False]
+    local = NOW.astimezone(timezone(timedelta(hours=8)))
+    assert due_rows(days, "at", RULE, local).to_list() == [
+        True,
+        False,
+        False,
+    ]  # an instant, whatever its zone
+    ends = pl.DataFrame({"at": ["9999-12-31", "9999-12-31T23:00-08:00", "0001-01-01T00:00+08:00"]})
+    assert due_rows(ends, "at", RULE, NOW).to_list() == [False, False, True]
     assert due_rows(days.with_columns(pl.col("at").cast(pl.String)), "at", RULE, NOW).to_list() == [
         True,
         False,
@@ -392,7 +400,7 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         "--keys",
         keys,
     )
-    assert run(*delete, "-o", tmp_path / "c.json", "--at", NOW.isoformat())["records"] == 2
+    assert run(*delete, "-o", tmp_path / "c.json", "--at", "2026-11-27T16:00+08:00")["records"] == 2
     assert run(*delete, "-o", tmp_path / "c.json")["code"] == 2
     assert isinstance(read_certificate(tmp_path / "c.json"), Certificate)
     assert (
@@ -411,5 +419,11 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
         run("breach", "--at", NOW.isoformat(), "--now", (NOW + timedelta(hours=3)).isoformat())["code"] == 1
     )
     assert run("breach", "--at", "2026-11-27T08:00")["code"] == 2
+    wrong = run(
+        "breach", "--at", "昨天", "--now", "9999-12-31T23:59Z", "--done", "x", "--records", "trails=²"
+    )
+    assert [one["code"] for one in wrong["problems"]] == [
+        "bad-instant", "bad-instant", "bad-usage", "bad-usage",
+    ]  # fmt: skip
     assert run("breach", "--at", NOW.isoformat(), "--records", "trails=many")["code"] == 2
     assert SECRET not in capsys.readouterr().err

@@ -192,7 +192,7 @@ def test_records_are_loaded_from_a_file_all_or_none(
     problems = [(p["row"], p["column"], p["code"]) for p in told["problems"]]  # type: ignore[attr-defined]
     assert problems == [
         (1, "lon", "bad-value"), (2, "lon", "bad-value"), (2, "details", "bad-value"),
-        (3, "site_id", "duplicate-record"),
+        (2, "name", "missing-value"), (2, "admin_code", "bad-value"), (3, "site_id", "duplicate-record"),
     ]  # fmt: skip
     page = ran(capsys, "registers", "list", place, "site", "--token", token, "--limit", "1")
     assert [row["site_id"] for row in page["records"]] == ["B"]  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 
@@ -16,6 +17,7 @@ from changtong.rights.decide import (
     Role,
     Target,
     decide,
+    is_party,
     kinds_and_actions,
     named_within,
     rights_table,
@@ -138,6 +140,22 @@ MAY: dict[str, dict[str, set[str]]] = {
         "view": WORKERS | {"viewer", "administrator"},
         "add": {"duty_officer", "planner"},
         "change": {"duty_officer", "planner"},
+    },
+    "duty_room": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+    },
+    "duty_roster": {"view": WORKERS - {"assessor"}, "reveal": {"duty_officer", "inspector"}},
+    "duty_entry": {"view": WORKERS - {"assessor"}, "add": {"duty_officer"}},
+    # the office that follows it; who else a ticket names, is below
+    "rights_ticket": {
+        "view": {"duty_officer", "inspector"},
+        "add": {"duty_officer", "inspector"},
+        "change": {"duty_officer", "inspector"},
+        "decide": {"duty_officer", "inspector"},
+        "reveal": {"duty_officer", "inspector"},
+        "count": WORKERS | {"viewer"},
     },
     "audit": {"view": {"administrator"}, "verify": {"administrator"}},
     "registers": {
@@ -319,8 +337,25 @@ def test_lists_are_only_filtered_by_rights_that_reach_all_of_a_scope() -> None:
     with pytest.raises(ValueError, match="mark"):
         scopes(person, "mark", "scorecard", NOW)
     viewing = [reaches for (_, action, _), reaches in rights_table().items() if action == "view"]
-    assert all(reaches[0] is Reach.scope for reaches in viewing)
-    assert {reach for reaches in viewing for reach in reaches[1:]} == {Reach.named}
+    listed = [reaches for reaches in viewing if reaches != (Reach.party,)]
+    assert all(reaches[0] is Reach.scope for reaches in listed)
+    assert {reach for reaches in listed for reach in reaches[1:]} == {Reach.named, Reach.party}
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_is_named_on_a_ticket_sees_it_and_no_more(role: Role) -> None:
+    ticket = Target("rights_ticket", "/spb/gd/sz/", "440300", parties=frozenset({"p", "q"}))
+    for who in ("p", "r"):
+        person = Person(who, "/sd/gd/", (Grant(role, Scope("/sd/gd/")),), "440000")
+        for kind, action in kinds_and_actions():
+            made = decide(person, action, replace(ticket, kind=kind), NOW)
+            named = kind == "rights_ticket" and action in ("view", "reveal") and who == "p"
+            assert made.allowed is (named and role is not Role.administrator), (who, kind, action)
+            assert not decide(replace(person, grants=()), action, replace(ticket, kind=kind), NOW).allowed
+        assert is_party(person, "view", "rights_ticket", NOW) is (role is not Role.administrator)
+        assert not is_party(person, "view", "site", NOW)
+        ended = Person(who, "/sd/gd/", (Grant(role, Scope("/sd/gd/"), NOW),), "440000")
+        assert not is_party(ended, "view", "rights_ticket", NOW)
 
 
 @settings(deadline=None)

@@ -118,9 +118,9 @@ def test_the_stages_go_their_ways_only_and_others_decide(desks: dict[str, Desk])
         assert code_of(lambda stage=stage, desk=desk: say(desk, CARD, "a", stage)) == "bad-state"  # type: ignore[misc]
     one = kept.read_one(a, CARD, "a").assessments[0].id
     trail = [entry["action"] for entry in desks["admin"].audit_entries("assessment", one)]
-    assert trail == ["add", "change", "change", "change", "change", "change"]
-    refused = {entry["action"] for entry in desks["admin"].audit_entries("scorecard", one)}
-    assert refused == {"refused:report", "refused:assess", "refused:decide"}
+    assert [one for one in trail if not one.startswith("refused")] == ["add"] + ["change"] * 5
+    assert {"refused:report", "refused:assess", "refused:decide"} <= set(trail)
+    assert not desks["admin"].audit_entries("scorecard", one)  # a refusal stands with what it is about
     assert desks["admin"].verify_audit(with_records=True).whole
 
 
@@ -344,7 +344,7 @@ def test_folder_and_registers_score_alike(small: tuple[Store, Desk], tmp_path: P
     third = person(*small, "third", "jt-gd", ("assessor", Scope(region="440000")))
     desks = {"d1": found["postal"], "d2": found["police"], "d3": third}
     blind = 0
-    for seed in range(14):
+    for seed in range(6):
         whole, kept_as = random_in_registers(seed, desks)
         read = read_card(desks["d2"], kept_as)
         result = assess(read)
@@ -356,7 +356,7 @@ def test_folder_and_registers_score_alike(small: tuple[Store, Desk], tmp_path: P
         assess(again).save(tmp_path / f"{seed}b")
         for path in (tmp_path / f"{seed}a").iterdir():
             assert path.read_bytes() == (tmp_path / f"{seed}b" / path.name).read_bytes(), (seed, path.name)
-    assert 0 < blind < 14
+    assert 0 < blind < 6
 
 
 def test_two_who_hand_in_at_once_open_the_marks(desks: dict[str, Desk]) -> None:

@@ -275,7 +275,7 @@ SCANS = st.tuples(
 )
 
 
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(st.lists(SCANS, min_size=10, max_size=40), st.integers(1, 480))
 def test_random_logs_count_as_the_indicator_and_lose_nothing(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[Any, ...]], quarter: int

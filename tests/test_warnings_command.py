@@ -63,7 +63,7 @@ def test_a_folder_an_archive_and_a_saved_feed(tmp_path: Path) -> None:
         ("bad-xml", "bomb.xml"), ("unreadable-file", "broken.zip"),
     ]  # fmt: skip
     assert len(found.notes) == 2
-    assert "secret" not in " ".join(found.notes)
+    assert "secret" not in " ".join(map(str, found.notes))
 
 
 def test_nothing_readable_and_nothing_there_are_errors(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_feed_is_fetched_within_bounds(server: str) -> None:
     found = read_messages([f"{server}/feed"], Fetcher())
     assert set(names(found)) == {"in the feed", "2"}
     assert [problem.code for problem in found.set_aside] == ["not-fetched"]  # outside.xml: 404
-    assert any("elsewhere.example" in note for note in found.notes)
+    assert any("elsewhere.example" in note.en for note in found.notes)
     for path, limits in (
         ("/round", FetchLimits()), ("/away", FetchLimits()), ("/gone", FetchLimits()),
         ("/large", FetchLimits(bytes=1000)), ("/feed", FetchLimits(total_s=0.0)),
@@ -165,7 +165,7 @@ def test_codes_of_units_find_sites_where_there_is_no_shape() -> None:
         found = exposure(network, warned)
         assert set(found.sites["site_id"]) == sites
         assert set(found.sites["by"]) <= {"code"}
-        assert any("no polygon or circle; sites by admin_code" in note for note in found.notes)
+        assert any("no polygon or circle; sites by admin_code" in note.en for note in found.notes)
 
 
 CONTACTS = (

@@ -26,6 +26,7 @@ from changtong.workforce.roster_check import check_roster
 from changtong.workforce.roster_rules import RosterRules, Shift, read_roster_rules
 from changtong.workforce.staffing import Status
 from changtong.workforce.staffing_question import CentreQuestion, late_pieces, sorted_by
+from changtong.workforce.volumes_ahead import hourly_ahead
 from changtong.workforce.workforce_folder import Workforce, read_workforce
 from changtong.workforce.workload import assess_workload
 
@@ -219,6 +220,32 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert load["by_outlet"][0]["gini_after"] < load["by_outlet"][0]["gini"]
     assert main(["workforce", "hours", str(EXAMPLE), "-o", str(tmp_path / "h"), "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["people_in_breach"] == 1
+    page = (tmp_path / "h" / "report.html").read_text("utf-8")
+    assert "劳动法第 41 条" in page
+    assert "日均件数为中位数的" in (tmp_path / "w" / "report.html").read_text("utf-8")
+
+
+def test_days_ahead_are_forecast_and_a_higher_quantile_asks_for_more() -> None:
+    known = Workforce("w", rules(), hourly=hourly(28, {8: 60.0, 17: 30.0}))
+    last = date(2026, 4, 1)  # 28 days are known, to 29 March
+    ahead = {q: hourly_ahead(known, ("S",), last, q) for q in (0.1, 0.5, 0.9)}
+    days = {}
+    for q, (made, notes) in ahead.items():
+        later = made.filter(pl.col("date") > date(2026, 3, 29))
+        assert later["date"].unique().sort().to_list() == [date(2026, 3, 30), date(2026, 3, 31), last]
+        assert made.filter(pl.col("date") <= date(2026, 3, 29)).equals(known.hourly)
+        assert f"quantile {q:g}" in notes[0]
+        days[q] = later.group_by("date").agg(pl.col("pieces").sum()).sort("date")["pieces"].to_list()
+        # hours share a day as they did before: two thirds at 8, one third at 17
+        by_hour = later.group_by("hour").agg(pl.col("pieces").sum()).sort("hour")["pieces"]
+        assert by_hour[0] == pytest.approx(2 * by_hour[1], rel=1e-3)
+    assert all(low < middle < high for low, middle, high in zip(*days.values(), strict=True))
+    assert days[0.5] == pytest.approx([90.0] * 3, rel=0.01)  # it never was anything else
+    given, notes = hourly_ahead(known, ("S",), date(2026, 3, 10), 0.9)
+    assert (given.height, len(notes)) == (56, 1)  # all days are known: the quantile changes nothing
+    for wrong in (0.0, 1.0, float("nan")):
+        with pytest.raises(UsageError, match="0.01 to 0.99"):
+            hourly_ahead(known, ("S",), last, wrong)
 
 
 def attendance(rows: list[tuple[str, str, str]]) -> Workforce:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -36,7 +37,7 @@ def supervision(
     visits: list[dict[str, Any]] | None = None,
     hazards: list[dict[str, Any]] | None = None,
     travel: list[dict[str, Any]] | None = None,
-    hours: list[tuple[str, str, str | None, str | None]] | None = None,
+    hours: Sequence[tuple[str | None, ...]] | None = None,
 ) -> Supervision:
     plain = {"kind": "outlet", "lon": 110.0, "lat": 34.0}
     one = [{"inspector_id": "I", "lon": 110.0, "lat": 34.0}]
@@ -47,8 +48,14 @@ def supervision(
         table(VISITED_SCHEMA, visits or []),
         table(OPEN_SCHEMA, hazards or []),
         table(TRAVEL_SCHEMA, travel or []),
-        pl.DataFrame(hours or [], OPENING_SCHEMA, orient="row"),
+        hours_table(hours or []),
     )
+
+
+def hours_table(rows: Sequence[tuple[str | None, ...]]) -> pl.DataFrame:
+    """Rows of opening hours; without dates where a row has none."""
+    full = [(*row, *[None] * (len(OPENING_SCHEMA) - len(row))) for row in rows]
+    return pl.DataFrame(full, OPENING_SCHEMA, orient="row")
 
 
 def recent(*sites: str) -> list[dict[str, Any]]:
@@ -76,22 +83,44 @@ def best_by_enumeration(question: VisitQuestion) -> int:
 
 
 def _end_of_day(question: VisitQuestion, order: tuple[int, ...], day: date) -> int | None:
-    """When a team is back that begins each visit at the first second at which the site stays open for it."""
+    """When a team is back at the earliest: lunch at every minute at which it may be, and not at all."""
+    (team,) = question.teams
+    if not all(question.can(0, site) for site in order):
+        return None
+    if team.lunch is None:
+        return _back(question, order, day, None)
+    first, last = team.lunch.from_s, team.lunch.until_s - team.lunch.length_s
+    backs = [_back(question, order, day, at) for at in range(first, last + 1, 60) if at >= team.starts_s]
+    plain = _back(question, order, day, None)
+    if plain is not None and plain <= last or first + team.lunch.length_s <= team.starts_s:
+        backs.append(plain)
+    return min((back for back in backs if back is not None), default=None)
+
+
+def _back(question: VisitQuestion, order: tuple[int, ...], day: date, lunch_s: int | None) -> int | None:
+    """When a team is back that has lunch at one time, and neither visits nor drives while it lasts."""
     (team,), at = question.teams, 0
+    length_s = 0 if team.lunch is None else team.lunch.length_s
     clock = team.starts_s
+
+    def driven(clock: int, way: int) -> int:
+        untouched = lunch_s is None or clock + way <= lunch_s or clock >= lunch_s + length_s
+        return clock + way if untouched else clock + way + length_s
+
     for site in order:
-        clock += int(question.seconds[at, 1 + site])
+        clock = driven(clock, int(question.seconds[at, 1 + site]))
         length, at = int(question.sites["visit_s"][site]), 1 + site
-        if site in question.weeks:
-            windows = question.weeks[site][day.weekday()]
-            begins = [max(clock, a) for a, b in windows if max(clock, a) + length <= b]
-            if not begins:
-                return None
-            clock = min(begins)
-        clock += length
-        if not question.can(0, site):
+        windows: tuple[tuple[int, int], ...] = ((0, 86_400),)
+        if site in question.openings:
+            windows = question.openings[site].on(day)
+        if lunch_s is not None:
+            parts = [((a, min(b, lunch_s)), (max(a, lunch_s + length_s), b)) for a, b in windows]
+            windows = tuple(part for both in parts for part in both)
+        begins = [max(clock, a) for a, b in windows if max(clock, a) + length <= b]
+        if not begins:
             return None
-    clock += int(question.seconds[at, 0])
+        clock = min(begins) + length
+    clock = driven(clock, int(question.seconds[at, 0]))
     return clock if clock <= team.starts_s + team.day_s else None
 
 

@@ -7,17 +7,76 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from changtong.duty.room import KINDS, Entry
+from changtong.duty.room import KINDS, Entry, RoomLog
+from changtong.duty.roster_files import read_roster_folder
+from changtong.duty.staff import Assignment, DutyFolder
 from changtong.errors import InputError, Problem, UsageError
 from changtong.file_locks import lock_file
 
 FILE = "duty-log.jsonl"
 LOCK = "duty-log.lock"
 WAIT_S = 20.0
+
+
+@dataclass(frozen=True)
+class OpenRoom:
+    """A duty room as somebody works in it: its log, who works, and the roster where it is needed.
+
+    Attributes
+    ----------
+    log : RoomLog
+    by : str
+        Who acts; empty where nobody is named.
+    person_id : str
+        Who that is in the roster.
+    """
+
+    log: RoomLog
+    by: str
+    person_id: str
+    _folder: DutyFolder | None = None
+    rows: tuple[Assignment, ...] = ()
+    first: date | None = None
+    last: date | None = None
+
+    @property
+    def folder(self) -> DutyFolder:
+        """The duty folder of the roster."""
+        assert self._folder is not None, "opened without its roster"
+        return self._folder
+
+    @property
+    def period(self) -> tuple[date, date]:
+        """First and last day of the roster."""
+        assert self.first is not None, "opened without its roster"
+        assert self.last is not None
+        return self.first, self.last
+
+
+def open_folder_room(room: Path, by: str, roster: Path | None = None) -> OpenRoom:
+    """Open a room that is a log in a folder.
+
+    Parameters
+    ----------
+    room : Path
+    by : str
+        Who acts: what somebody says.
+    roster : Path, optional
+        A roster folder; where it is not given nothing that needs one can be done.
+
+    Raises
+    ------
+    InputError
+    """
+    log = FolderLog(room)
+    if roster is None:
+        return OpenRoom(log, by, by)
+    return OpenRoom(log, by, by, *read_roster_folder(roster))
 
 
 class FolderLog:

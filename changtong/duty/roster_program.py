@@ -387,7 +387,7 @@ def _soft_pairs(build: _Build, question: Question, crews: CrewRules) -> None:
 
 
 def beside(question: Question, first: int, slots: Ints) -> list[tuple[Ints, Ints]]:
-    """Return slots of a crew for a person, with those in which a colleague can serve beside them.
+    """Return slots of a crew that a person may take, with those in which a colleague can serve beside them.
 
     Who has the only head of a slot has nobody beside them in it: said so, the bound knows what pairs cost.
 

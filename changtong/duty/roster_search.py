@@ -128,9 +128,8 @@ def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64
     scarce = np.argsort(question.may.sum(axis=0) / question.slots.heads, kind="stable")
     cost = float(sum(data.tables[p, k, 0] for p in range(len(question.may)) for k in range(len(KINDS))))
     for g, kind in enumerate(data.group_kind):
-        missed = data.group_weight[g] * (
-            data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED)
-        )
+        lacking = data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED)
+        missed = data.group_weight[g] * lacking
         cost += float(missed)
         state.broken[0] += float(missed) * (kind in HARD)
     cost += PENALTY * len(seats)

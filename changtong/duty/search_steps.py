@@ -8,8 +8,13 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+import numba
 import numpy as np
 from numba import njit
+
+from changtong.flows.kernel_cache import kernel_folder
+
+numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # read when a kernel is declared
 
 QUALIFIED, NEWCOMER, NEVER, AVOID, TOGETHER, WISHED, LOCKED = range(7)
 """Kinds of groups: what the two counts of a group mean for the cost."""
@@ -150,7 +155,7 @@ def give(data, state, j, h, q, limit):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def swap(data, state, j, h, k, i, limit):
-    """Let two seats change their people if it costs less than a limit; return the cost, or infinite."""
+    """Let two seats change their people if that costs less than a limit; return the cost, or infinite."""
     p, q = state.seat[j, h], state.seat[k, i]
     if k == j or q == p or q < 0 or not data.may[p, k] or not data.may[q, j]:
         return np.inf

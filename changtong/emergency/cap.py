@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError
+from xml.etree.ElementTree import Element
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
+from changtong.emergency.message_xml import UnreadableXmlError, parse_xml
 from changtong.errors import InputError, Problem
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
+SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+FIRST_YEAR, LAST_YEAR = 1900, 9998
+"""Instants before are slips of the pen; later ones, as for "until further notice", become the last."""
 
 LARGEST_BYTES = 5_000_000
 """Of one message; with the polygons of a large river basin some 200,000."""
@@ -55,6 +56,8 @@ class Area:
     geocodes : tuple of (name of the list, code)
     holes : tuple of rings
         Parts of the polygons that do not belong to it. Messages have none; polygons of other files do.
+    altitude_ft : float or None
+        Height above the sea from which on it counts, feet.
     """
 
     description: str
@@ -62,6 +65,7 @@ class Area:
     circles: tuple[tuple[float, float, float], ...] = ()
     geocodes: tuple[tuple[str, str], ...] = ()
     holes: tuple[tuple[Point, ...], ...] = ()
+    altitude_ft: float | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,8 @@ class Message:
     note : str
     file : str
         Where it was read.
+    is_signed : bool
+        Whether it has a signature, which nobody has verified.
     """
 
     key: Key
@@ -127,6 +133,7 @@ class Message:
     infos: tuple[Info, ...] = ()
     note: str = ""
     file: str = ""
+    is_signed: bool = False
 
 
 @dataclass
@@ -140,9 +147,13 @@ class _Reader:
         self.problems.append(Problem(code, text, self.file, None, column, expected))
 
     def text(self, element: Element, name: str, *, needed: bool = False) -> str:
-        found = element.findtext(f"{{{NAMESPACE}}}{name}")
-        if found is not None and found.strip():
-            return found.strip()
+        every = _all(element, name)
+        if len(every) > 1:
+            message = f"<{name}> is there {len(every)} times in <{_short(element)}>."
+            self.wrong("repeated-element", message, name, "once")
+        found = (every[0].text or "").strip() if every else ""
+        if found:
+            return found
         if needed:
             self.wrong("missing-element", f"No <{name}> in <{_short(element)}>.", name, "a value")
         return ""
@@ -152,14 +163,14 @@ class _Reader:
         if name == "certainty" and found == "Very Likely":
             return "Likely"
         if found and found not in VALUES[name]:
-            self.wrong("unknown-value", f"<{name}> is {found!r}.", name, ", ".join(VALUES[name]))
+            self.wrong("unknown-value", f"<{name}> is {found[:80]!r}.", name, ", ".join(VALUES[name]))
         return found
 
     def words(self, element: Element, name: str) -> tuple[str, ...]:
         found = tuple((one.text or "").strip() for one in _all(element, name))
         for one in found:
             if one not in VALUES[name]:
-                self.wrong("unknown-value", f"<{name}> is {one!r}.", name, ", ".join(VALUES[name]))
+                self.wrong("unknown-value", f"<{name}> is {one[:80]!r}.", name, ", ".join(VALUES[name]))
         return found
 
     def instant(self, element: Element, name: str, *, needed: bool = False) -> datetime | None:
@@ -173,9 +184,12 @@ class _Reader:
             read = None
         if read is None or read.tzinfo is None:
             expected = "an instant with its zone, as 2026-07-20T08:00:00+08:00"
-            self.wrong("bad-time", f"<{name}> is {text!r}.", name, expected)
+            self.wrong("bad-time", f"<{name}> is {text[:80]!r}.", name, expected)
             return None
-        return read
+        if read.year < FIRST_YEAR:
+            self.wrong("bad-time", f"<{name}> is {text!r}.", name, f"a time after {FIRST_YEAR}")
+            return None
+        return read if read.year <= LAST_YEAR else datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
 
 
 def read_cap(source: Path | bytes, file: str = "") -> Message:
@@ -197,7 +211,7 @@ def read_cap(source: Path | bytes, file: str = "") -> Message:
     InputError
         All that is wrong: ``unreadable-file``, ``too-large``, ``bad-xml`` (no XML, or one with a document
         type or entities), ``other-version``, ``missing-element``, ``unknown-value``, ``bad-time``,
-        ``bad-polygon``, ``bad-circle``, ``bad-reference``.
+        ``bad-polygon``, ``bad-circle``, ``bad-reference``, ``repeated-element``.
 
     Examples
     --------
@@ -219,13 +233,27 @@ def read_cap(source: Path | bytes, file: str = "") -> Message:
     if len(source) > LARGEST_BYTES:
         raise _one(file, "too-large", "It is too large for a message.", f"at most {LARGEST_BYTES:,} bytes")
     try:
-        root = fromstring(source, forbid_dtd=True)
-    except ParseError as error:
-        raise _one(file, "bad-xml", f"No XML: {error}.", "a CAP message") from None
-    except DefusedXmlException:
-        raise _one(file, "bad-xml", "It has a document type or entities.", "a CAP message without") from None
-    except (LookupError, ValueError):  # an encoding nobody knows
-        raise _one(file, "bad-xml", "Its encoding is not known.", "UTF-8") from None
+        root = parse_xml(source)
+    except UnreadableXmlError as error:
+        raise _one(file, "bad-xml", str(error), error.expected) from None
+    return read_alert(root, file)
+
+
+def read_alert(root: Element, file: str = "") -> Message:
+    """Read a message out of XML that is parsed already, as it stands in a feed.
+
+    Parameters
+    ----------
+    root : Element
+        Of the message.
+    file : str
+        What problems call it.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_cap`.
+    """
     if root.tag != f"{{{NAMESPACE}}}alert":
         raise _one(file, "other-version", f"It begins with {root.tag[:80]!r}.", f"<alert> of {NAMESPACE}")
     reader = _Reader(file)
@@ -259,7 +287,10 @@ def _message(reader: _Reader, root: Element) -> Message | None:
     if sent is None:
         return None
     note = reader.text(root, "note")
-    return Message(Key(sender, identifier, sent), status, kind, scope, references, infos, note, reader.file)
+    signed = root.find(SIGNATURE) is not None
+    return Message(
+        Key(sender, identifier, sent), status, kind, scope, references, infos, note, reader.file, signed
+    )
 
 
 def _references(reader: _Reader, text: str) -> tuple[Key, ...]:
@@ -269,7 +300,7 @@ def _references(reader: _Reader, text: str) -> tuple[Key, ...]:
         sent = reader.instant_of(parts[2], "references") if len(parts) == 3 else None
         if len(parts) != 3:
             reader.wrong(
-                "bad-reference", f"{one!r} names no message.", "references", "sender,identifier,sent"
+                "bad-reference", f"{one[:80]!r} names no message.", "references", "sender,identifier,sent"
             )
         elif sent is not None:
             found.append(Key(parts[0], parts[1], sent))
@@ -307,14 +338,29 @@ def _named(reader: _Reader, element: Element, name: str) -> tuple[tuple[str, str
 
 
 def _area(reader: _Reader, element: Element) -> Area:
-    rings = [_ring(reader, (one.text or "").split()) for one in _all(element, "polygon")]
-    circles = [_circle(reader, (one.text or "").split()) for one in _all(element, "circle")]
+    rings = [_ring(reader, words) for words in _said(element, "polygon")]
+    circles = [_circle(reader, words) for words in _said(element, "circle")]
     return Area(
         description=reader.text(element, "areaDesc", needed=True),
         polygons=tuple(ring for ring in rings if ring is not None),
         circles=tuple(circle for circle in circles if circle is not None),
         geocodes=_named(reader, element, "geocode"),
+        altitude_ft=_feet(reader, element),
     )
+
+
+def _said(element: Element, name: str) -> list[list[str]]:
+    """Return the words of each element of a name; an empty one says nothing and is passed over."""
+    return [words for one in _all(element, name) if (words := (one.text or "").split())]
+
+
+def _feet(reader: _Reader, element: Element) -> float | None:
+    text = reader.text(element, "altitude")
+    try:
+        return float(text) if text else None
+    except ValueError:
+        reader.wrong("unknown-value", f"<altitude> is {text[:80]!r}.", "altitude", "feet above the sea")
+        return None
 
 
 def _point(text: str) -> Point | None:
@@ -333,7 +379,7 @@ def _ring(reader: _Reader, words: list[str]) -> tuple[Point, ...] | None:
     bad = [word for word, point in zip(words, points, strict=True) if point is None]
     expected = "at least four pairs lat,lon, the last as the first"
     if bad:
-        reader.wrong("bad-polygon", f"{bad[0]!r} is no place.", "polygon", expected)
+        reader.wrong("bad-polygon", f"{bad[0][:80]!r} is no place.", "polygon", expected)
         return None
     ring = tuple(point for point in points if point is not None)
     if len(ring) < 4 or ring[0] != ring[-1]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from changtong.emergency.case import Case
 from changtong.errors import InputError, Problem
 from changtong.network.findings import NearestNames
@@ -39,7 +41,7 @@ def case_outages(case: Case, network: Network) -> tuple[Outage, ...]:
     return tuple(
         Outage(
             label=f"{mark}{case.case_id}", sites=tuple(sites), capacity_share=share,
-            start=min(states[site].at for site in sites),
+            start=min(states[site].at for site in sites).astimezone(ZoneInfo(case.zone)),
         )
         for share, sites in sorted(by_share.items())
         if share < 1.0

@@ -15,9 +15,10 @@ from changtong.emergency.cap import Area
 from changtong.emergency.colours import Colour, colour_of, kind_of
 from changtong.emergency.in_force import Warned
 from changtong.emergency.warned_areas import Places, crosses_itself, inside_codes
-from changtong.emergency.warning_rules import UNKNOWN, WarningRules, read_warning_rules
+from changtong.emergency.warning_rules import COLOURS_ZH, UNKNOWN, WarningRules, read_warning_rules
 from changtong.network.model import Network
 from changtong.structure import column
+from changtong.wording import Both
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -72,13 +73,13 @@ class Exposure:
     legs : polars.DataFrame
         One row a leg and warning: from_site, to_site, warning to level_from as there, exposed (``end``: an
         end lies inside; ``passes``: only the way between does), flow_pieces (a day, null where not known).
-    notes : tuple of str
+    notes : tuple of Both
         What could not be told, or was taken as worse than it may be.
     """
 
     sites: pl.DataFrame
     legs: pl.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Both, ...]
 
 
 @dataclass
@@ -166,10 +167,11 @@ def exposure(
     """
     rules = rules or read_warning_rules()
     ground = ground or Ground.of(network)
-    notes: dict[str, None] = {}
+    notes: dict[Both, None] = {}
     unknown = network.sites.height - len(ground.sites.rows)
     if unknown and warned:
-        notes[f"{unknown:,} sites have no position: they count as outside."] = None
+        zh = f"{unknown:,} 处网点没有坐标，按不在区域内计。"
+        notes[Both(zh, f"{unknown:,} sites have no position: they count as outside.")] = None
     sites: list[pl.DataFrame] = []
     legs: list[pl.DataFrame] = []
     for one in warned:
@@ -179,7 +181,9 @@ def exposure(
         inside, way = ground.inside(shapes)
         coded = ground.by_codes(codes)
         if codes and not coded.any():
-            notes[f"{_name(one)}: no site has an admin_code in {', '.join(codes[:5])}."] = None
+            listed = ", ".join(codes[:5])
+            zh = f"{_name(one)}：没有网点的 admin_code 属于 {listed}。"
+            notes[Both(zh, f"{_name(one)}: no site has an admin_code in {listed}.")] = None
         both = inside | coded
         ends = both[ground.tail] | both[ground.head]
         rows = np.flatnonzero(both)
@@ -187,7 +191,8 @@ def exposure(
         legs.append(ground.leg_rows(ends, way & ~ends, threat))
         _note_shapes(one, shapes, notes)
     if ground.sites.coarse or ground.between.coarse:
-        notes["A polygon is too intricate to be followed: all inside its bounding box counts."] = None
+        en = "A polygon is too intricate to be followed: all inside its bounding box counts."
+        notes[Both("有多边形过于复杂，按其外接矩形计。", en)] = None
     if not warned:
         threat = Threat("", "", "", None, None, "", "", "")
         nothing = np.zeros(network.legs.height, bool)
@@ -196,7 +201,7 @@ def exposure(
     return Exposure(pl.concat(sites), pl.concat(legs), tuple(notes))
 
 
-def threat_of(one: Warned, rules: WarningRules, notes: dict[str, None] | None = None) -> Threat:
+def threat_of(one: Warned, rules: WarningRules, notes: dict[Both, None] | None = None) -> Threat:
     """Return a warning as a threat.
 
     Parameters
@@ -219,20 +224,26 @@ def _name(one: Warned) -> str:
     return f"{one.info.event} ({one.message.key.identifier})"
 
 
-def _note_colour(one: Warned, colour: Colour, notes: dict[str, None]) -> None:
+def _note_colour(one: Warned, colour: Colour, notes: dict[Both, None]) -> None:
+    name = _name(one)
+    level_zh = COLOURS_ZH.get(colour.level, "未知")
     if colour.several:
-        text = f"{_name(one)}: its {colour.said_in} names several colours; {colour.level} counts."
-        notes[text] = None
+        zh = f"{name}：消息中出现多种颜色，按{level_zh}计。"
+        notes[Both(zh, f"{name}: its {colour.said_in} names several colours; {colour.level} counts.")] = None
     if colour.level == UNKNOWN:
-        notes[f"{_name(one)}: no colour and no severity; nothing is known of how bad it is."] = None
+        en = f"{name}: no colour and no severity; nothing is known of how bad it is."
+        notes[Both(f"{name}：既无颜色也无严重程度，级别未知。", en)] = None
     if colour.assumed:
+        zh = f"{name}：消息未写颜色，由严重程度 {one.info.severity} 推定为{level_zh}（假设）。"
         text = f"severity {one.info.severity}, taken as {colour.level} (assumed)."
-        notes[f"{_name(one)}: it names no colour; {text}"] = None
+        notes[Both(zh, f"{name}: it names no colour; {text}")] = None
     if "解除" in one.info.headline:
-        notes[f"{_name(one)}: its headline says lifted, its type {one.message.kind}: it counts on."] = None
+        zh = f"{name}：标题写“解除”，但消息类型为 {one.message.kind}，仍按生效计。"
+        en = f"{name}: its headline says lifted, its type {one.message.kind}: it counts on."
+        notes[Both(zh, en)] = None
 
 
-def _codes(one: Warned, rules: WarningRules, notes: dict[str, None]) -> list[str]:
+def _codes(one: Warned, rules: WarningRules, notes: dict[Both, None]) -> list[str]:
     """Return the administrative codes of areas without a shape."""
     codes: dict[str, None] = {}
     for area in one.info.areas:
@@ -244,24 +255,36 @@ def _codes(one: Warned, rules: WarningRules, notes: dict[str, None]) -> list[str
         ]  # fmt: skip
         if good:
             codes |= dict.fromkeys(good)
-            notes[f"{area.description}: no polygon or circle; sites by admin_code {', '.join(good[:5])}."] = (
-                None
-            )
+            listed = ", ".join(good[:5])
+            zh = f"{area.description}：没有多边形或圆，按 admin_code {listed} 查找网点。"
+            en = f"{area.description}: no polygon or circle; sites by admin_code {listed}."
         else:
-            lists = ", ".join(sorted({name for name, _ in area.geocodes})) or "no list"
-            notes[f"{area.description}: no polygon or circle, only codes ({lists}); not looked at."] = None
+            lists = ", ".join(sorted({name for name, _ in area.geocodes}))
+            zh = f"{area.description}：没有多边形或圆，只有代码（{lists or '无'}），未查找。"
+            en = (
+                f"{area.description}: no polygon or circle, only codes ({lists or 'no list'}); not looked at."
+            )
+        notes[Both(zh, en)] = None
     if not one.info.areas:
-        notes[f"{_name(one)}: it names no area; not looked at."] = None
+        notes[
+            Both(f"{_name(one)}：没有写区域，未查找。", f"{_name(one)}: it names no area; not looked at.")
+        ] = None
     return list(codes)
 
 
-def _note_shapes(one: Warned, shapes: Sequence[Area], notes: dict[str, None]) -> None:
+def _note_shapes(one: Warned, shapes: Sequence[Area], notes: dict[Both, None]) -> None:
     for area in shapes:
+        named = f"{_name(one)}: {area.description}"
         if any(radius == 0.0 for _, _, radius in area.circles):
-            notes[f"{_name(one)}: {area.description} has a circle of radius 0: one place only."] = None
+            zh = f"{named}：圆的半径为 0，只计一点。"
+            notes[Both(zh, f"{named} has a circle of radius 0: one place only.")] = None
         if any(crosses_itself(ring) for ring in area.polygons):
-            text = "has a polygon that crosses itself: all it goes round counts."
-            notes[f"{_name(one)}: {area.description} {text}"] = None
+            zh = f"{named}：多边形自相交，绕到的部分都计入。"
+            notes[Both(zh, f"{named} has a polygon that crosses itself: all it goes round counts.")] = None
+        if area.altitude_ft is not None and area.altitude_ft > 0.0:
+            zh = f"{named}：消息只针对海拔 {area.altitude_ft:,.0f} 英尺以上，地面网点仍计入（假设）。"
+            en = f"{named} is for heights from {area.altitude_ft:,.0f} ft on; the ground counts (assumed)."
+            notes[Both(zh, en)] = None
 
 
 def _between(lon: Floats, lat: Floats, tail: Any, head: Any) -> tuple[Floats, Floats]:

@@ -52,9 +52,11 @@ class InForce:
         By which message.
     left_out : tuple of Key
         Exercises, tests, drafts, and what is for machines.
+    not_yet_sent : tuple of Key
+        Sent after the instant, by their own clock.
     problems : tuple of Problem
         What a person should look at: ``conflicting-message``, ``unknown-reference``, ``foreign-reference``,
-        ``times-reversed``.
+        ``impossible-reference``, ``nothing-said``, ``times-reversed``.
     """
 
     at: datetime
@@ -64,6 +66,7 @@ class InForce:
     replaced: dict[Key, Key]
     cancelled: dict[Key, Key]
     left_out: tuple[Key, ...]
+    not_yet_sent: tuple[Key, ...]
     problems: tuple[Problem, ...]
 
 
@@ -109,6 +112,8 @@ def in_force(
     for key, one in sorted(counted.items()):
         if one.kind not in ("Alert", "Update") or key in replaced or key in cancelled:
             continue
+        if not one.infos:
+            problems.append(_nothing_said(one))
         infos = [info for info in said_once(one.infos, languages) if not _is_over(info)]
         spans = [_span(one, info, without_expiry_h, problems) for info in infos]
         if one.infos and all(span.ends <= at for span in spans):
@@ -116,9 +121,15 @@ def in_force(
         now += [span for span in spans if span.begins <= at < span.ends]
         coming += [span for span in spans if at < span.begins and at < span.ends]
     left_out = tuple(sorted(key for key, one in known.items() if one.status != status))
+    later = tuple(sorted(key for key, one in known.items() if one.status == status and key.sent > at))
     return InForce(
-        at, _sorted(now), _sorted(coming), tuple(over), replaced, cancelled, left_out, tuple(problems)
+        at, _sorted(now), _sorted(coming), tuple(over), replaced, cancelled, left_out, later, tuple(problems)
     )
+
+
+def _nothing_said(one: Message) -> Problem:
+    text = f"{one.key.identifier} of {one.key.sender} has no <info>: it warns of nothing."
+    return Problem("nothing-said", text, one.file, expected="an <info>", severity="warning")
 
 
 def _sorted(found: list[Warned]) -> tuple[Warned, ...]:
@@ -158,11 +169,24 @@ def _ended(
                     Problem("foreign-reference", text, one.file, expected=expected, severity="warning")
                 )
                 continue
+            if other.sent > key.sent or other == key or key in _about(counted, other):
+                text = f"{key.identifier} refers to itself, or to {other.identifier}, which is no older."
+                expected = "a message that was sent before; that one counts on"
+                problems.append(
+                    Problem("impossible-reference", text, one.file, expected=expected, severity="warning")
+                )
+                continue
             if other not in known:
                 text = f"{key.identifier} refers to {other.identifier}, which was not received."
                 problems.append(Problem("unknown-reference", text, one.file, severity="warning"))
             (cancelled if one.kind == "Cancel" else replaced)[other] = key
     return replaced, cancelled
+
+
+def _about(counted: dict[Key, Message], key: Key) -> tuple[Key, ...]:
+    """Return what a message ends, where it is one that ends others."""
+    one = counted.get(key)
+    return one.references if one is not None and one.kind in ("Update", "Cancel") else ()
 
 
 def said_once(infos: Sequence[Info], languages: Sequence[str] = LANGUAGES) -> tuple[Info, ...]:

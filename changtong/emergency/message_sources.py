@@ -7,21 +7,24 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
-from xml.etree.ElementTree import Element, ParseError, tostring
+from xml.etree.ElementTree import Element
 
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
-
-from changtong.emergency.cap import LARGEST_BYTES, NAMESPACE, Message, read_cap
+from changtong.emergency.cap import LARGEST_BYTES, Message, read_alert, read_cap
+from changtong.emergency.message_xml import UnreadableXmlError, parse_xml
 from changtong.errors import InputError, Problem
+from changtong.wording import Both
 
 ATOM = "{http://www.w3.org/2005/Atom}"
-ALERT = f"{{{NAMESPACE}}}alert"
+BASE = "{http://www.w3.org/XML/1998/namespace}base"
 CAP_TYPE = "application/cap+xml"
 ENDINGS = (".xml", ".cap", ".atom", ".rss", ".zip")
 MOST_MESSAGES = 5000
+MOST_TOLD = 20
+"""Problems of one feed that are told one by one."""
+
 MOST_BYTES = 200_000_000
 """Of an archive, unpacked, and of all that a feed leads to."""
 
@@ -38,15 +41,15 @@ class Messages:
         In the order read.
     set_aside : list of Problem
         What could not be read, each with its file: nothing is passed over in silence.
-    notes : list of str
-        Links that were not followed.
+    notes : list of Both
+        Links that were not followed, feeds that hold nothing.
     digests : dict of str to str
         SHA-256 of what was read -> its name.
     """
 
     messages: list[Message] = field(default_factory=list)
     set_aside: list[Problem] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    notes: list[Both] = field(default_factory=list)
     digests: dict[str, str] = field(default_factory=dict)
 
     def take(self, content: bytes, name: str, follow: Callable[[str], tuple[bytes, str] | None]) -> None:
@@ -61,17 +64,32 @@ class Messages:
         """
         self.digests[hashlib.sha256(content).hexdigest()] = name
         root = None if len(content) > LARGEST_BYTES else _root(content)
-        if root is None or root.tag == ALERT or not _is_feed(root):
-            self._read(content, name)
+        if root is None:
+            self._read(partial(read_cap, content, name))  # which tells why
             return
-        inside = list(root.iter(ALERT))
+        if not _is_feed(root):
+            self._read(partial(read_alert, root, name))
+            return
+        before = len(self.set_aside)
+        inside = [one for one in root.iter() if _is_alert(one)]
         for number, alert in enumerate(inside, 1):
-            self._read(tostring(alert, "utf-8"), f"{name}#{number}")
-        for link in _links(root):
-            if self.full():
-                self.notes.append(f"{name}: more than {MOST_MESSAGES:,} messages; the rest is left out.")
-                break
-            self._follow(link, name, follow)
+            if not self.full(name):
+                self._read(partial(read_alert, alert, f"{name}#{number}"))
+        links = _links(root)
+        for link in links:
+            if not self.full(name):
+                self._follow(link, name, follow)
+        self._shorten(before, name)
+        if not inside and not links:
+            self.notes.append(Both(f"{name}：订阅源中没有消息。", f"{name}: the feed holds no message."))
+
+    def _shorten(self, before: int, name: str) -> None:
+        """Keep the first problems of a feed, and say how many more there are."""
+        more = len(self.set_aside) - before - MOST_TOLD
+        if more > 0:
+            del self.set_aside[before + MOST_TOLD :]
+            text = f"{more:,} more of what it holds could not be read."
+            self.set_aside.append(Problem("unreadable-file", text, name, expected="CAP messages"))
 
     def _follow(self, link: str, name: str, follow: Callable[[str], tuple[bytes, str] | None]) -> None:
         try:
@@ -79,31 +97,41 @@ class Messages:
         except InputError as error:
             self.set_aside += error.problems
             return
+        except (OSError, ValueError):  # no name of a file, or no address: what it is, it leads nowhere
+            found = None
         if found is None:
-            self.notes.append(f"{name}: {_shown(link)} was not followed.")
+            shown = _shown(link)
+            self.notes.append(Both(f"{name}：未跟随链接 {shown}。", f"{name}: {shown} was not followed."))
             return
         digest = hashlib.sha256(found[0]).hexdigest()
         if digest not in self.digests:
             self.digests[digest] = found[1]
-            self._read(*found)
+            self._read(partial(read_cap, *found))
 
-    def _read(self, content: bytes, name: str) -> None:
+    def _read(self, read: Callable[[], Message]) -> None:
         try:
-            self.messages.append(read_cap(content, name))
+            self.messages.append(read())
         except InputError as error:
             self.set_aside += error.problems
 
-    def full(self) -> bool:
-        """Tell whether no more messages are taken."""
-        return len(self.messages) >= MOST_MESSAGES
+    def full(self, name: str = "") -> bool:
+        """Tell whether no more messages are taken; with a name it is told of, too."""
+        if len(self.messages) < MOST_MESSAGES:
+            return False
+        if name:
+            note = Both(
+                f"{name}：消息超过 {MOST_MESSAGES:,} 条，其余未读。",
+                f"{name}: more than {MOST_MESSAGES:,} messages; the rest is left out.",
+            )
+            self.notes += [] if note in self.notes else [note]
+        return True
 
 
 def _root(content: bytes) -> Element | None:
     try:
-        root: Element = fromstring(content, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, LookupError, ValueError):
+        return parse_xml(content)
+    except UnreadableXmlError:
         return None
-    return root
 
 
 def _is_feed(root: Element) -> bool:
@@ -111,21 +139,35 @@ def _is_feed(root: Element) -> bool:
 
 
 def _links(root: Element) -> list[str]:
-    """Return the links of a feed's entries that may lead to messages, those said to be CAP before others."""
+    """Return the links of a feed's entries that may lead to messages, those said to be CAP before others.
+
+    Only entries at their place count: a feed nested without end costs no more than its size.
+    """
     links: dict[str, None] = {}
-    for entry in root.iter(f"{ATOM}entry"):
-        if next(entry.iter(ALERT), None) is not None:
+    for entry in root.findall(f"{ATOM}entry"):
+        if _holds_alert(entry):
             continue
         found = entry.findall(f"{ATOM}link")
         said = [one for one in found if one.get("type") == CAP_TYPE]
         plain = [one for one in found if one.get("rel", "alternate") == "alternate" and not _is_page(one)]
-        links |= dict.fromkeys(one.get("href", "").strip() for one in said or plain)
-    for item in root.iter("item"):
-        if next(item.iter(ALERT), None) is not None:
+        base = urljoin(root.get(BASE, ""), entry.get(BASE, ""))
+        named = [href for one in said or plain if (href := one.get("href", "").strip())]
+        links |= dict.fromkeys(urljoin(base, href) for href in named)
+    for item in [*root.findall("{*}item"), *root.findall("{*}channel/{*}item")]:
+        if _holds_alert(item):
             continue
-        closed = [one.get("url", "") for one in item.findall("enclosure") if one.get("type") == CAP_TYPE]
-        links |= dict.fromkeys(one.strip() for one in closed or [item.findtext("link") or ""])
-    return [link for link in links if link]
+        closed = [one.get("url", "") for one in item.findall("{*}enclosure") if one.get("type") == CAP_TYPE]
+        links |= dict.fromkeys(closed or [one.text or "" for one in item.findall("{*}link")])
+    return [link.strip() for link in links if link.strip()]
+
+
+def _holds_alert(entry: Element) -> bool:
+    return any(_is_alert(one) for one in entry.iter())
+
+
+def _is_alert(element: Element) -> bool:
+    """Tell whether it is a message, of any version: what is none of 1.2 is told, not passed over."""
+    return element.tag == "alert" or element.tag.endswith("}alert")
 
 
 def _is_page(link: Element) -> bool:

@@ -43,7 +43,8 @@ class Clock:
         Whom it goes to.
     all, any : tuple of Term
         When it is asked for; without terms always.
-    provenance, source : str
+    provenance, source, source_zh : str
+        ``source_zh`` says the source in Chinese, where it is not Chinese already.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Clock:
     any: tuple[Term, ...]
     provenance: str
     source: str
+    source_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class EmergencyPlan:
 
     Attributes
     ----------
-    id, version, title_zh, title_en, provenance, source, notes_zh, notes_en : str
+    id, version, title_zh, title_en, provenance, source, source_zh, notes_zh, notes_en : str
     kinds : tuple of str
         Kinds of events it is for.
     triggers, conditions, suspension, adjustment, end : tuple of Condition
@@ -112,6 +114,7 @@ class EmergencyPlan:
     title_en: str
     provenance: str
     source: str
+    source_zh: str
     notes_zh: str
     notes_en: str
     kinds: tuple[str, ...]

@@ -21,7 +21,8 @@ PROVENANCES = ("official", "example", "assumed")
 MOST_BYTES = 2_000_000
 HEAD: dict[str, type] = {
     "id": str, "version": str, "title_zh": str, "title_en": str, "provenance": str, "source": str,
-    "notes_zh": str, "notes_en": str, "kinds": list, "sets": list, "departments": list, "triggers": list,
+    "source_zh": str, "notes_zh": str, "notes_en": str, "kinds": list, "sets": list,
+    "departments": list, "triggers": list,
     "conditions": list, "tasks": list, "clocks": list, "contacts": list, "resources": list,
     "suspension": list, "adjustment": list, "end": list,
 }  # fmt: skip
@@ -32,7 +33,7 @@ CONDITION: dict[str, type] = {
 TASK: dict[str, type] = {"id": str, "department": str, "zh": str, "en": str, "within_min": dict}
 CLOCK: dict[str, type] = {
     "id": str, "zh": str, "en": str, "form": str, "minutes": float, "starts": str, "to_zh": str,
-    "to_en": str, "all": list, "any": list, "provenance": str, "source": str,
+    "to_en": str, "all": list, "any": list, "provenance": str, "source": str, "source_zh": str,
 }  # fmt: skip
 CONTACT: dict[str, type] = {
     "role_zh": str, "role_en": str, "department": str, "levels": list, "order": int, "name": str,
@@ -42,7 +43,7 @@ RESOURCE: dict[str, type] = {
     "id": str, "zh": str, "en": str, "amount": float, "unit_zh": str, "unit_en": str, "place": str,
 }  # fmt: skip
 DEPARTMENT: dict[str, type] = {"id": str, "zh": str, "en": str}
-TEXTS = ("id", "version", "title_zh", "title_en", "provenance", "source", "notes_zh", "notes_en")
+TEXTS = ("id", "version", "title_zh", "title_en", "provenance", "source", "source_zh", "notes_zh", "notes_en")
 LIMITS = ("at_least", "more_than", "at_most", "less_than")
 MOST_MINUTES = 60 * 24 * 366
 STATEMENTS = ("triggers", "suspension", "adjustment", "end")
@@ -350,7 +351,7 @@ def _clocks(whole: Mapping[str, Any], values: Values) -> tuple[Clock, ...]:
         every, some = (_terms(table.get(name, []), f"clocks.{name}", row, values) for name in ("all", "any"))
         texts = {
             name: table.get(name, "")
-            for name in ("id", "zh", "en", "form", "to_zh", "to_en", "provenance", "source")
+            for name in ("id", "zh", "en", "form", "to_zh", "to_en", "provenance", "source", "source_zh")
         }
         made.append(Clock(**texts, minutes=float(minutes), starts=starts, all=every, any=some))
     return tuple(made)

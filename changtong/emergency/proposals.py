@@ -8,15 +8,17 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from changtong.emergency.exposure import Exposure
-from changtong.emergency.warning_rules import WarningRules
+from changtong.emergency.warning_rules import COLOURS_ZH, WarningRules
 from changtong.outages import Outage
+from changtong.wording import Both
 
 GROUP = ("warning", "event", "kind", "level", "from", "until")
+OF_ZH = {"sites": "网点", "legs": "线路"}
 
 
 def propose_outages(
     exposed: Exposure, rules: WarningRules, zone: str = "Asia/Shanghai"
-) -> tuple[tuple[Outage, ...], tuple[str, ...]]:
+) -> tuple[tuple[Outage, ...], tuple[Both, ...]]:
     """Return proposed outages, and what is proposed for nothing.
 
     Sites (and legs) of one warning with the same times stand in one outage. Times that differ from site to
@@ -31,11 +33,11 @@ def propose_outages(
 
     Returns
     -------
-    (tuple of Outage, tuple of str)
+    (tuple of Outage, tuple of Both)
         By their beginning; notes.
     """
     outages: list[Outage] = []
-    notes: dict[str, None] = {}
+    notes: dict[Both, None] = {}
     for frame, of in ((exposed.sites, "sites"), (exposed.legs, "legs")):
         for key, rows in _grouped(frame):
             outage = _outage(dict(zip(GROUP, key, strict=True)), rows, of, rules, ZoneInfo(zone))
@@ -60,23 +62,26 @@ def _grouped(frame: pl.DataFrame) -> list[tuple[tuple[object, ...], pl.DataFrame
 
 def _outage(
     group: dict[str, object], rows: pl.DataFrame, of: str, rules: WarningRules, zone: ZoneInfo
-) -> Outage | str:
+) -> Outage | Both:
     kind, level = str(group["kind"]), str(group["level"])
     rule = rules.rule(kind, level)
+    named = rules.names().get(kind)
+    zh = f"{named.zh if named else kind}，{level_zh(level)}（{group['warning']}）："
+    zh += f"{rows.height:,} 处{OF_ZH[of]}"
     if rule is None:
-        return f"{kind}, {level}: no rule; nothing is proposed for {rows.height:,} {of} ({group['warning']})."
+        en = f"{kind}, {level}: no rule; nothing is proposed for {rows.height:,} {of} ({group['warning']})."
+        return Both(f"{zh}没有对应规则，不作建议。", en)
     share = rule.site_capacity_share if of == "sites" else rule.leg_capacity_share
     hours = rule.site_extra_h if of == "sites" else rule.leg_extra_h
     if share >= 1.0 and hours <= 0.0:
-        return (
-            f"{kind}, {level}: by its rule nothing is slowed for {rows.height:,} {of} ({group['warning']})."
-        )
+        en = f"{kind}, {level}: by its rule nothing is slowed for {rows.height:,} {of} ({group['warning']})."
+        return Both(f"{zh}按规则不受限制。", en)
     begins, ends = group["from"], group["until"]
     assert isinstance(begins, datetime)
     assert isinstance(ends, datetime)
     ways = () if of == "sites" else tuple(dict.fromkeys(rows.select("from_site", "to_site").iter_rows()))
     return Outage(
-        label=f"{group['event']} {level} {of} ({group['warning']})",
+        label=f"{group['event']} {level_zh(level)} {level} {OF_ZH[of]} {of} ({group['warning']})",
         sites=tuple(dict.fromkeys(rows["site_id"])) if of == "sites" else (),
         legs=ways,
         start=begins.astimezone(zone),
@@ -84,3 +89,21 @@ def _outage(
         capacity_share=share,
         extra_h=hours,
     )
+
+
+def level_zh(level: str) -> str:
+    """Return a level in Chinese.
+
+    Parameters
+    ----------
+    level : str
+        A colour, ``unknown``, ``force-10``.
+
+    Examples
+    --------
+    >>> level_zh("red"), level_zh("force-10")
+    ('红色', '10 级风圈')
+    """
+    if level.startswith("force-"):
+        return f"{level.removeprefix('force-')} 级风圈"
+    return COLOURS_ZH.get(level, "级别未知")

@@ -61,7 +61,8 @@ def _read(path: Path, expected: str, problems: list[Problem]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8-sig")) if path.stat().st_size <= MOST_BYTES else None
     except (OSError, ValueError, RecursionError) as error:
-        problems.append(Problem(CODE, f"it cannot be read ({error}).", str(path), expected=expected))
+        said = error.strerror if isinstance(error, OSError) else error
+        problems.append(Problem(CODE, f"it cannot be read ({said}).", str(path), expected=expected))
         return {}
     if isinstance(content, dict):
         return content

@@ -24,6 +24,7 @@ from changtong.network.model import Network
 from changtong.outage_files import write_outages
 from changtong.outages import Outage
 from changtong.spreadsheets import write_rows
+from changtong.wording import Both
 
 MARK = "warnings.json"
 OUTAGES_FILE = "outages.toml"
@@ -34,7 +35,8 @@ OWN_FILES = {
     MARK, OUTAGES_FILE, CALLS_FILE, "study.json", "report.html",
     *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
 }  # fmt: skip
-SHOWN = 12
+SHOWN, LOOKS = 12, 40
+STATES = ("in force", "coming", "reaches nothing")
 
 
 def is_warnings_folder(path: Path) -> bool:
@@ -75,7 +77,7 @@ class Threats:
     read : Messages
     rules : WarningRules
     status, zone : str
-    notes : tuple of str
+    notes : tuple of Both
     """
 
     network: Network = field(repr=False)
@@ -92,7 +94,25 @@ class Threats:
     rules: WarningRules
     status: str
     zone: str
-    notes: tuple[str, ...]
+    notes: tuple[Both, ...]
+
+    @property
+    def by_state(self) -> dict[str, int]:
+        """How many messages and tracks are in force, coming, or reach nothing; each counted once.
+
+        A storm of which one wind circle is over a site already is in force, whatever the others do.
+        """
+        states = pl.Enum(STATES)
+        best = self.warnings.group_by("warning", "sender", "sent", "file").agg(
+            pl.col("state").cast(states).min()
+        )
+        counts = dict(best.group_by("state").len().iter_rows())
+        return {state: int(counts.get(state, 0)) for state in STATES}
+
+    @property
+    def sites_in_circles(self) -> int:
+        """How many sites the wind circles of tracks reach, each counted once."""
+        return int(self.exposed.sites.filter(pl.col("by") == "track")["site_id"].n_unique())
 
     @property
     def sites(self) -> int:
@@ -139,7 +159,9 @@ class Threats:
             "status": self.status,
             "warnings": warnings,
             "levels": dict(self.warnings.group_by("level").len().sort("level").iter_rows()),
+            "by_state": self.by_state,
             "sites": self.sites,
+            "sites_in_circles": self.sites_in_circles,
             "legs": self.legs,
             "pieces_by_day": days.with_columns(pl.col("date").cast(pl.String)).to_dicts(),
             "pieces_at_risk": by_class,
@@ -148,10 +170,11 @@ class Threats:
             "replaced": {old.identifier: new.identifier for old, new in found.replaced.items()},
             "cancelled": {old.identifier: new.identifier for old, new in found.cancelled.items()},
             "left_out": [key.identifier for key in found.left_out],
+            "not_yet_sent": [key.identifier for key in found.not_yet_sent],
             "set_aside": [problem.to_dict() for problem in self.read.set_aside],
             "problems": [problem.to_dict() for problem in found.problems],
             "people": people,
-            "notes": list(self.notes),
+            "notes": [note.en for note in self.notes],
             "rules": {
                 "file": self.rules.file, "version": self.rules.version, "provenance": self.rules.provenance,
             },
@@ -180,9 +203,11 @@ class Threats:
         found = self.found
         lines.append(
             f"  not counted: {len(found.over):,} over, {len(found.replaced):,} replaced,"
-            f" {len(found.cancelled):,} cancelled, {len(found.left_out):,} of another status"
+            f" {len(found.cancelled):,} cancelled, {len(found.left_out):,} of another status,"
+            f" {len(found.not_yet_sent):,} not yet sent"
         )
-        lines.append(f"  threatened: {self.sites:,} sites, {self.legs:,} legs")
+        circles = f" ({self.sites_in_circles:,} of them in wind circles)" if self.tracks else ""
+        lines.append(f"  threatened: {self.sites:,} sites{circles}, {self.legs:,} legs")
         for day, rows in self.pieces.group_by("date", maintain_order=True):
             parts = ", ".join(f"{name} {n:,.0f}" for name, n in rows.select("service_class", "pieces").rows())
             total = float(rows["pieces"].sum())
@@ -193,10 +218,13 @@ class Threats:
         if self.calls is not None:
             alone = len(self.sites_without_contact)
             lines.append(f"  to call: {self.calls.height:,}; nobody known for {alone:,} sites")
-        lines += [f"  note: {note}" for note in self.notes[:SHOWN]]
+        lines += [f"  note: {note.en}" for note in self.notes[:SHOWN]]
         if len(self.notes) > SHOWN:
             lines.append(f"  … and {len(self.notes) - SHOWN:,} more notes in {MARK}")
-        lines += [f"  look: {problem}" for problem in (*found.problems, *self.read.set_aside)]
+        looks = (*found.problems, *self.read.set_aside)
+        lines += [f"  look: {problem}" for problem in looks[:LOOKS]]
+        if len(looks) > LOOKS:
+            lines.append(f"  … and {len(looks) - LOOKS:,} more to look at in {MARK}")
         return "\n".join(lines)
 
     def masked_calls(self) -> pl.DataFrame | None:

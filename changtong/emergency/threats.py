@@ -19,6 +19,7 @@ from changtong.emergency.threat_result import Threats
 from changtong.emergency.tracks import Track, track_exposure
 from changtong.emergency.warning_rules import WarningRules, read_warning_rules
 from changtong.network.model import Network
+from changtong.wording import Both
 
 WARNING_SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "warning": pl.String, "sender": pl.String, "sent": pl.Datetime("us", "UTC"), "state": pl.String,
@@ -138,8 +139,20 @@ def find_threats(
         rules=rules,
         status=settings.status,
         zone=settings.zone,
-        notes=tuple(dict.fromkeys((*inputs.read.notes, *exposed.notes, *unproposed))),
+        notes=tuple(dict.fromkeys((*inputs.read.notes, *_signed(warned), *exposed.notes, *unproposed))),
     )
+
+
+def _signed(warned: Sequence[Warned]) -> list[Both]:
+    signed = len({one.message.key for one in warned if one.message.is_signed})
+    if not signed:
+        return []
+    return [
+        Both(
+            f"{signed} 条消息带有数字签名，签名未核验。",
+            f"{signed} messages are signed: nobody has verified it.",
+        )
+    ]
 
 
 def _together(parts: Sequence[Exposure]) -> Exposure:

@@ -14,6 +14,7 @@ from changtong.emergency.exposure import Exposure, Ground, Threat
 from changtong.emergency.warned_areas import KM_PER_DEGREE, Places
 from changtong.emergency.warning_rules import FORCES
 from changtong.network.reference_places import great_circle_km
+from changtong.wording import Both
 
 Floats = NDArray[np.float64]
 STEP_S = 600
@@ -158,11 +159,15 @@ def track_exposure(ground: Ground, track: Track, after: datetime | None = None) 
     """
     sites: list[pl.DataFrame] = []
     legs: list[pl.DataFrame] = []
-    notes = [f"{track.name}: between the points of the track place and radii go evenly (assumed)."]
+    name = track.name
+    en = f"{name}: between the points of the track place and radii go evenly (assumed)."
+    notes = [Both(f"{name}：路径点之间位置和半径均匀变化（假设）。", en)]
     if track.radii_assumed:
-        notes.append(f"{track.name}: the source tells no wind radii; they are taken from the wind (assumed).")
+        en = f"{name}: the source tells no wind radii; they are taken from the wind (assumed)."
+        notes.append(Both(f"{name}：来源没有风圈半径，由风速推定（假设）。", en))
     if not track.forces:
-        notes.append(f"{track.name}: no wind circle at any point; nothing is exposed.")
+        en = f"{name}: no wind circle at any point; nothing is exposed."
+        notes.append(Both(f"{name}：各点均无风圈，不影响任何网点。", en))
     limit = -np.inf if after is None else after.timestamp()
     for force in track.forces:
         threat = Threat(

@@ -50,7 +50,8 @@ class Places:
         ----------
         areas : iterable of Area
             A polygon that crosses the 180th meridian may have longitudes of both signs: an edge goes the
-            shorter way round. Of a polygon that crosses itself, all it goes round counts.
+            shorter way round; one that goes round the earth holds the nearer pole. Of a polygon that
+            crosses itself, all it goes round counts.
         """
         found = np.zeros(self.count, bool)
         for area in areas:
@@ -78,8 +79,9 @@ class Places:
 
     def _in_ring(self, ring: tuple[Point, ...]) -> Mask:
         inside = np.zeros(len(self.rows), bool)
-        x = np.unwrap([place[0] for place in ring], period=360.0)
-        y = np.array([place[1] for place in ring])
+        x, y = _around_a_pole(
+            np.unwrap([place[0] for place in ring], period=360.0), np.array([place[1] for place in ring])
+        )
         first, last = self.band(float(y.min()), float(y.max()))
         lon, lat = self.lon[first:last], self.lat[first:last]
         for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):
@@ -91,6 +93,14 @@ class Places:
                     hit = np.ones(len(near), bool)
                 inside[first + near] |= hit
         return inside
+
+
+def _around_a_pole(x: Floats, y: Floats) -> tuple[Floats, Floats]:
+    """Return a ring closed along the nearer pole where it goes round the earth; else as it is."""
+    if abs(x[-1] - x[0]) < 180.0:
+        return x, y
+    pole = 90.0 if y.mean() >= 0.0 else -90.0
+    return np.append(x, [x[-1], x[0], x[0]]), np.append(y, [pole, pole, y[0]])
 
 
 def _winds(lon: Floats, lat: Floats, x: Floats, y: Floats) -> Mask | None:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from changtong.emergency.cap import VALUES
-from changtong.errors import InputError, Problem
 from changtong.outages import MOST_EXTRA_H
+from changtong.rules_files import read_rules_file
 from changtong.safety.toml_values import Values
 
 COLOURS = ("red", "orange", "yellow", "blue")
 """Levels 1 to 4 by article 63 of the Emergency Response Law (突发事件应对法, 2024)."""
 
+COLOURS_ZH = {"red": "红色", "orange": "橙色", "yellow": "黄色", "blue": "蓝色"}
 UNKNOWN = "unknown"
 FORCES = (7, 8, 10, 12)
 LEVELS = (*COLOURS, UNKNOWN, *(f"force-{force}" for force in FORCES))
@@ -24,7 +22,6 @@ ANY_KIND = "*"
 OTHER = "other"
 CODE = "bad-warning-rules"
 PROVENANCES = ("official", "example", "assumed")
-MOST_FILE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +126,7 @@ def read_warning_rules(path: str | os.PathLike[str] | None = None) -> WarningRul
     InputError
         ``bad-warning-rules``, every problem at once.
     """
-    file, content = _content(path)
+    file, content = read_rules_file(path, "changtong.emergency", "warning_rules.toml", CODE)
     values = Values(file, CODE)
     kinds_of: dict[str, type] = {
         "version": str, "provenance": str, "source": str, "severity": dict, "geocodes": dict, "kind": list,
@@ -156,17 +153,6 @@ def read_warning_rules(path: str | os.PathLike[str] | None = None) -> WarningRul
     return WarningRules(
         head["version"], head["provenance"], head["source"], file, severity, lists, kinds, rules, tuple(radii)
     )
-
-
-def _content(path: str | os.PathLike[str] | None) -> tuple[str, dict[str, Any]]:
-    place = files("changtong.emergency").joinpath("warning_rules.toml") if path is None else Path(path)
-    try:
-        if isinstance(place, Path) and place.stat().st_size > MOST_FILE_BYTES:
-            raise InputError([Problem(CODE, "the file is too large for rules.", place.name)])
-        return place.name, tomllib.loads(place.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        message = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise InputError([Problem(CODE, f"the file cannot be read ({message}).", place.name)]) from error
 
 
 def _by_wind(one: WindRadii) -> float:

@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from changtong.epidemic.tables import INSTANT, TableReader, shipped
+from changtong.epidemic.tables import INSTANT, TableReader, local, shipped
+from changtong.events.keys import pseudonyms
 from changtong.safety.decision import Decision, PlannedTask
 from changtong.safety.table_folder import save_tables
 from changtong.spreadsheets import without_formulas
@@ -87,7 +88,9 @@ class Case:
         ``id``, ``site_id``, ``task``, ``owner``, ``due_at``, ``deadline`` (its day), ``zh``, ``en``,
         ``items``, ``provenance``.
     lists : polars.DataFrame
-        Found items by the site where they are or were seen last.
+        Found items by the site where they are or were seen last: ``site_id``, ``item`` (pseudonym),
+        ``state``, ``last_seen``, ``exposed_at``, ``step``, ``tied_to`` (the item before it), ``via`` (kind of
+        place they met in), ``container`` (pseudonym of that bag or vehicle), ``overlap_min``.
     facts : dict
         Of the trace.
     zone : str
@@ -131,9 +134,7 @@ class Case:
             "undelivered": int(self.sites["undelivered"].sum()),
             "tasks": self.tasks.height,
             "by_task": dict(by_task.iter_rows()),
-            "receiving": self.sites.with_columns(
-                pl.col("exposed_from", "exposed_until", "last_seen").dt.to_string("%Y-%m-%dT%H:%M:%SZ")
-            ).to_dicts(),
+            "receiving": local(self.sites, self.zone).to_dicts(),
             "trace": self.facts,
         }
 
@@ -159,12 +160,13 @@ class Case:
         def more(into: Path) -> None:
             (into / "decision.toml").write_text(decision_toml(self.decision()), "utf-8", newline="\n")
             (into / "lists").mkdir()
-            for (site,), rows in self.lists.group_by("site_id", maintain_order=True):
+            lists = local(self.lists, self.zone)
+            for (site,), rows in lists.group_by("site_id", maintain_order=True):
                 if site is not None:
                     name = f"{file_name(str(site))}.csv"
                     without_formulas(rows).write_csv(into / "lists" / name, include_bom=True)
 
-        tables = {"sites": self.sites, "tasks": self.tasks}
+        tables = {"sites": local(self.sites, self.zone), "tasks": local(self.tasks, self.zone)}
         return save_tables(folder, KIND, tables, {"case": self.id}, more, also={"decision.toml", "lists"})
 
 
@@ -253,9 +255,23 @@ def open_case(
     made = pl.DataFrame(rows, schema)
     counts = made.group_by("site_id").agg(pl.len().cast(pl.Int64).alias("tasks"))
     sites = sites.join(counts, on="site_id", how="left").with_columns(pl.col("tasks").fill_null(0))
-    items = traced.items.with_columns(pl.col("last_site_id").cast(pl.String).alias("site_id"))
-    lists = items.sort("site_id", "state", "last_ms", maintain_order=True)
-    return Case(case_id, opened_at, sites, made, lists, traced.summary(), zone)
+    return Case(case_id, opened_at, sites, made, _lists(traced.items), traced.summary(), zone)
+
+
+def _lists(items: pl.DataFrame) -> pl.DataFrame:
+    """Return found items as people look for them: pseudonyms and instants, not numbers."""
+    ordered = items.with_columns(pl.col("last_site_id").cast(pl.String)).sort(
+        "last_site_id", "state", "last_ms", maintain_order=True
+    )
+    keys = {
+        name: pl.Series(name, pseudonyms(ordered[name].fill_null(0).to_numpy()), pl.String)
+        for name in ("item", "tied_to", "container")
+    }
+    return ordered.select(
+        pl.col("last_site_id").alias("site_id"), keys["item"], pl.col("state").cast(pl.String),
+        _at("last_ms").alias("last_seen"), _at("exposed_ms").alias("exposed_at"), "step", keys["tied_to"],
+        pl.col("via").cast(pl.String), keys["container"], (pl.col("overlap_s") / 60).alias("overlap_min"),
+    )  # fmt: skip
 
 
 def _sites(traced: Traced) -> pl.DataFrame:

@@ -22,9 +22,10 @@ from changtong.epidemic.risk_areas import Proposal
 from changtong.epidemic.settling import Settling
 from changtong.epidemic.settling_rules import international_sites
 from changtong.epidemic.staff import staff_at
-from changtong.epidemic.tables import INSTANT
+from changtong.epidemic.tables import INSTANT, local
 from changtong.network.model import Network
 from changtong.safety.table_folder import save_tables
+from changtong.wording import Both
 
 KIND = "epidemic"
 SHOWN = 12
@@ -47,6 +48,10 @@ class Report:
         Words for one screen.
     shown : tuple of str
         Tables that are in the JSON as rows.
+    zone : str
+        In which instants are shown.
+    notes : tuple of Both
+        What had to be assumed or left out.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Report:
     lines: tuple[str, ...]
     shown: tuple[str, ...] = field(default=())
     zone: str = "Asia/Shanghai"
+    notes: tuple[Both, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary and the tables shown as one JSON object."""
@@ -72,20 +78,6 @@ class Report:
         """
         tables = {name: local(frame, self.zone) for name, frame in self.tables.items()}
         return save_tables(folder, KIND, tables, {"report": self.name, **self.facts})
-
-
-def local(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
-    """Return a frame with its instants as texts of a zone, as 2022-05-12T08:00:00+08:00.
-
-    Parameters
-    ----------
-    frame : polars.DataFrame
-    zone : str
-    """
-    instants = [name for name, dtype in frame.schema.items() if dtype == INSTANT]
-    return frame.with_columns(
-        pl.col(name).dt.convert_time_zone(zone).dt.to_string("%Y-%m-%dT%H:%M:%S%:z") for name in instants
-    )
 
 
 def json_rows(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -113,7 +105,8 @@ def report_of(name: str, made: Measures | Settling | Proposal, zone: str) -> Rep
         In which instants are shown.
     """
     tables = {key: value for key, value in vars(made).items() if isinstance(value, pl.DataFrame)}
-    return Report(name, made.to_json(), tables, tuple(str(made).splitlines()), (), zone)
+    notes = made.notes if isinstance(made, Settling) else ()
+    return Report(name, made.to_json(), tables, tuple(str(made).splitlines()), (), zone, notes)
 
 
 def _local(at: datetime | None, zone: str) -> str:

@@ -342,7 +342,7 @@ def propose_states(
         _unplaced(unknown, codes),
         len(used),
         at,
-        used[-1] if used and at is not None else None,
+        used[-1].astimezone(ZoneInfo(settings.zone)) if used and at is not None else None,
         tuple(notes),
     )
 

@@ -12,12 +12,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from changtong.epidemic.settling_rules import SettlingRule, hours_at
-from changtong.epidemic.tables import INSTANT, TableReader
+from changtong.epidemic.settling_rules import SettlingRule, hours_at, no_rule
+from changtong.epidemic.tables import INSTANT, TableReader, local
 from changtong.events.codes import scan_codes
+from changtong.wording import Both
 
 DISINFECT = "disinfect"
 KNOWN_CODES = (*(one.code for one in scan_codes()), DISINFECT)
@@ -82,30 +84,36 @@ class Settling:
         ``site_id``, ``receptacles``, ``items`` (settling at the instant), ``area_m2``, ``peak_m2``,
         ``peak_at``, ``settling_m2`` (there is), ``short_m2``, ``disinfections`` (recorded), ``violations``,
         ``arrival_unknown`` (things whose arrival no scan tells: not judged).
-    notes : tuple of str
+    notes : tuple of Both
+    zone : str
+        In which instants are shown.
     """
 
     at: datetime
     things: pl.DataFrame
     violations: pl.DataFrame
     sites: pl.DataFrame
-    notes: tuple[str, ...]
+    notes: tuple[Both, ...]
+    zone: str = "Asia/Shanghai"
 
     def to_json(self) -> dict[str, Any]:
         """Return the numbers as one JSON object."""
         by_kind = self.violations.group_by("violation").len().sort("violation")
         settling = self.things.filter(pl.col("state") == "settling")
         return {
-            "at": self.at.isoformat(),
+            "at": self._iso(self.at),
             "settling": {
                 kind: settling.filter(pl.col("kind") == kind).height for kind in ("receptacle", "item")
             },
-            "next_release": _iso(settling["release"].min()),
-            "last_release": _iso(settling["release"].max()),
+            "next_release": self._iso(settling["release"].min()),
+            "last_release": self._iso(settling["release"].max()),
             "violations": dict(by_kind.iter_rows()),
-            "sites": self.sites.with_columns(pl.col("peak_at").dt.to_string()).to_dicts(),
-            "notes": list(self.notes),
+            "sites": local(self.sites, self.zone).to_dicts(),
+            "notes": [note.en for note in self.notes],
         }
+
+    def _iso(self, at: Any) -> str | None:
+        return None if at is None else str(at.astimezone(ZoneInfo(self.zone)).isoformat())
 
     def __str__(self) -> str:
         facts = self.to_json()
@@ -120,11 +128,7 @@ class Settling:
                 "" if row["area_m2"] is None else f", {row['area_m2']:,.1f} m² (peak {row['peak_m2']:,.1f})"
             )
             lines.append(f"  {row['site_id']}: {row['receptacles']:,} bags, {row['items']:,} items{area}")
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
-
-
-def _iso(at: Any) -> str | None:
-    return None if at is None else str(at.isoformat())
+        return "\n".join([*lines, *(f"  note: {note.en}" for note in self.notes)])
 
 
 def read_scans(reader: TableReader, path: Any) -> pl.DataFrame:
@@ -157,6 +161,7 @@ def settle(
     *,
     home: Collection[str] = (),
     space_m2: Mapping[str, float] | None = None,
+    zone: str = "Asia/Shanghai",
 ) -> Settling:
     """Compute what settles at an instant, from the scans up to it.
 
@@ -172,6 +177,8 @@ def settle(
         Sites of the country: what comes from one of them, or was given an S10 id in China, need not settle.
     space_m2 : mapping, optional
         Site -> isolation area there is.
+    zone : str
+        In which instants are shown.
     """
     rank = pl.col("code").replace_strict(
         {"arrive": 0, "receive": 0, "unload": 1, "load": 8, "depart": 9}, default=5, return_dtype=pl.Int8
@@ -198,14 +205,15 @@ def settle(
             "disinfections": pl.Int64, "violations": pl.Int64, "arrival_unknown": pl.Int64,
         },
     )  # fmt: skip
-    notes = [f"{site}: no settling rule holds for it" for site in sorted(made.without_rule)]
+    notes = [no_rule(site) for site in sorted(made.without_rule)]
     notes += [
-        f"{site}: no scan there records disinfection"
+        Both(f"{site}：没有消毒扫描记录", f"{site}: no scan there records disinfection")
         for site in sorted(made.seen)
         if site not in disinfections
     ]
     order = ["site_id", "kind", "arrived", "id"]
-    return Settling(at, things.sort(order), violations.sort("at", "site_id", "id"), sites, tuple(notes))
+    wrong = violations.sort("at", "site_id", "id")
+    return Settling(at, things.sort(order), wrong, sites, tuple(notes), zone)
 
 
 def _visits(rows: Iterable[dict[str, Any]]) -> tuple[list[_Visit], list[_Visit]]:

@@ -11,6 +11,7 @@ import polars as pl
 from changtong.epidemic.tables import INSTANT, TableReader, shipped
 from changtong.network.model import Network
 from changtong.outages import MOST_EXTRA_H, admin_prefix
+from changtong.wording import Both
 
 FILE = "settling_rules.csv"
 EVERYWHERE = "*"
@@ -125,6 +126,16 @@ def hours_at(
         if found is None or local > found[0]:
             found = (local, rule)
     return None if found is None else found[1]
+
+
+def no_rule(site: str) -> Both:
+    """Return the note of a site that no rule holds for.
+
+    Parameters
+    ----------
+    site : str
+    """
+    return Both(f"{site}：没有适用的静置规则", f"{site}: no settling rule holds for it")
 
 
 def international_sites(sites: pl.DataFrame, network: Network | None = None) -> dict[str, str | None]:

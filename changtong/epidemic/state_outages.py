@@ -12,12 +12,13 @@ import polars as pl
 
 from changtong.epidemic.epidemic_folder import Epidemic, check_sites
 from changtong.epidemic.gates import Gate, counted_passes, gate_table, gates_at, together
-from changtong.epidemic.settling_rules import hours_at, international_sites
+from changtong.epidemic.settling_rules import hours_at, international_sites, no_rule
 from changtong.epidemic.staff import staff_at
 from changtong.epidemic.state_book import Spell
 from changtong.errors import InputError
 from changtong.network.model import Network
 from changtong.outages import Outage, check_outage
+from changtong.wording import Both
 
 
 @dataclass(frozen=True)
@@ -30,14 +31,14 @@ class StateOutages:
     outages : tuple of Outage
     gates : tuple of Gate
         Controlled areas and sites entered with passes, each and those that share passes together.
-    notes : tuple of str
+    notes : tuple of Both
         What had to be assumed or left out.
     """
 
     at: datetime
     outages: tuple[Outage, ...]
     gates: tuple[Gate, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Both, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as one JSON object."""
@@ -54,7 +55,7 @@ class StateOutages:
                 for one in self.outages
             ],
             "gates": gate_table(self.gates).to_dicts(),
-            "notes": list(self.notes),
+            "notes": [note.en for note in self.notes],
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -65,7 +66,7 @@ class StateOutages:
             if one.passes_per_day is not None:
                 how.append(f"{one.passes_per_day} passes a day × {one.pieces_per_pass:,.0f} pieces")
             lines.append(f"  {one.label}: {', '.join(how)}")
-        return "\n".join([*lines, *(f"  note: {note}" for note in self.notes)])
+        return "\n".join([*lines, *(f"  note: {note.en}" for note in self.notes)])
 
 
 def state_outages(epidemic: Epidemic, network: Network, at: datetime) -> StateOutages:
@@ -83,7 +84,7 @@ def state_outages(epidemic: Epidemic, network: Network, at: datetime) -> StateOu
         ``unknown-site`` and what else makes an outage that cannot be planned.
     """
     check_sites(epidemic, network)
-    notes: list[str] = []
+    notes: list[Both] = []
     outages = _of_states(epidemic, at, notes)
     gates: tuple[Gate, ...] = ()
     if epidemic.has_passes:
@@ -92,7 +93,8 @@ def state_outages(epidemic: Epidemic, network: Network, at: datetime) -> StateOu
         outages += _of_gates(gates, valid, epidemic, at, notes)
         gates += together(gates, valid)
     elif gates_at(network, epidemic.book, epidemic.areas, epidemic.passes, at):
-        notes.append("no passes are known: entry with passes only is left out, vehicles enter freely")
+        en = "no passes are known: entry with passes only is left out, vehicles enter freely"
+        notes.append(Both("没有通行证数据：凭证进入的限制未计，车辆视为自由进入", en))
     outages += _of_settling(epidemic, network, at, notes)
     problems = [problem for one in outages for problem in check_outage(network, one)]
     if problems:
@@ -125,7 +127,7 @@ def _effect(spell: Spell, epidemic: Epidemic, shares: dict[str, float]) -> tuple
     return kind.capacity_share, hours, False
 
 
-def _of_states(epidemic: Epidemic, at: datetime, notes: list[str]) -> list[Outage]:
+def _of_states(epidemic: Epidemic, at: datetime, notes: list[Both]) -> list[Outage]:
     """Return an outage for each kind of effect and span: sites alike stand together."""
     told = staff_at(epidemic.staff, epidemic.sites, at).filter(pl.col("share").is_not_null())
     shares: dict[str, float] = dict(told.select("site_id", "share").iter_rows()) if epidemic.has_staff else {}
@@ -138,7 +140,8 @@ def _of_states(epidemic: Epidemic, at: datetime, notes: list[str]) -> list[Outag
         begin, end = spell.begin, spell.end
         if by_staff:
             begin, end = _last([begin, *turns], at) or begin, _next([end, *turns], at)
-            notes.append(f"{site}: {share:.0%} of its capacity, from the staff who may work")
+            zh = f"{site}：按可上岗人数计，能力为 {share:.0%}"
+            notes.append(Both(zh, f"{site}: {share:.0%} of its capacity, from the staff who may work"))
         alike.setdefault((spell.state, share, hours, begin, end), []).append(site)
     made = []
     for (state, share, hours, begin, end), sites in sorted(alike.items(), key=lambda entry: entry[1]):
@@ -155,7 +158,7 @@ def _turns(frame: pl.DataFrame) -> list[datetime]:
 
 
 def _of_gates(
-    gates: tuple[Gate, ...], valid: pl.DataFrame, epidemic: Epidemic, at: datetime, notes: list[str]
+    gates: tuple[Gate, ...], valid: pl.DataFrame, epidemic: Epidemic, at: datetime, notes: list[Both]
 ) -> list[Outage]:
     turns = _turns(epidemic.passes)
     if epidemic.settings.passes_need_listed_firm:
@@ -163,10 +166,12 @@ def _of_gates(
     made = []
     for gate in (*gates, *together(gates, valid)):
         if not gate.sites:
-            notes.append(f"{gate.gate_id}: no site of the network lies in it")
+            zh = f"{gate.gate_id}：区内没有网络中的场所"
+            notes.append(Both(zh, f"{gate.gate_id}: no site of the network lies in it"))
             continue
         if not gate.passes:
-            notes.append(f"{gate.gate_id}: no pass is valid for it; no vehicle may enter")
+            zh = f"{gate.gate_id}：没有有效通行证，车辆不能进入"
+            notes.append(Both(zh, f"{gate.gate_id}: no pass is valid for it; no vehicle may enter"))
         made.append(
             Outage(
                 label=f"通行证 passes: {gate.name}",
@@ -179,22 +184,22 @@ def _of_gates(
         )
     limited = valid.filter(pl.col("goods").is_not_null()).height
     if limited:
-        notes.append(
-            f"{limited} of the valid passes are for certain goods only: the planner counts them for all"
-        )
+        en = f"{limited} of the valid passes are for certain goods only: the planner counts them for all"
+        notes.append(Both(f"有效通行证中 {limited} 张限定货类，规划按全部货类计", en))
     return made
 
 
-def _of_settling(epidemic: Epidemic, network: Network, at: datetime, notes: list[str]) -> list[Outage]:
+def _of_settling(epidemic: Epidemic, network: Network, at: datetime, notes: list[Both]) -> list[Outage]:
     if not epidemic.has_settling_rules:
         if epidemic.sites.filter(pl.col("international").fill_null(False)).height:
-            notes.append("there is no settling_rules.csv: settling hours are set locally, none are counted")
+            en = "there is no settling_rules.csv: settling hours are set locally, none are counted"
+            notes.append(Both("没有 settling_rules.csv：静置时长由各地规定，未计入", en))
         return []
     alike: dict[tuple[Any, ...], list[str]] = {}
     for site, code in international_sites(epidemic.sites, network).items():
         rule = hours_at(epidemic.settling_rules, site, code, at)
         if rule is None:
-            notes.append(f"{site}: no settling rule holds for it")
+            notes.append(no_rule(site))
         elif rule.bag_h + rule.item_h > 0.0:
             key = (rule.bag_h, rule.item_h, rule.begin, rule.end)
             alike.setdefault(key, []).append(site)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from changtong.errors import InputError, Problem
-from changtong.network.csv_files import read_csv_file
-from changtong.network.findings import Findings, NearestNames
-from changtong.safety.supervision import read_instants, read_table
+from changtong.network.findings import NearestNames
+from changtong.safety.supervision import read_cells, read_instants, read_table
 
 INSTANT = pl.Datetime("us", "UTC")
 
@@ -150,8 +149,7 @@ class TableReader:
 
     def _unknown_columns(self, file: Path, schema: Mapping[str, pl.DataType]) -> None:
         """Tell columns that nobody knows and that are nearly one that is known: slips of the pen."""
-        frame = read_csv_file(file, schema, {}, Findings(), {})
-        for name in () if frame is None else frame.columns:
+        for name in read_cells(file, {}).columns:
             hint = NearestNames(schema).hint(name) if name not in schema else ""
             if hint:
                 self.add("unknown-column", f'"{name}" is not known.', file.name, 0, name, hint=hint)
@@ -184,6 +182,20 @@ class TableReader:
             self.add("duplicate-row", f"{said} is there twice.", file, row, key[0])
 
 
+def local(frame: pl.DataFrame, zone: str) -> pl.DataFrame:
+    """Return a frame with its instants as texts of a zone, as 2022-05-12T08:00:00+08:00.
+
+    Parameters
+    ----------
+    frame : polars.DataFrame
+    zone : str
+    """
+    instants = [name for name, dtype in frame.schema.items() if dtype == INSTANT]
+    return frame.with_columns(
+        pl.col(name).dt.convert_time_zone(zone).dt.to_string("%Y-%m-%dT%H:%M:%S%:z") for name in instants
+    )
+
+
 def words(cell: str | None) -> tuple[str, ...]:
     """Return the values of a cell, ``;`` between them.
 
@@ -195,7 +207,7 @@ def words(cell: str | None) -> tuple[str, ...]:
     return tuple(part.strip() for part in re.split("[;；]", cell or "") if part.strip())
 
 
-def instant(text: str | None, zone: str, now: datetime | None = None) -> datetime:
+def instant(text: str | None, zone: str, now: datetime | None = None, option: str = "--at") -> datetime:
     """Return an instant as people write it: with its offset, or local to a zone; ``now`` or None: now.
 
     Parameters
@@ -204,6 +216,8 @@ def instant(text: str | None, zone: str, now: datetime | None = None) -> datetim
     zone : str
     now : datetime, optional
         What ``now`` stands for.
+    option : str
+        For the error.
 
     Raises
     ------
@@ -214,8 +228,11 @@ def instant(text: str | None, zone: str, now: datetime | None = None) -> datetim
         return (now or datetime.now(UTC)).astimezone(ZoneInfo(zone))
     try:
         made = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        made = made.replace(tzinfo=ZoneInfo(zone)) if made.tzinfo is None else made
+        for days in (-400, 400):  # near the ends of years nothing can be added
+            made.astimezone(UTC) + timedelta(days=days)
+    except (ValueError, OverflowError) as error:
         expected = "a time, as 2022-05-12T08:00+08:00, or now"
-        problem = Problem("wrong-type", f"{text!r} is no time.", None, None, "--at", expected=expected)
+        problem = Problem("wrong-type", f"{text!r} is no time.", None, None, option, expected=expected)
         raise InputError([problem]) from error
-    return made.replace(tzinfo=ZoneInfo(zone)) if made.tzinfo is None else made
+    return made

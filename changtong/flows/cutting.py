@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,6 +60,8 @@ class Cutter:
     hasty : bool
         Cut at once, from volumes whose loads are exact: overloads are not pressed out before. Several
         times faster; may leave a little more behind, or much.
+    goes_on : callable
+        Whether there is time to put the plan in order of classes.
     """
 
     problem: FlowProblem
@@ -69,6 +72,7 @@ class Cutter:
     volumes: Volumes
     scratch: tuple[NDArray[np.int32], NDArray[np.int32]]
     hasty: bool = False
+    goes_on: Callable[[], bool] = lambda: True
 
     def __post_init__(self) -> None:
         self.spared = SPARED if self.hasty else 0.0
@@ -94,7 +98,7 @@ class Cutter:
         settle.find_unserved(pricing.lay, self.volumes, unserved)
         self._refill(unserved)
         plan = self._finish(leg_flow, unserved)
-        owed = self._owed(unserved) if in_order else None
+        owed = self._owed(unserved) if in_order and self.goes_on() else None
         if owed is None:
             return plan
         self.pool, self.volumes = copy_pool(self.pool), copy_volumes(self.volumes)
@@ -214,6 +218,6 @@ class Cutter:
             self._reconcile(leg_flow)
             settle.find_unserved(self.pricing.lay, self.volumes, unserved)
             still = self._owed(unserved)
-            if still is None:
+            if still is None or not self.goes_on():
                 return
             owed = still

@@ -148,6 +148,9 @@ EXACT_EVERY = 8
 MUCH = 0.005
 """Share of all loads above capacity from which an outage starts anew, from coarse prices."""
 
+CUT_BY = 2.0
+"""Classes of the last plan are put in order until this many times the time limit; then it must do."""
+
 PATIENCE = 6
 """Rounds without progress after which prices at their cap are taken to be too low."""
 
@@ -250,7 +253,7 @@ class FlowSolver:
         if not started:
             self._begin(state)
         if state.best is None or state.cut_at_round != state.rounds:
-            state.keep(*self._cut(self.settings.in_order))
+            state.keep(*self._cut(self.settings.in_order, goes_on=lambda: self._cutting(state)))
         self._priced = True
         return self._result(termination, state)
 
@@ -411,13 +414,21 @@ class FlowSolver:
             room = self.settings.room * self.settings.gap_share * abs(state.estimate) / max(worth, 1e-12)
         self.rows.capacity[:] = np.maximum(self.capacity, 0.0) * (1.0 - min(room, 0.01))
 
-    def _cut(self, in_order: bool, hasty: bool = False) -> tuple[float, Cut]:
+    def _cutting(self, state: Search) -> bool:
+        """Return whether the last plan may still be put in order: for a while after the time is up."""
+        return state.elapsed() < CUT_BY * self.settings.seconds
+
+    def _cut(
+        self, in_order: bool, hasty: bool = False, goes_on: Callable[[], bool] = lambda: True
+    ) -> tuple[float, Cut]:
         """Cut a plan that keeps every capacity out of a copy of the volumes."""
         self._make_room()
         copies = copy_volumes(self.volumes)
         rows = self.rows._replace(table=self.rows.table.copy(), stamp=self.rows.stamp.copy())
         pool = copy_pool(self.pool)
-        cutter = Cutter(self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch, hasty)
+        cutter = Cutter(
+            self.problem, self.pricing, self.capacity, pool, rows, copies, self._scratch, hasty, goes_on
+        )
         found = cutter.cut(in_order)
         for place in (N_PATHS, ARENA_USED):  # the plan's own paths stay where they are
             self.pool.count[place] = cutter.pool.count[place]
@@ -555,25 +566,6 @@ class FlowSolver:
             row_price=state.best_price,
             cut=state.best,
         )
-
-
-def same_network(one: FlowProblem, other: FlowProblem) -> bool:
-    """Return whether two problems differ in closures, capacities and penalties only."""
-    if one.n_sites != other.n_sites or one.limits or other.limits:
-        return False
-    if len(one.class_penalty) != len(other.class_penalty) or not _same_shares(one, other):
-        return False
-    for name in ("leg_capacity", "site_capacity"):
-        if not np.array_equal(np.isfinite(getattr(one, name)), np.isfinite(getattr(other, name))):
-            return False
-    names = ("leg_tail", "leg_head", "transit", "pair_from", "pair_to", "pair_pieces")
-    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
-
-
-def _same_shares(one: FlowProblem, other: FlowProblem) -> bool:
-    if one.class_share is None or other.class_share is None:
-        return one.class_share is other.class_share
-    return bool(np.array_equal(one.class_share, other.class_share))
 
 
 def solve_flow(

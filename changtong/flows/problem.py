@@ -100,3 +100,22 @@ class FlowProblem:
             if abs(here - there) > room:
                 return -1 if here < there else 1
         return 0
+
+
+def same_network(one: FlowProblem, other: FlowProblem) -> bool:
+    """Return whether two problems differ in closures, capacities and penalties only."""
+    if one.n_sites != other.n_sites or one.limits or other.limits:
+        return False
+    if len(one.class_penalty) != len(other.class_penalty) or not _same_shares(one, other):
+        return False
+    for name in ("leg_capacity", "site_capacity"):
+        if not np.array_equal(np.isfinite(getattr(one, name)), np.isfinite(getattr(other, name))):
+            return False
+    names = ("leg_tail", "leg_head", "transit", "pair_from", "pair_to", "pair_pieces")
+    return all(np.array_equal(getattr(one, name), getattr(other, name)) for name in names)
+
+
+def _same_shares(one: FlowProblem, other: FlowProblem) -> bool:
+    if one.class_share is None or other.class_share is None:
+        return one.class_share is other.class_share
+    return bool(np.array_equal(one.class_share, other.class_share))

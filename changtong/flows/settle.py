@@ -377,7 +377,7 @@ def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
             entry_bad = own_bad or _excess(rows, limit, lay, lay.entry_arc[e0 + j]) > 0.0
             if entry_bad or FEW_BAD * (start[c + 1] - start[c]) > last - first:
                 for p in range(first, last):
-                    if entry_bad or at_bad[c, lay.pair_d[p]]:
+                    if entry_bad or _still_bad(lay, pool, rows, limit, volumes, at_bad, c, lay.pair_d[p]):
                         gone = _cut_pair(lay, pool, rows, limit, volumes, kept, o, j, p)
                         if gone < 0.0:
                             return total
@@ -385,13 +385,37 @@ def cut(lay, pool, rows, capacity, volumes, tolerance, kept):
                 continue
             p = first
             for w in range(start[c], start[c + 1]):
+                if not at_bad[c, bad[w]]:
+                    continue
                 p = _pair_of(lay, p, last, bad[w])
-                if p < last and lay.pair_d[p] == bad[w]:
+                if p == last or lay.pair_d[p] != bad[w]:
+                    continue
+                if _still_bad(lay, pool, rows, limit, volumes, at_bad, c, bad[w]):
                     gone = _cut_pair(lay, pool, rows, limit, volumes, kept, o, j, p)
                     if gone < 0.0:
                         return total
                     total += gone
     return total
+
+
+@njit(**FLAT)
+def _still_bad(lay, pool, rows, limit, volumes, at_bad, c, d):
+    """Return whether ways from core site ``c`` to ``d`` overload a row: loads fall, so once not is never."""
+    if not at_bad[c, d]:
+        return False
+    s = lay.split[d]
+    for e in range(lay.exit_ptr[d], lay.exit_ptr[d + 1]):
+        if s >= 0 and volumes.exit[c, s + e - lay.exit_ptr[d]] <= 0.0:
+            continue
+        if _excess(rows, limit, lay, lay.exit_arc[e]) > 0.0:
+            return True
+        p = pool.first[lay.exit_t[e] * lay.core_site.shape[0] + c]
+        while p >= 0:
+            if pool.flow[p] > 0.0 and _path_excess(pool, rows, limit, p) > 0.0:
+                return True
+            p = pool.following[p]
+    at_bad[c, d] = False
+    return False
 
 
 @njit(**FLAT)

@@ -21,7 +21,7 @@ PARQUET_FROM_ROWS = 1_000_000
 TABLES = ("legs", "lanes", "sites", "total", "packaging")
 MARK = "carbon.json"
 OWN_FILES = {
-    MARK, "study.json", "statement.zh.txt", "statement.en.txt", "factors",
+    MARK, "report.html", "study.json", "statement.zh.txt", "statement.en.txt", "factors",
     *(f"{name}.{ending}" for name in TABLES for ending in ("csv", "parquet")),
 }  # fmt: skip
 

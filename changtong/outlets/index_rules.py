@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from dataclasses import dataclass, replace
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from changtong.errors import InputError, Problem
 from changtong.network.findings import NearestNames
+from changtong.rules_files import read_rules_file
 
 COMPONENTS = ("lateness", "backlog", "complaints", "turnover", "volume", "arrears")
 ABSENT = ("unknown", "stopped")
@@ -232,12 +230,8 @@ def read_index_rules(path: str | os.PathLike[str] | None = None) -> IndexRules:
     InputError
         ``bad-rules``, with every problem.
     """
-    place = files("changtong.outlets").joinpath("stability.toml") if path is None else Path(path)
-    try:
-        content = tomllib.loads(place.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError([Problem(CODE, f"the file cannot be read ({error}).", place.name)]) from error
-    reading = _Reading(place.name)
+    file, content = read_rules_file(path, "changtong.outlets", "stability.toml", CODE)
+    reading = _Reading(file)
     tables = ("scaling", "components", "bands", "stop", "warning")
     head = reading.table({k: v for k, v in content.items() if k not in tables}, HEAD, "file")
     reading.one_of(head, "provenance", PROVENANCES)

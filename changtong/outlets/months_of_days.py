@@ -34,11 +34,15 @@ class MonthsMade:
         Days of indicators.
     months_left_out : tuple of str
         Months of which too few days are known: nothing of the scan log is in the table.
+    no_outlets : tuple of str
+        Sites of the log where nothing is ever accepted or delivered, as transfer centres: left out, since
+        they would look like outlets that have stopped.
     """
 
     table: pl.DataFrame
     days: int
     months_left_out: tuple[str, ...]
+    no_outlets: tuple[str, ...] = ()
 
     def summary(self) -> dict[str, Any]:
         """Return counts."""
@@ -48,6 +52,7 @@ class MonthsMade:
             "months": sorted(self.table["month"].unique().to_list()),
             "days": self.days,
             "months_left_out": list(self.months_left_out),
+            "no_outlets": list(self.no_outlets),
         }
 
 
@@ -73,12 +78,17 @@ def months_of_days(
     -----
     Pieces: accepted and delivered at the site. Of those that fell due (72 h after acceptance there), the late
     ones. Backlog: the mean of the days' ends. A month of which at least 80 % of the days are known counts,
-    its sums scaled to all its days; one with fewer is left out.
+    its sums scaled to all its days; one with fewer is left out. So is a site that handles nothing in any of
+    these months: it is no outlet.
     """
     made = pl.DataFrame(schema={"outlet_id": pl.String, "month": pl.String})
     left_out: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
     if days:
         made, left_out = _of_log(days)
+        busy = pl.col("pieces").sum().over("outlet_id") > 0.0
+        others = tuple(sorted(made.filter(~busy)["outlet_id"].unique().to_list()))
+        made = made.filter(busy)
     for source in registers:
         findings = Findings()
         frame = assemble_files({"months": source}, findings, OUTLETS_SET).tables["months"]
@@ -90,7 +100,7 @@ def months_of_days(
         made = joined.with_columns(pl.coalesce(f"{one}_given", one).alias(one) for one in both).drop(
             f"{one}_given" for one in both
         )
-    return MonthsMade(made.sort(KEY), len(days), left_out)
+    return MonthsMade(made.sort(KEY), len(days), left_out, others)
 
 
 def _of_log(days: Sequence[tuple[date, pl.DataFrame]]) -> tuple[pl.DataFrame, tuple[str, ...]]:

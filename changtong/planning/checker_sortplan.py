@@ -54,13 +54,14 @@ def check_sort_plan(
     """
     wrong = _held(problem, held)
     flow = np.zeros((len(entries.trees), len(problem.leg_tail)))
+    at, sent, lost = _enter(problem, lay, entries, held, flow)
+    wrong += [f"{lost:.6g} pieces sent without an entry leg"] if lost > 1e-3 else []
     for s in range(len(entries.trees)):
-        wrong += _follow(problem, lay, entries, s, held, flow[s])
+        wrong += _follow(problem, lay, entries.trees[s], at[s], flow[s])
     off = np.abs(flow.sum(axis=0) - leg_flow)
     worst = int(np.argmax(off)) if len(off) else 0
     if len(off) and off[worst] > 1e-5 * max(1.0, leg_flow[worst]) + 1e-2:
         wrong.append(f"leg {worst} carries {flow[:, worst].sum():.6g}, not {leg_flow[worst]:.6g}")
-    sent = _sent(problem, entries, held)
     wrong += _capacities(problem, leg_flow, sent.sum(axis=0))
     wrong += _ranks(problem, lay, entries, held, flow, sent)
     if wrong:
@@ -80,57 +81,50 @@ def _held(problem: FlowProblem, held: NDArray[np.floating]) -> list[str]:
     return []
 
 
-def _sent(problem: FlowProblem, entries: Entries, held: NDArray[np.floating]) -> Floats:
-    """Pieces a day each site sends, (streams, sites)."""
-    sent = np.zeros((len(entries.trees), problem.n_sites))
-    for first in range(0, len(held), PART):
-        span = slice(first, first + PART)
-        for s in range(len(sent)):
-            x = _part(problem, entries, s, span, held)
-            sent[s] += np.bincount(problem.pair_from[span], x, minlength=problem.n_sites)
-    return sent
-
-
-def _part(problem: FlowProblem, entries: Entries, s: int, span: slice, held: NDArray[np.floating]) -> Floats:
-    """Pieces a day some pairs send in stream ``s``: what is held is the lowest streams'."""
-    volume = problem.totals()[span].astype(np.float64)
-    share = entries.share[span] if len(entries.share) > 1 else entries.share
-    sent: Floats = np.minimum(volume - held[span], volume * share[:, s + 1]) - volume * share[:, s]
-    return np.clip(sent, 0.0, None)
-
-
 def _enter(
-    problem: FlowProblem, lay: Layout, entries: Entries, s: int, held: NDArray[np.floating], flow: Floats
-) -> tuple[Floats, list[str]]:
-    """Put stream ``s`` on its entry legs; return what enters the core, (destinations, core sites)."""
-    n, n_dests = len(lay.core_site), len(lay.dest_site)
-    at, lost = np.zeros(n_dests * n), 0.0
+    problem: FlowProblem, lay: Layout, entries: Entries, held: NDArray[np.floating], flow: Floats
+) -> tuple[Floats, Floats, float]:
+    """Put all streams on their entry legs, the highest first: what is held is the lowest streams'.
+
+    Return what enters the core, (streams, destinations, core sites), what each site sends, (streams,
+    sites), and the pieces that have no entry leg.
+    """
+    n, n_dests, n_streams = len(lay.core_site), len(lay.dest_site), len(entries.trees)
+    at, lost = np.zeros((n_streams, n_dests * n)), 0.0
+    sent = np.zeros((n_streams, problem.n_sites))
     total = problem.totals()
     for first in range(0, len(total), PART):
         span = slice(first, min(first + PART, len(total)))
-        origin = np.searchsorted(lay.pair_ptr, np.arange(span.start, span.stop), side="right") - 1
-        x = _part(problem, entries, s, span, held)
-        some = np.flatnonzero(x > 0.0)
-        choice = entries.choice[s, span][some].astype(np.int64)
-        entry = lay.entry_ptr[origin[some]] + choice
-        bad = (choice == NO_ENTRY) | (entry >= lay.entry_ptr[origin[some] + 1])
-        lost += float(x[some][bad].sum())
-        entry, some = entry[~bad], some[~bad]
-        at += np.bincount(
-            lay.pair_d[span][some].astype(np.int64) * n + lay.entry_c[entry], x[some], minlength=len(at)
-        )
-        arc = lay.entry_arc[entry]
-        flow += np.bincount(arc[arc >= 0], x[some][arc >= 0], minlength=len(flow))
-    wrong = [f"{lost:.6g} pieces sent without an entry leg"] if lost > 1e-3 else []
-    return at.reshape(n_dests, n), wrong
+        cuts = np.clip(lay.pair_ptr, span.start, span.stop)
+        origin = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
+        entry_of, after = lay.entry_ptr[origin], lay.entry_ptr[origin + 1]
+        home = lay.pair_d[span].astype(np.int64) * n
+        volume = total[span].astype(np.float64)
+        left = volume - held[span]
+        share = entries.share[span] if len(entries.share) > 1 else entries.share
+        for s in range(n_streams):
+            x = np.minimum(left, volume * share[:, s + 1]) - volume * share[:, s]
+            np.maximum(x, 0.0, out=x)
+            sent[s] += np.bincount(problem.pair_from[span], x, minlength=problem.n_sites)
+            choice = entries.choice[s, span]
+            entry = entry_of + choice
+            bad = (choice == NO_ENTRY) | (entry >= after)
+            lost += float(x[bad].sum())
+            x[bad], entry[bad] = 0.0, 0
+            at[s] += np.bincount(home + lay.entry_c[entry], x, minlength=at.shape[1])
+            arc = lay.entry_arc[entry]
+            inner = arc < 0
+            x[inner], arc[inner] = 0.0, 0
+            flow[s] += np.bincount(arc, x, minlength=flow.shape[1])[: flow.shape[1]]
+    return at.reshape(n_streams, n_dests, n), sent, lost
 
 
 def _follow(
-    problem: FlowProblem, lay: Layout, entries: Entries, s: int, held: NDArray[np.floating], flow: Floats
+    problem: FlowProblem, lay: Layout, trees: NDArray[np.int32], at: Floats, flow: Floats
 ) -> list[str]:
-    """Send stream ``s`` from site to site along its next legs, all sites one step at a time."""
-    at, wrong = _enter(problem, lay, entries, s, held, flow)
-    nxt = entries.trees[s].astype(np.int64)
+    """Send a stream from site to site along its next legs, all sites one step at a time."""
+    wrong: list[str] = []
+    nxt = trees.astype(np.int64)
     legal = (nxt < 0) | (problem.leg_tail[nxt] == lay.core_site[None, :])
     if not legal.all():
         wrong.append("a next leg that begins at another site")
@@ -139,7 +133,6 @@ def _follow(
     number[lay.core_site] = np.arange(len(lay.core_site))
     home = lay.dest_site[:, None] == lay.core_site[None, :]
     blind = ~np.asarray(problem.transit, bool)
-    starts = at
     stopped = 0.0
     for _ in range(len(lay.core_site) + 1):
         d, c = np.nonzero((at > 0.0) & ~home)
@@ -154,8 +147,8 @@ def _follow(
             wrong.append("a way through a site that passes nothing on")
         go = number[to] >= 0
         stopped += float(x[~go & passing].sum())
-        at = np.zeros_like(starts)
-        np.add.at(at, (d[go], number[to[go]]), x[go])
+        flat = np.bincount(d[go] * home.shape[1] + number[to[go]], x[go], minlength=home.size)
+        at = flat.reshape(home.shape)
     else:
         wrong.append(f"{float(at[~home].sum()):.6g} pieces go in a circle")
     if stopped > 1e-3:

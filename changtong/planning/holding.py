@@ -11,6 +11,8 @@ from changtong.planning.lumps import HELD, book, book_row, book_way, part
 SMALL = 1e-4
 """Pieces a day not worth a step."""
 
+UNKNOWN = -1
+
 SINGLE = 1e-6
 """Rounding of what is held, kept in single precision, in shares of a pair's volume."""
 
@@ -94,12 +96,24 @@ def _mark(lay, nxt, table, bad):
     """Mark the core sites whose way meets a row above capacity; return whether there is one."""
     found = False
     for c in range(nxt.shape[0]):
-        bad[c] = 0
+        bad[c] = UNKNOWN
+    for c in range(nxt.shape[0]):
         i = c
-        while i >= 0 and nxt[i] >= 0 and bad[c] == 0:
-            bad[c] = _above(lay, table, nxt[i])
-            i = lay.arc_core_head[nxt[i]]
-        found = found or bad[c] != 0
+        state = 0
+        while i >= 0 and bad[i] == UNKNOWN and nxt[i] >= 0 and state == 0:
+            if _above(lay, table, nxt[i]):
+                state = 1
+            else:
+                i = lay.arc_core_head[nxt[i]]
+        if i >= 0 and bad[i] != UNKNOWN:
+            state = bad[i]
+        k = c  # all that lead to where the walk ended are as it is
+        while k >= 0 and bad[k] == UNKNOWN:
+            bad[k] = state
+            if k == i or nxt[k] < 0:
+                break
+            k = lay.arc_core_head[nxt[k]]
+        found = found or state == 1
     return found
 
 

@@ -36,10 +36,10 @@ class Clock:
     seconds: float
     begin: float = field(default_factory=time.perf_counter)
 
-    def left(self) -> float:
-        """Return the seconds left; 0 where they would not do for another solve."""
-        rest = self.seconds - (time.perf_counter() - self.begin)
-        return rest if rest > NOTHING * self.seconds else 0.0
+    def left(self, share: float = 1.0) -> float:
+        """Return the seconds left of a share of the limit; 0 where they would not do for another solve."""
+        rest = share * self.seconds - (time.perf_counter() - self.begin)
+        return rest if rest > NOTHING * self.seconds or rest == np.inf else 0.0
 
 
 def lost_pieces(problem: FlowProblem, result: FlowResult) -> Floats:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Progress, Termination, same_network
+from changtong.flows.flow import FlowResult, FlowSettings, FlowSolver, Progress, Termination
+from changtong.flows.problem import same_network
 from changtong.planning.answer import Answer, penalties
 from changtong.planning.assemble import Question
 from changtong.planning.bounds import least_unserved
@@ -17,6 +18,9 @@ from changtong.planning.punctual import hurry_late
 from changtong.planning.result import PlanSettings
 
 Floats = NDArray[np.float64]
+
+FLOW_BY, LATE_BY = 0.3, 0.4
+"""Shares of the time for the whole plan by which the flow and the moves of late pieces end."""
 
 
 def price_unserved(question: Question, solver: FlowSolver) -> Question:
@@ -51,13 +55,17 @@ def answer_large(
     settings: PlanSettings,
     progress: Progress | None,
     kept: FlowSolver | None = None,
+    whole: Clock | None = None,
 ) -> Answer:
     """Solve for all classes at once, penalties by rank; strictness is checked after (decision 0003).
 
     All solves together take at most ``settings.seconds``. ``kept`` is the solver of an answer
-    before: on the same network its prices, paths and volumes are where this one begins.
+    before: on the same network its prices, paths and volumes are where this one begins. Of the time for the
+    ``whole`` plan it takes shares.
     """
-    clock = Clock(settings.seconds)
+    whole = whole or Clock(np.inf)
+    clock = Clock(min(settings.seconds, whole.left(FLOW_BY)))
+    settings = replace(settings, seconds=clock.seconds)
     question, solver = _begin(question, settings, kept)
     problem = question.problem
     result = solve_in_order(problem, solver, clock, progress)
@@ -83,6 +91,7 @@ def answer_large(
             late_cny=settings.late_cny if _before_cost("late", objectives, question) else 0.0,
             load_share=highest_share(problem, result.leg_flow) if light else np.inf,
             open_legs=_may_open_legs(question, objectives, settings),
+            goes_on=lambda: whole.left(LATE_BY) > 0.0,
         )
         result, late = hurried.result, hurried.late
     return Answer(

@@ -184,15 +184,56 @@ def best_leg(lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, s, stee
 
 
 @njit(**FLAT)
-def move_lump(
-    lay, d, c, nxt, through, least, stay, stay_cost, table, leg_cost, leg_flow, s, steep, tolerance
+def _row_price(table, r, s, steep):
+    """Price of one piece more in row ``r``."""
+    over = table[r, 3] - table[r, 0]
+    price = max(0.0, table[r, 1] + table[r, 2] * over)
+    if over >= 0.0:
+        n = steep.shape[0] - 1
+        price += steep[n]
+        for t in range(s, n):
+            if table[r, 4 + t] >= table[r, 0]:
+                price += steep[t]
+    return price
+
+
+@njit(**FLAT)
+def _price_way(lay, nxt, i, table, s, steep, row_price):
+    """Price the rows of the way from core site ``i`` on anew."""
+    while i >= 0 and nxt[i] >= 0:
+        for q in range(lay.row_ptr[nxt[i]], lay.row_ptr[nxt[i] + 1]):
+            row_price[lay.row_of[q]] = _row_price(table, lay.row_of[q], s, steep)
+        i = lay.arc_core_head[nxt[i]]
+
+
+@njit(**FLAT)
+def _one_more(lay, nxt, c, leg_cost, row_price, dist, seen, now, order):
+    """Return the price of one piece more from core site ``c`` on: in ``dist`` where ``seen`` is ``now``."""
+    i = c
+    m = 0
+    while i >= 0 and seen[i] != now:
+        order[m] = i
+        m += 1
+        i = lay.arc_core_head[nxt[i]] if nxt[i] >= 0 else -1
+    price = dist[i] if i >= 0 else 0.0
+    for k in range(m - 1, -1, -1):
+        u = order[k]
+        if nxt[u] >= 0:
+            price += leg_cost[nxt[u]]
+            for q in range(lay.row_ptr[nxt[u]], lay.row_ptr[nxt[u] + 1]):
+                price += row_price[lay.row_of[q]]
+        dist[u] = price
+        seen[u] = now
+    return price
+
+
+@njit(**FLAT)
+def _move_lump(
+    lay, d, c, nxt, through, least, stay, stay_cost, table, leg_cost, leg_flow, s, steep, tolerance, row_price
 ):
     """Send the lump of ``d`` at core site ``c`` by the next leg that is best; return the saving."""
-    a0 = nxt[c]
     v = through[c]
-    if a0 < 0 or v <= 1e-6:
-        return 0.0
-    left = stay_cost * v if stay != a0 else 0.0
+    left = stay_cost * v if stay != nxt[c] else 0.0
     now = left - way_change(lay, nxt, c, table, leg_cost, -v, s, steep, np.inf)
     if now <= v * (least[c] + tolerance):
         return 0.0
@@ -201,31 +242,53 @@ def move_lump(
         lay, d, c, nxt, v, least, stay, stay_cost, table, leg_cost, s, steep, now - v * tolerance - 1e-9 * now
     )
     if chosen >= 0:
+        _price_way(lay, nxt, c, table, s, steep, row_price)
         nxt[c] = chosen
     book_way(lay, nxt, c, through, table, leg_flow, v, s)
-    return now - best if chosen >= 0 else 0.0
+    if chosen < 0:
+        return 0.0
+    _price_way(lay, nxt, c, table, s, steep, row_price)
+    return now - best
 
 
 @njit(**FLAT)
 def move_lumps(
-    dests, lay, trees, through, least, stay, stay_cost, table, leg_cost, leg_flow, s, steep, tolerance
-):
+    dests, lay, trees, through, least, stay, stay_cost, table, leg_cost, leg_flow, s, steep, tolerance,
+    row_price, dist, seen, order,
+):  # fmt: skip
     """Move every lump of every destination of ``dests`` once; return the saving and the moves.
 
-    A lump that could save less than ``tolerance`` a piece stays.
+    A lump that could save less than ``tolerance`` a piece stays. Most are known to at once: row terms
+    are convex, so what a lump costs is at most what one piece more would, times its pieces; that price
+    is summed up once for all sites of a destination. ``row_price``, ``dist``, ``seen`` and ``order`` are
+    scratch: one for each row, then for each core site.
     """
     total = 0.0
     moves = 0
+    now = 0
+    for r in range(table.shape[0]):
+        row_price[r] = _row_price(table, r, s, steep)
+    for c in range(seen.shape[0]):
+        seen[c] = now
     for w in range(dests.shape[0]):
         d = dests[w]
+        now += 1
         for c in range(trees.shape[1]):
-            x = move_lump(
+            if trees[d, c] < 0 or through[d, c] <= 1e-6:
+                continue
+            price = _one_more(lay, trees[d], c, leg_cost, row_price, dist, seen, now, order)
+            if stay[d, c] != trees[d, c]:
+                price += stay_cost
+            if price <= least[d, c] + tolerance:
+                continue
+            x = _move_lump(
                 lay, d, c, trees[d], through[d], least[d], stay[d, c], stay_cost, table, leg_cost,
-                leg_flow, s, steep, tolerance,
+                leg_flow, s, steep, tolerance, row_price,
             )  # fmt: skip
             if x > 0.0:
                 total += x
                 moves += 1
+                now += 1
     return total, moves
 
 
@@ -234,17 +297,7 @@ def _slope_price(lay, table, leg_cost, a, s, steep):
     """Price of one piece more on leg ``a``."""
     c = leg_cost[a]
     for q in range(lay.row_ptr[a], lay.row_ptr[a + 1]):
-        r = lay.row_of[q]
-        over = table[r, 3] - table[r, 0]
-        x = table[r, 1] + table[r, 2] * over
-        if x > 0.0:
-            c += x
-        if over >= 0.0:
-            n = steep.shape[0] - 1
-            c += steep[n]
-            for t in range(s, n):
-                if table[r, 4 + t] >= table[r, 0]:
-                    c += steep[t]
+        c += _row_price(table, lay.row_of[q], s, steep)
     return c
 
 

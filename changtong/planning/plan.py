@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 
 from changtong.flows.flow import FlowSolver, Progress, Termination
 from changtong.network.model import Network
-from changtong.outages import Outage, apply_outages
+from changtong.outages import Effect, Outage, apply_outages
 from changtong.planning import frames, orders, relief, sortplan
 from changtong.planning.answer import Answer, is_small
 from changtong.planning.assemble import OBJECTIVES, Question, assemble, check_objectives
 from changtong.planning.baseline import baseline_flow
 from changtong.planning.checker import check_flow
+from changtong.planning.inorder import Clock
 from changtong.planning.large import answer_large
 from changtong.planning.objectives import largest_gap, objectives_frame
 from changtong.planning.planned_routes import planned_routes
@@ -25,6 +26,9 @@ from changtong.planning.result import Plan, PlanSettings, Status
 from changtong.planning.small import answer_small
 
 Floats = NDArray[np.float64]
+
+SEARCH_BY = 0.7
+"""Share of the time for the whole plan by which the search of the sort plan ends."""
 
 
 def plan(
@@ -125,25 +129,17 @@ def _make(
 ) -> tuple[Plan, FlowSolver]:
     """Make one plan; return it with the solver the next may begin from."""
     begin = time.perf_counter()
+    whole = Clock(np.inf if settings.within_s is None else settings.within_s, begin)
     effect = apply_outages(network, outages)
     moved = relief.redirect(network, effect)
-    question = assemble(
-        moved.network,
-        effect,
-        objectives=objectives,
-        hour_cny=settings.hour_cny,
-        unserved_cny=settings.unserved_cny,
-    )
     baseline = baseline_flow(network)
-    exact = is_small(question.problem) if settings.method == "choose" else settings.method == "exact"
-    if exact:
-        answer = answer_small(question, objectives, settings, baseline, progress)
-    else:
-        answer = answer_large(question, objectives, settings, progress, kept)
+    answer = _answer(moved.network, effect, objectives, settings, baseline, progress, kept, whole)
     answer = frames.fill_at_home(network, effect, answer)
     question, result = answer.question, answer.result
     check_flow(question.problem, result)
-    work = sortplan.prepare(network, question, answer.solver, result)
+    work = sortplan.prepare(
+        network, question, answer.solver, result, seconds_left=lambda: whole.left(SEARCH_BY)
+    )
     trees = sortplan.sort_plan_of(network, work, settings.stability_cny)
     several = settings.trade_off_cny
     changes = _real_changes(question, trees.changes)
@@ -180,6 +176,75 @@ def _make(
         make_routes=partial(planned_routes, network, question, work.lay, trees.entries, trees.held),
     )
     return made, answer.solver
+
+
+def _answer(
+    network: Network,
+    effect: Effect,
+    objectives: tuple[str, ...],
+    settings: PlanSettings,
+    baseline: Floats,
+    progress: Progress | None,
+    kept: FlowSolver | None = None,
+    whole: Clock | None = None,
+) -> Answer:
+    """Answer exactly or by the method for large networks, as the settings or the size say."""
+    question = assemble(
+        network,
+        effect,
+        objectives=objectives,
+        hour_cny=settings.hour_cny,
+        unserved_cny=settings.unserved_cny,
+    )
+    exact = is_small(question.problem) if settings.method == "choose" else settings.method == "exact"
+    if exact:
+        return answer_small(question, objectives, settings, baseline, progress)
+    return answer_large(question, objectives, settings, progress, kept, whole)
+
+
+def plan_flow(
+    network: Network,
+    outages: Sequence[Outage] = (),
+    *,
+    objectives: tuple[str, ...] = OBJECTIVES,
+    settings: PlanSettings | None = None,
+    progress: Progress | None = None,
+) -> Answer:
+    """Plan the flow alone, without a sort plan, tables and orders: for what needs many flows.
+
+    Parameters are those of :func:`plan`. The flow has passed :func:`changtong.planning.checker.check_flow`.
+    """
+    check_objectives(objectives)
+    effect = apply_outages(network, outages)
+    moved = relief.redirect(network, effect)
+    answer = _answer(
+        moved.network, effect, objectives, settings or PlanSettings(), baseline_flow(network), progress
+    )
+    check_flow(answer.question.problem, answer.result)
+    return answer
+
+
+def flow_cost_bound(answer: Answer) -> tuple[float, Floats, Floats]:
+    """Return what is proved of the cost of a flow planned by ``("unserved", "cost")``, or its like.
+
+    Returns
+    -------
+    bound : float
+        Cost and ``penalty`` of what is left behind are together at least this, CNY a day.
+    penalty : array, (classes,)
+        CNY a piece left behind; zeros where the bound holds for plans that leave no more behind than this.
+    lost : array, (classes,)
+        Pieces a day left behind, those no way can serve included.
+    """
+    problem, result = answer.question.problem, answer.result
+    lost = problem.lost_by_class(result.unserved)
+    stage = answer.stage("cost")
+    if answer.exact and stage is not None:
+        return stage.lower_bound, np.zeros(len(lost)), lost
+    served = problem.lost_by_class(np.where(result.cut_off, 0.0, result.unserved))
+    penalty = np.asarray(problem.class_penalty, np.float64)
+    hopeless = float(penalty @ (lost - served))
+    return result.lower_bound + _far_shift(answer) + hopeless, penalty, lost
 
 
 def _verdict(

@@ -7,6 +7,7 @@ for leaves, so the plan stays proved; or a price the user sets for a piece (docs
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -77,6 +78,7 @@ def hurry_late(
     late_cny: float | None,
     load_share: float = np.inf,
     open_legs: bool = True,
+    goes_on: Callable[[], bool] = lambda: True,
 ) -> Hurried:
     """Move late pieces to ways that are on time, within the capacities.
 
@@ -96,6 +98,8 @@ def hurry_late(
         No leg is loaded above this share of its capacity.
     open_legs : bool
         Whether legs may be used that the flow leaves empty.
+    goes_on : callable
+        Whether there is time for a further pass.
     """
     work = _Work(question, solver, result, promise_h, late, load_share, open_legs)
     room = solver.settings.gap_share * result.objective - (result.objective - result.lower_bound)
@@ -103,6 +107,8 @@ def hurry_late(
     most = MOST_COST * solver.mean_cost if late_cny is None else late_cny
     first = 0.0
     for _ in range(PASSES):
+        if not goes_on():
+            break
         before = float(work.books.spent[0])
         work.look_and_move(budget, most)
         moved = float(work.books.spent[0]) - before

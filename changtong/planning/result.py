@@ -78,6 +78,10 @@ class PlanSettings:
         Proved gap at which to stop.
     seconds : float
         Time limit for the flow: of all solves of a plan together.
+    within_s : float or None
+        Time aimed at for the whole plan of a large network: the flow, late pieces and the search of the
+        sort plan end at shares of it, and what is left is kept for checks and tables (docs/planner.md).
+        None: only the flow is limited.
     hour_cny : float
         What an hour on the way weighs on a large network where ``late`` stands before cost:
         assumed, so small that nothing moves without an outage (docs/planner.md).
@@ -107,6 +111,7 @@ class PlanSettings:
 
     gap_share: float = 1e-3
     seconds: float = 30.0
+    within_s: float | None = None
     hour_cny: float = 0.0005
     late_cny: float | None = None
     unserved_cny: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,11 +14,14 @@ from changtong.network.model import Network
 from changtong.planning import intrees
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
-from changtong.planning.sortwork import STAY, Found, SortWork
+from changtong.planning.sortwork import IN_A_HURRY, PHASES, STAY, Found, SortWork
 from changtong.routes import NO_LEG, ROWS, entries_of, rows_of_class
 from changtong.structure import class_table
 
 Floats = NDArray[np.float64]
+
+A_PHASE_S = 1.0
+"""Seconds for each million pairs that all phases take about, on two cores of 2020."""
 
 KEPT = 1e-3
 """A plan in force that fits is kept when it costs at most this share more than the flow's bound."""
@@ -77,9 +81,17 @@ def make_sort_plan(
     return sort_plan_of(network, work, stability_cny)
 
 
-def prepare(network: Network, question: Question, solver: FlowSolver, result: FlowResult) -> SortWork:
-    """Prepare the arrays that sort plans of one outage share."""
-    work = SortWork(question, solver, result)
+def prepare(
+    network: Network,
+    question: Question,
+    solver: FlowSolver,
+    result: FlowResult,
+    seconds_left: Callable[[], float] = lambda: np.inf,
+) -> SortWork:
+    """Prepare the arrays that sort plans of one outage share; they are searched for while there is time."""
+    short = seconds_left() < A_PHASE_S * len(question.problem.pair_from) * 1e-6
+    phases = IN_A_HURRY if short else PHASES
+    work = SortWork(question, solver, result, lambda: seconds_left() > 0.0, phases)
     if network.sort_plan is not None:
         _take_over(network, work, work.before, work.before_choice)
     return work
@@ -149,7 +161,7 @@ def _search(work: SortWork, stability_cny: float) -> Found:
         found = work.settle()
         if best is None or found.cost < best.cost:
             best = found
-        if best.cost <= work.result.lower_bound * (1.0 + CLOSE_ENOUGH):
+        if best.cost <= work.result.lower_bound * (1.0 + CLOSE_ENOUGH) or not work.goes_on():
             break
     assert best is not None
     return best

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,11 @@ STAY = 0.02
 TIE = 1e-3
 """Least saving for which a lump or pair moves, in shares of the mean cost of a piece."""
 
-PHASES = ((0.5, 0.0), (0.5, 0.0), (1.0, 0.1))
+PHASES = ((0.5, 0.0), (1.0, 0.1))
 """Slopes (in mean costs for a load 100 % over capacity), share of the penalty on overloads."""
+
+IN_A_HURRY = ((0.5, 0.3),)
+"""The same where there is time for one phase only: overloads cost from the start, so less is held after."""
 
 AMPLE = 0.1
 """Share of a row's capacity left free above which its price is not looked at more closely."""
@@ -70,8 +74,17 @@ class Found:
 class SortWork:
     """Arrays of one network under one outage, prepared once for any number of sort plans."""
 
-    def __init__(self, question: Question, solver: FlowSolver, result: FlowResult) -> None:
+    def __init__(
+        self,
+        question: Question,
+        solver: FlowSolver,
+        result: FlowResult,
+        goes_on: Callable[[], bool] = lambda: True,
+        phases: tuple[tuple[float, float], ...] = PHASES,
+    ) -> None:
         self.problem, self.lay, self.result = question.problem, solver.lay, result
+        self.goes_on, self.phases = goes_on, phases
+        """Whether there is time to search on, and how."""
         lay = self.lay
         n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
         ptr = np.zeros(n_dests + 1, np.int64)
@@ -109,6 +122,7 @@ class SortWork:
         self.choice = np.full((1, n_pairs), lumps.HELD, np.uint8)
         self._order, self._pending = np.empty(n, np.int32), np.empty(n, np.int32)
         self._dist = np.empty(n)
+        self._scratch = (np.empty(len(self.capacity)), self._dist, np.empty(n, np.int64), self._order)
         self._entry_price = np.empty(len(lay.entry_c))
         weight = np.add.reduceat(self.volume, ptr[:-1], dtype=np.float64) if n_pairs else np.zeros(n_dests)
         self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
@@ -179,19 +193,19 @@ class SortWork:
         return not (self.leg_flow[shut] > 0.0).any() and arrives >= wanted * (1.0 - 1e-6)
 
     def load(self) -> None:
-        """Compute every load from nothing, half of the streams beside the other half."""
+        """Compute every load from nothing, half of the destinations beside the other half."""
         self.table[:, 3:] = 0.0
         self.leg_flow[:] = 0.0
         n, size = len(self.trees), len(self.lay.core_site)
-        halves = np.linspace(0, n, min(n, 2) + 1).astype(np.int64)
-        sums = [(self.table, self.leg_flow)]
-        if n > 1:
-            sums.append((np.zeros_like(self.table), np.zeros_like(self.leg_flow)))
+        ptr = self.demand.ptr
+        halves = np.array([0, int(np.searchsorted(ptr, ptr[-1] // 2)), len(ptr) - 1], np.int64)
+        sums = [(self.table, self.leg_flow), (np.zeros_like(self.table), np.zeros_like(self.leg_flow))]
 
         def part(lo: int, hi: int, k: int) -> None:
             scratch = np.empty((2, size), np.int32)
-            for s in range(lo, hi):
-                level = (self.lay, self.demand, s, self.choice[s], self.trees[s], self.through[s])
+            demand = self.demand._replace(ptr=ptr[lo : hi + 1])
+            for s in range(n):
+                level = (self.lay, demand, s, self.choice[s], self.trees[s, lo:hi], self.through[s, lo:hi])
                 intrees.load_stream(*level, *sums[k], *scratch)
 
         self._each(part, halves)
@@ -206,10 +220,10 @@ class SortWork:
         with np.errstate(divide="ignore", invalid="ignore"):
             slope = np.where(self.capacity > 0.0, self.mean_cost / self.capacity, 0.0)
         self.table[:, 1] = self.price
-        for k, (steepness, share) in enumerate(PHASES):
+        for k, (steepness, share) in enumerate(self.phases):
             self.table[:, 2] = steepness * slope
             self._set_least(AMPLE * steepness * self.mean_cost)
-            self._move(stay_cost, share)
+            self._move(stay_cost, share, always=k == 0)
             worth = self.overload() * self.penalty[-1] > WORTH * self.result.lower_bound
             if k == 0 and self.steps.shape[1] > 1 and worth:
                 self._part()
@@ -223,15 +237,20 @@ class SortWork:
         """Pieces a day above capacity, over all rows."""
         return float(np.maximum(0.0, self.table[:, 3] - self.capacity).sum())
 
-    def _move(self, stay_cost: float, share: float) -> float:
+    def _move(self, stay_cost: float, share: float, always: bool = False) -> float:
+        """Move every lump and pair once, stream by stream while there is time; return the saving."""
         lay, tie = self.lay, TIE * self.mean_cost
         above = self.penalty[-len(self.trees) :]
         steep = share * np.append(above[:-1] - above[1:], above[-1])
         saved = 0.0
         for s in range(len(self.trees)):
+            if not (always or self.goes_on()):
+                break
             level = (self.table, self.leg_cost, self.leg_flow, s, steep, tie)
             tree = (self.trees[s], self.through[s])
-            by_lumps, _ = lumps.move_lumps(self.dests, lay, *tree, self.least, self.before, stay_cost, *level)
+            by_lumps, _ = lumps.move_lumps(
+                self.dests, lay, *tree, self.least, self.before, stay_cost, *level, *self._scratch
+            )
             by_pairs, _ = lumps.move_pairs(
                 self.dests, lay, self.demand, self.choice[s], *tree, self.before_choice, stay_cost,
                 *level, self._dist, self._order, self._entry_price,

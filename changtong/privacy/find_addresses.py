@@ -27,7 +27,6 @@ LONGEST, SHORTEST = 81, 5
 """Characters of a token."""
 
 _ENDS = ("号", "栋", "幢", "座", "室", "单", "楼", "弄", "组", "层", "户")
-_CODES = np.array([int.from_bytes(word.encode(), "big") for word in _ENDS])
 _LITERALS = ("单元", "座", "号楼")
 
 _HAN, _TOKEN, _NUMBER, _DIGIT, _ADMIN, _SENTENCE, _HOUSE, _ROAD, _BLOCK, _DASH = (1 << k for k in range(10))
@@ -124,8 +123,9 @@ def _places(raw: bytes, runs: Runs) -> Longs:
     data, end = runs.data, runs.end
     places = np.zeros(0, np.int64)
     if len(end):
-        codes = (data[end].astype(np.int32) << 16) | (data[end + 1].astype(np.int32) << 8) | data[end + 2]
-        places = end[np.isin(codes, _CODES)] - 1
+        ends = end[data[end] >= 0xE0]  # a character of three bytes, by its number
+        codes = ((data[ends] & np.uint16(15)) << 12) | ((data[ends + 1] & np.uint16(63)) << 6)
+        places = ends[_end_codes()[codes | (data[ends + 2] & np.uint16(63))]] - 1
     found = [places]
     one, two, three = data[1:-2], data[2:-1], data[3:]
     for word in map(str.encode, _LITERALS):
@@ -134,6 +134,13 @@ def _places(raw: bytes, runs: Runs) -> Longs:
             at = at[data[at + 1 + k] == word[k]]
         found.append(at)
     return np.sort(np.concatenate(found))
+
+
+@cache
+def _end_codes() -> Bools:
+    table = np.zeros(0x10000, np.bool_)
+    table[[ord(word) for word in _ENDS]] = True
+    return table
 
 
 class _Tokens(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 import polars as pl
@@ -30,7 +31,14 @@ def joined(column: pl.Series) -> bytes | None:
         texts = number.zip_with(whole.fill_null(False), column.cast(pl.String))
     else:
         texts = column.cast(pl.String)
-    lines = texts.fill_null("").str.replace_all(r"[\r\n]", " ")
+    lines = texts.fill_null("")
+    raw = _one_a_line(lines)
+    if b"\r" in raw or raw.count(b"\n") > max(len(lines) - 1, 0):  # within values
+        raw = _one_a_line(lines.str.replace_all(r"[\r\n]", " "))
+    return raw
+
+
+def _one_a_line(lines: pl.Series) -> bytes:
     return str(lines.str.join("\n").item()).encode("utf-8", "replace")
 
 
@@ -53,17 +61,16 @@ def find_in_column(column: pl.Series, raw: bytes) -> Spans:
         return spans
     values = raw.split(b"\n")
     read = values if spans.raw == raw else spans.raw.split(b"\n")  # with full-width signs as usual ones
-    taken = {*lines_of(raw, spans).tolist()}
-    found = [
-        (k, *part)
-        for k, value in enumerate(read)
-        if value and (part := _name_within(value)) is not None and k not in taken
-    ]
-    if not found:
+    judged = {value: _name_within(value) or (0, 0) for value in {*read}}  # each different one once
+    lead, size = np.fromiter(chain.from_iterable(map(judged.__getitem__, read)), np.int64).reshape(-1, 2).T
+    free = size > 0
+    free[lines_of(raw, spans)] = False
+    rows = np.flatnonzero(free)
+    if not len(rows):
         return spans
-    rows, lead, size = np.array(found, np.int64).T
-    start, end = _ends(values)
-    raw_start = _ends(read)[0][rows] + lead
+    lead, size = lead[rows], size[rows]
+    start, end = _ends(raw)
+    raw_start = (_ends(spans.raw)[0] if read is not values else start)[rows] + lead
     level = HIGH if rule == "name-column" else MEDIUM
     names = spans_of(spans.raw, "name", rule, level, start[rows], end[rows])
     return without_overlaps(together([spans, replace(names, raw_start=raw_start, raw_end=raw_start + size)]))
@@ -78,11 +85,10 @@ def _name_within(value: bytes) -> tuple[int, int] | None:
     return len(text[: len(text) - len(text.lstrip())].encode()), len(text.strip().encode())
 
 
-def _ends(values: list[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _ends(raw: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where lines begin and end."""
-    size = np.array([len(value) for value in values], np.int64)
-    end = np.cumsum(size + 1) - 1
-    return end - size, end
+    breaks = np.flatnonzero(np.frombuffer(raw, np.uint8) == 10)
+    return np.concatenate([[0], breaks + 1]), np.append(breaks, len(raw))
 
 
 def looks_like_names(raw: bytes, least: int, unlike_share: float, share: float = 0.9) -> bool:

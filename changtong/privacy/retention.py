@@ -167,7 +167,7 @@ def due_rows(frame: pl.DataFrame, column: str, rule: RetentionRule, now: datetim
     >>> due_rows(frame, "at", read_retention()["demonstration"], datetime(2026, 11, 27, tzinfo=UTC)).to_list()
     [True, False]
     """
-    before = rule.due_before(now)
+    before = rule.due_before(now).astimezone(UTC)
     if column not in frame.columns:
         raise NotFoundError(f"No column {column!r}; there is {', '.join(frame.columns[:50])}.")
     at = _instants(frame[column])
@@ -208,6 +208,9 @@ def _instant(text: str | None) -> datetime | None:
         at = datetime.fromisoformat((text or "").strip())
     except ValueError:
         return None
-    if len((text or "").strip()) <= 10:
-        at += timedelta(days=1)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        if len((text or "").strip()) <= 10:
+            at += timedelta(days=1)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:  # at one of the ends of years: 9999-12-31 is often written for "for ever"
+        return (datetime.max if at.year > 1 else datetime.min).replace(tzinfo=UTC)

@@ -203,7 +203,7 @@ def _document(
     version, provenance = foreign(plan.version), named("case_state", plan.provenance)
     foot = (
         text("case.plan", name=name, version=version, provenance=provenance),
-        text("case.plan_source", source=foreign(plan.source)),
+        text("case.plan_source", source=Both(foreign(plan.source_zh or plan.source), foreign(plan.source))),
         text("case.head", head=status.head),
     )
     subtitle = (

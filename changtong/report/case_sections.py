@@ -86,7 +86,8 @@ def clock_row(one: ClockState, words: CaseWords) -> tuple[Both, ...]:
         state = text("case.needs", state=state, measures=missing)
     if one.late_s > 0:
         state = state + same(" ") + said_span(one.late_s)
-    source = named("case_state", one.clock.provenance) + same(f": {foreign(one.clock.source)}")
+    said = Both(foreign(one.clock.source_zh or one.clock.source), foreign(one.clock.source))
+    source = named("case_state", one.clock.provenance) + Both("：", ": ") + said
     name = Both(foreign(one.clock.zh), foreign(one.clock.en))
     return name, state, words.at(one.due), words.at(one.given_at), source
 

@@ -201,7 +201,7 @@ class _View:
             self.table(report.tables["sites"], sites),
             self.table(report.tables["violations"], wrong, "epidemic.violations"),
         ]
-        return self._part("epidemic.settling", tables) | {"notes": report.facts["notes"]}
+        return self._part("epidemic.settling", tables) | {"notes": list(report.notes)}
 
     def _crossings(self, report: Report) -> dict[str, Any]:
         place = pl.concat_str("site_id", "zone", separator=" ")

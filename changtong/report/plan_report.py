@@ -20,6 +20,7 @@ NOT_OF_SCRIPTS = (
     "county_event", "tier", "inspection", "assess", "assess_line", "assess_why", "assess_note", "assess_kind",
     "assess_state", "assess_stage", "assess_level", "notice",
     "versions", "outlets", "case", "case_state", "case_action", "case_task", "workforce",
+    "frontier", "carbon",
 )  # fmt: skip
 """Sections of the wording that the scripts of a plan do not need."""
 

@@ -38,7 +38,7 @@ def remedies_page(result: Remedies, *, language: Language = "zh") -> str:
     """Return the page as text."""
     texts = script_texts()
     texts["page.title"] = {"zh": text("remedies.title").zh, "en": text("remedies.title").en}
-    names = _names(result.network)
+    names = site_names(result.network)
     rows = list(result.table.head(ROWS).iter_rows(named=True))
     says = {row["remedy"]: say_remedy(row, names) for row in rows}
     context: dict[str, Any] = {
@@ -71,7 +71,7 @@ def remedies_page(result: Remedies, *, language: Language = "zh") -> str:
     )
 
 
-def _names(network: Network) -> dict[str, str]:
+def site_names(network: Network) -> dict[str, str]:
     """Return what people call each site: its name with its id, or the id alone."""
     ids = network.site_ids
     if "name" not in network.sites.columns:

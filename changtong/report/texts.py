@@ -8,15 +8,13 @@ reader's language is shown.
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
 
-from markupsafe import escape
+from changtong.wording import LANGUAGES as LANGUAGES
+from changtong.wording import Both as Both
+from changtong.wording import Language as Language
 
-Language = Literal["zh", "en"]
-LANGUAGES: tuple[Language, ...] = ("zh", "en")
 TEXT_FILES = (
     "texts.toml",
     "simulation_texts.toml",
@@ -32,31 +30,10 @@ TEXT_FILES = (
     "warnings_texts.toml",
     "epidemic_texts.toml",
     "workforce_texts.toml",
+    "frontier_texts.toml",
+    "carbon_texts.toml",
+    "duty_texts.toml",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    """One wording in the two languages, as plain text (escaped when put in a page)."""
-
-    zh: str
-    en: str
-
-    def __html__(self) -> str:
-        if self.zh == self.en:
-            return str(escape(self.zh))
-        return f'<span lang="zh-CN">{escape(self.zh)}</span><span lang="en">{escape(self.en)}</span>'
-
-    def __str__(self) -> str:
-        return f"{self.zh} / {self.en}" if self.zh != self.en else self.zh
-
-    def __add__(self, other: Both | str) -> Both:
-        more = other if isinstance(other, Both) else Both(other, other)
-        return Both(self.zh + more.zh, self.en + more.en)
-
-    def said_in(self, language: Language) -> str:
-        """Return the wording in one language."""
-        return self.zh if language == "zh" else self.en
 
 
 @cache

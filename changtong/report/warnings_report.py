@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from changtong.emergency.threat_result import Threats
+from changtong.errors import Problem
 from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
 from changtong.report.texts import Both, Language, named, percent, rough, same, text, whole
@@ -42,10 +43,11 @@ def warnings_page(result: Threats, *, language: Language = "zh") -> str:
         "drill": result.status == "Exercise",
         "at": text("warn.at", at=_said(result, result.at)),
         **_headline(result),
-        "notes": [same(note) for note in result.notes[:NOTES]],
+        "notes": result.notes[:NOTES],
         "notes_total": len(result.notes),
         "set_aside": [
-            {"file": one.file or "", "message": one.message} for one in result.read.set_aside[:ROWS]
+            {"file": one.file or "", "message": _problem(one)}
+            for one in (*result.read.set_aside, *result.found.problems)[:ROWS]
         ],
         "not_counted": text(
             "warn.not_counted_said",
@@ -53,6 +55,7 @@ def warnings_page(result: Threats, *, language: Language = "zh") -> str:
             replaced=len(result.found.replaced),
             cancelled=len(result.found.cancelled),
             left=len(result.found.left_out),
+            later=len(result.found.not_yet_sent),
         ),
         "map": warnings_map(result),
         **_tables(result),
@@ -66,18 +69,28 @@ def warnings_page(result: Threats, *, language: Language = "zh") -> str:
     )
 
 
+def _problem(problem: Problem) -> Both:
+    """Say what is wrong with a message; in Chinese the kind of problem, then the words of the error."""
+    kind = named("warn_problem", problem.code)
+    expected = f" ({problem.expected})" if problem.expected else ""
+    return Both(f"{kind.zh}：{problem.message}{expected}", f"{problem.message}{expected}")
+
+
 def _said(result: Threats, at: datetime | None) -> str:
     return "–" if at is None else at.astimezone(ZoneInfo(result.zone)).strftime("%Y-%m-%d %H:%M")
 
 
 def _headline(result: Threats) -> Row:
-    states = result.warnings.unique("warning")["state"].to_list()
-    now, coming = states.count("in force"), states.count("coming")
+    states = result.by_state
+    now, coming = states["in force"], states["coming"]
     days = result.pieces.group_by("date", maintain_order=True).agg(pl.col("pieces").sum()).head(DAYS)
     rules = result.rules
     return {
-        "heading": text("warn.heading", now=now, coming=coming) if states else text("warn.heading_none"),
+        "heading": text("warn.heading", now=now, coming=coming)
+        if now + coming
+        else text("warn.heading_none"),
         "threatened": text("warn.threatened", sites=whole(result.sites), legs=whole(result.legs)),
+        "circles": text("warn.in_circles", sites=whole(result.sites_in_circles)) if result.tracks else None,
         "days": [text("warn.day_pieces", date=str(day), pieces=rough(n)) for day, n in days.iter_rows()],
         "rules_note": text(
             "warn.rules_note",
@@ -138,6 +151,12 @@ def _level(row: Row) -> Row:
     return {"level": named("warn_level", row["level"]), "colour": colour_class(row["level"])}
 
 
+def _event(row: Row) -> Both:
+    """Say what warns: a storm by its name, a message in its own words."""
+    is_storm = row["level"].startswith("force-")
+    return text("warn.storm", name=row["warning"]) if is_storm else same(row["event"])
+
+
 def _times(result: Threats, row: Row) -> Row:
     return {name: _said(result, row[name]) for name in ("begins", "ends")}
 
@@ -148,7 +167,7 @@ def _warning(result: Threats, row: Row) -> Row:
         **_level(row), **_times(result, row), "ends_assumed": row["ends_assumed"],
         "level_from": named("warn_from", row["level_from"]) if assumed else None,
         "state": named("warn_state", row["state"].replace(" ", "-")),
-        "headline": row["headline"] or row["event"],
+        "headline": row["headline"] or _event(row),
         "areas": row["areas"][:200], "sites": whole(row["sites"]), "legs": whole(row["legs"]),
     }  # fmt: skip
 
@@ -170,7 +189,7 @@ def _proposal(result: Threats, number: int) -> Row:
 def _site(result: Threats, row: Row, names: dict[str, str]) -> Row:
     return {
         **_level(row), **_times(result, row), "site": names.get(row["site_id"], row["site_id"]),
-        "warning": row["event"], "begin_pieces": whole(row["begin_pieces"]),
+        "warning": _event(row), "begin_pieces": whole(row["begin_pieces"]),
         "end_pieces": whole(row["end_pieces"]),
     }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The pages of rosters (coverage hour by hour, duties of people) and of workloads (fairness, moves)."""
+"""The pages of rosters (coverage, duties of people), workloads (fairness, moves), and hours beside limits."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 import polars as pl
 from markupsafe import Markup
 
+from changtong.report.forecast_view import say_note
 from changtong.report.page import embed_json, render_page, write_page
 from changtong.report.plan_report import script_texts
-from changtong.report.texts import Both, Language, percent, same, text, whole
+from changtong.report.texts import Both, Language, has_text, named, percent, same, text, whole
+from changtong.workforce.hours import Hours
 from changtong.workforce.roster_result import Roster
 from changtong.workforce.workload import Workload
 
@@ -45,7 +47,7 @@ def write_roster_page(roster: Roster, path: str | Path, *, language: Language = 
             text("workforce.lacking", pieces=whole(s["lacking_pieces"]), hours=whole(s["lacking_hours"]))
         )
     lines.append(text("workforce.rules", **s["rules"]))
-    lines += [same(note) for note in s["notes"]]
+    lines += [say_note(note) for note in s["notes"]]
     shown = (
         roster.centres.sort("pieces", "site", descending=[True, False])["site"].head(MOST_CHARTS).to_list()
     )
@@ -182,7 +184,8 @@ def write_workload_page(made: Workload, path: str | Path, *, language: Language 
     kinds = {"high": text("workforce.high"), "low": text("workforce.low")}
     off = made.couriers.filter(pl.col("outlier").is_not_null()).head(MOST_ROWS)
     outliers = [
-        [r["outlet"], r["courier"], kinds[r["outlier"]], r["reasons"]] for r in off.iter_rows(named=True)
+        [r["outlet"], r["courier"], kinds[r["outlier"]], Both(r["reasons_zh"], r["reasons_en"])]
+        for r in off.iter_rows(named=True)
     ]
     off_heads = [
         text("workforce.outlet"), text("workforce.courier"), text("workforce.kind"), text("workforce.reasons")
@@ -201,3 +204,85 @@ def write_workload_page(made: Workload, path: str | Path, *, language: Language 
         _table(text("workforce.moves"), move_heads, moves, numbers=False),
     ]
     return _write(path, language, text("workforce.title_load"), lines, {"tables": tables, "centres": []})
+
+
+def write_hours_page(made: Hours, path: str | Path, *, language: Language = "zh") -> Path:
+    """Write the page of hours and rest beside limits.
+
+    Parameters
+    ----------
+    made : Hours
+    path : path
+    language : {"zh", "en"}
+        The language it opens in.
+    """
+    s, limits = made.summary(), made.limits
+    lines = [
+        text(
+            "workforce.head_hours", name=s["name"], people=s["people"], records=whole(s["records"]),
+            breaches=s["breaches"], broken=s["people_in_breach"], notices=s["notices"],
+        ),
+        text(
+            "workforce.limits", id=limits.id, version=limits.version, zone=limits.zone,
+            provenance=named("workforce_provenance", limits.provenance),
+        ),
+    ]  # fmt: skip
+    if made.merged:
+        lines.append(text("workforce.merged", count=made.merged))
+    if made.breaches.is_empty():
+        lines.append(text("workforce.none_broken"))
+    for name, frame in (("breaches.csv", made.breaches), ("weeks.csv", made.weeks)):
+        if frame.height > MOST_ROWS:
+            lines.append(text("workforce.shown", shown=MOST_ROWS, total=frame.height, file=name))
+    tables = [_broken(made), _weeks(made)]
+    title = text("workforce.title_hours")
+    return _write(path, language, title, lines, {"tables": [one for one in tables if one], "centres": []})
+
+
+def _broken(made: Hours) -> dict[str, Any] | None:
+    heads = [
+        text("workforce.person_code"), text("workforce.severity"), text("workforce.kind_hours"),
+        text("workforce.period"), text("workforce.hours"), text("workforce.limit"), text("workforce.law"),
+    ]  # fmt: skip
+    rows = [
+        [
+            r["person_id"], named("workforce_severity", r["severity"]), named("workforce_kind", r["kind"]),
+            r["period"], f"{r['hours']:.1f}", f"{r['limit_h']:g}", _law(r),
+        ]
+        for r in _told_once(made.breaches).head(MOST_ROWS).iter_rows(named=True)
+    ]  # fmt: skip
+    return _table(text("workforce.breaches"), heads, rows, numbers=False) if rows else None
+
+
+def _told_once(breaches: pl.DataFrame) -> pl.DataFrame:
+    """Leave notices out where the same person breaks a harder limit of the kind in the same span."""
+    what = ["person_id", "kind", "period"]
+    broken = breaches.filter(pl.col("severity") == "breach").select(what).unique()
+    notices = breaches.filter(pl.col("severity") != "breach").join(broken, on=what, how="anti")
+    return pl.concat([breaches.filter(pl.col("severity") == "breach"), notices])
+
+
+def _law(row: dict[str, Any]) -> Both:
+    if not row["law"]:
+        return named("workforce_provenance", row["provenance"])
+    code = row["law"].lower().replace(" ", "-")
+    law = named("workforce_law", code) if has_text(f"workforce_law.{code}") else same(row["law"])
+    return Both(f"{law.zh}第 {row['article']} 条", f"{law.en} art. {row['article']}")
+
+
+def _weeks(made: Hours) -> dict[str, Any] | None:
+    heads = [
+        text("workforce.person_code"), text("workforce.week"), text("workforce.hours"),
+        text("workforce.overtime"), text("workforce.rest"),
+    ]  # fmt: skip
+    rows = [
+        [
+            r["person_id"],
+            str(r["week"]),
+            f"{r['hours']:.1f}",
+            f"{r['overtime_h']:.1f}",
+            "–" if r["longest_rest_h"] is None else f"{r['longest_rest_h']:.1f}",
+        ]
+        for r in made.weeks.sort("hours", "person_id", descending=[True, False]).head(MOST_ROWS).to_dicts()
+    ]
+    return _table(text("workforce.weeks"), heads, rows, numbers=False) if rows else None

@@ -10,10 +10,12 @@ own            there too, but only for records of the person's own organisation
 not_own        there too, but never for records of the person's own organisation
 named          on a scorecard that names the person's own organisation as a department
 named_not_own  there too, but never for records of the person's own organisation
+party          on a record that names the person: whose complaint it is, or who deals with it
 =============  ======================================================================
 
 ``named`` reaches beyond the scope: a city's department marks on a province's card. The role must hold for the
-record or for the person's own organisation, and a firm's people never get beyond their firm.
+record or for the person's own organisation, and a firm's people never get beyond their firm. ``party`` is for
+single records, wherever they are: whom the record names.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ class Reach(StrEnum):
     not_own = "not_own"
     named = "named"
     named_not_own = "named_not_own"
+    party = "party"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +105,14 @@ class Target:
     """What it is about: a kind of record, its organisation's path, and its administrative code.
 
     ``named`` are the ids of the organisations that mark on the card it belongs to; none where it belongs to
-    no card.
+    no card. ``parties`` are the ids of the users whom the record names as those it is about.
     """
 
     kind: str
     path: str
     admin_code: str
     named: frozenset[str] = frozenset()
+    parties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +192,8 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
 
 def _why_not(reach: Reach, scope: Scope, person: Person, target: Target) -> str:
     """Return why a right that reaches so far does not hold for a record, or nothing where it does."""
+    if reach is Reach.party:
+        return "" if person.user_id in target.parties else "outside"
     here = scope.covers(target.path, target.admin_code)
     if reach in (Reach.named, Reach.named_not_own):
         here = here or scope.covers(person.path, person.admin_code)
@@ -216,6 +222,8 @@ def scopes(person: Person, action: str, kind: str, at: datetime) -> tuple[Scope,
         reaches = rights_table().get((kind, action, grant.role), ())
         if not reaches or not grant.holds(at):
             continue
+        if reaches == (Reach.party,):  # of single records: `is_party` tells
+            continue
         if Reach.scope not in reaches:
             raise ValueError(f"{action} of {kind} is no right that a list can be filtered by.")
         found.append(grant.scope)
@@ -232,6 +240,14 @@ def named_within(person: Person, action: str, kind: str, at: datetime) -> Scope 
         if Reach.named in reaches and grant.holds(at) and grant.scope.covers(person.path, person.admin_code):
             return person.farthest
     return None
+
+
+def is_party(person: Person, action: str, kind: str, at: datetime) -> bool:
+    """Return whether a person may do something to records of a kind that name them; beyond `scopes`."""
+    return any(
+        Reach.party in rights_table().get((kind, action, grant.role), ()) and grant.holds(at)
+        for grant in person.grants
+    )
 
 
 def _widest(found: Iterable[Scope]) -> tuple[Scope, ...]:

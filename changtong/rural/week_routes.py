@@ -327,9 +327,14 @@ class WeekRoutes:
     def week_if_enough(self, choice: Choice) -> float:
         """Return what a choice costs in a week were there vehicles enough for all bases at once."""
         self.take(choice)
-        bases = [partial(self.base_week, base, visits) for base, visits in choice.visits().items()]
-        trunk_cny, *base_cny = self.side_by_side([partial(self.trunk_week, choice), *bases])
-        return sum(base_cny) + trunk_cny
+        weeks = choice.visits().items()
+        new = [
+            partial(self.base_week, base, visits)
+            for base, visits in weeks
+            if self._week_key(base, visits) not in self._weeks  # a thread costs more than looking one up
+        ]
+        trunk_cny, *_ = self.side_by_side([partial(self.trunk_week, choice), *new])
+        return sum(self.base_week(base, visits) for base, visits in weeks) + trunk_cny
 
     def side_by_side(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
         """Return what tasks about different bases return, worked on by as many threads as there may be.

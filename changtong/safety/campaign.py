@@ -11,10 +11,11 @@ from typing import Any
 import polars as pl
 
 from changtong.errors import InputError, Problem
+from changtong.rules_files import read_rules_file
 from changtong.safety.rules_file import hazard_kinds
 from changtong.safety.supervision import Supervision
 from changtong.safety.table_folder import save_tables
-from changtong.safety.toml_values import PROVENANCES, Values, read_toml
+from changtong.safety.toml_values import PROVENANCES, Values
 
 KIND = "campaign"
 SHIPPED = ("guns", "drugs", "personal-data")
@@ -111,7 +112,9 @@ def read_campaign(path: str | os.PathLike[str]) -> Campaign:
         raise InputError(
             [Problem("bad-campaign", "there is no such campaign.", str(path), expected=expected)]
         )
-    file, content = read_toml(None if shipped else path, f"campaign_{path}.toml", "bad-campaign")
+    file, content = read_rules_file(
+        None if shipped else path, "changtong.safety", f"campaign_{path}.toml", "bad-campaign"
+    )
     values = Values(file, "bad-campaign")
     needed = ("id", "title_zh", "title_en", "provenance", "source", "begin", "end", "hazard_kinds")
     head = values.table(content, KEYS, needed)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from changtong.rules_files import read_rules_file
 from changtong.safety.hazard_rules import EscalationStep, is_zone
-from changtong.safety.toml_values import PROVENANCES, Values, read_toml
+from changtong.safety.toml_values import PROVENANCES, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ def read_decision(path: str | os.PathLike[str]) -> Decision:
     InputError
         ``bad-decision``, with every problem.
     """
-    file, content = read_toml(path, "", "bad-decision")
+    file, content = read_rules_file(path, "changtong.safety", "", "bad-decision")
     values = Values(file, "bad-decision")
     head = values.table(content, KEYS, ("id", "title", "source", "provenance", "decided_on", "tasks"))
     values.one_of(head, "provenance", PROVENANCES)

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from changtong.rules_files import read_rules_file
 from changtong.safety.form import GRADES
-from changtong.safety.toml_values import PROVENANCES, Values, read_toml
+from changtong.safety.toml_values import PROVENANCES, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ def read_hazard_rules(path: str | os.PathLike[str] | None = None) -> HazardRules
     InputError
         ``bad-rules``, with every problem.
     """
-    file, content = read_toml(path, "hazard_rules.toml", "bad-rules")
+    file, content = read_rules_file(path, "changtong.safety", "hazard_rules.toml", "bad-rules")
     values = Values(file, "bad-rules")
     head = values.table(content, KEYS, tuple(key for key in KEYS if key != "escalation"))
     values.one_of(head, "provenance", PROVENANCES)

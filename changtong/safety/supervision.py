@@ -13,7 +13,7 @@ from changtong.errors import InputError, Problem
 from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
 from changtong.safety.collection import read_collection
-from changtong.safety.opening_hours import FILE, OPENING_SCHEMA, weeks_open
+from changtong.safety.opening_hours import FILE, OPENING_SCHEMA, read_openings
 from changtong.spreadsheets import with_formulas
 
 
@@ -23,7 +23,7 @@ def read_table(
     needed: tuple[str, ...],
     gaps: tuple[str, ...] = (),
 ) -> pl.DataFrame:
-    """Read a CSV file, with every problem told; columns that are not there are null.
+    """Read a CSV or Parquet file, with every problem told; columns that are not there are null.
 
     Parameters
     ----------
@@ -38,16 +38,13 @@ def read_table(
     Raises
     ------
     InputError
-        ``missing-file``, ``missing-column``, ``wrong-type``, ``missing-value``.
+        ``missing-file``, ``unreadable-file``, ``missing-column``, ``wrong-type``, ``missing-value``.
     """
     file = Path(path)
     if not file.is_file():
         raise InputError([Problem("missing-file", "there is no such file.", str(path))])
-    findings = Findings()
-    frame = read_csv_file(file, columns, columns, findings, {})
-    problems = list(findings.errors)
-    if frame is None or problems:
-        raise InputError(problems)
+    frame = read_cells(file, columns)
+    problems = []
     for name in (*needed, *gaps):
         if name not in frame.columns:
             hint = NearestNames(frame.columns).hint(name)
@@ -71,6 +68,37 @@ def read_table(
     if problems:
         raise InputError(problems)
     return with_formulas(pl.DataFrame(made))
+
+
+def read_cells(file: Path, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    """Return all columns of a file, those known by their types where all cells fit; instants as texts.
+
+    Parameters
+    ----------
+    file : Path
+        ``.parquet``, or CSV in any encoding that is read.
+    columns : mapping
+
+    Raises
+    ------
+    InputError
+        ``unreadable-file``, and what is wrong with a CSV file.
+    """
+    if file.suffix.lower() != ".parquet":
+        findings = Findings()
+        frame = read_csv_file(file, columns, columns, findings, {})
+        if frame is None or findings.errors:
+            raise InputError(list(findings.errors))
+        return frame
+    try:
+        frame = pl.read_parquet(file)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        message = f"it is no Parquet file that can be read ({str(error).splitlines()[0]})."
+        raise InputError([Problem("unreadable-file", message, file.name)]) from error
+    instants = [
+        name for name, kind in frame.schema.items() if isinstance(kind, pl.Datetime) and kind.time_zone
+    ]
+    return frame.with_columns(pl.col(instants).dt.to_string("%Y-%m-%dT%H:%M:%S%.6f%:z"))
 
 
 def _typed(cells: pl.Series, dtype: pl.DataType) -> pl.Series:
@@ -167,9 +195,13 @@ INSPECTOR_SCHEMA: dict[str, pl.DataType] = {
     "weekdays": pl.String(),
     "skills": pl.String(),
     "away": pl.String(),
+    "lunch_min": pl.Float64(),
+    "lunch_from": pl.String(),
+    "lunch_until": pl.String(),
 }
 """Inspectors of one ``team`` go together; without one they go alone. ``weekdays``: digits, 1 is Monday;
-``away``: days, ``;`` between them. Left out: 9 o'clock, 8 hours, Monday to Friday."""
+``away``: days, ``;`` between them. Left out: 9 o'clock, 8 hours, Monday to Friday. ``lunch_min``: minutes of
+a break between ``lunch_from`` and ``lunch_until`` (HH:MM); left out: none."""
 
 VISITED_SCHEMA: dict[str, pl.DataType] = {
     "inspection_id": pl.String(),
@@ -268,7 +300,7 @@ def read_supervision(
     inspectors = table(place / "inspectors.csv", INSPECTOR_SCHEMA, ("inspector_id", "lon", "lat"))
     inspections = table(place / "inspections.csv", VISITED_SCHEMA, ("site_id", "on"))
     travel = table(place / "travel.csv", TRAVEL_SCHEMA, ("from", "to", "minutes"))
-    hours = table(place / FILE, OPENING_SCHEMA, ("site_id", "weekdays"), ("opens", "closes"))
+    hours = table(place / FILE, OPENING_SCHEMA, ("site_id",), ("opens", "closes"))
     source = place / "hazards.csv" if ledger is None else Path(ledger) / "hazards.csv"
     hazards = table(source, OPEN_SCHEMA, ("site_id", "grade", "state"))
     if collection is not None:
@@ -300,7 +332,7 @@ def _hours_problems(hours: pl.DataFrame, sites: pl.DataFrame | None) -> list[Pro
             hint = near.hint(hours["site_id"][row])
             problems.append(Problem("unknown-site", message, FILE, row + 1, "site_id", hint=hint))
     try:
-        weeks_open(hours)
+        read_openings(hours)
     except InputError as error:
         problems.extend(error.problems)
     return problems

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-import tomllib
 from collections.abc import Mapping
 from datetime import date
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from changtong.errors import InputError, Problem
@@ -19,29 +15,6 @@ WORDS: dict[type, str] = {
     date: "a date, as 2026-03-01", dict: "a table", list: "a list",
 }  # fmt: skip
 PROVENANCES = ("official", "example", "synthetic")
-
-
-def read_toml(path: str | os.PathLike[str] | None, shipped: str, code: str) -> tuple[str, dict[str, Any]]:
-    """Read a file, or one of the package; return its name and content.
-
-    Parameters
-    ----------
-    path : path or None
-        None: the shipped one.
-    shipped : str
-        Its name in ``changtong/safety``.
-    code : str
-        Of the problem where it cannot be read.
-
-    Raises
-    ------
-    InputError
-    """
-    place = files("changtong.safety").joinpath(shipped) if path is None else Path(path)
-    try:
-        return place.name, tomllib.loads(place.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError([Problem(code, f"the file cannot be read ({error}).", place.name)]) from error
 
 
 class Values:

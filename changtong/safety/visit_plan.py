@@ -17,6 +17,7 @@ from changtong.errors import InternalError, UsageError
 from changtong.safety.supervision import Supervision
 from changtong.safety.table_folder import save_tables
 from changtong.safety.visit_check import check_visits
+from changtong.safety.visit_day import can_alone, without_lunch
 from changtong.safety.visit_question import VisitQuestion, visit_question
 from changtong.safety.visit_routes import TeamDay, route_visits, timed
 from changtong.safety.visit_rules import VisitRules, read_visit_rules
@@ -32,6 +33,7 @@ VISIT_SCHEMA: dict[str, pl.DataType] = {
     "site_id": pl.String(),
     "name": pl.String(),
     "kind": pl.String(),
+    "lunch": pl.String(),
     "arrives": pl.String(),
     "waits_min": pl.Float64(),
     "leaves": pl.String(),
@@ -46,6 +48,7 @@ VISIT_SCHEMA: dict[str, pl.DataType] = {
     "open_general": pl.Int64(),
     "last_visit": pl.Date(),
 }
+"""``lunch``: when it begins that is taken after the place before and ahead of this visit."""
 LEFT_SCHEMA: dict[str, pl.DataType] = {
     "site_id": pl.String(),
     "name": pl.String(),
@@ -59,10 +62,11 @@ LEFT_SCHEMA: dict[str, pl.DataType] = {
 }
 """``reason``: no_skill (no team has what it needs), shut (on all of these days), open_too_short (for less
 than a visit lasts), too_far (no team gets there and back in a day), open_other_times (shut whenever a team
-that could visit it can be there), no_time (hours went to visits that are due or worth more)."""
+that could visit it can be there), no_lunch (a visit there leaves no time for lunch), no_time (hours went to
+visits that are due or worth more)."""
 
-SHUT = ("shut", "open_too_short", "open_other_times")
-"""Reasons of opening hours: these sites could not be visited, whatever else was left out."""
+SHUT = ("shut", "open_too_short", "open_other_times", "no_lunch")
+"""Reasons of hours: these sites could not be visited, whatever else was left out."""
 
 DAY_SCHEMA: dict[str, pl.DataType] = {
     "day": pl.Date(),
@@ -70,6 +74,7 @@ DAY_SCHEMA: dict[str, pl.DataType] = {
     "inspectors": pl.String(),
     "visits": pl.Int64(),
     "starts": pl.String(),
+    "lunch": pl.String(),
     "back": pl.String(),
     "hours": pl.Float64(),
     "hours_of": pl.Float64(),
@@ -283,7 +288,7 @@ def draw(question: VisitQuestion, count: int, seed: int) -> tuple[tuple[str, str
     pool = []
     order = sorted(range(question.sites.height), key=lambda k: str(question.sites["site_id"][k]))
     for k in order:
-        able = [t for t in teams if question.can_alone(t, k)]
+        able = [t for t in teams if can_alone(question, t, k)]
         if able and not question.sites["due"][k]:
             pool.append((k, able))
     chosen = dice.permutation(len(pool))[:count]
@@ -350,25 +355,27 @@ def _visit_rows(
     count = len(question.teams)
     for one in routes:
         team = question.teams[one.team]
-        at, clock, km, risk = one.team, team.starts_s, 0.0, 0.0
-        for order, (site, begins, ends) in enumerate(timed(question, one), 1):
-            place = count + site
+        found = timed(question, one)
+        at, km, risk = one.team, 0.0, 0.0
+        for order, stop in enumerate(found.stops, 1):
+            place = count + stop.site
             way, driven = int(question.seconds[at, place]), float(question.km[at, place])
-            facts = question.sites.row(site, named=True)
+            facts = question.sites.row(stop.site, named=True)
             rows.append(
                 facts
                 | {"day": one.day, "team": team.id, "inspectors": "; ".join(team.members), "order": order}
-                | {"arrives": clock_text(clock + way), "leaves": clock_text(ends)}
-                | {"waits_min": round((begins - clock - way) / 60, 1)}
+                | {"arrives": clock_text(stop.arrives_s), "leaves": clock_text(stop.ends_s)}
+                | {"lunch": None if stop.lunch_s is None else clock_text(stop.lunch_s)}
+                | {"waits_min": round(stop.waits_s / 60, 1)}
                 | {"travel_min": round(way / 60, 1), "travel_km": round(driven, 2)}
             )
-            clock, at, km, risk = ends, place, km + driven, risk + facts["risk"]
-        clock += int(question.seconds[at, one.team])
+            at, km, risk = place, km + driven, risk + facts["risk"]
         km += float(question.km[at, one.team])
         used[one.team, one.day] = _idle(question, one.team) | {
             "visits": len(one.sites),
-            "back": clock_text(clock),
-            "hours": round((clock - team.starts_s) / 3600, 3),
+            "lunch": None if found.lunch_s is None else clock_text(found.lunch_s),
+            "back": clock_text(found.back_s),
+            "hours": round((found.back_s - team.starts_s) / 3600, 3),
             "travel_km": round(km, 2),
             "risk": round(risk, 2),
         }
@@ -379,23 +386,26 @@ def _idle(question: VisitQuestion, t: int) -> dict[str, Any]:
     team = question.teams[t]
     start = clock_text(team.starts_s)
     hours = {"hours": 0.0, "hours_of": team.day_s / 3600, "travel_km": 0.0, "risk": 0.0}
-    return {"visits": 0, "starts": start, "back": start, **hours}
+    return {"visits": 0, "starts": start, "lunch": None, "back": start, **hours}
 
 
 def _reason(question: VisitQuestion, site: int) -> str:
     able = [t for t in range(len(question.teams)) if question.can(t, site)]
     if not able:
         return "no_skill"
-    if site in question.weeks:
-        days = {(question.begin + timedelta(days=k)).weekday() for k in range(question.days)}
-        lengths = [closes - opens for day in days for opens, closes in question.weeks[site][day]]
+    if site in question.openings:
+        days = [question.begin + timedelta(days=k) for k in range(question.days)]
+        lengths = [closes - opens for day in days for opens, closes in question.openings[site].on(day)]
         if not lengths:
             return "shut"
-        if max(lengths) < question.sites["visit_s"][site]:
+        if max(lengths) < question.visit_lengths[site]:
             return "open_too_short"
     if not any(question.round_fits(t, site) for t in able):
         return "too_far"
-    return "no_time" if any(question.can_alone(t, site) for t in able) else "open_other_times"
+    if any(can_alone(question, t, site) for t in able):
+        return "no_time"
+    hungry = without_lunch(question)
+    return "no_lunch" if any(can_alone(hungry, t, site) for t in able) else "open_other_times"
 
 
 def clock_text(seconds: int) -> str:

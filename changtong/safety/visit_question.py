@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.reference_places import great_circle_km
-from changtong.safety.opening_hours import Week, Window, usable_windows, weeks_open
+from changtong.safety.lunch import Lunch, lunch_of, lunch_problems
+from changtong.safety.opening_hours import Openings, Window, read_openings, usable_windows
 from changtong.safety.site_risk import site_risk
 from changtong.safety.supervision import Supervision
 from changtong.safety.visit_rules import VisitRules
@@ -42,6 +43,7 @@ class Team:
         Second of the day at which they begin, and seconds they work.
     days : tuple of date
     skills : frozenset of str
+    lunch : Lunch or None
     """
 
     id: str
@@ -52,6 +54,7 @@ class Team:
     day_s: int
     days: tuple[date, ...]
     skills: frozenset[str]
+    lunch: Lunch | None = None
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,12 @@ class VisitQuestion:
         Skills each site needs.
     drawn_for : dict
         Row of a site that was drawn at random -> the team that was drawn for it.
-    weeks : dict
+    visit_lengths : tuple of int
+        Seconds of a visit to each site.
+    openings : dict
         Row of a site -> its opening hours; sites that are not there may be visited at any time.
     windows : dict
-        Row of a site -> the windows in which a visit fits, each with its weekdays (0 is Monday).
+        Row of a site -> the windows in which a visit fits, each with its days.
     km : array of float, (teams + sites, teams + sites)
     seconds : array of int, (teams + sites, teams + sites)
         Driving; teams' bases come first.
@@ -87,8 +92,9 @@ class VisitQuestion:
     sites: pl.DataFrame
     needs: tuple[frozenset[str], ...]
     drawn_for: dict[int, int]
-    weeks: dict[int, Week]
-    windows: dict[int, Mapping[Window, frozenset[int]]]
+    visit_lengths: tuple[int, ...]
+    openings: dict[int, Openings]
+    windows: dict[int, Mapping[Window, frozenset[date]]]
     km: NDArray[np.float64]
     seconds: NDArray[np.int64]
     rules: VisitRules
@@ -103,26 +109,25 @@ class VisitQuestion:
         """
         return self.needs[site] <= self.teams[team].skills and self.drawn_for.get(site, team) == team
 
-    def begins_s(self, site: int, weekday: int, there_s: int) -> int | None:
-        """Return when a visit can begin to somebody who is there; None where none can any more that day.
+    def ends_s(self, site: int, day: date, there_s: int) -> int | None:
+        """Return when a visit can be over for somebody who is there; None where none can any more that day.
 
         Parameters
         ----------
         site : int
-        weekday : int
-            0 is Monday.
+        day : date
         there_s : int
             Second of the day.
         """
+        length = self.visit_lengths[site]
         if site not in self.windows:
-            return there_s
-        length = int(self.sites["visit_s"][site])
-        begins = [
-            max(opens, there_s)
-            for (opens, closes), weekdays in self.windows[site].items()
-            if weekday in weekdays and max(opens, there_s) + length <= closes
+            return there_s + length
+        ends = [
+            max(opens, there_s) + length
+            for (opens, closes), days in self.windows[site].items()
+            if day in days and max(opens, there_s) + length <= closes
         ]
-        return min(begins, default=None)
+        return min(ends, default=None)
 
     def round_fits(self, team: int, site: int) -> bool:
         """Tell whether a team gets there and back in a day, whatever the opening hours.
@@ -133,22 +138,7 @@ class VisitQuestion:
         """
         place = len(self.teams) + site
         way = int(self.seconds[team, place] + self.seconds[place, team])
-        return way + int(self.sites["visit_s"][site]) <= self.teams[team].day_s
-
-    def can_alone(self, team: int, site: int) -> bool:
-        """Tell whether a team can make a visit on one of its days if it makes no other.
-
-        Parameters
-        ----------
-        team, site : int
-        """
-        if not (self.can(team, site) and self.round_fits(team, site)):
-            return False
-        one, place = self.teams[team], len(self.teams) + site
-        last = one.starts_s + one.day_s - int(self.seconds[place, team] + self.sites["visit_s"][site])
-        there = one.starts_s + int(self.seconds[team, place])
-        begins = (self.begins_s(site, day, there) for day in {day.weekday() for day in one.days})
-        return any(begin is not None and begin <= last for begin in begins)
+        return way + self.visit_lengths[site] <= self.teams[team].day_s
 
 
 def visit_question(
@@ -193,7 +183,7 @@ def visit_question(
         drawn=pl.col("site_id").is_in(chosen),
         visit_s=pl.Series([rules.visit_s(kind) for kind in risk["kind"]], dtype=pl.Int64),
     ).sort(~pl.col("due"), ~pl.col("drawn"), -pl.col("risk"), "site_id")
-    sites, weeks, windows = _opened(risk.head(MOST_SITES), supervision.opening_hours, teams)
+    sites, openings, windows = _opened(risk.head(MOST_SITES), supervision.opening_hours, teams)
     row = {site: k for k, site in enumerate(sites["site_id"])}
     number = {team.id: k for k, team in enumerate(teams)}
     km, seconds = _ways(teams, sites, supervision.travel, rules)
@@ -204,7 +194,8 @@ def visit_question(
         sites=sites.drop("needs"),
         needs=tuple(words(text) for text in sites["needs"]),
         drawn_for={row[site]: number[team] for site, team in drawn if site in row},
-        weeks=weeks,
+        visit_lengths=tuple(sites["visit_s"].to_list()),
+        openings=openings,
         windows=windows,
         km=km,
         seconds=seconds,
@@ -215,19 +206,19 @@ def visit_question(
 
 def _opened(
     sites: pl.DataFrame, table: pl.DataFrame, teams: tuple[Team, ...]
-) -> tuple[pl.DataFrame, dict[int, Week], dict[int, Mapping[Window, frozenset[int]]]]:
+) -> tuple[pl.DataFrame, dict[int, Openings], dict[int, Mapping[Window, frozenset[date]]]]:
     """Return the sites that are looked at, their opening hours, and the windows in which a visit fits."""
-    known = weeks_open(table)
-    weeks = {k: known[site] for k, site in enumerate(sites["site_id"]) if site in known}
-    weekdays = {day.weekday() for team in teams for day in team.days}
+    known = read_openings(table)
+    openings = {k: known[site] for k, site in enumerate(sites["site_id"]) if site in known}
+    days = {day for team in teams for day in team.days}
     within = min(team.starts_s for team in teams), max(team.starts_s + team.day_s for team in teams)
     lengths = sites["visit_s"]
-    windows = {k: usable_windows(week, weekdays, int(lengths[k]), within) for k, week in weeks.items()}
+    windows = {k: usable_windows(one, days, int(lengths[k]), within) for k, one in openings.items()}
     counts = np.array([len(windows[k]) if k in windows else 1 for k in range(sites.height)], np.int64)
     kept = int(np.searchsorted(np.cumsum(counts), MOST_WINDOWS, "right"))
     return (
         sites.head(kept),
-        {k: week for k, week in weeks.items() if k < kept},
+        {k: one for k, one in openings.items() if k < kept},
         {k: found for k, found in windows.items() if k < kept},
     )
 
@@ -262,10 +253,20 @@ def make_teams(inspectors: pl.DataFrame, rules: VisitRules, begin: date, days: i
         ``bad-value``.
     """
     groups: dict[str, list[dict[str, object]]] = {}
+    first: dict[str, int] = {}
     problems: list[Problem] = []
     for row, one in enumerate(inspectors.iter_rows(named=True), 1):
         problems += _problems_of(one, row)
-        groups.setdefault(str(one["team"] or one["inspector_id"]), []).append(one)
+        name = str(one["team"] or one["inspector_id"])
+        groups.setdefault(name, []).append(one)
+        first.setdefault(name, row)
+    lunches: dict[str, Lunch | None] = {}
+    for name, members in groups.items() if not problems else ():
+        try:
+            lunches[name] = lunch_of(members)
+        except ValueError:
+            message = f"those of {name} have no time for lunch in common."
+            problems.append(Problem("bad-value", message, "inspectors.csv", first[name], "lunch_from"))
     if problems:
         raise InputError(problems)
     span = [begin + timedelta(days=k) for k in range(days)]
@@ -287,6 +288,7 @@ def make_teams(inspectors: pl.DataFrame, rules: VisitRules, begin: date, days: i
                 day_s=math.floor(hours * 3600),
                 days=tuple(free),
                 skills=frozenset().union(*(words(str(one["skills"] or "")) for one in members)),
+                lunch=lunches[name],
             )
         )
     if not made:
@@ -308,7 +310,7 @@ def _problems_of(one: dict[str, object], row: int) -> list[Problem]:
             date.fromisoformat(word)
         except ValueError:
             made.append(Problem("bad-value", f"{word!r} is no date.", file, row, "away", "YYYY-MM-DD"))
-    return made
+    return made + lunch_problems(one, row)
 
 
 def _number(value: object, other: float) -> float:

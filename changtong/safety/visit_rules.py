@@ -6,7 +6,8 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from changtong.safety.toml_values import PROVENANCES, Values, read_toml
+from changtong.rules_files import read_rules_file
+from changtong.safety.toml_values import PROVENANCES, Values
 
 POINTS: dict[str, type] = dict.fromkeys(
     (
@@ -90,7 +91,7 @@ def read_visit_rules(path: str | os.PathLike[str] | None = None) -> VisitRules:
     InputError
         ``bad-rules``, with every problem.
     """
-    file, content = read_toml(path, "visit_rules.toml", "bad-rules")
+    file, content = read_rules_file(path, "changtong.safety", "visit_rules.toml", "bad-rules")
     values = Values(file, "bad-rules")
     head = values.table(
         content, KEYS, ("id", "version", "provenance", "source", "points", "minutes", "travel")

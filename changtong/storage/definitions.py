@@ -30,6 +30,10 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "firm": "valid_until",
         "staff_permit": "valid_until",
         "site_state": "starts_at",
+        "duty_room": "opened_at",
+        "duty_roster": "in_force_at",
+        "duty_entry": "recorded_at",
+        "rights_ticket": "received_at",
     }
 )
 """Register -> the column its pages are ordered by."""
@@ -55,7 +59,12 @@ FIRST_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 CASE_KINDS = ("case", "case_entry")
 """Registers whose records `emergency_records` makes only: they are a chain."""
 
-OWN_WAYS = ("scorecard", "assessment", "statement", "mark", "hand_in", *CASE_KINDS)
+DUTY_KINDS = ("duty_room", "duty_roster", "duty_entry")
+"""Registers whose records `workforce_records.room_register` makes only: the first entry with a key stands."""
+
+OWN_WAYS = (
+    "scorecard", "assessment", "statement", "mark", "hand_in", *CASE_KINDS, *DUTY_KINDS, "rights_ticket",
+)  # fmt: skip
 """Registers whose records are made another way only: stages, blindness and chains rest on it."""
 
 HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -63,9 +72,21 @@ HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "assessment": ("appeal",),
         "hazard": ("open", "rectifying", "rectified", "reopened"),
         "case": ("open", "responding", "suspended", "ended"),
+        "rights_ticket": ("received", "accepted", "transferred", "mediated", "settled", "reopened"),
     }
 )
 """Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
+
+
+PARTIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"rights_ticket": ("courier", "handler")})
+"""Register -> columns of users whom a record names as those it is about: they see it beyond their scope."""
+
+COMMANDS: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(CASE_KINDS, "emergency")
+    | dict.fromkeys(DUTY_KINDS, "duty")
+    | {"rights_ticket": "rights-tickets"}
+)
+"""Register of `OWN_WAYS` -> the command that has the ways; `scorecard` for the others."""
 
 
 @dataclass(frozen=True, slots=True)

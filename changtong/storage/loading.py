@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from changtong.errors import ChangtongError, InputError, Problem
+from changtong.errors import ChangtongError, DeniedError, InputError, Problem
 from changtong.storage.definitions import Column, register_columns
-from changtong.storage.records import add_record, check_kind
+from changtong.storage.records import add_record, check_kind, problems_of_new
 from changtong.storage.work import Work
 
 OWN = ("id", "organisation", "admin_code")
@@ -32,29 +32,63 @@ def load_file(work: Work, kind: str, path: Path, reason: str = "") -> int:
     Raises
     ------
     InputError
-        Every problem, with its row and column.
+        Every problem of every row, with its row and column: cells, references, organisation, place, keys,
+        and ``not-allowed`` where the person has no right to add it there.
+    DeniedError
+        The person may add none of this kind anywhere.
     """
     check_kind(kind)
     problems: list[Problem] = []
+    seen: dict[tuple[str, str], int] = {}
+    refused = None
     count = 0
     for number, row in _rows(kind, path):
-        values, wrong = _values(kind, row)
-        try:
-            if not wrong:
-                own = {name: row[name].strip() for name in OWN if row.get(name, "").strip()}
-                add_record(
-                    work, kind, values, organisation=own.get("organisation"),
-                    admin_code=own.get("admin_code"), record_id=own.get("id"), reason=reason,
-                )  # fmt: skip
-                count += 1
-        except InputError as error:
-            wrong = list(error.problems)
+        wrong = _added(work, kind, row, reason)
+        if work.refused is not None and work.refused.detail == {"why": "no-grant"}:
+            raise DeniedError(wrong[-1].message)  # no row could be added by this person
+        refused = refused or work.refused
+        wrong += _again(row, number, seen, wrong)
+        count += not wrong
         problems += [replace(problem, file=path.name, row=number) for problem in wrong]
         if len(problems) >= MOST_PROBLEMS:
             break
     if problems:
+        work.refused = refused
         raise InputError(problems)
     return count
+
+
+def _added(work: Work, kind: str, row: dict[str, str], reason: str) -> list[Problem]:
+    """Add the record of a row, or return all that stands against it."""
+    if "" in row:
+        return [Problem("unreadable-file", "The row has too many cells.")]
+    values, wrong = _values(kind, row)
+    own = {name: row[name].strip() for name in OWN if row.get(name, "").strip()}
+    if not wrong:
+        try:
+            add_record(
+                work, kind, values, organisation=own.get("organisation"), admin_code=own.get("admin_code"),
+                record_id=own.get("id"), reason=reason,
+            )  # fmt: skip
+        except (InputError, DeniedError):
+            return problems_of_new(work, kind, values, own)
+        return []
+    return wrong + problems_of_new(work, kind, values, own, [str(problem.column) for problem in wrong])
+
+
+def _again(
+    row: Mapping[str, str], number: int, seen: dict[tuple[str, str], int], wrong: list[Problem]
+) -> list[Problem]:
+    """Return that a key is there in a row before, which is not added itself where it is wrong, too."""
+    told = [one.column for one in wrong if one.code == "duplicate-record"]
+    made = []
+    for name in ("id", "site_id"):
+        value = row.get(name, "").strip()
+        first = seen.setdefault((name, value), number) if value else number
+        if first != number and name not in told:
+            text = f"Row {first} has this {name}, too."
+            made.append(Problem("duplicate-record", text, column=name))
+    return made
 
 
 def _rows(kind: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
@@ -69,12 +103,7 @@ def _rows(kind: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
                 raise InputError(
                     [Problem("unknown-attribute", text, path.name, 0, expected=", ".join(known))]
                 )
-            for number, row in enumerate(reader, 1):
-                if "" in row:
-                    raise InputError(
-                        [Problem("unreadable-file", "The row has too many cells.", path.name, number)]
-                    )
-                yield number, row
+            yield from enumerate(reader, 1)
     except ChangtongError:
         raise
     except FileNotFoundError:

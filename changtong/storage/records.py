@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
+from changtong.errors import ConflictError, DeniedError, InputError, NotFoundError, Problem, UsageError
 from changtong.privacy.masks import mask
 from changtong.rights.decide import Target
 from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import (
-    CASE_KINDS,
+    COMMANDS,
     OWN_WAYS,
     REGISTERS,
     Column,
@@ -36,7 +37,7 @@ from changtong.storage.rows import (
 )
 from changtong.storage.schema import canonical, organisations, registers, to_ms, users
 from changtong.storage.seen_parts import seen_parts
-from changtong.storage.work import Work, check_reason
+from changtong.storage.work import Work, check_reason, target_of
 
 DECIDED = ("state", "recheck_at", "recheck_result", "deadline", "result")
 """Columns that who decides on a record may set with its state; the rest is for those who keep it."""
@@ -210,10 +211,9 @@ def add_record(
     }  # fmt: skip
     target = Target(kind, owner["path"], row["admin_code"])
     action, allowed_for = right or ("add", target)
-    work.allow(action, allowed_for, row["id"])
+    work.allow(action, allowed_for, row["id"], kind=kind)
     if same := _same(work, kind, row):
-        text = f"There is a {kind} with this {same} already."
-        raise InputError([Problem("duplicate-record", text, column=same)])
+        raise InputError([_there_already(kind, same)])
     if held := _held(work, kind):
         held.add(kind, row)
     else:
@@ -221,6 +221,61 @@ def add_record(
     detail = {"version": 1, "digest": digest_of(row), **_shown_changes(kind, {}, row)}
     work.note("add", target, row["id"], detail, reason)
     return record_of(kind, row)
+
+
+def problems_of_new(
+    work: Work, kind: str, values: Mapping[str, Any], own: Mapping[str, str], unread: Collection[str] = ()
+) -> list[Problem]:
+    """Return all that stands against adding a record, each looked for whatever else is wrong.
+
+    Parameters
+    ----------
+    work : Work
+    kind : str
+    values : mapping
+    own : mapping
+        ``id``, ``organisation`` and ``admin_code`` where they are given.
+    unread : collection of str
+        Columns whose values could not be read: they are not missing.
+    """
+    problems: list[Problem] = []
+
+    def tried(check: Callable[[], Any]) -> Any:
+        try:
+            return check()
+        except InputError as error:
+            known = {"missing-value": unread}
+            problems.extend(one for one in error.problems if one.column not in known.get(one.code, ()))
+        except DeniedError as error:
+            problems.append(Problem(error.code, str(error), column="organisation"))
+        return None
+
+    tried(lambda: check_values(kind, values, new=True))
+    tried(lambda: _leave_to_ledger(kind, values, {}))
+    about = None
+    for name, column in register_columns(kind).items():
+        if column.references and values.get(name):
+            row = tried(partial(_referred, work, kind, {name: values[name]}))
+            about = about if about is not None or column.references == "user" else row
+    organisation = own.get("organisation")
+    if organisation is None and kind in OF_THEIR_SITE and values.get("site") and about is None:
+        return problems  # whose it would be is not known
+    if organisation is None and about is not None and kind in OF_THEIR_SITE:
+        organisation = about["organisation"]
+    owner = tried(lambda: _organisation(work, organisation or work.organisation))
+    record_id = own.get("id") or new_id(to_ms(work.at))
+    known_id = tried(lambda: check_id(record_id))
+    place = about if about is not None else owner
+    code = own.get("admin_code") or (place["admin_code"] if place is not None else None)
+    known_code = code is not None and tried(lambda: check_admin_code(code))
+    if owner is not None and known_code:
+        tried(lambda: work.allow("add", Target(kind, owner["path"], known_code), record_id))
+    same = _same(work, kind, {"site_id": None, **values, "id": record_id}) if known_id else ""
+    return problems + ([_there_already(kind, same)] if same else [])
+
+
+def _there_already(kind: str, column: str) -> Problem:
+    return Problem("duplicate-record", f"There is a {kind} with this {column} already.", column=column)
 
 
 def _same(work: Work, kind: str, row: Mapping[str, Any]) -> str:
@@ -237,7 +292,7 @@ def _same(work: Work, kind: str, row: Mapping[str, Any]) -> str:
 def _check_way_in(kind: str, is_its_way: bool) -> str:
     """Refuse to add what is made another way, by the right of that way."""
     if check_kind(kind) in OWN_WAYS and not is_its_way:
-        command = "emergency" if kind in CASE_KINDS else "scorecard"
+        command = COMMANDS.get(kind, "scorecard")
         raise UsageError(f"A {kind} is not added as such: `changtong {command}` has the ways.", "own-way")
     return kind
 
@@ -278,7 +333,7 @@ def change_record(
     if not right:
         _leave_to_ledger(kind, stored, row)
     needed = right or _right_for(kind, row, stored)
-    work.allow(*((needed, target) if isinstance(needed, str) else needed), record_id)
+    work.allow(*((needed, target) if isinstance(needed, str) else needed), record_id, kind=kind)
     changed = {name: value for name, value in stored.items() if value != row[name]}
     if not changed:
         return record_of(kind, row)
@@ -336,7 +391,7 @@ def _leave_to_ledger(kind: str, stored: Mapping[str, Any], row: Mapping[Any, Any
         name for name, value in stored.items() if columns[name].ledger in closed and value != row.get(name)
     ]
     if names:
-        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`, `emergency`"
+        expected = "an action: see `safety hazards`, `safety tasks`, `safety collect`, `emergency`, `duty`"
         raise InputError(
             Problem(
                 "kept-by-ledger", f"{name} of a {kind} is kept by its ledger.", column=name, expected=expected
@@ -380,7 +435,7 @@ def reveal_record(
         text = f"{kind} has no personal column {', '.join(wrong)}; there is {', '.join(known) or 'none'}."
         raise UsageError(text, "no-personal-column")
     row = _row(work, kind, record_id)
-    target = Target(kind, row["path"], row["admin_code"])
+    target = target_of(kind, row)
     work.allow("reveal", target, record_id)
     shown = [name for name in known if row[name] is not None and (columns is None or name in columns)]
     work.note("reveal", target, record_id, {"columns": shown}, reason)

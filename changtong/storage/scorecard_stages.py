@@ -71,9 +71,9 @@ def say(
         found = one_within(work, card_id, subject_id, lock=True)
         one = found.assessments[0]
         target = Target("scorecard", one.path, one.admin_code)
-        work.allow(WAYS[stage], target, one.id)
+        work.allow(WAYS[stage], target, one.id, kind=one.kind)
         if stage in ("review", "final"):
-            work.allow("conduct", found.scorecard.target, one.id)
+            work.allow("conduct", found.scorecard.target, one.id, kind=one.kind)
         _check_way(one["state"], stage)
         if version is not None and version != one.version:
             text = f"{subject_id} is at version {one.version} now: it was changed since you read {version}."
@@ -81,7 +81,7 @@ def say(
         said = {record["stage"]: record for record in found.statements}
         if stage == "final" and "appeal" in said and said["review"].updated_by == work.person.user_id:
             text = "Who reviewed it does not decide on the appeal against it."
-            raise denied(work, "decide", target, one.id, text, "own-review")
+            raise denied(work, "decide", one.target, one.id, text, "own-review")
         right = (WAYS[stage], target)
         _put(work, one, said.get(stage), stage, content, right, reason)
         return _reach(work, one, stage, right, reason)

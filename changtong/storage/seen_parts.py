@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from changtong.rights.decide import Target, named_within, scopes
+from changtong.rights.decide import Target, is_party, named_within, scopes
 from changtong.storage.card_departments import OF_A_CARD, naming_cards
+from changtong.storage.definitions import PARTIES
 from changtong.storage.pages import Rules, scope_rules
 from changtong.storage.schema import registers
 from changtong.storage.work import Work
@@ -40,6 +41,8 @@ def seen_parts(work: Work, kind: str) -> list[Rules]:
         cards = naming_cards(work.connection, work.organisation)
         if cards:
             parts.append([column.in_(cards), *scope_rules(table, within)])
+    if kind in PARTIES and is_party(work.person, "view", kind, work.at):
+        parts += [[table.c[name] == work.person.user_id] for name in PARTIES[kind]]
     if not parts:
         work.allow("view", Target(kind, work.person.path, ""))
         parts.append([sa.false()])

@@ -11,12 +11,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import DeniedError, UsageError
+from changtong.errors import DeniedError, InputError, UsageError
 from changtong.rights.decide import Grant, Person, Role, Target, decide
 from changtong.rights.organisations import AUTHORITIES
 from changtong.rights.scope import Scope
 from changtong.storage import audit
 from changtong.storage.card_departments import named_for
+from changtong.storage.definitions import PARTIES
 from changtong.storage.engine import explained, reading, writing
 from changtong.storage.held_rows import HeldRows
 from changtong.storage.rows import now
@@ -66,8 +67,18 @@ class Work:
         """Return whether the person may do it."""
         return decide(self.person, action, target, self.at).allowed
 
-    def allow(self, action: str, target: Target, record: str = "") -> None:
+    def allow(self, action: str, target: Target, record: str = "", *, kind: str = "") -> None:
         """Go on only if the person may do it.
+
+        Parameters
+        ----------
+        action : str
+        target : Target
+            What the right is decided by.
+        record : str
+            Which it is about.
+        kind : str
+            Of that record, where it is not the target's: a card's rights decide on those assessed by it.
 
         Raises
         ------
@@ -78,14 +89,15 @@ class Work:
         if decision.allowed:
             return
         self.refused = audit.Entry(
-            self.at, self.person.user_id, f"refused:{action}", target.kind, record, target.path,
+            self.at, self.person.user_id, f"refused:{action}", kind or target.kind, record, target.path,
             target.admin_code, {"why": decision.why_not},
         )  # fmt: skip
-        raise DeniedError(f"You have no right to {action} this {target.kind} ({decision.why_not}).")
+        text = f"You have no right to {action} this {kind or target.kind} ({decision.why_not})."
+        raise DeniedError(text)
 
     def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
         """Return whether the person may see a stored row: in scope, or of a card that names them."""
-        target = Target(kind, row["path"], row["admin_code"])
+        target = target_of(kind, row)
         if self.may("view", target):
             return True
         named = named_for(self.connection, kind, row)
@@ -135,6 +147,18 @@ class Work:
             detail, reason,
         )  # fmt: skip
         self.entries.append(entry)
+
+
+def target_of(kind: str, row: Mapping[Any, Any]) -> Target:
+    """Return what rights to a stored row are decided by, with the users it is about.
+
+    Parameters
+    ----------
+    kind : str
+    row : mapping
+    """
+    parties = frozenset(row[name] for name in PARTIES.get(kind, ()) if row[name])
+    return Target(kind, row["path"], row["admin_code"], parties=parties)
 
 
 def second_of(work: Work, token: str) -> Work:
@@ -209,7 +233,7 @@ def work_of(
             # it only makes the session last: what was read is not taken back because others are writing
             with suppress(UsageError), writing(engine) as connection:
                 _see(connection, work)
-    except DeniedError:
+    except (DeniedError, InputError):  # a file has rows that are refused beside others that are wrong
         if work is not None and work.refused is not None:
             with writing(engine) as connection:
                 audit.append(connection, work.refused)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
 from zoneinfo import available_timezones
 
-from changtong.safety.toml_values import PROVENANCES, Values, read_toml
+from changtong.rules_files import read_rules_file
+from changtong.safety.toml_values import PROVENANCES, Values
 
 SHIPPED = "hour_limits.toml"
 CODE = "bad-hour-limits"
@@ -79,8 +78,7 @@ def read_hour_limits(path: str | os.PathLike[str] | None = None) -> HourLimits:
     >>> [limit.article for limit in read_hour_limits().limits][:3]
     ['41', '41', '41']
     """
-    shipped = Path(str(files("changtong.workforce").joinpath(SHIPPED)))
-    file, content = read_toml(path or shipped, SHIPPED, CODE)
+    file, content = read_rules_file(path, "changtong.workforce", SHIPPED, CODE)
     values = Values(file, CODE)
     kinds: dict[str, type] = {
         "id": str, "version": str, "provenance": str, "source": str, "zone": str, "limit": list,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -100,15 +100,24 @@ class Hours:
         """Return the summary and every breach as one JSON object."""
         return self.summary() | {"rows": self.breaches.to_dicts()}
 
-    def save(self, folder: str | os.PathLike[str]) -> Path:
-        """Write ``breaches.csv``, ``weeks.csv`` and the mark, whole or not at all."""
+    def save(self, folder: str | os.PathLike[str], extra: Callable[[Path], object] | None = None) -> Path:
+        """Write ``breaches.csv``, ``weeks.csv`` and the mark, whole or not at all.
+
+        Parameters
+        ----------
+        folder : path
+        extra : callable, optional
+            Writes the page into the folder.
+        """
 
         def write(into: Path) -> None:
             (into / MARK).write_text(json.dumps(self.summary(), ensure_ascii=False, indent=1), "utf-8")
             for name in ("breaches", "weeks"):
                 without_formulas(getattr(self, name)).write_csv(into / f"{name}.csv", include_bom=True)
+            if extra is not None:
+                extra(into)
 
-        own = {MARK, "study.json", "breaches.csv", "weeks.csv"}
+        own = {MARK, "study.json", "breaches.csv", "weeks.csv", "report.html"}
         return write_whole_folder(Path(folder), write, own_files=own, **HOURS_FOLDER)
 
     def __str__(self) -> str:

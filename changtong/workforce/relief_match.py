@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from hashlib import sha256
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,25 @@ class Firm:
     id: str
     name: str
     facts: Mapping[str, Value | None]
+
+
+@dataclass(frozen=True)
+class ReliefFirms:
+    """Firms with the policies they are to be matched with."""
+
+    firms: tuple[Firm, ...]
+    policies: Policies
+
+    @property
+    def name(self) -> str:
+        """What it is called in a study."""
+        return f"{len(self.firms)} firms, {len(self.policies.policies)} policies"
+
+    def digest(self) -> str:
+        """Return a SHA-256 over firms, facts and policies: equal inputs, equal digest."""
+        firms = [(one.id, one.name, sorted(one.facts.items())) for one in self.firms]
+        policies = [sorted(self.policies.facts.items()), self.policies.policies]
+        return sha256(repr((firms, policies)).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -120,11 +140,9 @@ def read_firms(source: str | os.PathLike[str] | pl.DataFrame, policies: Policies
         ``wrong-type``, ``empty-table``.
     """
     file = "firms" if isinstance(source, pl.DataFrame) else Path(source).name
-    frame = source if isinstance(source, pl.DataFrame) else _read_frame(Path(source))
+    frame = source if isinstance(source, pl.DataFrame) else read_firm_table(source)
     problems: list[Problem] = []
-    if "firm_id" not in frame.columns:
-        hint = NearestNames(frame.columns).hint("firm_id")
-        raise InputError([Problem("missing-column", "no column firm_id.", file, None, "firm_id", hint=hint)])
+    _check_columns(frame, file)
     if frame.height == 0:
         raise InputError([Problem("empty-table", "the table has no rows.", file, expected="a row a firm")])
     seen: dict[str, int] = {}
@@ -156,14 +174,34 @@ def read_firms(source: str | os.PathLike[str] | pl.DataFrame, policies: Policies
     return tuple(made)
 
 
-def _read_frame(path: Path) -> pl.DataFrame:
+def _check_columns(frame: pl.DataFrame, file: str) -> None:
+    if "firm_id" not in frame.columns:
+        hint = NearestNames(frame.columns).hint("firm_id")
+        raise InputError([Problem("missing-column", "no column firm_id.", file, None, "firm_id", hint=hint)])
+
+
+def read_firm_table(source: str | os.PathLike[str]) -> pl.DataFrame:
+    """Read a table of firms as texts; `read_firms` reads what is in its cells.
+
+    Parameters
+    ----------
+    source : path
+
+    Raises
+    ------
+    InputError
+        ``missing-file``, ``missing-column``, and others of the file.
+    """
+    path = Path(source)
     if not path.is_file():
         raise InputError([Problem("missing-file", "there is no such file.", str(path))])
     findings = Findings()
     frame = read_csv_file(path, ("firm_id", "name"), {}, findings, {})
     if frame is None or findings.errors:
         raise InputError(findings.errors)
-    return frame.rename({name: name.strip() for name in frame.columns})
+    frame = frame.rename({name: name.strip() for name in frame.columns})
+    _check_columns(frame, path.name)
+    return frame
 
 
 def _cell(given: Any, fact: Fact) -> Value | None:

@@ -7,17 +7,15 @@ A condition is a small tree of TOML tables, and nothing of it is ever run as cod
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from importlib.resources import files
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from changtong.errors import InputError, Problem
 from changtong.network.findings import NearestNames
+from changtong.rules_files import read_rules_file
 
 CODE = "bad-policy"
 Value = str | float | bool
@@ -220,12 +218,8 @@ def read_policies(path: str | os.PathLike[str] | None = None) -> Policies:
     InputError
         ``bad-policy``, with every problem.
     """
-    place = files("changtong.workforce").joinpath("relief_policies.toml") if path is None else Path(path)
-    try:
-        content = tomllib.loads(place.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError([Problem(CODE, f"the file cannot be read ({error}).", place.name)]) from error
-    reading = _Reading(place.name, {})
+    file, content = read_rules_file(path, "changtong.workforce", "relief_policies.toml", CODE)
+    reading = _Reading(file, {})
     reading.keys(content, ("facts", "policies"), ("facts", "policies"), "file")
     _read_facts(content.get("facts", {}), reading)
     listed = content.get("policies", [])

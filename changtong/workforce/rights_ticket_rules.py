@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import calendar
 import os
-import tomllib
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
-from importlib.resources import files
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.forecast.calendar import Calendar
+from changtong.rules_files import read_rules_file
 
 CODE = "bad-rules"
 STATES = (
@@ -182,15 +180,11 @@ def read_ticket_rules(path: str | os.PathLike[str] | None = None) -> TicketRules
     InputError
         ``bad-rules``, with every problem.
     """
-    place = files("changtong.workforce").joinpath("rights_tickets.toml") if path is None else Path(path)
-    try:
-        content = tomllib.loads(place.read_text(encoding="utf-8-sig"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError([Problem(CODE, f"the file cannot be read ({error}).", place.name)]) from error
+    file, content = read_rules_file(path, "changtong.workforce", "rights_tickets.toml", CODE)
     problems: list[Problem] = []
 
     def add(message: str, where: str, row: int | None, expected: str = "") -> None:
-        problems.append(Problem(CODE, message, place.name, row, where, expected))
+        problems.append(Problem(CODE, message, file, row, where, expected))
 
     for key in ("id", "version", "zone"):
         if not isinstance(content.get(key), str):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
 
 import numpy as np
 import polars as pl
@@ -13,6 +15,22 @@ from changtong.workforce.rights_tickets import RightsTicket
 
 LEAST = 5
 ALL = "all"
+
+
+@dataclass(frozen=True)
+class CountedTickets:
+    """Tickets of which only firm and kind are known: what is counted, without personal data."""
+
+    known: tuple[tuple[str, str], ...]
+
+    @property
+    def name(self) -> str:
+        """What it is called in a study."""
+        return f"{len(self.known)} rights tickets"
+
+    def digest(self) -> str:
+        """Return a SHA-256 over what is counted: equal inputs, equal digest."""
+        return sha256(repr(sorted(self.known)).encode()).hexdigest()
 
 
 def ticket_statistics(tickets: Iterable[RightsTicket], *, least: int = LEAST) -> pl.DataFrame:
@@ -34,9 +52,20 @@ def ticket_statistics(tickets: Iterable[RightsTicket], *, least: int = LEAST) ->
     Where a single count of a row or a column of the table is hidden, its sum would give it away: then the
     next smallest one is hidden as well, until no row and no column hides just one.
     """
+    return count_tickets([(one.firm_id, one.kind) for one in tickets], least=least)
+
+
+def count_tickets(known: Sequence[tuple[str, str]], *, least: int = LEAST) -> pl.DataFrame:
+    """Count tickets of which only firm and kind are known; see `ticket_statistics`.
+
+    Parameters
+    ----------
+    known : sequence of tuple
+        Firm and kind of each ticket.
+    least : int
+    """
     if least < 1:
         raise UsageError("--least is 1 or more.")
-    known = [(one.firm_id, one.kind) for one in tickets]
     firms, kinds = (sorted({pair[k] for pair in known}) for k in (0, 1))
     counts = np.zeros((len(firms), len(kinds)), dtype=np.int64)
     for firm, kind in known:

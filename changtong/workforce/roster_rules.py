@@ -7,13 +7,12 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
-from changtong.safety.toml_values import PROVENANCES, Values, read_toml
+from changtong.rules_files import read_rules_file
+from changtong.safety.toml_values import PROVENANCES, Values
 
 SHIPPED = "roster_rules.toml"
 CODE = "bad-roster-rules"
@@ -185,8 +184,7 @@ def read_roster_rules(path: str | os.PathLike[str] | None = None) -> RosterRules
     >>> [shift.id for shift in read_roster_rules().shifts]
     ['A', 'B', 'C', 'D', 'E', 'F']
     """
-    shipped = Path(str(files("changtong.workforce").joinpath(SHIPPED)))
-    file, content = read_toml(path or shipped, SHIPPED, CODE)
+    file, content = read_rules_file(path, "changtong.workforce", SHIPPED, CODE)
     values = Values(file, CODE)
     top = values.table(content, _TOP, ("id", "version", "provenance", "source", "regular", "shift"))
     values.one_of(top, "provenance", PROVENANCES)

@@ -207,22 +207,19 @@ def _across(tables: Mapping[str, pl.DataFrame]) -> list[Problem]:
 
 @contextmanager
 def _plain(file: Path) -> Iterator[Path]:
-    """Give a table as a plain CSV file: unpacked, or written from Parquet, for as long as it is read."""
-    if file.name.endswith(".csv"):
+    """Give a packed table unpacked, for as long as it is read."""
+    if not file.name.endswith(".gz"):
         yield file
         return
     with tempfile.TemporaryDirectory(prefix="changtong-") as folder:
         plain = Path(folder) / file.name
         try:
-            if file.suffix == ".parquet":
-                pl.read_parquet(file).write_csv(plain)
-            else:
-                with gzip.open(file) as packed:
-                    content = packed.read(MOST_UNPACKED + 1)
-                if len(content) > MOST_UNPACKED:
-                    raise InputError([Problem("unreadable-file", "unpacked it is too large.", file.name)])
-                plain.write_bytes(content)
-        except (OSError, EOFError, zlib.error, pl.exceptions.PolarsError) as error:
+            with gzip.open(file) as packed:
+                content = packed.read(MOST_UNPACKED + 1)
+            if len(content) > MOST_UNPACKED:
+                raise InputError([Problem("unreadable-file", "unpacked it is too large.", file.name)])
+            plain.write_bytes(content)
+        except (OSError, EOFError, zlib.error) as error:
             message = f"it cannot be unpacked ({str(error).splitlines()[0]})."
             raise InputError([Problem("unreadable-file", message, file.name)]) from error
         yield plain

@@ -20,6 +20,7 @@ import polars as pl
 from changtong.errors import InputError, Problem
 from changtong.network.io import write_whole_folder
 from changtong.spreadsheets import without_formulas
+from changtong.wording import Both
 from changtong.workforce.fairness import gini, jain
 from changtong.workforce.workforce_folder import Workforce
 from changtong.workforce.workload_moves import MOVES, even_out
@@ -40,8 +41,8 @@ REASON_OFF = 0.15
 COURIERS: dict[str, Any] = {
     "outlet": pl.String, "courier": pl.String, "days": pl.Int64, "pieces": pl.Float64,
     "pieces_per_day": pl.Float64, "hours_per_day": pl.Float64, "km_per_day": pl.Float64,
-    "pieces_per_h": pl.Float64, "ratio_to_median": pl.Float64, "outlier": pl.String, "reasons": pl.String,
-    "trend_share_per_week": pl.Float64,
+    "pieces_per_h": pl.Float64, "ratio_to_median": pl.Float64, "outlier": pl.String,
+    "reasons_zh": pl.String, "reasons_en": pl.String, "trend_share_per_week": pl.Float64,
 }  # fmt: skip
 OUTLETS: dict[str, Any] = {
     "outlet": pl.String, "couriers": pl.Int64, "pieces": pl.Float64, "pieces_per_day": pl.Float64,
@@ -119,7 +120,7 @@ class Workload:
                 f"{row['gini_after']:>12.3f}"
             )
         for row in self.couriers.filter(pl.col("outlier").is_not_null()).head(10).iter_rows(named=True):
-            lines.append(f"  {row['outlet']} {row['courier']}: {row['outlier']}, {row['reasons']}")
+            lines.append(f"  {row['outlet']} {row['courier']}: {row['outlier']}, {row['reasons_en']}")
         for row in self.moves.head(10).iter_rows(named=True):
             lines.append(
                 f"  {row['outlet']}: area {row['area']} ({row['pieces_per_day']:,.1f} pieces a day)"
@@ -211,23 +212,33 @@ def _couriers(of_outlet: pl.DataFrame) -> list[dict[str, Any]]:
                 kind = "high"
             elif row["pieces_per_day"] < low - reach and ratio < 1 - LEAST_OFF:
                 kind = "low"
-        reasons = "; ".join(_reasons(row, ratio, medians)) if kind else None
-        made.append(row | {"ratio_to_median": ratio, "outlier": kind, "reasons": reasons})
+        reasons = _reasons(row, ratio, medians) if kind else []
+        said = {
+            "reasons_zh": "；".join(one.zh for one in reasons) or None,
+            "reasons_en": "; ".join(one.en for one in reasons) or None,
+        }
+        made.append(row | {"ratio_to_median": ratio, "outlier": kind} | said)
     return made
 
 
-def _reasons(row: dict[str, Any], ratio: float | None, medians: dict[str, Any]) -> list[str]:
+WORDS = {
+    "hours_per_day": Both("日均工时", "hours a day"), "pieces_per_h": Both("每小时件数", "pieces an hour"),
+    "km_per_day": Both("日均里程", "km a day"), "days": Both("出勤天数", "days at work"),
+}  # fmt: skip
+
+
+def _reasons(row: dict[str, Any], ratio: float | None, medians: dict[str, Any]) -> list[Both]:
     """Say what else is unlike the outlet's median: all that is known, nothing concluded."""
-    made = [f"{ratio:.2f} times the median pieces a day"]
-    words = {"hours_per_day": "hours a day", "pieces_per_h": "pieces an hour", "km_per_day": "km a day",
-             "days": "days at work"}  # fmt: skip
-    for name, what in words.items():
+    made = [Both(f"日均件数为中位数的 {ratio:.2f} 倍", f"{ratio:.2f} times the median pieces a day")]
+    for name, what in WORDS.items():
         own, usual = row[name], medians[name]
         if own is not None and usual and abs(own / usual - 1) > REASON_OFF:
-            made.append(f"{own / usual:.2f} times the median {what}")
-    unknown = [words[name] for name in ("hours_per_day", "km_per_day") if row[name] is None]
+            times = f"{own / usual:.2f}"
+            made.append(Both(f"{what.zh}为中位数的 {times} 倍", f"{times} times the median {what.en}"))
+    unknown = [WORDS[name] for name in ("hours_per_day", "km_per_day") if row[name] is None]
     if unknown:
-        made.append(f"not known: {', '.join(unknown)}")
+        zh, en = "、".join(one.zh for one in unknown), ", ".join(one.en for one in unknown)
+        made.append(Both(f"未知：{zh}", f"not known: {en}"))
     return made
 
 

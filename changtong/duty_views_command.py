@@ -1,0 +1,131 @@
+"""Commands of the duty room: its page, and what only registers have, rooms and rosters in force."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from changtong.command_options import AsJson, Language, PageLanguage
+from changtong.console import print_result
+from changtong.duty_options import (
+    At,
+    Registers,
+    Room,
+    RosterFolder,
+    RosterInForce,
+    Token,
+    instant_of,
+    opened_room,
+)
+from changtong.errors import UsageError
+
+
+def write_room_page(
+    room: Room,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="Where to write.")],
+    folder: RosterInForce = None,
+    at: At = None,
+    workbook: Annotated[
+        Path | None,
+        typer.Option("--workbook", metavar="FILE.xlsx", help="Write the roster as a workbook, too."),
+    ] = None,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason", metavar="TEXT", help="With --registers: show names; why, kept in the audit."
+        ),
+    ] = None,
+    registers: Registers = None,
+    token: Token = None,
+    language: PageLanguage = Language.zh,
+    as_json: AsJson = False,
+) -> None:
+    """Write who is on duty, open calls, hand-over, the roster's matrix and fairness."""
+    from changtong.duty.roster_views import write_duty_workbook
+    from changtong.report.duty_page import write_duty_page
+    from changtong.written_files import write_beside
+
+    instant = instant_of(at)
+    said: Literal["zh", "en"] = "en" if language is Language.en else "zh"
+    wrong = [f"{one} does not end in {end}" for one, end in ((output, ".html"), (workbook, ".xlsx"))
+             if one is not None and one.suffix.lower() != end]  # fmt: skip
+    if registers is None and reason is not None:
+        wrong.append("--reason is for --registers")
+    if registers is not None and workbook is not None and reason is None:
+        wrong.append("a workbook has names in it: say --reason TEXT")
+    if wrong:
+        raise UsageError("; ".join(wrong) + ".")
+    if registers is not None and reason is not None:
+        from changtong.registers_options import desk_of
+        from changtong.workforce_records.room_register import reveal_roster
+
+        with desk_of(registers, token) as desk:
+            reveal_roster(desk, room, reason)
+    with opened_room(room, registers, token, roster=folder) as opened:
+        entries = opened.log.entries()
+    first, last = opened.period
+    named = registers is None or reason is not None
+
+    def write(place: Path) -> None:
+        write_duty_page(
+            opened.folder, opened.rows, first, last, entries, instant, place, language=said, with_names=named
+        )
+
+    def write_sheets(place: Path) -> None:
+        write_duty_workbook(opened.folder, opened.rows, first, last, place, language=said)
+
+    write_beside(output, write)
+    if workbook is not None:
+        write_beside(workbook, write_sheets)
+    facts = {"file": str(output), "workbook": None if workbook is None else str(workbook)}
+    print_result(facts, f"→ {output}", as_json=as_json)
+
+
+StoreOption = Annotated[str, typer.Option("--registers", metavar="STORE", help="The registers.")]
+TokenOption = Annotated[Path, typer.Option("--token", metavar="FILE", help="The token of who does it.")]
+
+
+def show_rooms(
+    registers: StoreOption,
+    token: TokenOption,
+    new: Annotated[str | None, typer.Option("--new", metavar="TITLE", help="Make a room.")] = None,
+    room: Annotated[str | None, typer.Option("--room", metavar="ID", help="With --new: its id.")] = None,
+    organisation: Annotated[
+        str | None, typer.Option("--organisation", metavar="ID", help="With --new: whose room it is.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the duty rooms that one may see, or make one."""
+    from changtong.registers_options import desk_of
+    from changtong.workforce_records.room_register import list_rooms, make_room
+
+    if new is None and (room or organisation):
+        raise UsageError("--room and --organisation are for --new.")
+    with desk_of(registers, token) as desk:
+        if new is not None:
+            made = make_room(desk, new, room_id=room, organisation=organisation)
+            print_result(made, f"{made['room']}: {made['title']}", as_json=as_json)
+            return
+        found = list_rooms(desk)
+    lines = [f"{one['room']}  {one['title']}  roster {one['roster'] or '-'}" for one in found]
+    print_result({"rooms": found}, "\n".join(lines) or "no duty rooms", as_json=as_json)
+
+
+def put_in_force(
+    folder: RosterFolder,
+    registers: StoreOption,
+    token: TokenOption,
+    room: Annotated[str, typer.Option("--room", metavar="ID", help="Of the duty room.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Keep a roster as the room's next version; the former ones stay."""
+    from changtong.registers_options import desk_of
+    from changtong.workforce_records.room_register import put_roster
+
+    with desk_of(registers, token) as desk:
+        made = put_roster(desk, room, folder, reason=reason)
+    text = f"{room}: roster {made['roster']}, {made['from']} to {made['to']}, {made['duties']} duties"
+    print_result(made, text, as_json=as_json)

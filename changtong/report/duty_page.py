@@ -1,0 +1,176 @@
+"""The page of a duty room: who is on, open calls, hand-over, the roster's matrix, fairness."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from changtong.duty.room import Entry, OnDuty, duty_now, escalate, hand_overs
+from changtong.duty.roster_views import PersonDuties, days_of, roster_matrix
+from changtong.duty.staff import KINDS, Assignment, DutyFolder
+from changtong.report.page import embed_json, render_page, write_page
+from changtong.report.plan_report import script_texts
+from changtong.report.texts import Both, Language, same, text, whole
+
+MOST_NOTES = 20
+NO_ANSWER = "–"
+
+
+def write_duty_page(
+    folder: DutyFolder, rows: Sequence[Assignment], first: date, last: date, entries: Sequence[Entry],
+    at: datetime, path: str | Path, *, language: Language = "zh", with_names: bool = True,
+) -> Path:  # fmt: skip
+    """Write the page of a duty room as of an instant.
+
+    Parameters
+    ----------
+    folder : DutyFolder
+    rows : sequence of Assignment
+    first, last : date
+        Of the roster.
+    entries : sequence of Entry
+        What was entered after the instant does not count.
+    at : datetime
+    path : path
+    language : {"zh", "en"}
+        The language it opens in.
+    with_names : bool
+        Whether people are shown by their names, beside their ids.
+    """
+    known = [one for one in entries if one.at <= at]
+    people = roster_matrix(folder, rows, first, last)
+    names = {one.person_id: one.name for one in people} if with_names else {}
+    there = duty_now(folder, rows, known, at)
+    local = at.astimezone(folder.zone)
+    lines = [
+        text(
+            "duty.head", at=f"{local:%Y-%m-%d %H:%M}", first=str(first), last=str(last), people=len(people),
+            duties=len(rows),
+        )
+    ]  # fmt: skip
+    if not with_names:
+        lines.append(text("duty.masked"))
+    if not there:
+        lines.append(text("duty.nobody"))
+    tables = [_now(there, names, folder), _calls(folder, rows, known, at, names), _notes(known, folder)]
+    tables += [_matrix(people, first, last, with_names), _fairness(people, with_names)]
+    title, texts = text("duty.title"), script_texts()
+    texts["page.title"] = {"zh": title.zh, "en": title.en}
+    data = embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}})
+    context = {
+        "language": language, "title": title, "lines": lines, "data": data, "centres": [],
+        "tables": [one for one in tables if one["rows"]],
+    }  # fmt: skip
+    page = render_page(
+        "workforce.html.j2",
+        styles=["style.css", "workforce.css"],
+        scripts=["page.js", "stress.js"],
+        context=context,
+    )
+    return write_page(path, page)
+
+
+def _table(
+    title: str, heads: Sequence[Both], rows: list[list[Any]], *, numbers: bool = False
+) -> dict[str, Any]:
+    return {"title": text(title), "heads": list(heads), "rows": rows, "numbers": numbers}
+
+
+def _called(person: str, names: dict[str, str]) -> str:
+    return f"{names[person]}（{person}）" if names.get(person) else person
+
+
+def _now(there: Sequence[OnDuty], names: dict[str, str], folder: DutyFolder) -> dict[str, Any]:
+    posts = {
+        one.post_id: Both(one.name_zh or one.post_id, one.name_en or one.post_id) for one in folder.posts
+    }
+    shifts = {
+        one.shift_id: Both(one.name_zh or one.shift_id, one.name_en or one.shift_id) for one in folder.shifts
+    }
+    rows = []
+    for one in there:
+        row = one.assignment
+        state = text("duty.late", minutes=one.late_min) if one.state == "late" else text(f"duty.{one.state}")
+        span = [f"{time.astimezone(folder.zone):%m-%d %H:%M}" for time in (one.begin, one.end)]
+        rows.append(
+            [
+                _called(row.person_id, names), posts.get(row.post_id, same(row.post_id)),
+                shifts.get(row.shift_id, same(row.shift_id)), *span, state,
+            ]
+        )  # fmt: skip
+    return _table(
+        "duty.now",
+        [
+            text("duty.person"),
+            text("duty.post"),
+            text("duty.shift"),
+            text("duty.from"),
+            text("duty.until"),
+            text("duty.state"),
+        ],
+        rows,
+    )
+
+
+def _calls(
+    folder: DutyFolder,
+    rows: Sequence[Assignment],
+    entries: Sequence[Entry],
+    at: datetime,
+    names: dict[str, str],
+) -> dict[str, Any]:
+    answered = {one.key.partition("/")[2] for one in entries if one.kind == "answer"}
+    told: dict[str, list[str]] = {}
+    for due in escalate(folder, rows, entries, at):
+        told.setdefault(due.call_id, []).append(_called(due.person_id, names))
+    made = []
+    for one in entries:
+        name = one.key.partition("/")[2]
+        if one.kind == "call" and name not in answered:
+            opened = f"{one.at.astimezone(folder.zone):%m-%d %H:%M}"
+            made.append([name, one.values["subject"], opened, one.by, "、".join(told.get(name, [NO_ANSWER]))])
+    return _table(
+        "duty.calls",
+        [text("duty.call"), text("duty.subject"), text("duty.opened"), text("duty.by"), text("duty.told")],
+        made,
+    )
+
+
+def _notes(entries: Sequence[Entry], folder: DutyFolder) -> dict[str, Any]:
+    made = []
+    for one in reversed(hand_overs(entries)):
+        received = text("duty.not_received")
+        if one.received_by is not None and one.received_at is not None:
+            received = same(f"{one.received_by} {one.received_at.astimezone(folder.zone):%m-%d %H:%M}")
+        texts = ["；".join(part) or NO_ANSWER for part in (one.open_items, one.watch)]
+        made.append([one.note_id, one.by, *texts, received])
+    return _table(
+        "duty.notes",
+        [text("duty.note"), text("duty.by"), text("duty.items"), text("duty.watch"), text("duty.received")],
+        made[:MOST_NOTES],
+    )
+
+
+def _person(one: PersonDuties, with_names: bool) -> str:
+    return f"{one.name}（{one.person_id}）" if with_names and one.name else one.person_id
+
+
+def _matrix(people: Sequence[PersonDuties], first: date, last: date, with_names: bool) -> dict[str, Any]:
+    heads = [text("duty.person"), *(same(f"{day:%m-%d}") for day in days_of(first, last))]
+    return _table("duty.matrix", heads, [[_person(one, with_names), *one.by_day] for one in people])
+
+
+def _fairness(people: Sequence[PersonDuties], with_names: bool) -> dict[str, Any]:
+    heads = [
+        text("duty.person"),
+        text("duty.share"),
+        text("duty.duties"),
+        *(text(f"duty.{kind}") for kind in KINDS),
+    ]
+    rows: list[list[Any]] = [
+        [_person(one, with_names), f"{one.share:g}", one.duties, *(whole(count) for count in one.counts)]
+        for one in people
+    ]
+    return _table("duty.fairness", heads, rows, numbers=True)
