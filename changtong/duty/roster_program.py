@@ -18,6 +18,7 @@ from scipy import sparse
 from changtong.duty.compositions import Compositions, compositions
 from changtong.duty.crews import CrewRules
 from changtong.duty.fair_shares import FairShares
+from changtong.duty.joint_counts import JointCounts, joint_counts
 from changtong.duty.question import Question
 
 Floats = NDArray[np.float64]
@@ -49,6 +50,8 @@ class Program:
     rule : tuple of str, (rows,)
     short : array, (slots,)
         Columns of missing heads; empty where none may be missing.
+    joint : tuple of (int, JointCounts)
+        First row of each person's patterns: that their parts are one, then one row for each sort of duty.
     """
 
     matrix: sparse.csc_matrix
@@ -60,11 +63,25 @@ class Program:
     column: Ints
     rule: tuple[str, ...]
     short: Ints
+    joint: tuple[tuple[int, JointCounts], ...] = ()
 
     @property
     def n_whole(self) -> int:
         """Columns that are whole, the first ones."""
         return int((self.column >= 0).sum())
+
+    def with_every_pattern(self, dual: Floats) -> Floats:
+        """Return duals that are right for patterns that are no columns, too.
+
+        Parameters
+        ----------
+        dual : array, (rows,)
+        """
+        made = dual.copy()
+        for row, one in self.joint:
+            by_sort = made[row + 1 : row + 1 + len(one.sorts)]
+            made[row] = float((one.cost + one.patterns @ by_sort).min())
+        return made
 
 
 @dataclass
@@ -80,6 +97,7 @@ class _Build:
     upper: list[float] = field(default_factory=list)
     rule: list[str] = field(default_factory=list)
     made_up: dict[int, Compositions] = field(default_factory=dict)
+    joint: list[tuple[int, JointCounts]] = field(default_factory=list)
 
     def row(
         self, rule: str, columns: Ints | list[int], values: float | Ints | Floats | list[float],
@@ -116,6 +134,7 @@ def build_program(
     changes: int | None = None,
     fair: bool = True,
     near: Ints | None = None,
+    below: float | None = None,
 ) -> Program:
     """Return the program of a question.
 
@@ -135,6 +154,9 @@ def build_program(
     near : array, (people, kinds), optional
         Counts of a known roster: costs are exact around them and around the fair shares, and never too
         high elsewhere, so that bounds hold.
+    below : float, optional
+        Given with ``near``, that roster's cost: points and nights of one person are a mix of whole patterns.
+        The program is then one for bounds (``Program.with_every_pattern``) on rosters that cost less.
     """
     n_people, n_slots = question.may.shape
     column = np.full((n_people, n_slots), -1, np.int64)
@@ -149,7 +171,7 @@ def build_program(
             build.row("locks", build.of(person, slots), 1, 1, 1)
     _changes(build, question, changes, counts=not fair)
     if fair:
-        _fairness(build, question, shares, near)
+        _fairness(build, question, shares, near, below)
         _wishes(build, question)
         _soft_pairs(build, question, crews)
     shape = (len(build.lower), len(build.cost))
@@ -157,7 +179,7 @@ def build_program(
         sparse.csc_matrix((build.values, (build.rows, build.columns)), shape=shape),
         np.array(build.lower, float), np.array(build.upper, float),
         np.array(build.cost, float), np.array(build.most, float),
-        build.offset, column, tuple(build.rule), np.array(short, np.int64),
+        build.offset, column, tuple(build.rule), np.array(short, np.int64), tuple(build.joint),
     )  # fmt: skip
 
 
@@ -243,11 +265,20 @@ def _changes(build: _Build, question: Question, most: int | None, *, counts: boo
         build.row("changes", able, 1, len(stay) - most, np.inf)
 
 
-def _fairness(build: _Build, question: Question, shares: FairShares, near: Ints | None) -> None:
+def _fairness(
+    build: _Build, question: Question, shares: FairShares, near: Ints | None, below: float | None
+) -> None:
     counts = question.slots.counts
     for person, may in enumerate(question.may):
         own = np.flatnonzero(may)
+        joint = None
+        if near is not None and below is not None:
+            joint = joint_counts(question, shares, person, near[person], below)
+        if joint is not None:
+            _patterns(build, joint)
         for kind, cost in enumerate(shares.cost[person]):
+            if joint is not None and kind < 2:
+                continue
             some = own[counts[kind, own] > 0]
             if not len(some) or not np.diff(cost).any():
                 build.offset += float(cost[0])
@@ -263,6 +294,16 @@ def _fairness(build: _Build, question: Question, shares: FairShares, near: Ints 
                 "fairness", np.append(build.column[person, some], columns),
                 np.append(counts[kind, some], -np.array(sizes)), 0, 0,
             )  # fmt: skip
+
+
+def _patterns(build: _Build, joint: JointCounts) -> None:
+    build.joint.append((len(build.lower), joint))
+    parts = [build.new(float(cost), 1.0) for cost in joint.cost[joint.chosen]]
+    build.row("fairness", parts, 1, 1, 1)
+    for k, slots in enumerate(joint.sorts):
+        columns = build.of(joint.person, slots)
+        values = np.append(np.ones(len(columns)), -joint.patterns[joint.chosen, k].astype(float))
+        build.row("fairness", np.append(columns, parts), values, 0, 0)
 
 
 def _steps(build: _Build, cost: Floats, unit: float, before: int) -> tuple[list[int], list[float]]:

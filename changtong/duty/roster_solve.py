@@ -129,7 +129,9 @@ def solve(
     near = counted(question, taken)
     program = build_program(question, shares, crews, near=near)
     with ThreadPoolExecutor(1) as pool:
-        bounding = pool.submit(relaxed_bound, program, deadline)
+        known = roster_cost(question, shares, crews, taken)
+        patterns = build_program(question, shares, crews, near=near, below=known)
+        bounding = pool.submit(relaxed_bound, patterns, deadline)
         if found.whole:
             better = search_roster(question, shares, crews, seed=seed + 1, rounds=ROUNDS, deadline=quick)
             if better.whole and roster_cost(question, shares, crews, better.taken) < roster_cost(
@@ -240,7 +242,7 @@ def relaxed_bound(program: Program, deadline: float) -> float:
         left = deadline - time.perf_counter()
         if left < 1.0:
             break
-        highs = quiet_highs(solver="ipm", run_crossover="off", time_limit=left)
+        highs = quiet_highs(solver="ipm", run_crossover="off", presolve="off", time_limit=left)
         rows = (program.lower[used], program.upper[used])
         some = matrix[used].tocsc()
         highs.passModel(highs_model(some, rows, (np.zeros(len(program.cost)), program.most), program.cost))
@@ -249,6 +251,9 @@ def relaxed_bound(program: Program, deadline: float) -> float:
         if len(solution.row_dual) == len(rows[0]):
             dual = np.array(solution.row_dual)
             if np.isfinite(dual).all():
+                every = np.zeros(len(used))
+                every[used] = dual
+                dual = program.with_every_pattern(every)[used]
                 bound = dual_bound(some, rows, program.most, program.cost, dual) + program.offset
                 best = max(best, bound)
         if highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
