@@ -176,8 +176,8 @@ def unserved_frame(network: Network, effect: Effect, answer: Answer) -> pl.DataF
     ).unserved_by_class(result.unserved[rows])
     start, end = problem.pair_from[rows], problem.pair_to[rows]
     closed = effect.site_share <= 0.0
-    reason, blocked_by = _reasons(network, effect, answer, rows)
-    ids = np.array(network.site_ids)
+    said = _reasons(network, effect, answer, rows)
+    at_home = pl.Series("reason", ["full-site", "closed-site"]), pl.Series(network.site_ids)
     frames = []
     for k, service_class in enumerate(question.classes["service_class"].cast(pl.String)):
         some = by_class[:, k] > 1e-4
@@ -187,15 +187,12 @@ def unserved_frame(network: Network, effect: Effect, answer: Answer) -> pl.DataF
                 (start[some], end[some]),
                 service_class,
                 by_class[some, k],
-                reason[some],
-                blocked_by[some],
+                tuple(words.gather(at[some]) for words, at in said),
             )
         )
         stuck = np.flatnonzero(question.local_held[:, k] > 1e-4)
-        why = np.where(closed[stuck], "closed-site", "full-site")
-        frames.append(
-            _rows(network, (stuck, stuck), service_class, question.local_held[stuck, k], why, ids[stuck])
-        )
+        why = at_home[0].gather(closed[stuck].astype(np.uint32)), at_home[1].gather(stuck)
+        frames.append(_rows(network, (stuck, stuck), service_class, question.local_held[stuck, k], why))
     frame = pl.concat(frames)
     ends = [frame[column].to_physical().to_numpy() for column in ("from_site", "to_site")]
     area = closed[ends[0]] | closed[ends[1]] if frame.height else np.empty(0, bool)
@@ -204,8 +201,8 @@ def unserved_frame(network: Network, effect: Effect, answer: Answer) -> pl.DataF
 
 def _reasons(
     network: Network, effect: Effect, answer: Answer, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
-    """Return why each pair is left behind, and the place that blocks it."""
+) -> tuple[tuple[pl.Series, NDArray[np.int64]], tuple[pl.Series, NDArray[np.int64]]]:
+    """Return why each pair is left behind, and the place that blocks it: words, and which of them it is."""
     problem, result = answer.question.problem, answer.result
     dear = np.inf if answer.exact else float(answer.solver.problem.class_penalty[-1])
     blocking = blocking_rows(answer.solver, result, dear)[rows]
@@ -216,14 +213,16 @@ def _reasons(
     start, end = problem.pair_from[rows], problem.pair_to[rows]
     shut = closed & ~taken
     at_closed = shut[start] | shut[end]
-    ids = np.array(network.site_ids)
-    where = np.where(shut[start], ids[start], ids[end]) if len(rows) else np.empty(0, str)
-    cut = result.cut_off[rows]
-    reason = np.where(at_closed, "closed-site", np.where(cut, "cut-off", words[blocking]))
-    return reason, np.where(at_closed, where, np.where(cut, "", places[blocking]))
+    n, cut = len(words), result.cut_off[rows]
+    blocking = np.where(blocking < 0, blocking + n, blocking)  # the last two are told from behind
+    why = np.where(at_closed, n, np.where(cut, n + 1, blocking))
+    where = np.where(at_closed, n + 1 + np.where(shut[start], start, end), np.where(cut, n, blocking))
+    reasons = pl.Series([*words.tolist(), "closed-site", "cut-off"], dtype=pl.String)
+    blockers = pl.Series([*places.tolist(), "", *network.site_ids], dtype=pl.String)
+    return (reasons, why), (blockers, where)
 
 
-def _rows(network, ends, service_class, pieces, reason, blocked_by) -> pl.DataFrame:  # type: ignore[no-untyped-def]
+def _rows(network, ends, service_class, pieces, why) -> pl.DataFrame:  # type: ignore[no-untyped-def]
     to_id = network.site_type
     start, end = ends
     return pl.DataFrame(
@@ -232,8 +231,8 @@ def _rows(network, ends, service_class, pieces, reason, blocked_by) -> pl.DataFr
             "to_site": pl.Series(end.astype(np.uint32)).cat.to(to_id),
             "service_class": pl.Series([service_class], dtype=pl.String).new_from_index(0, len(start)),
             "pieces": pl.Series(pieces, dtype=pl.Float64),
-            "reason": pl.Series(list(reason), dtype=pl.String),
-            "blocked_by": pl.Series(list(blocked_by), dtype=pl.String),
+            "reason": why[0],
+            "blocked_by": why[1],
         }
     )
 
