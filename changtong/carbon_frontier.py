@@ -20,7 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
-from changtong.footprint.elements import make_elements
+from changtong.footprint.elements import UNKNOWN, make_elements
 from changtong.footprint.factors import Factors, read_factors
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
@@ -42,6 +42,9 @@ PIECES = 1e-4
 stop at a gap. One that leaves more is no plan of the frontier."""
 
 KG_PER_T = 1000.0
+
+SHOWN = 5
+"""Legs named where many are wrong."""
 
 POINTS_FILE = "frontier.csv"
 OWN_FILES = (POINTS_FILE, "frontier.json", "study.json", "report.html")
@@ -185,15 +188,37 @@ def with_carbon(
     Raises
     ------
     InputError
-        As :func:`changtong.footprint.elements.make_elements`.
+        As :func:`changtong.footprint.elements.make_elements`; ``unknown-carbon``: legs without distance or
+        factor, which would pass for clean.
     """
     factors = factors if factors is not None else read_factors(None)
     none = np.empty(0, np.int32)
     elements = make_elements(network, factors, (none, none), distance=distance)
+    _check_known(network, np.flatnonzero(elements.basis == UNKNOWN))
     tonnes = _mean_weight_kg(network, factors) / KG_PER_T
     kg = tonnes * (elements.wtw + elements.hub.sum(axis=1)[elements.head])
     return network.with_tables(
         legs=network.legs.with_columns(kgco2e_per_piece=pl.Series(kg, dtype=pl.Float64))
+    )
+
+
+def _check_known(network: Network, unknown: NDArray[np.int64]) -> None:
+    """Refuse legs whose carbon is not known."""
+    if not len(unknown):
+        return
+    ends = network.legs[unknown[:SHOWN]].select(pl.col("from_site", "to_site").cast(pl.String))
+    named = ", ".join(f"{tail}>{head}" for tail, head in ends.iter_rows())
+    more = f" and {len(unknown) - SHOWN:,} more" if len(unknown) > SHOWN else ""
+    raise InputError(
+        [
+            Problem(
+                "unknown-carbon",
+                f"The carbon of {len(unknown):,} legs is not known, it would pass for none: {named}{more}.",
+                "legs",
+                expected="distance_km of each leg, or lon and lat of both its sites; a factor for its mode",
+                hint="Leave legs out that are not to be used.",
+            )
+        ]
     )
 
 
@@ -242,7 +267,7 @@ def carbon_frontier(
     UsageError
         ``points`` below 2, ``gap_share`` outside 0 to 1.
     InputError
-        ``no-cost``: no leg has a cost.
+        ``no-cost``: no leg has a cost; ``unknown-carbon``: a leg has neither distance nor places.
 
     Examples
     --------

@@ -135,6 +135,20 @@ def test_what_cannot_be_asked() -> None:
         carbon_frontier(free)
 
 
+def test_a_leg_of_unknown_distance_does_not_pass_for_clean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = ways([("road", 1000.0, 1.0, 1e6), ("air", 800.0, 3.0, 1e6)], 100.0)
+    km = pl.when(pl.col("mode").cast(pl.String) == "air").then(None).otherwise(pl.col("distance_km"))
+    lacking = network.with_tables(legs=network.legs.with_columns(distance_km=km))
+    with pytest.raises(InputError, match="1 legs is not known.*A>M1"):
+        carbon_frontier(lacking)
+    write_network(lacking, tmp_path / "net")
+    assert main(["carbon-frontier", str(tmp_path / "net"), "-o", str(tmp_path / "f")]) == 2
+    assert "unknown-carbon" in capsys.readouterr().err
+    assert not (tmp_path / "f").exists()
+
+
 def test_the_command_and_the_study_give_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = ways([("road", 1000.0, 1.0, 1e6), ("rail", 1000.0, 3.0, 40.0)], 100.0)
     write_network(network, tmp_path / "net")
