@@ -156,6 +156,11 @@ class Frontier:
                     f"    plan {row['point']}: {row['kgco2e'] / KG_PER_T:,.1f} t, "
                     f"{row['cost_cny']:,.0f} CNY, {row['cny_per_t_avoided']:,.0f} CNY for each tonne less"
                 )
+        if self.dropped:
+            lines.append(
+                f"  {self.dropped} of {self.solves} plans dropped: beaten by another, or more is left behind;"
+                " with more time for each plan the ends may lie further apart"
+            )
         return "\n".join(lines)
 
 

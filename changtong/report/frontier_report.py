@@ -98,6 +98,8 @@ def _lines(frontier: Frontier) -> list[Both]:
     apart = max(unserved) - min(unserved)
     if apart >= 0.5:
         lines.append(text("frontier.behind", pieces=whole(apart)))
+    if frontier.dropped:
+        lines.append(text("frontier.dropped", count=frontier.dropped, solves=frontier.solves))
     return lines
 
 
