@@ -40,7 +40,7 @@ def write_carbon_report(
     if footprint.packaging is not None:
         parts.append(_packaging(footprint.packaging))
     said = footprint.statement
-    notes = [Both(zh, en) for zh, en in zip(_sentences(said["zh"]), _sentences(said["en"]), strict=False)]
+    notes = [Both(zh, en) for zh, en in zip(_sentences(said["zh"]), _sentences(said["en"]), strict=True)]
     page = figures_page(
         language,
         text("carbon.title"),
