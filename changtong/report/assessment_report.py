@@ -12,8 +12,8 @@ from changtong.assessment.sensitivity import Sensitivity
 from changtong.report.assessment_view import AssessmentView
 from changtong.report.assessment_words import foreign_text, say_note
 from changtong.report.daily_words import foreign
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page, write_page
+from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, text
 
 
@@ -50,8 +50,6 @@ def assessment_page(
     what_if: pl.DataFrame | None = None,
 ) -> str:
     """Return the page as text."""
-    texts = script_texts()
-    texts["page.title"] = {"zh": text("assess.title").zh, "en": text("assess.title").en}
     view = AssessmentView(result, sensitivity)
     head, card = result.card.head, result.card
     groups = view.groups()
@@ -81,7 +79,7 @@ def assessment_page(
         "practices": view.practice_rows(),
         "card": view.card_part(),
         "day": result.on.isoformat(),
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(text("assess.title")),
     }
     return render_page(
         "assessment.html.j2",

@@ -10,9 +10,9 @@ import polars as pl
 from changtong.footprint.result import Footprint
 from changtong.network.model import Network
 from changtong.report.charts import draw_bar
-from changtong.report.frontier_report import figures_page
+from changtong.report.figures_page import figures_page
 from changtong.report.page import write_page
-from changtong.report.remedies_report import site_names
+from changtong.report.plan_view import names_with_ids
 from changtong.report.texts import Both, Language, money, percent, same, text, whole
 
 ROWS = 20
@@ -33,7 +33,7 @@ def write_carbon_report(
     language : {"zh", "en"}
         The language it opens in.
     """
-    names = site_names(network)
+    names = names_with_ids(network)
     parts = [_made_of(footprint), _legs(footprint, names), _lanes(footprint, names)]
     if footprint.sites["kgco2e"].sum() > 0.0:
         parts.append(_sites(footprint, names))

@@ -21,8 +21,8 @@ from changtong.report.case_timeline import draw_timeline
 from changtong.report.case_words import CaseWords, foreign, said_span
 from changtong.report.daily_docx import GREY, DocxPage, load_docx
 from changtong.report.daily_parts import Column, Section, Table, columns
-from changtong.report.page import embed_json, render_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page
+from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, named, same, text
 from changtong.written_files import write_beside
 
@@ -221,11 +221,9 @@ def render_document(document: CaseDocument, *, language: Language = "zh") -> str
     language : {"zh", "en"}
         The one it opens in.
     """
-    texts = script_texts()
-    texts["page.title"] = {"zh": document.title.zh, "en": document.title.en}
     context = {
         "language": language, "document": document,
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(document.title),
     }  # fmt: skip
     return render_page(
         "case.html.j2", styles=["style.css", "case.css"], scripts=["page.js", "stress.js"], context=context

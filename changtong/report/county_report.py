@@ -19,8 +19,8 @@ from changtong.report.county_view import (
     unserved_rows,
 )
 from changtong.report.county_words import bus_names, say_clock, say_days, say_pieces, say_vehicle
-from changtong.report.page import embed_json, render_page
-from changtong.report.plan_report import check_options, script_texts
+from changtong.report.page import render_page
+from changtong.report.plan_report import check_options, page_data
 from changtong.report.texts import Both, Language, has_text, named, same, text, whole
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
@@ -80,8 +80,6 @@ def county_report_page(
     county, made, best = result.county, answers(result), best_answer(result)
     names = site_names(county)
     unserved, unserved_total = unserved_rows(made, names, UNSERVED_ROWS)
-    texts = script_texts()
-    texts["page.title"] = {"zh": text("county.title").zh, "en": text("county.title").en}
     plan = best.plans[0]
     timetables, timed_more = _timetables(plan, county)
     context: Row = {
@@ -103,7 +101,7 @@ def county_report_page(
         "coverage": coverage_section(county, plan, definition),
         "assumed": _assumed(county),
         "facts": _facts(result),
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(text("county.title")),
     }
     return render_page(
         "county.html.j2",

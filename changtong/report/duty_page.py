@@ -10,8 +10,8 @@ from typing import Any
 from changtong.duty.room import Entry, OnDuty, duty_now, escalate, hand_overs
 from changtong.duty.roster_views import PersonDuties, days_of, roster_matrix
 from changtong.duty.staff import KINDS, Assignment, DutyFolder
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page, write_page
+from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, same, text, whole
 
 MOST_NOTES = 20
@@ -56,9 +56,8 @@ def write_duty_page(
         lines.append(text("duty.nobody"))
     tables = [_now(there, names, folder), _calls(folder, rows, known, at, names), _notes(known, folder)]
     tables += [_matrix(people, first, last, with_names), _fairness(people, with_names)]
-    title, texts = text("duty.title"), script_texts()
-    texts["page.title"] = {"zh": title.zh, "en": title.en}
-    data = embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}})
+    title = text("duty.title")
+    data = page_data(title)
     context = {
         "language": language, "title": title, "lines": lines, "data": data, "centres": [],
         "tables": [one for one in tables if one["rows"]],

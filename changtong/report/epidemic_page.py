@@ -14,8 +14,8 @@ from markupsafe import Markup, escape
 
 from changtong.epidemic.picture import Picture
 from changtong.epidemic.reports import Report
-from changtong.report.page import embed_json, render_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page
+from changtong.report.plan_report import page_data
 from changtong.report.projection import fit_conic
 from changtong.report.texts import Both, Language, named, same, sentences, text, whole
 from changtong.written_files import write_beside
@@ -37,9 +37,7 @@ def write_epidemic_page(picture: Picture, path: str | Path, *, language: Languag
     language : {"zh", "en"}
         The language it opens in.
     """
-    texts = script_texts()
     title = text("epidemic.title")
-    texts["page.title"] = {"zh": title.zh, "en": title.en}
     view = _View(picture)
     context: dict[str, Any] = {
         "language": language,
@@ -49,7 +47,7 @@ def write_epidemic_page(picture: Picture, path: str | Path, *, language: Languag
         "legend": view.legend(),
         "not_open": view.not_open(),
         "parts": view.parts(),
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(title),
     }
     page = render_page(
         "epidemic.html.j2",

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from changtong.carbon_frontier import KG_PER_T, Frontier
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.figures_page import figures_page
+from changtong.report.page import write_page
 from changtong.report.texts import Both, Language, money, percent, text, whole
 
 WIDE, HIGH = 640, 400
@@ -50,28 +50,6 @@ def write_frontier_report(frontier: Frontier, path: str | Path, *, language: Lan
         [text("frontier.iso"), text("frontier.factors", version=frontier.factors), text("frontier.flow")],
     )
     return write_page(path, page)
-
-
-def figures_page(
-    language: Language,
-    title: Both,
-    name: str,
-    lines: list[Both],
-    parts: list[dict[str, Any]],
-    method: Both,
-    notes: list[Both],
-) -> str:
-    """Return a page of lines, parts (title, chart, note, heads, rows) and notes on the method."""
-    texts = script_texts()
-    texts["page.title"] = {"zh": title.zh, "en": title.en}
-    data = embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}})
-    context = {"language": language, "title": title, "name": name, "lines": lines, "parts": parts}
-    return render_page(
-        "figures.html.j2",
-        styles=["style.css", "stress.css"],
-        scripts=["page.js", "stress.js"],
-        context=context | {"method": method, "notes": notes, "data": data},
-    )
 
 
 def _lines(frontier: Frontier) -> list[Both]:

@@ -12,8 +12,8 @@ from markupsafe import Markup, escape
 
 from changtong.outlets.early_warning import OutletWarnings
 from changtong.outlets.stability import OTHER_BANDS, Stability
-from changtong.report.page import embed_json, render_page
-from changtong.report.plan_report import check_options, script_texts
+from changtong.report.page import render_page
+from changtong.report.plan_report import check_options, page_data
 from changtong.report.texts import Both, Language, percent, same, text, whole
 from changtong.written_files import write_beside
 
@@ -58,8 +58,6 @@ def outlets_report_page(
     """
     check_options(language, None)
     summary, table = result.summary(), result.table()
-    texts = script_texts()
-    texts["page.title"] = {"zh": text("outlets.title").zh, "en": text("outlets.title").en}
     if warnings is None:
         listed = table.filter(pl.col("index").is_not_null())
     else:
@@ -86,7 +84,7 @@ def outlets_report_page(
             charge=percent(result.rules.scaling.missing_charge),
             rules=summary["rules"],
         ),
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(text("outlets.title")),
     }
     return render_page(
         "outlets.html.j2",

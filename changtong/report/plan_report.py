@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from changtong.errors import UsageError
 from changtong.report import charts, plan_numbers, plan_tables
 from changtong.report.map_data import Drawing, PageLimits, collect
@@ -153,6 +155,12 @@ def script_texts() -> dict[str, dict[str, str]]:
         for key, said in read_texts().items()
         if key.partition(".")[0] not in NOT_OF_SCRIPTS
     }
+
+
+def page_data(title: Both) -> Markup:
+    """Return the data block of a page without a map: the wording its scripts switch, and its title."""
+    texts = script_texts() | {"page.title": {"zh": title.zh, "en": title.en}}
+    return embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}})
 
 
 def _head(plan: PlanLike, names: dict[str, str], start: datetime | None) -> dict[str, Any]:

@@ -142,6 +142,18 @@ def site_names(network: Network) -> dict[str, str]:
     }
 
 
+def names_with_ids(network: Network) -> dict[str, str]:
+    """Return what people call each site: its name with its id, or the id alone."""
+    ids = network.site_ids
+    if "name" not in network.sites.columns:
+        return dict(zip(ids, ids, strict=True))
+    called = network.sites["name"].cast(pl.String).to_list()
+    return {
+        site: f"{name} ({site})" if name and name != site else site
+        for site, name in zip(ids, called, strict=True)
+    }
+
+
 def read_measures(plan: PlanLike) -> dict[str, Measure]:
     """Return the objectives by name, in the order of the plan."""
     return {

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from changtong.network.model import Network
 from changtong.report.charts import draw_bar
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page, write_page
+from changtong.report.plan_report import page_data
+from changtong.report.plan_view import names_with_ids
 from changtong.report.remedies_chart import draw_savings
 from changtong.report.texts import Both, Language, has_text, money, percent, rough, same, text, whole
 from changtong.resilience.remedy_result import NO_TAKEOVER, WITH_GAP, Remedies
@@ -36,9 +36,7 @@ def write_remedies_report(result: Remedies, path: str | Path, *, language: Langu
 
 def remedies_page(result: Remedies, *, language: Language = "zh") -> str:
     """Return the page as text."""
-    texts = script_texts()
-    texts["page.title"] = {"zh": text("remedies.title").zh, "en": text("remedies.title").en}
-    names = site_names(result.network)
+    names = names_with_ids(result.network)
     rows = list(result.table.head(ROWS).iter_rows(named=True))
     says = {row["remedy"]: say_remedy(row, names) for row in rows}
     context: dict[str, Any] = {
@@ -61,7 +59,7 @@ def remedies_page(result: Remedies, *, language: Language = "zh") -> str:
         "failures": [(says[row["remedy"]], row["error"]) for row in rows if row["error"]],
         "runtime": f"{result.runtime_s:.1f}",
         "network": result.network.name,
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(text("remedies.title")),
     }
     return render_page(
         "remedies.html.j2",
@@ -69,18 +67,6 @@ def remedies_page(result: Remedies, *, language: Language = "zh") -> str:
         scripts=["page.js", "stress.js"],
         context=context,
     )
-
-
-def site_names(network: Network) -> dict[str, str]:
-    """Return what people call each site: its name with its id, or the id alone."""
-    ids = network.site_ids
-    if "name" not in network.sites.columns:
-        return dict(zip(ids, ids, strict=True))
-    called = network.sites["name"].cast(pl.String).to_list()
-    return {
-        site: f"{name} ({site})" if name and name != site else site
-        for site, name in zip(ids, called, strict=True)
-    }
 
 
 def _place(place: str, names: dict[str, str]) -> str:

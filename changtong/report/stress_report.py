@@ -10,8 +10,8 @@ import polars as pl
 from markupsafe import Markup, escape
 
 from changtong.report.map_data import draw_network
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page, write_page
+from changtong.report.plan_report import page_data
 from changtong.report.projection import Picture, land_path
 from changtong.report.texts import Both, Language, joined, money, percent, rough, same, signed, text, whole
 from changtong.resilience.cases import Case
@@ -60,8 +60,6 @@ def stress_page(result: StressTest, cases: tuple[Case, ...] = (), *, language: L
     """Return the page as text."""
     summary, ranking = result.summary(), result.ranking
     largest = float(ranking["figure"].max() or 0.0)  # type: ignore[arg-type]
-    texts = script_texts()
-    texts["page.title"] = {"zh": text("stress.title").zh, "en": text("stress.title").en}
     context: dict[str, Any] = {
         "language": language,
         "name": result.name,
@@ -90,7 +88,7 @@ def stress_page(result: StressTest, cases: tuple[Case, ...] = (), *, language: L
         "method": result.method,
         "runtime": f"{result.runtime_s:.1f}",
         "network": result.network.name,
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(text("stress.title")),
     }
     return render_page(
         "stress.html.j2",

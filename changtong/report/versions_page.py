@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from changtong.report.page import embed_json, render_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page
+from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, same, text
 from changtong.safety.collection import put_file
 from changtong.safety.versions import Cell, Versions
@@ -23,13 +23,11 @@ def write_versions_page(found: Sequence[Versions], path: str | Path, *, language
     language : {"zh", "en"}
         The language it opens in.
     """
-    texts = script_texts()
     title = text("versions.title")
-    texts["page.title"] = {"zh": title.zh, "en": title.en}
     context: dict[str, Any] = {
         "language": language,
         "inspections": [_inspection(one) for one in found],
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(title),
     }
     page = render_page(
         "versions.html.j2",

@@ -11,8 +11,8 @@ import polars as pl
 
 from changtong.emergency.threat_result import Threats
 from changtong.errors import Problem
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page, write_page
+from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, named, percent, rough, same, text, whole
 from changtong.report.warnings_map import colour_class, warnings_map, worst_levels
 
@@ -35,8 +35,6 @@ def write_warnings_report(result: Threats, path: str | Path, *, language: Langua
 
 def warnings_page(result: Threats, *, language: Language = "zh") -> str:
     """Return the page as text."""
-    texts = script_texts()
-    texts["page.title"] = {"zh": text("warn.title").zh, "en": text("warn.title").en}
     context: Row = {
         "language": language,
         "name": result.network.name,
@@ -59,7 +57,7 @@ def warnings_page(result: Threats, *, language: Language = "zh") -> str:
         ),
         "map": warnings_map(result),
         **_tables(result),
-        "data": embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}}),
+        "data": page_data(text("warn.title")),
     }
     return render_page(
         "warnings.html.j2",

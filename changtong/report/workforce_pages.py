@@ -9,8 +9,8 @@ import polars as pl
 from markupsafe import Markup
 
 from changtong.report.forecast_view import say_note
-from changtong.report.page import embed_json, render_page, write_page
-from changtong.report.plan_report import script_texts
+from changtong.report.page import render_page, write_page
+from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, has_text, named, percent, same, text, whole
 from changtong.workforce.hours import Hours
 from changtong.workforce.roster_result import Roster
@@ -63,9 +63,7 @@ def write_roster_page(roster: Roster, path: str | Path, *, language: Language = 
 def _write(
     path: str | Path, language: Language, title: Both, lines: list[Both], parts: dict[str, Any]
 ) -> Path:
-    texts = script_texts()
-    texts["page.title"] = {"zh": title.zh, "en": title.en}
-    data = embed_json({"texts": texts, "sites": {"name": [], "id": []}, "changes": {"site": []}})
+    data = page_data(title)
     page = render_page(
         "workforce.html.j2",
         styles=["style.css", "workforce.css"],
