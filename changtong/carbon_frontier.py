@@ -21,13 +21,15 @@ from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.footprint.elements import UNKNOWN, make_elements
+from changtong.footprint.estimate import class_weights
 from changtong.footprint.factors import Factors, read_factors
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.planning.plan import flow_cost_bound, plan_flow
 from changtong.planning.result import PlanSettings
-from changtong.structure import class_table, column
+from changtong.routes import pairs_of
+from changtong.structure import column
 
 Floats = NDArray[np.float64]
 
@@ -228,13 +230,8 @@ def _check_known(network: Network, unknown: NDArray[np.int64]) -> None:
 
 
 def _mean_weight_kg(network: Network, factors: Factors) -> float:
-    table = dict(factors.weights.select("service_class", "value").iter_rows())
-    classes = class_table(network)
-    weight = np.array([table.get(name, table["all"]) for name in classes["service_class"].cast(pl.String)])
-    share = column(classes, "share", np.nan)
-    if np.isnan(share).any() or share.sum() <= 0.0:
-        share = np.ones(len(weight))
-    return float(weight @ share / share.sum())
+    share = pairs_of(network).class_share
+    return float(class_weights(network, factors) @ share / share.sum())
 
 
 def carbon_frontier(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from changtong.carbon_frontier import Frontier, carbon_frontier, with_carbon
 from changtong.cli import main
 from changtong.errors import InputError, UsageError
 from changtong.footprint.estimate import estimate_carbon
+from changtong.footprint.factors import read_factors
 from changtong.network.io import write_network
 from changtong.network.model import Network, build_network
 from changtong.planning.plan import plan
@@ -72,6 +74,38 @@ def test_the_carbon_of_a_leg_is_that_of_the_footprint() -> None:
     whole = estimate_carbon(network, routes=made.routes())
     origin = whole.sites.filter(pl.col("site_id").cast(pl.String) == "A")["kgco2e"].sum()
     assert made.value("carbon") + origin == pytest.approx(whole.summary()["kgco2e"])
+
+
+def test_the_mean_weight_is_of_the_pieces_of_each_class() -> None:
+    """Three of four pieces are documents, a class of its own in the demand: 0.25 kg beside 2 kg."""
+    network = ways([("road", 700.0, 1.0, 1e6)], 100.0)
+    classes = pl.DataFrame({"service_class": ["documents", "parcels"], "rank": [1, 2]})
+    demand = pl.DataFrame(
+        {
+            "from_site": ["A", "A"],
+            "to_site": ["B", "B"],
+            "service_class": ["documents", "parcels"],
+            "pieces_per_day": [75.0, 25.0],
+        }
+    )
+    names = ("sites", "legs")
+    split = build_network(
+        {name: getattr(network, name) for name in names} | {"demand": demand, "service_classes": classes},
+        name="split",
+    )
+    own = read_factors(None)
+    weights = pl.concat(
+        [
+            own.weights.with_columns(service_class=pl.lit(name), value=pl.lit(kg))
+            for name, kg in (("documents", 0.25), ("parcels", 2.0), ("all", 9.0))
+        ]
+    )
+    used = replace(own, weights=weights)
+    per_kg = with_carbon(network, used).legs["kgco2e_per_piece"] / 9.0
+    mean = 0.75 * 0.25 + 0.25 * 2.0
+    assert with_carbon(split, used).legs["kgco2e_per_piece"].to_list() == pytest.approx(
+        (per_kg * mean).to_list()
+    )
 
 
 @given(st.data())

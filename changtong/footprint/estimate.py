@@ -90,7 +90,7 @@ def estimate_carbon(
     else:
         check_routes(network, routes)
     elements = make_elements(network, used, (routes.extra_tail, routes.extra_head), distance=distance)
-    weights = _weights(network, used)
+    weights = class_weights(network, used)
     apart = len(routes.next_leg) > 1 or bool((weights != weights[0]).any())
     held = _held(network, held_local)
     loads = load(routes, pairs, elements, np.maximum(0.0, pairs.local - held), apart=apart)
@@ -111,8 +111,8 @@ def estimate_carbon(
     return Footprint(name, facts, leg_frame, lanes, site_frame, total, used, compared)
 
 
-def _weights(network: Network, factors: Factors) -> Floats:
-    """Return the weight of a piece of each class, kg."""
+def class_weights(network: Network, factors: Factors) -> Floats:
+    """Return the weight of a piece of each class, kg, by rank."""
     table = dict(factors.weights.select("service_class", "value").iter_rows())
     classes = class_table(network)["service_class"].cast(pl.String)
     return np.array([table.get(name, table["all"]) for name in classes], float)
