@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from changtong.carbon_command import OwnFactors
 from changtong.command_options import AsJson, Folder, Gap, Language, PageLanguage, Seconds
 from changtong.console import StepProgress, print_result, say
-from changtong.errors import UsageError
 from changtong.kernels import prepare_kernels
-from changtong.plan_command import At, CapacityShare, Close, Outages, given_outages
+from changtong.plan_command import At, CapacityShare, Close, Outages, check_share, given_outages
 
 Output = Annotated[
     Path,
@@ -23,12 +23,6 @@ Open = Annotated[
     float,
     typer.Option(
         "--open", min=0.0, max=1.0, help="Stop when this share of the box between the ends is open."
-    ),
-]
-OwnFactors = Annotated[
-    Path | None,
-    typer.Option(
-        "--factors", metavar="FOLDER/", help="Your own tables over those shipped (docs/footprint.md)."
     ),
 ]
 
@@ -56,8 +50,7 @@ def carbon_frontier(
     from changtong.planning.result import PlanSettings
     from changtong.studies import run_study
 
-    if capacity_share != 0.0 and not close:
-        raise UsageError("--capacity-share goes with --close; in a file it is the column capacity_share.")
+    check_share(capacity_share, close)
     moment = read_moment(at)
     check_replaceable(output, **FRONTIER_FOLDER)
     used = read_factors(factors)
@@ -71,7 +64,7 @@ def carbon_frontier(
             network,
             counted,
             folder=output,
-            language="en" if language is Language.en else "zh",
+            language=language.value,
             points=points,
             gap_share=open_share,
             factors=used,

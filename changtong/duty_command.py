@@ -14,17 +14,16 @@ from changtong.console import print_result, say
 from changtong.duty_options import (
     At,
     By,
-    Registers,
     Room,
     RosterFolder,
     RosterInForce,
-    Token,
     duty,
     instant_of,
     opened_room,
 )
 from changtong.duty_views_command import put_in_force, show_rooms, write_room_page
 from changtong.errors import UsageError
+from changtong.registers_options import Registers, Token
 
 if TYPE_CHECKING:
     from changtong.duty.room import Entry

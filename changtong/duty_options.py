@@ -36,12 +36,6 @@ By = Annotated[
     str | None,
     typer.Option("--by", metavar="PERSON", help="Who does it; in registers it is who holds the token."),
 ]
-Registers = Annotated[
-    str | None, typer.Option("--registers", metavar="STORE", help="Registers, instead of a folder.")
-]
-Token = Annotated[
-    Path | None, typer.Option("--token", metavar="FILE", help="With --registers: the token of who does it.")
-]
 
 
 def instant_of(text: str | None) -> datetime:

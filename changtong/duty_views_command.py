@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -11,15 +11,14 @@ from changtong.command_options import AsJson, Language, PageLanguage
 from changtong.console import print_result
 from changtong.duty_options import (
     At,
-    Registers,
     Room,
     RosterFolder,
     RosterInForce,
-    Token,
     instant_of,
     opened_room,
 )
 from changtong.errors import UsageError
+from changtong.registers_options import Registers, RegistersStore, Token, TokenFile
 
 
 def write_room_page(
@@ -48,7 +47,6 @@ def write_room_page(
     from changtong.written_files import write_beside
 
     instant = instant_of(at)
-    said: Literal["zh", "en"] = "en" if language is Language.en else "zh"
     wrong = [f"{one} does not end in {end}" for one, end in ((output, ".html"), (workbook, ".xlsx"))
              if one is not None and one.suffix.lower() != end]  # fmt: skip
     if registers is None and reason is not None:
@@ -70,11 +68,19 @@ def write_room_page(
 
     def write(place: Path) -> None:
         write_duty_page(
-            opened.folder, opened.rows, first, last, entries, instant, place, language=said, with_names=named
+            opened.folder,
+            opened.rows,
+            first,
+            last,
+            entries,
+            instant,
+            place,
+            language=language.value,
+            with_names=named,
         )
 
     def write_sheets(place: Path) -> None:
-        write_duty_workbook(opened.folder, opened.rows, first, last, place, language=said)
+        write_duty_workbook(opened.folder, opened.rows, first, last, place, language=language.value)
 
     write_beside(output, write)
     if workbook is not None:
@@ -83,13 +89,9 @@ def write_room_page(
     print_result(facts, f"→ {output}", as_json=as_json)
 
 
-StoreOption = Annotated[str, typer.Option("--registers", metavar="STORE", help="The registers.")]
-TokenOption = Annotated[Path, typer.Option("--token", metavar="FILE", help="The token of who does it.")]
-
-
 def show_rooms(
-    registers: StoreOption,
-    token: TokenOption,
+    registers: RegistersStore,
+    token: TokenFile,
     new: Annotated[str | None, typer.Option("--new", metavar="TITLE", help="Make a room.")] = None,
     room: Annotated[str | None, typer.Option("--room", metavar="ID", help="With --new: its id.")] = None,
     organisation: Annotated[
@@ -115,8 +117,8 @@ def show_rooms(
 
 def put_in_force(
     folder: RosterFolder,
-    registers: StoreOption,
-    token: TokenOption,
+    registers: RegistersStore,
+    token: TokenFile,
     room: Annotated[str, typer.Option("--room", metavar="ID", help="Of the duty room.")],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit.")] = "",
     as_json: AsJson = False,

@@ -98,8 +98,7 @@ def plan(
     from changtong.plan_options import read_moment, read_objectives
 
     order, moment = read_objectives(objectives), read_moment(at)
-    if capacity_share != 0.0 and not close:
-        raise UsageError("--capacity-share goes with --close; in a file it is the column capacity_share.")
+    check_share(capacity_share, close)
     check_output(output, "plan")
     from changtong.network.io import read_network
     from changtong.planning.result import PlanSettings
@@ -156,6 +155,12 @@ def _counted(network: Network, wrong: tuple[Outage, ...], moment: datetime | Non
     if not counted and not closed_by_status(network):
         raise InputError([nothing_shut(wrong, moment)])
     return counted
+
+
+def check_share(capacity_share: float, close: list[str] | None) -> None:
+    """Refuse a share of capacity without a site that keeps it."""
+    if capacity_share != 0.0 and not close:
+        raise UsageError("--capacity-share goes with --close; in a file it is the column capacity_share.")
 
 
 def given_outages(
@@ -222,7 +227,7 @@ def run_plan(
             network,
             outages,
             folder=output,
-            language="en" if language is Language.en else "zh",
+            language=language.value,
             settings=settings,
             progress=bar,
             valid_from=valid_from,

@@ -39,6 +39,10 @@ TokenFile = Annotated[
     Path, typer.Option("--token", metavar="FILE", help="The token of who does it, as `sign-in` wrote it.")
 ]
 
+RegistersStore = Annotated[
+    str, typer.Option("--registers", metavar="STORE", help="The registers: a file, or postgresql://…")
+]
+
 Registers = Annotated[
     str | None,
     typer.Option("--registers", metavar="STORE", help="Registers, instead of folders of files."),

@@ -11,6 +11,7 @@ import typer
 from changtong.command_options import AsJson, parse_day
 from changtong.console import print_result
 from changtong.errors import UsageError
+from changtong.registers_options import Registers, Token
 
 relief = typer.Typer(
     help="Relief policies (惠企政策) and the firms that qualify.", no_args_is_help=True, rich_markup_mode=None
@@ -37,14 +38,8 @@ def match(
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.csv", help="A row a firm and policy, as CSV."),
     ] = None,
-    registers: Annotated[
-        str | None,
-        typer.Option("--registers", metavar="STORE", help="Firms of these registers that one may see."),
-    ] = None,
-    token: Annotated[
-        Path | None,
-        typer.Option("--token", metavar="FILE", help="With --registers: the token of who asks."),
-    ] = None,
+    registers: Registers = None,
+    token: Token = None,
     as_json: AsJson = False,
 ) -> None:
     """Match firms with policies: qualifies, could with what is missing, not; deadlines and sums."""

@@ -12,6 +12,7 @@ import typer
 from changtong.command_options import AsJson, parse_day, read_instant
 from changtong.console import print_result
 from changtong.errors import InputError, Problem, UsageError
+from changtong.registers_options import Registers, RegistersStore, Token, TokenFile
 
 if TYPE_CHECKING:
     from changtong.workforce.rights_ticket_rules import TicketRules
@@ -40,12 +41,6 @@ At = Annotated[
     typer.Option(
         "--at", metavar="T", help="Instant with its offset, as 2024-03-01T09:00+08:00; now by default."
     ),
-]
-Registers = Annotated[
-    str | None, typer.Option("--registers", metavar="STORE", help="Registers, instead of a folder.")
-]
-Token = Annotated[
-    Path | None, typer.Option("--token", metavar="FILE", help="With --registers: the token of who does it.")
 ]
 Courier = Annotated[
     str | None,
@@ -238,8 +233,8 @@ def move(
 @tickets.command("assign", short_help="In registers: name the firm's handler, let the courier in.")
 def assign(
     ticket_id: Annotated[str, typer.Argument(metavar="TICKET", help="Its id.")],
-    registers: Annotated[str, typer.Option("--registers", metavar="STORE", help="The registers.")],
-    token: Annotated[Path, typer.Option("--token", metavar="FILE", help="The token of who does it.")],
+    registers: RegistersStore,
+    token: TokenFile,
     handler: Annotated[
         str | None, typer.Option("--handler", metavar="NAME", help="User of the firm; '' takes one out.")
     ] = None,

@@ -11,7 +11,7 @@ from changtong.command_options import AsJson, Out, parse_day
 from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.kernels import prepare_kernels
-from changtong.registers_options import open_desk
+from changtong.registers_options import RegistersStore, TokenFile, open_desk
 
 if TYPE_CHECKING:
     from changtong.storage.records import Record
@@ -24,12 +24,6 @@ scorecard = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(metavar="SCORECARD/", help="A scorecard folder.")]
-Registers = Annotated[
-    str, typer.Option("--registers", metavar="STORE", help="The registers: a file, or postgresql://…")
-]
-TokenFile = Annotated[
-    Path, typer.Option("--token", metavar="FILE", help="The token of who does it, as `sign-in` wrote it.")
-]
 CardId = Annotated[
     str, typer.Option("--card", metavar="ID", help="The card in the registers, as `scorecard keep` told.")
 ]
@@ -138,7 +132,7 @@ def _counties(given: list[str]) -> dict[str, tuple[Path, ...]]:
 
 @scorecard.command(short_help="Put a card into the registers.")
 def keep(
-    folder: Folder, registers: Registers, token: TokenFile, reason: Reason = "", as_json: AsJson = False
+    folder: Folder, registers: RegistersStore, token: TokenFile, reason: Reason = "", as_json: AsJson = False
 ) -> None:
     """Put a card with all who are assessed into the registers; a changed one is kept as another version."""
     from changtong.assessment.card_folder import read_scorecard
@@ -152,7 +146,7 @@ def keep(
 
 
 @scorecard.command(short_help="How far everybody on a card is, and who has handed in.")
-def status(registers: Registers, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
+def status(registers: RegistersStore, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
     """Tell the stage of each that is assessed, with its version, and which departments are waited for."""
     from changtong.storage.scorecards import read_marking
 
@@ -195,7 +189,7 @@ def _tell(made: Record, *, as_json: bool) -> None:
 
 @scorecard.command("report", short_help="A self-report, by who is assessed.")
 def self_report(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     subject: Subject,
@@ -212,7 +206,7 @@ def self_report(
 
 @scorecard.command(short_help="A review, by those who assess.")
 def review(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     subject: Subject,
@@ -229,7 +223,7 @@ def review(
 
 @scorecard.command(short_help="An appeal, by who is assessed.")
 def appeal(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     subject: Subject,
@@ -249,7 +243,7 @@ def appeal(
 
 @scorecard.command(short_help="The final word, by those who assess.")
 def decide(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     subject: Subject,
@@ -270,7 +264,7 @@ def decide(
 
 @scorecard.command(short_help="Marks of one's own department: put down, or shown.")
 def mark(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     department: Department,
@@ -299,7 +293,7 @@ def mark(
 
 @scorecard.command("hand-in", short_help="One's own department is done.")
 def hand_in(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     department: Department,
@@ -319,7 +313,7 @@ def hand_in(
 
 
 @scorecard.command(short_help="Marks of all departments, once shown, and where they disagree.")
-def disagreements(registers: Registers, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
+def disagreements(registers: RegistersStore, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
     """Show the marks of all departments and where they disagree; nothing until all have handed in."""
     from changtong.scorecards.statements import shown_marks
 
@@ -338,7 +332,7 @@ def disagreements(registers: Registers, card: CardId, token: TokenFile, as_json:
 
 @scorecard.command(short_help="A card of the registers as a folder.")
 def export(
-    registers: Registers, card: CardId, token: TokenFile, output: Out, as_json: AsJson = False
+    registers: RegistersStore, card: CardId, token: TokenFile, output: Out, as_json: AsJson = False
 ) -> None:
     """Write a card as a scorecard folder, which gives the same scores; blind marks are not in it."""
     from changtong.assessment.card_writer import check_card_folder, write_scorecard
@@ -355,7 +349,7 @@ def export(
 
 @scorecard.command(short_help="Rectifications of gaps into their register.")
 def rectify(
-    registers: Registers,
+    registers: RegistersStore,
     card: CardId,
     token: TokenFile,
     subjects: Annotated[

@@ -321,11 +321,8 @@ KINDS = (
 )  # fmt: skip
 
 
-def run_study(
-    name: str,
-    subject: Network
-    | EventLog
-    | County
+SeededSubject = (
+    County
     | Supervision
     | Epidemic
     | Workforce
@@ -333,7 +330,14 @@ def run_study(
     | Scorecard
     | ReliefFirms
     | CountedTickets
-    | RecordFiles,
+    | RecordFiles
+)
+"""What analyses with a seed are of."""
+
+
+def run_study(
+    name: str,
+    subject: Network | EventLog | SeededSubject,
     outages: tuple[Outage, ...] = (),
     *,
     folder: str | Path | None = None,
@@ -449,15 +453,7 @@ def _log_study(
 def _seeded_study(
     kind: _Kind,
     name: str,
-    subject: County
-    | Supervision
-    | Epidemic
-    | Workforce
-    | OutletMonths
-    | Scorecard
-    | ReliefFirms
-    | CountedTickets
-    | RecordFiles,
+    subject: SeededSubject,
     outages: tuple[Outage, ...],
     where: Path | None,
     language: Language,

@@ -212,7 +212,7 @@ def _run(
     from changtong.studies import run_study
 
     study = run_study(
-        "warnings", network, folder=output, language="en" if language is Language.en else "zh",
+        "warnings", network, folder=output, language=language.value,
         at=at, inputs=inputs, rules=rules, settings=ThreatSettings(status=status),
     )  # fmt: skip
     result: Threats = study.result
