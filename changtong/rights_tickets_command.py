@@ -347,7 +347,7 @@ def statistics(
             counted = counted_register_tickets(desk)
     else:
         found = read_tickets(str(folder), read_ticket_rules(rules))
-        counted = CountedTickets(tuple((one.firm_id, one.kind) for one in found.values()))
+        counted = CountedTickets.of(found.values())
     made = run_study("rights-statistics", counted, least=least).result
     print_result(made.to_json(), str(made), as_json=as_json)
 

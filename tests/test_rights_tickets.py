@@ -18,7 +18,7 @@ from changtong.errors import InputError
 from changtong.file_locks import lock_file
 from changtong.workforce.rights_ticket_folder import read_tickets
 from changtong.workforce.rights_ticket_rules import STATES, is_working_day, read_ticket_rules
-from changtong.workforce.rights_ticket_statistics import ticket_statistics
+from changtong.workforce.rights_ticket_statistics import CountedTickets, count_tickets
 from changtong.workforce.rights_tickets import (
     ACTIONS,
     RightsTicket,
@@ -181,7 +181,7 @@ def test_a_year_that_is_not_announced_is_provisional() -> None:
 def counted(counts: dict[tuple[str, str], int], least: int = 5) -> pl.DataFrame:
     made = [replace(ticket(), id=f"{f}{k}{n}", firm_id=f, kind=k)
             for (f, k), number in counts.items() for n in range(number)]  # fmt: skip
-    return ticket_statistics(made, least=least)
+    return count_tickets(CountedTickets.of(made).known, least=least)
 
 
 def test_a_small_count_cannot_be_had_from_the_sums() -> None:

@@ -23,6 +23,16 @@ class CountedTickets:
 
     known: tuple[tuple[str, str], ...]
 
+    @classmethod
+    def of(cls, tickets: Iterable[RightsTicket]) -> CountedTickets:
+        """Keep of tickets what is counted.
+
+        Parameters
+        ----------
+        tickets : iterable of RightsTicket
+        """
+        return cls(tuple((one.firm_id, one.kind) for one in tickets))
+
     @property
     def name(self) -> str:
         """What it is called in a study."""
@@ -33,12 +43,13 @@ class CountedTickets:
         return sha256(repr(sorted(self.known)).encode()).hexdigest()
 
 
-def ticket_statistics(tickets: Iterable[RightsTicket], *, least: int = LEAST) -> pl.DataFrame:
-    """Count tickets.
+def count_tickets(known: Sequence[tuple[str, str]], *, least: int = LEAST) -> pl.DataFrame:
+    """Count tickets of which only firm and kind are known.
 
     Parameters
     ----------
-    tickets : iterable of RightsTicket
+    known : sequence of tuple
+        Firm and kind of each ticket.
     least : int
         A count below it, other than 0, is not told.
 
@@ -51,18 +62,6 @@ def ticket_statistics(tickets: Iterable[RightsTicket], *, least: int = LEAST) ->
     -----
     Where a single count of a row or a column of the table is hidden, its sum would give it away: then the
     next smallest one is hidden as well, until no row and no column hides just one.
-    """
-    return count_tickets([(one.firm_id, one.kind) for one in tickets], least=least)
-
-
-def count_tickets(known: Sequence[tuple[str, str]], *, least: int = LEAST) -> pl.DataFrame:
-    """Count tickets of which only firm and kind are known; see `ticket_statistics`.
-
-    Parameters
-    ----------
-    known : sequence of tuple
-        Firm and kind of each ticket.
-    least : int
     """
     if least < 1:
         raise UsageError("--least is 1 or more.")

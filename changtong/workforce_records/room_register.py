@@ -19,14 +19,13 @@ from changtong.duty.room import KINDS, Entry
 from changtong.duty.room_log import OpenRoom
 from changtong.duty.roster_files import DUTY, MARK, read_roster_folder
 from changtong.errors import InputError, NotFoundError, Problem
-from changtong.rights.decide import Target
 from changtong.storage.pages import Query
 from changtong.storage.records import add_record, change_record, rows_to_decide
 from changtong.storage.rows import check_id, new_id
 from changtong.storage.schema import to_ms
 from changtong.storage.store import Desk
 from changtong.storage.user_names import own_name, users_by_id
-from changtong.storage.work import Work
+from changtong.storage.work import Work, target_of
 
 ZONE = ZoneInfo("Asia/Shanghai")
 KEPT = ("roster.csv", "fairness.csv", "carried.csv", "days.csv")
@@ -200,7 +199,7 @@ def put_roster(
     content = _content_of(Path(folder))
     with desk.work(writes=True) as work:
         room = _room_row(work, room_id, lock=True)
-        target = _target(room, "duty_room")
+        target = target_of("duty_room", room)
         work.allow("change", target, room_id)
         number = (room["roster"] or 0) + 1
         values = {
@@ -261,7 +260,7 @@ def open_register_room(
     """
     with desk.work(writes=writes, snapshot=not writes) as work:
         room = _room_row(work, room_id, lock=writes)
-        work.allow("add" if writes else "view", _target(room, "duty_entry"), room_id)
+        work.allow("add" if writes else "view", target_of("duty_entry", room), room_id)
         log, by = RegisterLog(work, room), own_name(work)
         if not needs_roster:
             yield OpenRoom(log, by, by)
@@ -299,10 +298,6 @@ def _write_content(content: Mapping[str, str], place: Path) -> None:
         if into not in ("", DUTY) or Path(file).name != file or file in ("", ".", ".."):
             raise InputError([Problem("bad-duty", f"{name!r} is no file of a roster.", column="content")])
         (place / into / file).write_text(text, "utf-8")
-
-
-def _target(row: Row, kind: str) -> Target:
-    return Target(kind, row["path"], row["admin_code"])
 
 
 def reveal_roster(desk: Desk, room_id: str, reason: str) -> None:
