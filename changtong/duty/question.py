@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from changtong.duty.day_kinds import Period, day_kinds
-from changtong.duty.staff import DAY, Assignment, DutyFolder, Post, Shift, hours_of
+from changtong.duty.staff import DAY, Assignment, DutyFolder, Post, Shift, counts_of, hours_of
 from changtong.errors import InputError, Problem, UsageError
 
 Ints = NDArray[np.int64]
@@ -188,8 +188,8 @@ def _slots(folder: DutyFolder, period: Period) -> Slots:
             begin, end = (_minutes(at) for at in hours_of(shift, day.day, folder.zone))
             free = end + round(shift.rest_h * 60)
             crew = number * len(shifts) + shifts[post.shift_id]
-            counts = (shift.points, int(shift.night), int(day.kind == "weekend"), int(day.kind == "holiday"))
-            rows.append((number, which, crew, post.heads, begin, end, free, end - begin, *counts))
+            span = (begin, end, free, end - begin)
+            rows.append((number, which, crew, post.heads, *span, *counts_of(shift, day.kind)))
     table = np.array(sorted(rows, key=lambda row: (row[4], row[1])), np.int64).reshape(len(rows), 12)
     columns = [np.ascontiguousarray(column) for column in table.T]
     return Slots(*columns[:8], counts=np.array(columns[8:]))  # type: ignore[misc]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from changtong.duty.day_kinds import day_kinds
-from changtong.duty.staff import KINDS, Assignment, DutyFolder
+from changtong.duty.staff import KINDS, Assignment, DutyFolder, counts_of
 from changtong.workbooks import Cell, write_workbook
 
 HEADS = {
@@ -71,18 +71,13 @@ def roster_matrix(
     made = []
     for person in folder.people:
         own = [row for row in rows if row.person_id == person.person_id and first <= row.day <= last]
-        shifts = [folder.shift(row.shift_id) for row in own]
-        counts = {
-            "points": sum(float(shift.points) for shift in shifts),
-            "nights": float(sum(shift.night for shift in shifts)),
-            "weekends": float(sum(kinds[row.day] == "weekend" for row in own)),
-            "holidays": float(sum(kinds[row.day] == "holiday" for row in own)),
-        }
+        counted = [counts_of(folder.shift(row.shift_id), kinds[row.day]) for row in own]
+        counts = tuple(float(sum(one[k] for one in counted)) for k in range(len(KINDS)))
         by_day = {row.day: f"{row.shift_id}/{row.post_id}" for row in own}
         made.append(
             PersonDuties(
                 person.person_id, person.name, person.share, len(own),
-                tuple(counts[kind] for kind in KINDS), tuple(by_day.get(day, "") for day in days),
+                counts, tuple(by_day.get(day, "") for day in days),
             )
         )  # fmt: skip
     return tuple(made)

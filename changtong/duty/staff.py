@@ -73,6 +73,17 @@ class Shift:
     points: int = 1
 
 
+def counts_of(shift: Shift, day_kind: str) -> tuple[int, int, int, int]:
+    """Return what a duty on a day counts, in the order of `KINDS`.
+
+    Parameters
+    ----------
+    shift : Shift
+    day_kind : {"work", "weekend", "holiday"}
+    """
+    return shift.points, int(shift.night), int(day_kind == "weekend"), int(day_kind == "holiday")
+
+
 @dataclass(frozen=True)
 class Post:
     """What a shift needs.
