@@ -10,7 +10,7 @@ import typer
 from changtong.command_options import AsJson, Language, PageLanguage
 from changtong.console import StageProgress, print_result
 from changtong.errors import UsageError
-from changtong.written_files import write_beside
+from changtong.written_files import check_writable, write_beside
 
 if TYPE_CHECKING:
     from changtong.forecast.result import Forecast
@@ -106,10 +106,7 @@ def check_file(path: Path) -> None:
         raise UsageError(f"{path} is a folder; expected a file.", "not-a-forecast")
     if path.exists() and path.stat().st_size and not _is_forecast(path):
         raise UsageError(f"{path} is there and is no forecast; it was left as it is.", "not-a-forecast")
-    try:
-        path.resolve().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path.parent} cannot be made: {error.strerror}.", "cannot-write") from error
+    check_writable(path)
 
 
 def _is_forecast(path: Path) -> bool:

@@ -25,7 +25,7 @@ from changtong.report.page import embed_json, render_page
 from changtong.report.plan_report import check_options, say_time
 from changtong.report.plan_tables import versions
 from changtong.report.texts import Both, Language, read_texts, same, text
-from changtong.written_files import write_beside
+from changtong.written_files import check_writable, write_beside
 
 ENDINGS = (".html", ".pdf", ".docx")
 MARK = "Changtong daily report"
@@ -131,10 +131,7 @@ def check_report_file(path: Path) -> None:
         raise UsageError(
             f"{path} is there and is no daily report; it was left as it is.", "not-a-daily-report"
         )
-    try:
-        path.resolve().parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{path.parent} cannot be made: {error.strerror}.", "cannot-write") from error
+    check_writable(path)
 
 
 def _is_report(path: Path) -> bool:
