@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import highspy
 import numpy as np
@@ -16,11 +18,17 @@ from changtong.programs.staged import highs_model, quiet_highs
 Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
-FREE = 2200
-"""Assignments that are planned anew at a time, about."""
+FREE = {"days": 1500.0, "span": 1200.0, "people": 3000.0}
+"""Assignments that are planned anew at a time at first, about; more where that is quick, fewer where not."""
 
-TRY_S = 6.0
+LEAST_FREE, MOST_FREE = 300.0, 6000.0
+WIDER, NARROWER = 1.15, 0.8
+
+TRY_S = 3.0
 """Seconds for one try."""
+
+SOFT_RULES = ("fairness", "wish", "avoid", "together", "mix")
+"""Rows with columns that are no assignments; a mix of compositions follows from the rules of its crew."""
 
 
 def polish(
@@ -33,8 +41,12 @@ def polish(
     enough: float,
     deadline: float,
     seed: int,
+    workers: int = 1,
 ) -> Flags:
     """Return a roster that is as good or better.
+
+    Several workers try different parts of the best roster at once; what one finds is put into what the others
+    found meanwhile, where that keeps every rule.
 
     Parameters
     ----------
@@ -50,25 +62,80 @@ def polish(
     deadline : float
         Of ``perf_counter``.
     seed : int
+    workers : int
     """
+    work = _Work(question, program, taken, cost_of(taken), enough, deadline)
+    with ThreadPoolExecutor(workers) as pool:
+        for one in [pool.submit(_keep_trying, work, cost_of, people, seed + k) for k in range(workers)]:
+            one.result()
+    return work.taken
+
+
+class _Work:
+    """The best roster, shared by those who make it better."""
+
+    def __init__(
+        self, question: Question, program: Program, taken: Flags, cost: float, enough: float, deadline: float
+    ) -> None:
+        self.question, self.program = question, program
+        self.taken, self.cost = taken, cost
+        self.enough, self.deadline = enough, deadline
+        self.lock = Lock()
+        rules = ~np.isin(np.array(program.rule), SOFT_RULES)
+        self._rows = program.matrix.tocsr()[rules]
+        self._lower, self._upper = program.lower[rules], program.upper[rules]
+
+    @property
+    def is_over(self) -> bool:
+        return time.perf_counter() > self.deadline - 1.0 or self.cost <= self.enough
+
+    def offer(self, found: Flags, free: Flags, base: Flags, cost_of: Callable[[Flags], float]) -> None:
+        """Take a roster whose free part was planned anew from ``base``, if it is better."""
+        with self.lock:
+            whole = self.taken is base
+            made = found if whole else np.where(free, found, self.taken)
+            if not whole and not self._keeps_rules(made):
+                return
+            cost = cost_of(made)
+            if cost < self.cost - 1e-9:
+                self.taken, self.cost = made, cost
+
+    def _keeps_rules(self, taken: Flags) -> bool:
+        values = np.zeros(len(self.program.cost))
+        who, where = np.nonzero(self.program.column >= 0)
+        values[self.program.column[who, where]] = taken[who, where]
+        activity = self._rows @ values
+        return bool(((activity >= self._lower - 1e-6) & (activity <= self._upper + 1e-6)).all())
+
+
+def _keep_trying(
+    work: _Work, cost_of: Callable[[Flags], float], people: Callable[[Flags], list[int]], seed: int
+) -> None:
     random = np.random.default_rng(seed)
-    best, tries = cost_of(taken), 0
-    while time.perf_counter() < deadline - 1.0 and best > enough:
-        free = (
-            _some_days(question, random) if tries % 3 == 2 else _some_people(question, people(taken), random)
-        )
+    parts = {
+        "days": lambda taken, free: _some_days(work.question, free, random),
+        "span": lambda taken, free: _span_of_days(work.question, free, random),
+        "people": lambda taken, free: _some_people(work.question, people(taken), free, random),
+    }
+    sizes = dict(FREE)
+    order = [*parts]
+    tries = seed
+    while not work.is_over:
+        part = order[tries % len(order)]
         tries += 1
-        left = min(TRY_S, deadline - time.perf_counter())
-        found = _anew(program, taken, free, left)
-        if found is None:
-            continue
-        cost = cost_of(found)
-        if cost < best - 1e-9:
-            taken, best = found, cost
-    return taken
+        base = work.taken
+        free = parts[part](base, sizes[part])
+        begun = time.perf_counter()
+        limit = min(TRY_S, work.deadline - begun)
+        found = _anew(work.program, base, free, limit)
+        spent = time.perf_counter() - begun
+        change = WIDER if spent < 0.3 * limit else NARROWER if spent > 0.9 * limit else 1.0
+        sizes[part] = min(max(sizes[part] * change, LEAST_FREE), MOST_FREE)
+        if found is not None:
+            work.offer(found, free, base, cost_of)
 
 
-def _some_people(question: Question, worst: list[int], random: np.random.Generator) -> Flags:
+def _some_people(question: Question, worst: list[int], free: float, random: np.random.Generator) -> Flags:
     n_people, n_slots = question.may.shape
     order = [worst[int(random.integers(len(worst)))]] if worst else []
     # who can stand in for the first ones, then anybody
@@ -76,21 +143,24 @@ def _some_people(question: Question, worst: list[int], random: np.random.Generat
     near = [int(p) for p in random.permutation(n_people) if question.may[p, seen].any()]
     chosen, size = np.zeros((n_people, n_slots), bool), 0
     for person in dict.fromkeys([*order, *near]):
-        if size > FREE:
+        if size > free:
             break
         chosen[person] = question.may[person]
         size += int(question.may[person].sum())
     return chosen
 
 
-def _some_days(question: Question, random: np.random.Generator) -> Flags:
+def _some_days(question: Question, free: float, random: np.random.Generator) -> Flags:
     by_day = np.bincount(question.slots.day, weights=question.may.sum(axis=0))
-    first, last = int(random.integers(len(by_day))), 0
-    size = 0.0
-    for last in range(first, len(by_day)):
-        size += by_day[last]
-        if size > FREE:
-            break
+    order = random.permutation(len(by_day))
+    some = order[: 1 + int(np.searchsorted(np.cumsum(by_day[order]), free))]
+    return np.asarray(question.may & np.isin(question.slots.day, some))
+
+
+def _span_of_days(question: Question, free: float, random: np.random.Generator) -> Flags:
+    by_day = np.bincount(question.slots.day, weights=question.may.sum(axis=0))
+    first = int(random.integers(len(by_day)))
+    last = first + int(np.searchsorted(np.cumsum(by_day[first:]), free))
     return np.asarray(question.may & (question.slots.day >= first) & (question.slots.day <= last))
 
 

@@ -40,11 +40,18 @@ cannot cross keep it from better ones."""
 KEEP = 200.0
 """Cost of an assignment of the roster in force that is given up."""
 
-ROUNDS = 8
 STEPS = 1_000_000
 STEPS_A_SEAT = 2500
 """Small rosters need fewer steps."""
-HOT, COLD = 3.0, 0.01
+
+LONG_A_SEAT = 40_000
+"""Steps a seat from which on cooling more slowly was seen to gain nothing."""
+
+PART = 50_000
+"""Steps between two looks at the clock."""
+
+HOT, WARM, COLD = 3.0, 1.0, 0.01
+"""Warmth at the start, at the start of the long cooling, and at the end; times the least weight."""
 
 Flags = NDArray[np.bool_]
 
@@ -58,12 +65,10 @@ class Found:
     taken : array, (people, slots)
     whole : bool
         Whether every head is there and every rule kept.
-    steps : int
     """
 
     taken: Flags
     whole: bool
-    steps: int
 
 
 def search_roster(
@@ -72,12 +77,10 @@ def search_roster(
     crews: CrewRules,
     *,
     seed: int = 0,
-    enough: float = -np.inf,
-    deadline: float = np.inf,
-    rounds: int = ROUNDS,
     steps: int = STEPS,
+    seconds: float = 0.0,
 ) -> Found:
-    """Search for a roster.
+    """Search for a roster: a short cooling that keeps rules of crews, then a long one that may break them.
 
     Parameters
     ----------
@@ -85,12 +88,10 @@ def search_roster(
     shares : FairShares
     crews : CrewRules
     seed : int
-    enough : float
-        Cost at which to stop.
-    deadline : float
-        Of ``perf_counter``; looked at between rounds.
-    rounds, steps : int
-        Rounds, each from hot to cold, of so many steps.
+    steps : int
+        Of the short cooling, at most.
+    seconds : float
+        For the long cooling; 0: none. It is as slow as the time lets it be.
     """
     data = _data(question, shares, crews)
     heads = question.slots.heads
@@ -98,29 +99,47 @@ def search_roster(
     steps = min(steps, STEPS_A_SEAT * len(seats))
     state = State(
         np.full((len(heads), int(heads.max())), -1, np.int64),
-        np.zeros_like(data.most),
+        question.caps.most.astype(np.int32, order="C"),  # a copy
         np.zeros((len(question.may), len(KINDS)), np.int64),
         np.zeros(len(data.group_kind), np.int64),
         np.zeros(len(data.group_kind), np.int64),
+        np.zeros(len(data.group_kind)),
         np.zeros(1), np.ones(1), np.array([seed], np.uint64),
     )  # fmt: skip
+    weights = [question.folder.weights.of(kind) for kind in KINDS]
+    scale = min((one for one in weights if one > 0.0), default=1.0)
     cost = _start(question, data, state, seats)
-    best, best_seat, least, done = cost, state.seat.copy(), float(state.broken[0]), 0
-    for number in range(rounds):
-        hot = HOT if number == 0 else HOT / 4
-        soft = SOFT if least < 0.5 and number else 1.0
-        broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
-        cost += (soft - state.soft[0]) * broken_rules
-        state.soft[0] = soft
-        cost, best, least = anneal(data, state, seats, steps, hot, COLD, cost, best, best_seat, least, enough)
-        done += steps
-        if (least < 0.5 and best <= enough) or time.perf_counter() > deadline:
-            break
+    seat = state.seat.copy()
+    met = (cost, cost, float(state.broken[0]))
+    met = anneal(data, state, seats, steps, HOT * scale, COLD * scale, met[0], met[1], seat, met[2])
+    if seconds > 0.0 and met[2] < 0.5:
+        _cool_slowly(data, state, seats, seconds, scale, met, seat)
+        # rules of crews are not broken in what was kept, whatever the search broke on its way
     taken = np.zeros(question.may.shape, bool)
     for j, h in seats:
-        if best_seat[j, h] >= 0:
-            taken[best_seat[j, h], j] = True
-    return Found(taken, bool(least < 0.5 and (taken.sum(axis=0) == heads).all()), done)
+        if seat[j, h] >= 0:
+            taken[seat[j, h], j] = True
+    return Found(taken, bool(met[2] < 0.5 and (taken.sum(axis=0) == heads).all()))
+
+
+def _cool_slowly(
+    data: Data, state: State, seats: NDArray[np.int64], seconds: float, scale: float,
+    met: tuple[float, float, float], seat: NDArray[np.int64],
+) -> None:  # fmt: skip
+    """Cool once from hot to cold in a time; ``seat`` becomes the best roster met that breaks no rule."""
+    broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
+    cost, best, least = met[0] + (SOFT - state.soft[0]) * broken_rules, met[1], met[2]
+    state.soft[0] = SOFT
+    most, done, begun = LONG_A_SEAT * len(seats), 0, time.perf_counter()
+    at = 0.0
+    while at < 1.0:
+        spent = time.perf_counter() - begun
+        a_step = max(spent / seconds / done, 1.0 / most) if done else 1.0 / most
+        after = at + PART * a_step
+        hot, cold = (WARM * scale * (COLD / WARM) ** min(1.0, part) for part in (at, after))
+        cost, best, least = anneal(data, state, seats, PART, hot, cold, cost, best, seat, least)
+        done += PART
+        at = max(done / most, (time.perf_counter() - begun) / seconds)
 
 
 def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64]) -> float:
@@ -131,6 +150,7 @@ def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64
         lacking = data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED)
         missed = data.group_weight[g] * lacking
         cost += float(missed)
+        state.now[g] = missed
         state.broken[0] += float(missed) * (kind in HARD)
     cost += PENALTY * len(seats)
     state.broken[0] += PENALTY * len(seats)
@@ -172,10 +192,10 @@ def _data(question: Question, shares: FairShares, crews: CrewRules) -> Data:
     return Data(
         may=may, line=line,
         uses_at=np.searchsorted(slot, np.arange(n_slots + 1)).astype(np.int64),
-        uses_row=row.astype(np.int64),
-        uses_by=caps.uses[row, slot].astype(np.int64),
-        most=np.ascontiguousarray(caps.most, np.int64),
-        counts=np.ascontiguousarray(slots.counts), tables=tables,
+        uses_row=row.astype(np.int32),
+        uses_by=caps.uses[row, slot].astype(np.int32),
+        counts=np.ascontiguousarray(slots.counts),
+        sort=np.unique(slots.counts, axis=1, return_inverse=True)[1].ravel().astype(np.int64), tables=tables,
         group_at=np.cumsum(at),
         group_of=np.array([one[1] for one in members], np.int64),
         group_side=np.array([one[2] for one in members], np.int64),

@@ -18,6 +18,7 @@ from changtong.duty.roster_polish import polish
 from changtong.duty.roster_program import Program, build_program, in_period, wished_slots
 from changtong.duty.roster_search import search_roster
 from changtong.duty.staff import KINDS
+from changtong.executors.cores import usable_cores
 from changtong.programs.staged import dual_bound, highs_model, quiet_highs, run_highs
 
 Floats = NDArray[np.float64]
@@ -26,14 +27,16 @@ Flags = NDArray[np.bool_]
 POLISH_SHARE = 0.6
 """Part of what is left then for planning parts anew; the rest is for the whole program."""
 
-SEARCH_SHARE = 0.35
+TOO_LARGE = 6000
+"""Assignments from which on the whole program was seen to find and prove nothing in minutes: left out."""
+
+SEARCH_SHARE = 0.3
 """Part of the time for the search."""
 
 LAZY = ("rest", "one_a_day", "most_in_row", "most_nights_in_row", "most_in_week", "most_h_in_week",
         "most_in_month", "most_h_in_month", "never")  # fmt: skip
 """Rules that seldom bind in the relaxation: added where they are broken."""
 
-ROUNDS = 6
 SAME = 1e-6
 
 
@@ -113,10 +116,10 @@ def solve(
         Of the search.
     """
     # compiled before the clock runs: once on a machine, some seconds
-    search_roster(question, shares, crews, rounds=1, steps=1)
+    search_roster(question, shares, crews, steps=1)
     deadline = time.perf_counter() + seconds
     quick = time.perf_counter() + SEARCH_SHARE * seconds
-    found = search_roster(question, shares, crews, seed=seed, rounds=1, deadline=quick)
+    found = search_roster(question, shares, crews, seed=seed)
     if not found.whole:
         answer = _first_roster(question, shares, crews, deadline)
         if isinstance(answer, Solved):
@@ -126,30 +129,46 @@ def solve(
         taken = found.taken
     if question.kept:
         return _fewest_changes(question, shares, crews, taken, deadline, gap)
-    near = counted(question, taken)
-    program = build_program(question, shares, crews, near=near)
-    with ThreadPoolExecutor(1) as pool:
-        known = roster_cost(question, shares, crews, taken)
-        patterns = build_program(question, shares, crews, near=near, below=known)
-        bounding = pool.submit(relaxed_bound, patterns, deadline)
-        if found.whole:
-            better = search_roster(question, shares, crews, seed=seed + 1, rounds=ROUNDS, deadline=quick)
-            if better.whole and roster_cost(question, shares, crews, better.taken) < roster_cost(
-                question, shares, crews, taken
-            ):
-                taken = better.taken
-        bound = max(bounding.result(), counting_bound(question, shares), 0.0)
+    taken, bound = _search_and_bound(question, shares, crews, taken, deadline, quick, seed)
     value = roster_cost(question, shares, crews, taken)
+    program = build_program(question, shares, crews, near=counted(question, taken))
     if value - bound > max(gap, SAME) * max(1.0, value):
-        left = deadline - time.perf_counter()
+        share = POLISH_SHARE if program.n_whole < TOO_LARGE else 1.0
         taken = polish(
             question, program, taken,
             lambda some: roster_cost(question, shares, crews, some),
             lambda some: costly_people(question, shares, crews, some),
-            enough=bound + max(gap * value, SAME), seed=seed,
-            deadline=time.perf_counter() + POLISH_SHARE * left,
+            enough=bound + max(gap * value, SAME), seed=seed, workers=min(2, usable_cores()),
+            deadline=time.perf_counter() + share * (deadline - time.perf_counter()),
         )  # fmt: skip
     return _improve(question, shares, crews, program, taken, bound, deadline, gap)
+
+
+def _search_and_bound(
+    question: Question, shares: FairShares, crews: CrewRules, taken: Flags, deadline: float, quick: float,
+    seed: int,
+) -> tuple[Flags, float]:  # fmt: skip
+    """Search on one core while the other computes the bound, and searches, too, in the time left then."""
+
+    def cost(some: Flags) -> float:
+        return roster_cost(question, shares, crews, some)
+
+    def search(number: int) -> Flags:
+        left = quick - time.perf_counter()
+        if left < 0.1:
+            return taken
+        found = search_roster(question, shares, crews, seed=seed + number, seconds=left)
+        return found.taken if found.whole else taken
+
+    def bound_and_search() -> tuple[float, Flags]:
+        patterns = build_program(question, shares, crews, near=counted(question, taken), below=cost(taken))
+        return relaxed_bound(patterns, deadline), search(2)
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(bound_and_search)
+        first = search(1)
+        bound, second = other.result()
+    return min((taken, first, second), key=cost), max(bound, counting_bound(question, shares), 0.0)
 
 
 def roster_cost(question: Question, shares: FairShares, crews: CrewRules, taken: Flags) -> float:

@@ -27,14 +27,16 @@ HARD = (QUALIFIED, NEWCOMER, NEVER, LOCKED)
 
 Data = namedtuple(
     "Data",
-    "may line uses_at uses_row uses_by most counts tables group_at group_of group_side group_kind group_least"
-    " group_weight penalty",
+    "may line uses_at uses_row uses_by counts sort tables group_at group_of group_side group_kind"
+    " group_least group_weight penalty",
 )
-"""What is given: who may sit where and what it costs; rows of limits by slot; counts of duties by slot; cost
-tables by person, kind and count; groups by person times slots plus slot."""
+"""What is given: who may sit where and what it costs; rows of limits by slot; counts of duties by slot, and
+a number for each sort of counts; cost tables by person, kind and count; groups by person times slots plus
+slot."""
 
-State = namedtuple("State", "seat used count side_a side_b broken soft rng")
-"""Who sits where (-1: nobody), what is used of each limit, counts of duties and of groups."""
+State = namedtuple("State", "seat left count side_a side_b now broken soft rng")
+"""Who sits where (-1: nobody), what is left of each limit, counts of duties and of groups, what each group
+costs now."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -78,12 +80,13 @@ def change(data, state, p, j, sign):
     at = p * data.line.shape[1] + j
     for i in range(data.group_at[at], data.group_at[at + 1]):
         g = data.group_of[i]
-        before = group_cost(data, g, state.side_a[g], state.side_b[g])
         if data.group_side[i] == 0:
             state.side_a[g] += sign
         else:
             state.side_b[g] += sign
-        step_cost = group_cost(data, g, state.side_a[g], state.side_b[g]) - before
+        after = group_cost(data, g, state.side_a[g], state.side_b[g])
+        step_cost = after - state.now[g]
+        state.now[g] = after
         if data.group_kind[g] in HARD:
             state.broken[0] += step_cost
             step_cost *= state.soft[0]
@@ -92,10 +95,47 @@ def change(data, state, p, j, sign):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def shares_change(data, state, p, j, k):
+    """Return what fairness and wishes for days off change by where a person goes from one slot to another.
+
+    Either slot may be -1: none.
+    """
+    delta = 0.0
+    if j >= 0:
+        delta -= data.line[p, j]
+    if k >= 0:
+        delta += data.line[p, k]
+    if j >= 0 and k >= 0 and data.sort[j] == data.sort[k]:
+        return delta
+    for kind in range(data.counts.shape[0]):
+        step = 0
+        if j >= 0:
+            step -= data.counts[kind, j]
+        if k >= 0:
+            step += data.counts[kind, k]
+        if step != 0:
+            now = state.count[p, kind]
+            delta += data.tables[p, kind, now + step] - data.tables[p, kind, now]
+    return delta
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def at_stake(data, state, p, j):
+    """Return what the groups of a person and a slot cost now: no step there saves more of it."""
+    total = 0.0
+    at = p * data.line.shape[1] + j
+    for i in range(data.group_at[at], data.group_at[at + 1]):
+        g = data.group_of[i]
+        if state.now[g] > 0.0:
+            total += state.now[g] * (state.soft[0] if data.group_kind[g] in HARD else 1.0)
+    return total
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def use(data, state, p, j, sign):
     """Let a slot use a person's limits (1) or no longer (-1)."""
     for i in range(data.uses_at[j], data.uses_at[j + 1]):
-        state.used[p, data.uses_row[i]] += sign * data.uses_by[i]
+        state.left[p, data.uses_row[i]] -= sign * data.uses_by[i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -104,8 +144,7 @@ def fits(data, state, p, j):
     if not data.may[p, j]:
         return False
     for i in range(data.uses_at[j], data.uses_at[j + 1]):
-        row = data.uses_row[i]
-        if state.used[p, row] + data.uses_by[i] > data.most[p, row]:
+        if data.uses_by[i] > state.left[p, data.uses_row[i]]:
             return False
     return True
 
@@ -138,9 +177,17 @@ def give(data, state, j, h, q, limit):
     p = state.seat[j, h]
     if q == p or not data.may[q, j] or sits(state, q, j):
         return np.inf
+    least = shares_change(data, state, q, -1, j) - at_stake(data, state, q, j)
+    if p < 0:
+        least -= data.penalty
+    else:
+        least += shares_change(data, state, p, j, -1) - at_stake(data, state, p, j)
+    if least > limit or not fits(data, state, q, j):
+        return np.inf
     delta = change(data, state, q, j, 1)
     delta += -data.penalty if p < 0 else change(data, state, p, j, -1)
-    if delta <= limit and moves(data, state, q, -1, j):
+    if delta <= limit:
+        use(data, state, q, j, 1)
         if p < 0:
             state.broken[0] -= data.penalty
         else:
@@ -161,6 +208,12 @@ def swap(data, state, j, h, k, i, limit):
         return np.inf
     if sits(state, p, k) or sits(state, q, j):
         return np.inf
+    least = shares_change(data, state, p, j, k) + shares_change(data, state, q, k, j)
+    if least > limit:
+        least -= at_stake(data, state, p, j) + at_stake(data, state, p, k)
+        least -= at_stake(data, state, q, j) + at_stake(data, state, q, k)
+        if least > limit:
+            return np.inf
     delta = change(data, state, p, j, -1) + change(data, state, q, k, -1)
     delta += change(data, state, p, k, 1) + change(data, state, q, j, 1)
     if delta <= limit and moves(data, state, p, j, k):
@@ -177,7 +230,7 @@ def swap(data, state, j, h, k, i, limit):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, best_broken, enough):
+def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, best_broken):
     """Take steps from hot to cold; return the cost at the end, the best one met, and what it breaks.
 
     A step gives a seat to somebody else, or lets two seats change their people.
@@ -202,6 +255,4 @@ def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, bes
         if fewer < -0.5 or (fewer < 0.5 and cost < best_cost - 1e-9):
             best_cost, best_broken = cost, state.broken[0]
             best_seat[:] = state.seat
-            if best_broken < 0.5 and best_cost <= enough:
-                break
     return cost, best_cost, best_broken
