@@ -24,9 +24,9 @@ def by_destination(pair_d, ptr, at, pair):
 
 
 @njit(**FLAT)
-def main_entries(lay, volumes, to_go, entry_cost, choice):
-    """Choose for each pair the entry by which most of it goes; the cheapest where none goes."""
-    for o in range(lay.origin_site.shape[0]):
+def main_entries(lo, hi, lay, volumes, to_go, entry_cost, choice):
+    """Choose for each pair of some origins the entry by which most goes; the cheapest where none goes."""
+    for o in range(lo, hi):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         for p in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):
@@ -134,16 +134,16 @@ def _sink(heap, pos, dist, m):
 
 
 @njit(**FLAT)
-def in_force_trees(lay, leg_price, in_force, stray, trees, dist, heap, pos):
-    """Fill ``trees`` with in-trees at ``leg_price`` that keep to the legs in force."""
-    for d in range(trees.shape[0]):
+def in_force_trees(lo, hi, lay, leg_price, in_force, stray, trees, dist, heap, pos):
+    """Fill ``trees`` of some destinations with in-trees at ``leg_price`` that keep to the legs in force."""
+    for d in range(lo, hi):
         price_tree(d, lay, leg_price, in_force[d], stray, dist, trees[d], heap, pos)
 
 
 @njit(**FLAT)
-def keep_entries(lay, demand, trees, wanted, leg_cost, choice):
-    """Choose the wanted entry of each pair where it is open and still leads to the destination."""
-    for d in range(trees.shape[0]):
+def keep_entries(lo, hi, lay, demand, trees, wanted, leg_cost, choice):
+    """Choose the wanted entry of each pair where it is open and still leads to one of some destinations."""
+    for d in range(lo, hi):
         for p in range(demand.ptr[d], demand.ptr[d + 1]):
             if wanted[p] == HELD or choice[p] == HELD:
                 continue
@@ -156,10 +156,10 @@ def keep_entries(lay, demand, trees, wanted, leg_cost, choice):
 
 
 @njit(**FLAT)
-def cheapest_entries(lay, demand, trees, leg_cost, dist, order, choice):
-    """Choose each pair's entry by the trees' costs; HELD where no entry leads on."""
+def cheapest_entries(lo, hi, lay, demand, trees, leg_cost, dist, order, choice):
+    """Choose the entry of each pair to some destinations by the trees' costs; HELD where none leads on."""
     n = trees.shape[1]
-    for d in range(trees.shape[0]):
+    for d in range(lo, hi):
         nxt = trees[d]
         for i in range(n):
             dist[i] = -1.0
@@ -204,50 +204,63 @@ def arrivals(lay, trees, through):
 
 
 @njit(**FLAT)
-def load_stream(lay, demand, s, choice, trees, through, table, leg_flow, pending, order):
-    """Compute what passes every site for every destination in stream ``s``; add it to the loads."""
-    n = trees.shape[1]
-    for d in range(trees.shape[0]):
-        at = through[d]
-        nxt = trees[d]
-        for i in range(n):
-            at[i] = 0.0
-            pending[i] = 0
+def load_streams(lo, hi, lay, demand, choice, trees, through, table, leg_flow, entered, pending, order):
+    """Compute what passes every site for some destinations in all streams; add it to the loads.
+
+    ``entered``, (entries, streams), is scratch: entry legs are booked once for all destinations.
+    """
+    n_streams = trees.shape[0]
+    entered[:] = 0.0
+    for d in range(lo, hi):
+        through[:, d] = 0.0
         for p in range(demand.ptr[d], demand.ptr[d + 1]):
-            if choice[p] == HELD:
-                continue
-            o = demand.origin[p]
-            e = lay.entry_ptr[o] + choice[p]
-            x = part(demand, p, s)
-            at[lay.entry_c[e]] += x
-            if lay.entry_arc[e] >= 0:
-                book(lay, table, leg_flow, lay.entry_arc[e], x, s)
-            if lay.origin_row[o] >= 0:
-                book_row(table, lay.origin_row[o], x, s)
-        for i in range(n):
-            if nxt[i] >= 0 and lay.arc_core_head[nxt[i]] >= 0:
-                pending[lay.arc_core_head[nxt[i]]] += 1
-        m = 0
-        for i in range(n):
-            if pending[i] == 0:
-                order[m] = i
+            e0 = lay.entry_ptr[demand.origin[p]]
+            for s in range(n_streams):
+                if choice[s, p] != HELD:
+                    e = e0 + choice[s, p]
+                    x = part(demand, p, s)
+                    through[s, d, lay.entry_c[e]] += x
+                    entered[e, s] += x
+        for s in range(n_streams):
+            _pass_on(lay, s, trees[s, d], through[s, d], table, leg_flow, pending, order)
+    for o in range(lay.origin_site.shape[0]):
+        for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
+            for s in range(n_streams):
+                if lay.entry_arc[e] >= 0:
+                    book(lay, table, leg_flow, lay.entry_arc[e], entered[e, s], s)
+                if lay.origin_row[o] >= 0:
+                    book_row(table, lay.origin_row[o], entered[e, s], s)
+
+
+@njit(**FLAT)
+def _pass_on(lay, s, nxt, at, table, leg_flow, pending, order):
+    """Send what entered for one destination on along its tree, sites farthest from it first."""
+    n = nxt.shape[0]
+    pending[:] = 0
+    for i in range(n):
+        if nxt[i] >= 0 and lay.arc_core_head[nxt[i]] >= 0:
+            pending[lay.arc_core_head[nxt[i]]] += 1
+    m = 0
+    for i in range(n):
+        if pending[i] == 0:
+            order[m] = i
+            m += 1
+    q = 0
+    while q < m:
+        i = order[q]
+        q += 1
+        a = nxt[i]
+        if a < 0:
+            continue
+        if at[i] > 0.0:
+            book(lay, table, leg_flow, a, at[i], s)
+        h = lay.arc_core_head[a]
+        if h >= 0:
+            at[h] += at[i]
+            pending[h] -= 1
+            if pending[h] == 0:
+                order[m] = h
                 m += 1
-        q = 0
-        while q < m:
-            i = order[q]
-            q += 1
-            a = nxt[i]
-            if a < 0:
-                continue
-            if at[i] > 0.0:
-                book(lay, table, leg_flow, a, at[i], s)
-            h = lay.arc_core_head[a]
-            if h >= 0:
-                at[h] += at[i]
-                pending[h] -= 1
-                if pending[h] == 0:
-                    order[m] = h
-                    m += 1
 
 
 @njit(**FLAT)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -24,6 +26,7 @@ from changtong.planning.objectives import largest_gap, objectives_frame
 from changtong.planning.planned_routes import planned_routes
 from changtong.planning.result import Plan, PlanSettings, Status
 from changtong.planning.small import answer_small
+from changtong.planning.sortwork import SortWork
 
 Floats = NDArray[np.float64]
 
@@ -140,7 +143,33 @@ def _make(
     work = sortplan.prepare(
         network, question, answer.solver, result, seconds_left=lambda: whole.left(SEARCH_BY)
     )
-    trees = sortplan.sort_plan_of(network, work, settings.stability_cny)
+    trees = sortplan.unchecked_sort_plan(network, work, settings.stability_cny)
+    found = _Found(effect, moved, baseline, answer, work, trees)
+    with ThreadPoolExecutor(1) as pool:  # the check beside the tables
+        checked = pool.submit(sortplan.check_of, work, trees)
+        made = _tables(network, outages, settings, name or network.name, found)
+        checked.result()
+    return replace(made, runtime_s=time.perf_counter() - begin), answer.solver
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a plan's tables are made from."""
+
+    effect: Effect
+    moved: relief.Redirected
+    baseline: Floats
+    answer: Answer
+    work: SortWork
+    trees: sortplan.SortPlan
+
+
+def _tables(
+    network: Network, outages: tuple[Outage, ...], settings: PlanSettings, name: str, found: _Found
+) -> Plan:
+    """Make the tables, orders and what is proved of a plan."""
+    effect, baseline, answer, trees = found.effect, found.baseline, found.answer, found.trees
+    question, result = answer.question, answer.result
     several = settings.trade_off_cny
     changes = _real_changes(question, trees.changes)
     leg_flows = frames.leg_flow_frame(network, answer, baseline)
@@ -150,8 +179,9 @@ def _make(
     reached = objectives_frame(answer, leg_flows, classes)
     status, termination, gap = _verdict(answer, reached, settings)
     shift = _far_shift(answer)
-    made = Plan(
-        name=name or network.name,
+    taken = _taken(network, answer, spare, found.moved.taken)
+    return Plan(
+        name=name,
         network=network,
         outages=outages,
         effect=effect,
@@ -162,7 +192,7 @@ def _make(
         lower_bound_cny=result.lower_bound + shift,
         gap_share=gap,
         sort_plan_gap_share=trees.gap_share if "cost" in question.known else None,
-        runtime_s=time.perf_counter() - begin,
+        runtime_s=np.nan,
         objectives=reached,
         classes=classes,
         leg_flows=leg_flows,
@@ -170,12 +200,11 @@ def _make(
         unserved=unserved,
         sort_plan=changes,
         orders=orders.make_orders(network, effect, leg_flows, unserved, changes),
-        stand_ins=relief.stand_ins(network, effect, spare, _taken(network, answer, spare, moved.taken)),
+        stand_ins=relief.stand_ins(network, effect, spare, taken),
         relay_points=relief.relay_points(network, effect, unserved),
-        trade_off=sortplan.trade_off(network, work, several) if several else pl.DataFrame(),
-        make_routes=partial(planned_routes, network, question, work.lay, trees.entries, trees.held),
+        trade_off=sortplan.trade_off(network, found.work, several) if several else pl.DataFrame(),
+        make_routes=partial(planned_routes, network, question, found.work.lay, trees.entries, trees.held),
     )
-    return made, answer.solver
 
 
 def _answer(

@@ -136,13 +136,24 @@ def trade_off(
 
 
 def sort_plan_of(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
-    """Compute one sort plan from prepared arrays; see :func:`make_sort_plan`."""
+    """Compute one sort plan from prepared arrays, and check it; see :func:`make_sort_plan`."""
+    made = unchecked_sort_plan(network, work, stability_cny)
+    check_of(work, made)
+    return made
+
+
+def unchecked_sort_plan(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
+    """Compute one sort plan; whoever calls owes it :func:`check_of`, which may run beside other work."""
     result = work.result
     found = _search(work, stability_cny)
     gap = max(0.0, found.cost - result.lower_bound) / found.cost if found.cost > 0 else 0.0
-    entries = work.entries(found)
-    check_sort_plan(work.problem, work.lay, entries, found.leg_flow, found.held)
-    return SortPlan(found.cost, gap, found.leg_flow, found.held, _changes(network, work, found), entries)
+    changes = _changes(network, work, found)
+    return SortPlan(found.cost, gap, found.leg_flow, found.held, changes, work.entries(found))
+
+
+def check_of(work: SortWork, made: SortPlan) -> None:
+    """Check a sort plan; see :func:`changtong.planning.checker_sortplan.check_sort_plan`."""
+    check_sort_plan(work.problem, work.lay, made.entries, made.leg_flow, made.held)
 
 
 def _search(work: SortWork, stability_cny: float) -> Found:

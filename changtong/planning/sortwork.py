@@ -146,9 +146,24 @@ class SortWork:
         lay, cost = self.lay, self.problem.leg_cost
         trees, choice = np.empty_like(self.trees[0]), np.empty_like(self.choice[0])
         none = np.full_like(trees, -1)
-        intrees.in_force_trees(lay, cost, none, 0.0, trees, self._dist, self._pending, self._order)
-        intrees.cheapest_entries(lay, self.demand, trees, cost, self._dist, self._order, choice)
+
+        def part(lo: int, hi: int, _: int) -> None:
+            dist, heap, pos = self._paths()
+            intrees.in_force_trees(lo, hi, lay, cost, none, 0.0, trees, dist, heap, pos)
+            intrees.cheapest_entries(lo, hi, lay, self.demand, trees, cost, dist, pos, choice)
+
+        self._each(part, self._halves())
         return trees, choice
+
+    def _paths(self) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
+        """Return scratch for the cheapest ways of one destination after another."""
+        n = len(self.lay.core_site)
+        return np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32)
+
+    def _halves(self) -> NDArray[np.int64]:
+        """Return bounds of destinations that cut the pairs in two: one half for each thread."""
+        ptr = self.demand.ptr
+        return np.array([0, int(np.searchsorted(ptr, ptr[-1] // 2)), len(ptr) - 1], np.int64)
 
     def _begin(self) -> None:
         """One stream for all classes, held as in the flow."""
@@ -169,16 +184,23 @@ class SortWork:
         lay, price = self.lay, self.price
         self._row_price(price)
         tr, entries = self._tree_costs, np.empty_like(self.choice[0])
-        intrees.main_entries(lay, self._volumes, tr.to_go, tr.entry_cost, entries)
+        half = int(np.searchsorted(lay.pair_ptr, lay.pair_ptr[-1] // 2))
+
+        def enter(lo: int, hi: int, _: int) -> None:
+            intrees.main_entries(lo, hi, lay, self._volumes, tr.to_go, tr.entry_cost, entries)
+
+        self._each(enter, np.array([0, half, len(lay.origin_site)], np.int64))
         self.choice[0] = entries[self.pair]
         loads = np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(self.leg_cost))
         if self.result.cut is None:  # an exact flow: what it leaves empty is left empty where that can be
             loads = loads + np.where(self.result.leg_flow > 0.0, 0.0, self.mean_cost)
-        scratch = (self._dist, self._pending, self._order)
-        intrees.in_force_trees(lay, self.leg_cost + loads, self.before, stay_cost, self.trees[0], *scratch)
-        intrees.keep_entries(
-            lay, self.demand, self.trees[0], self.before_choice, self.leg_cost, self.choice[0]
-        )
+        leg_price, tree, choice = self.leg_cost + loads, self.trees[0], self.choice[0]
+
+        def part(lo: int, hi: int, _: int) -> None:
+            intrees.in_force_trees(lo, hi, lay, leg_price, self.before, stay_cost, tree, *self._paths())
+            intrees.keep_entries(lo, hi, lay, self.demand, tree, self.before_choice, self.leg_cost, choice)
+
+        self._each(part, self._halves())
         self.load()
 
     def take_in_force(self) -> bool:
@@ -196,19 +218,15 @@ class SortWork:
         """Compute every load from nothing, half of the destinations beside the other half."""
         self.table[:, 3:] = 0.0
         self.leg_flow[:] = 0.0
-        n, size = len(self.trees), len(self.lay.core_site)
-        ptr = self.demand.ptr
-        halves = np.array([0, int(np.searchsorted(ptr, ptr[-1] // 2)), len(ptr) - 1], np.int64)
+        lay, size = self.lay, len(self.lay.core_site)
         sums = [(self.table, self.leg_flow), (np.zeros_like(self.table), np.zeros_like(self.leg_flow))]
 
         def part(lo: int, hi: int, k: int) -> None:
-            scratch = np.empty((2, size), np.int32)
-            demand = self.demand._replace(ptr=ptr[lo : hi + 1])
-            for s in range(n):
-                level = (self.lay, demand, s, self.choice[s], self.trees[s, lo:hi], self.through[s, lo:hi])
-                intrees.load_stream(*level, *sums[k], *scratch)
+            entered, scratch = np.empty((len(lay.entry_c), len(self.trees))), np.empty((2, size), np.int32)
+            streams = (self.choice, self.trees, self.through)
+            intrees.load_streams(lo, hi, lay, self.demand, *streams, *sums[k], entered, *scratch)
 
-        self._each(part, halves)
+        self._each(part, self._halves())
         for table, leg_flow in sums[1:]:
             self.table[:, 3:] += table[:, 3:]
             self.leg_flow += leg_flow
