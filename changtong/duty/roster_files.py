@@ -16,7 +16,7 @@ from changtong.duty.cells import Column, raise_all, read_rows
 from changtong.duty.icalendar import roster_calendar
 from changtong.duty.read_duty import ASSIGNMENT, read_duty
 from changtong.duty.roster import Roster
-from changtong.duty.roster_views import write_duty_workbook
+from changtong.duty.roster_views import roster_matrix, write_duty_workbook
 from changtong.duty.staff import KINDS, Assignment, DutyFolder, hours_of
 from changtong.errors import InputError, Problem
 from changtong.network.io import write_whole_folder
@@ -146,7 +146,8 @@ def save_roster(
             text = roster_calendar(roster.folder, roster.assignments, made_at=made_at, person_id=person)
             place.write_bytes(text.encode())
         first, last = roster.period.days[0].day, roster.period.days[-1].day
-        write_duty_workbook(roster.folder, roster.assignments, first, last, into / WORKBOOK)
+        people = roster_matrix(roster.folder, roster.assignments, first, last)
+        write_duty_workbook(people, first, last, into / WORKBOOK)
         (into / DUTY).mkdir()
         for file in sorted(Path(source).iterdir()):
             if file.suffix in (".csv", ".toml") and file.is_file():
