@@ -252,7 +252,7 @@ def move_register_ticket(
             problems += error.problems
         if problems:
             raise InputError(problems)
-        kept = {
+        kept: dict[str, Any] = {
             "at": when.astimezone(UTC).isoformat(timespec="milliseconds"), "action": action,
             "by": work.person.user_id, "reason": reason, "to": to,
         }  # fmt: skip
