@@ -16,7 +16,9 @@ from changtong.network.row_files import read_row_file
 from changtong.workbook_sheets import label_of
 
 PACKAGE_FILE = "datapackage.json"
-FORMATS = ("csv", "parquet", "xlsx")
+WRITTEN_FORMATS = ("csv", "parquet")
+FORMATS = (*WRITTEN_FORMATS, "xlsx")
+"""Endings of files that are tables; workbooks are read only."""
 FURTHER_TYPES: dict[str, pl.DataType] = {
     "number": pl.Float64(),
     "integer": pl.Int64(),
