@@ -21,7 +21,7 @@ from changtong.duty_options import (
     instant_of,
     opened_room,
 )
-from changtong.duty_views_command import put_in_force, show_rooms, write_room_page
+from changtong.duty_views_command import put_in_force, show_rooms, show_rosters, write_room_page
 from changtong.errors import UsageError
 from changtong.registers_options import Registers, Token
 
@@ -124,7 +124,7 @@ def now(
     instant = instant_of(at)
     with opened_room(room, registers, token, roster=folder) as opened:
         entries = opened.log.entries()
-        there = duty_now(opened.folder, opened.rows, entries, instant)
+        there = duty_now(opened.rosters, entries, instant)
     made = [
         {
             "person_id": one.assignment.person_id, "post_id": one.assignment.post_id,
@@ -168,8 +168,9 @@ def come(
         raise UsageError("--person ID: say who has come.")
     who = by if registers is not None else by or person
     with opened_room(room, registers, token, roster=folder, by=who, writes=True) as opened:
-        came = person or opened.person_id
-        row, kept = check_in(opened.folder, opened.rows, opened.log, came, instant_of(at), opened.by)
+        instant = instant_of(at)
+        came = person or opened.person_at(instant)
+        row, kept = check_in(opened.rosters, opened.log, came, instant, opened.by)
     text = f"{came}: {row.post_id} in {row.shift_id} of {row.day}, checked in at {kept.at.isoformat()}"
     print_result(_facts(kept), text, as_json=as_json)
 
@@ -227,7 +228,7 @@ def begin_call(
     from changtong.duty.room import open_call
 
     with opened_room(room, registers, token, roster=folder, by=by, writes=True) as opened:
-        kept = open_call(opened.folder, opened.log, call, subject, chain, opened.by, instant_of(at))
+        kept = open_call(opened.rosters, opened.log, call, subject, chain, opened.by, instant_of(at))
     print_result(_facts(kept), f"{call}: opened at {kept.at.isoformat()}", as_json=as_json)
 
 
@@ -265,7 +266,7 @@ def tell(
     from changtong.duty.room import escalate
 
     with opened_room(room, registers, token, roster=folder) as opened:
-        found = escalate(opened.folder, opened.rows, opened.log.entries(), instant_of(at))
+        found = escalate(opened.rosters, opened.log.entries(), instant_of(at))
     due = [
         {
             "call_id": one.call_id, "step": one.step, "person_id": one.person_id,
@@ -292,4 +293,5 @@ def register(app: typer.Typer) -> None:
     add("page", short_help="A page of the room, and the roster as a workbook.")(write_room_page)
     add("rooms", short_help="Duty rooms of the registers; --new makes one.")(show_rooms)
     add("put", short_help="Put a roster in force in a duty room of the registers.")(put_in_force)
+    add("rosters", short_help="Versions of a room's roster, and when each is in force.")(show_rosters)
     app.add_typer(duty, name="duty", short_help="Duty rosters, check-in, hand-over, calls.")

@@ -46,7 +46,7 @@ def instant_of(text: str | None) -> datetime:
 @contextmanager
 def opened_room(
     room: str, registers: str | None, token: Path | None, *, roster: Path | None = None,
-    by: str | None = None, writes: bool = False, needs_roster: bool = True,
+    by: str | None = None, writes: bool = False, needs_roster: bool = True, number: int | None = None,
 ) -> Iterator[OpenRoom]:  # fmt: skip
     """Open a duty room in its folder or in the registers.
 
@@ -58,6 +58,8 @@ def opened_room(
     by : str or None
     writes : bool
     needs_roster : bool
+    number : int or None
+        Of a version of the roster, in the registers.
 
     Raises
     ------
@@ -72,6 +74,8 @@ def opened_room(
             wrong.append("ROSTER/ is missing: a room in a folder is read with a roster")
         if writes and (by is None or not by.strip()):
             wrong.append("--by PERSON: say who does it")
+        if number is not None:
+            wrong.append("--number is for --registers")
     else:
         if roster is not None:
             wrong.append("ROSTER/ cannot be used with --registers: the one in force is taken")
@@ -89,6 +93,6 @@ def opened_room(
 
     with (
         desk_of(registers, token) as desk,
-        open_register_room(desk, room, writes=writes, needs_roster=needs_roster) as opened,
+        open_register_room(desk, room, writes=writes, needs_roster=needs_roster, number=number) as opened,
     ):
         yield opened

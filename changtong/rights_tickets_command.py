@@ -1,4 +1,4 @@
-"""The commands ``rights-tickets``: open, move, status, overdue, statistics."""
+"""The commands ``rights-tickets``: open, move, assign, answer, status, overdue, statistics."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import typer
 from changtong.command_options import AsJson, parse_day, read_instant
 from changtong.console import print_result
 from changtong.errors import InputError, Problem, UsageError
-from changtong.registers_options import Registers, RegistersStore, Token, TokenFile
+from changtong.registers_options import Files, Registers, RegistersStore, Token, TokenFile, Why
+from changtong.written_files import write_beside
 
 if TYPE_CHECKING:
     from changtong.workforce.rights_ticket_rules import TicketRules
@@ -251,6 +252,73 @@ def assign(
         kept = assign_register_ticket(desk, ticket_id, handler=handler, courier=courier, reason=reason)
     text = f"{ticket_id}: handler {kept.handler or '-'}, courier {'let in' if kept.has_courier else '-'}"
     print_result(ticket_facts(kept.ticket) | kept.facts(), text, as_json=as_json)
+
+
+@tickets.command("answer", short_help="In registers: the firm's handler replies, shows evidence, proposes.")
+def answer(
+    ticket_id: Annotated[str, typer.Argument(metavar="TICKET", help="Its id.")],
+    registers: RegistersStore,
+    token: TokenFile,
+    action: Annotated[
+        str,
+        typer.Option("--action", metavar="ACTION", help="reply, evidence or propose (a settlement)."),
+    ],
+    text: Annotated[
+        Path, typer.Option("--text", metavar="FILE.txt", help="What is said: not for a command line.")
+    ],
+    evidence: Annotated[
+        list[Path] | None, typer.Option("--file", metavar="FILE", help="With evidence: a file; several.")
+    ] = None,
+    files: Files = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a ticket for the firm, as its handler whom the office has named; nobody else does."""
+    from changtong.registers_options import desk_of
+    from changtong.workforce.rights_ticket_folder import ticket_facts
+    from changtong.workforce.rights_tickets import FIRM_ACTIONS
+    from changtong.workforce_records.ticket_register import move_register_ticket
+
+    if action not in FIRM_ACTIONS:
+        raise UsageError(f"--action: one of {', '.join(FIRM_ACTIONS)}.")
+    said = _read(text).decode("utf-8-sig", errors="replace").strip()
+    shown = [(one.name, _read(one)) for one in evidence or []]
+    with desk_of(registers, token, files) as desk:
+        kept = move_register_ticket(desk, ticket_id, action, reason=said, files=shown)
+    made = ticket_facts(kept.ticket) | kept.facts()
+    lines = [f"{ticket_id}: {action}, {kept.ticket.state}", *kept.ticket.events[-1].files]
+    print_result(made, "\n  file ".join(lines), as_json=as_json)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        text = f"it cannot be read ({type(error).__name__})."
+        raise InputError([Problem("bad-ticket", text, file.name, expected="a file")]) from error
+
+
+@tickets.command("evidence", short_help="In registers: a file that the firm has shown.")
+def write_evidence(
+    ticket_id: Annotated[str, typer.Argument(metavar="TICKET", help="Its id.")],
+    attachment: Annotated[str, typer.Argument(metavar="FILE_ID", help="As `status` tells it.")],
+    registers: RegistersStore,
+    token: TokenFile,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="Where to write.")],
+    reason: Why,
+    files: Files = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a file of evidence, for those who see the ticket; the look is on record."""
+    from changtong.registers_options import desk_of
+    from changtong.workforce_records.ticket_register import ticket_evidence
+
+    if output.exists():
+        raise UsageError(f"{output} is there already: it was left as it is.")
+    with desk_of(registers, token, files) as desk:
+        found = ticket_evidence(desk, ticket_id, attachment, reason)
+    write_beside(output, found, mode=0o600)
+    text = f"{len(found):,} bytes → {output}"
+    print_result({"file": str(output), "bytes": len(found)}, text, as_json=as_json)
 
 
 @tickets.command("status", short_help="Tickets with their state and clocks, personal data masked.")

@@ -26,7 +26,9 @@ def roster_folder(place: Path, people: tuple[str, ...] = PEOPLE) -> Path:
     duty = place / "duty"
     duty.mkdir(parents=True)
     (duty / "people.csv").write_text(
-        "person_id,name,group,roles\n" + "".join(f"{one},王{one},A,officer\n" for one in people), "utf-8"
+        "person_id,name,group,roles\n"
+        + "".join(f"{one},王{one},A,officer\n" for one in dict.fromkeys(people)),
+        "utf-8",
     )
     (duty / "shifts.csv").write_text(
         "shift_id,name_zh,name_en,start,hours,days\nday,全日,day,08:00,24,all\n", "utf-8"

@@ -11,7 +11,7 @@ from duty_cases import roster_folder
 
 from changtong.duty.room import hand_over, open_call
 from changtong.duty.room_log import open_folder_room
-from changtong.duty.roster_views import roster_matrix, write_duty_workbook
+from changtong.duty.roster_views import matrix_in_force, write_duty_workbook
 from changtong.report.duty_page import write_duty_page
 
 BEGIN = datetime(2026, 3, 2, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -19,11 +19,11 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=ZoneInfo("Asia/Shanghai"))
 
 def test_the_page_shows_what_is_open_at_the_instant_and_names_only_where_wanted(tmp_path: Path) -> None:
     room = open_folder_room(tmp_path / "room", "li", roster_folder(tmp_path / "roster"))
-    open_call(room.folder, room.log, "17", "<b>进水</b>", "flood", "li", BEGIN)
+    open_call(room.rosters, room.log, "17", "<b>进水</b>", "flood", "li", BEGIN)
     hand_over(room.log, "later", "li", BEGIN + timedelta(hours=9), ["泵未修"], [])
     for named in (True, False):
         page = write_duty_page(
-            room.folder, room.rows, *room.period, room.log.entries(), BEGIN + timedelta(hours=1),
+            room.rosters, room.log.entries(), BEGIN + timedelta(hours=1),
             tmp_path / "p.html", with_names=named,
         ).read_text("utf-8")  # fmt: skip
         assert "&lt;b&gt;进水&lt;/b&gt;" in page
@@ -34,11 +34,12 @@ def test_the_page_shows_what_is_open_at_the_instant_and_names_only_where_wanted(
 
 def test_the_workbook_has_who_serves_when(tmp_path: Path) -> None:
     room = open_folder_room(tmp_path / "room", "li", roster_folder(tmp_path / "roster"))
-    people = roster_matrix(room.folder, room.rows, *room.period)
+    days = room.rosters.period_at(BEGIN)
+    people = matrix_in_force(room.rosters, *days)
     assert [(one.person_id, one.duties, one.by_day) for one in people] == [
         ("li", 1, ("day/desk", "", "")), ("wu", 1, ("", "day/desk", "")), ("he", 1, ("", "", "day/desk")),
     ]  # fmt: skip
-    made = write_duty_workbook(room.folder, room.rows, *room.period, tmp_path / "r.xlsx")
+    made = write_duty_workbook(people, *days, tmp_path / "r.xlsx")
     with zipfile.ZipFile(made) as archive:
         sheet = archive.read("xl/worksheets/sheet1.xml").decode()
         assert "值班表" in archive.read("xl/workbook.xml").decode()

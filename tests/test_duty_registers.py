@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
-from duty_cases import roster_folder
+from duty_cases import CALLS, roster_folder
 from registers_cases import (  # noqa: F401
     cheap_hashes,
     person,
@@ -41,6 +41,7 @@ from changtong.storage.store import Desk, Store
 from changtong.workforce_records.room_register import (
     entry_id,
     list_rooms,
+    list_rosters,
     make_room,
     open_register_room,
     put_roster,
@@ -80,7 +81,7 @@ def sequence(open_as: Any) -> list[Any]:
             said.append(str(error))
 
     def come(minutes: float) -> Any:
-        return lambda one: check_in(one.folder, one.rows, one.log, one.person_id, at(minutes), one.by)
+        return lambda one: check_in(one.rosters, one.log, one.person_at(at(minutes)), at(minutes), one.by)
 
     do("li", come(12))
     do("li", come(60))
@@ -90,14 +91,14 @@ def sequence(open_as: Any) -> list[Any]:
     do("li", lambda one: receive(one.log, "n1", one.by, at(620)))
     do("wu", lambda one: receive(one.log, "n1", one.by, at(620)))
     do("li", lambda one: receive(one.log, "n1", one.by, at(630)))
-    do("wu", lambda one: open_call(one.folder, one.log, "17", "water", "flood", one.by, at(700)))
-    do("wu", lambda one: open_call(one.folder, one.log, "18", "water", "fire", one.by, at(700)))
+    do("wu", lambda one: open_call(one.rosters, one.log, "17", "water", "flood", one.by, at(700)))
+    do("wu", lambda one: open_call(one.rosters, one.log, "18", "water", "fire", one.by, at(700)))
     do("wu", lambda one: answer_call(one.log, "99", one.by, at(700)))
     do("wu", lambda one: answer_call(one.log, "17", one.by, at(690)))
-    do("li", lambda one: escalate(one.folder, one.rows, one.log.entries(), at(706)), writes=False)
+    do("li", lambda one: escalate(one.rosters, one.log.entries(), at(706)), writes=False)
     do("li", lambda one: answer_call(one.log, "17", one.by, at(707)))
     do("wu", lambda one: answer_call(one.log, "17", one.by, at(708)))
-    do("wu", lambda one: duty_now(one.folder, one.rows, one.log.entries(), at(710)), writes=False)
+    do("wu", lambda one: duty_now(one.rosters, one.log.entries(), at(710)), writes=False)
     do("wu", lambda one: hand_overs(one.log.entries()), writes=False)
     do("wu", lambda one: one.log.entries(), writes=False)
     return said
@@ -137,7 +138,7 @@ def test_who_acts_is_who_is_signed_in_and_may(room: tuple[Store, Desk, dict[str,
     elsewhere = person(store, admin, "bei", "spb-bj", ("duty_officer", Scope(region="110000")))
     firm = person(store, admin, "ning", "sd-ns", ("duty_officer", Scope("/sd/sd-gd/sd-sz/sd-ns/")))
     with open_register_room(desks["li"], "hall", writes=True) as one:
-        open_call(one.folder, one.log, "1", "water", "flood", one.by, BEGIN)
+        open_call(one.rosters, one.log, "1", "water", "flood", one.by, BEGIN)
     for desk in (elsewhere, firm):
         with pytest.raises(NotFoundError), open_register_room(desk, "hall", writes=False):
             pass
@@ -162,29 +163,97 @@ def test_who_acts_is_who_is_signed_in_and_may(room: tuple[Store, Desk, dict[str,
     assert {one["action"] for one in tried} == {"refused:view", "refused:add"}
 
 
-def test_rosters_have_versions_and_hide_who_is_in_them(
+def serving(desk: Desk, room_id: str = "hall", number: int | None = None) -> list[tuple[int, str]]:
+    """Return who serves on which day of March."""
+    with open_register_room(desk, room_id, writes=False, number=number) as one:
+        parts = one.rosters.parts(date(2026, 1, 1), date(2026, 12, 31))
+        return [(row.day.day, row.person_id) for part in parts for row in part.rows]
+
+
+def test_a_later_roster_takes_days_over_and_leaves_what_was_before_it(
     room: tuple[Store, Desk, dict[str, Desk]], tmp_path: Path
 ) -> None:
     _, admin, desks = room
     li = desks["li"]
-    made = put_roster(li, "hall", roster_folder(tmp_path / "again", ("wu", "li")))
+    again = roster_folder(tmp_path / "again", ("wu", "li", "wu"))
+    with pytest.raises(InputError, match="past-days"):
+        put_roster(li, "hall", again)
+    for day in (1, 5):
+        with pytest.raises(InputError, match="no day of this roster"):
+            put_roster(li, "hall", again, since=date(2026, 3, day))
+    assert serving(li) == [(2, "li"), (3, "wu"), (4, "he")]
+    made = put_roster(li, "hall", again, since=date(2026, 3, 3))
     assert (made["roster"], made["duties"]) == (2, 2)
-    with open_register_room(li, "hall", writes=False) as one:
-        assert [row.person_id for row in one.rows] == ["wu", "li"]
-    with open_register_room(li, "hall", writes=False, number=1) as one:
-        assert [row.person_id for row in one.rows] == ["li", "wu", "he"]
-    with (
-        pytest.raises(NotFoundError, match="no roster 3"),
-        open_register_room(li, "hall", writes=False, number=3),
-    ):
-        pass
+    assert made["replaced"] == [{"roster": 1, "from": "2026-03-03", "to": "2026-03-04"}]
+    assert serving(li) == [(2, "li"), (3, "li"), (4, "wu")]  # the 2nd is of the first roster still
+    assert serving(li, number=1) == [(2, "li"), (3, "wu"), (4, "he")]  # and that is there whole
+    assert serving(li, number=2) == [(2, "wu"), (3, "li"), (4, "wu")]
+    with pytest.raises(NotFoundError, match="no roster 3"):
+        serving(li, number=3)
+    short = roster_folder(tmp_path / "short", ("he",))  # one day, within the first roster's
+    put_roster(li, "hall", short, since=date(2026, 3, 2))
+    assert serving(li) == [(2, "he"), (3, "li"), (4, "wu")]
+    days = [
+        (one["roster"], [span["from"][-2:] for span in one["in_force"]]) for one in list_rosters(li, "hall")
+    ]
+    assert days == [(1, []), (2, ["03"]), (3, ["02"])]
     shown = [str(dict(one.values)) for one in li.every("duty_roster")]
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert "王" not in "".join(shown)
-    number = li.get("duty_room", "hall")["roster"]
-    seen = li.reveal("duty_roster", f"hall.{number:06d}", "names for the board")
+    seen = li.reveal("duty_roster", "hall.000002", "names for the board")
     assert "王wu" in seen["content"]["duty/people.csv"]
     assert [one["action"] for one in admin.audit_entries("duty_roster", "hall.000002")] == ["add", "reveal"]
+    assert admin.verify_audit(with_records=True).whole
+
+
+def test_a_duty_that_began_under_the_former_roster_goes_on_and_calls_keep_their_chain(
+    room: tuple[Store, Desk, dict[str, Desk]], tmp_path: Path
+) -> None:
+    _, _, desks = room
+    li = desks["li"]
+    again = roster_folder(tmp_path / "again", ("wu", "li", "wu"))
+    shifts = "shift_id,name_zh,name_en,start,hours,days\nday,全日,day,12:00,24,all\n"
+    (again / "duty" / "shifts.csv").write_text(shifts, "utf-8")
+    calls = CALLS.replace("flood", "fire").replace("LAST", "li")
+    (again / "duty" / "calls.toml").write_text(calls, "utf-8")
+    with open_register_room(li, "hall", writes=True) as one:
+        open_call(one.rosters, one.log, "17", "water", "flood", one.by, at(1400))
+        open_call(one.rosters, one.log, "19", "water", "flood", one.by, at(1800))
+    put_roster(li, "hall", again, since=date(2026, 3, 3))
+    with open_register_room(li, "hall", writes=True) as one:
+        entries = one.log.entries()
+
+        def on(hours: float) -> list[str]:
+            return [two.assignment.person_id for two in duty_now(one.rosters, entries, at(60 * hours))]
+
+        # li from the 2nd at 8 for 24 h under the first roster; then li from the 3rd at 12 under the second
+        assert (on(0), on(23.9), on(24), on(28), on(52)) == (["li"], ["li"], [], ["li"], ["wu"])
+        due = [(two.call_id, two.person_id) for two in escalate(one.rosters, entries, at(1900))]
+        # the second is of a day that another roster has taken over, which has other chains: its own stays
+        assert due == [("17", "li"), ("17", "he"), ("19", "li"), ("19", "he")]
+        with pytest.raises(NotFoundError, match="known: fire"):
+            open_call(one.rosters, one.log, "18", "water", "flood", one.by, at(1700))
+        row, _ = check_in(one.rosters, one.log, "li", at(60 * 27.5), one.by)
+        assert row.day == date(2026, 3, 3)
+
+
+def test_province_and_city_have_a_room_and_a_roster_each(
+    room: tuple[Store, Desk, dict[str, Desk]], tmp_path: Path
+) -> None:
+    store, admin, desks = room
+    chen = person(store, admin, "chen", "spb-gd", ("duty_officer", Scope(region="440000")))
+    make_room(chen, "省局值班室", room_id="gd")
+    put_roster(chen, "gd", roster_folder(tmp_path / "gd", ("chen", "zhou")))
+    assert serving(chen, "gd") == [(2, "chen"), (3, "zhou")]
+    assert serving(chen) == [(2, "li"), (3, "wu"), (4, "he")]  # the city is within the province
+    assert serving(desks["li"]) == serving(chen)
+    with pytest.raises(NotFoundError):
+        serving(desks["li"], "gd")
+    with pytest.raises(NotFoundError):
+        list_rosters(desks["li"], "gd")
+    put_roster(chen, "gd", roster_folder(tmp_path / "gd2", ("zhou", "chen")), since=date(2026, 3, 3))
+    assert serving(chen, "gd") == [(2, "chen"), (3, "chen")]
+    assert serving(desks["li"]) == [(2, "li"), (3, "wu"), (4, "he")]
 
 
 def test_what_is_wrong_is_told_and_writes_nothing(
@@ -246,7 +315,7 @@ def test_of_two_processes_that_answer_at_once_exactly_one_has_each_call(
     calls = 12
     with open_register_room(desks["li"], "hall", writes=True) as one:
         for call in range(calls):
-            open_call(one.folder, one.log, str(call), "water", "flood", one.by, BEGIN)
+            open_call(one.rosters, one.log, str(call), "water", "flood", one.by, BEGIN)
     begin = str(time.time() + 4)
     given = [place, str(tmp_path / "files"), str(calls), begin]
     both = [

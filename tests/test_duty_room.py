@@ -24,7 +24,8 @@ from changtong.duty.room import (
     receive,
 )
 from changtong.duty.room_log import FILE, FolderLog
-from changtong.duty.staff import Assignment, CallChain, CallStep, DutyFolder
+from changtong.duty.rosters_in_force import RostersInForce, one_roster
+from changtong.duty.staff import Assignment, CallChain, CallStep
 from changtong.errors import InputError, NotFoundError
 
 ROSTER = tuple(Assignment(FIRST + timedelta(days=k), "s", "post", f"p{k}") for k in range(3))
@@ -32,41 +33,41 @@ BEGIN = datetime(2026, 3, 2, 8, tzinfo=CHINA)
 CHAIN = CallChain("c", (CallStep(0, ("post",)), CallStep(5, (), ("p2",)), CallStep(10, ("post",))))
 
 
-def room() -> DutyFolder:
-    return replace(tiny(), chains=(CHAIN,))
+def room() -> RostersInForce:
+    return one_roster(replace(tiny(), chains=(CHAIN,)), ROSTER)
 
 
 def test_who_is_on_changes_at_the_instant_of_relief() -> None:
-    folder = room()
+    rosters = room()
     for at, who in (
         (BEGIN, ["p0"]),
         (BEGIN + timedelta(hours=24), ["p1"]),
         (BEGIN - timedelta(seconds=1), []),
     ):
-        assert [row.person_id for row in on_duty(folder, ROSTER, at)] == who
-        assert on_duty(folder, ROSTER, at.astimezone(UTC)) == on_duty(folder, ROSTER, at)
+        assert [row.person_id for row in on_duty(rosters, at)] == who
+        assert on_duty(rosters, at.astimezone(UTC)) == on_duty(rosters, at)
     with pytest.raises(InputError, match="bad-instant"):
-        on_duty(folder, ROSTER, datetime(2026, 3, 2, 8))
+        on_duty(rosters, datetime(2026, 3, 2, 8))
 
 
 def test_late_absent_and_twice(tmp_path: Path) -> None:
-    folder, log = room(), FolderLog(tmp_path / "room")
+    rosters, log = room(), FolderLog(tmp_path / "room")
 
     def states(minutes: float) -> list[tuple[str, int]]:
-        now = duty_now(folder, ROSTER, log.entries(), BEGIN + timedelta(minutes=minutes))
+        now = duty_now(rosters, log.entries(), BEGIN + timedelta(minutes=minutes))
         return [(one.state, one.late_min) for one in now]
 
     assert states(10) == [("expected", 10)]
     assert states(30) == [("absent", 30)]
     came = BEGIN + timedelta(minutes=12)
-    check_in(folder, ROSTER, log, "p0", came, "p0")
+    check_in(rosters, log, "p0", came, "p0")
     assert states(5) == [("expected", 5)]  # as it was known then
     assert states(40) == [("late", 12)]
-    _, again = check_in(folder, ROSTER, log, "p0", came + timedelta(hours=1), "p0")
+    _, again = check_in(rosters, log, "p0", came + timedelta(hours=1), "p0")
     assert again.at == came
     with pytest.raises(InputError, match="not-on-duty"):
-        check_in(folder, ROSTER, log, "p1", BEGIN, "p1")
-    row, _ = check_in(folder, ROSTER, log, "p1", BEGIN + timedelta(hours=23, minutes=30), "p1")
+        check_in(rosters, log, "p1", BEGIN, "p1")
+    row, _ = check_in(rosters, log, "p1", BEGIN + timedelta(hours=23, minutes=30), "p1")
     assert row == ROSTER[1]
 
 
@@ -87,12 +88,12 @@ def test_a_note_is_received_once_and_by_somebody_else(tmp_path: Path) -> None:
 
 
 def test_a_call_goes_up_until_it_is_answered(tmp_path: Path) -> None:
-    folder, log = room(), FolderLog(tmp_path)
+    rosters, log = room(), FolderLog(tmp_path)
     at = BEGIN + timedelta(hours=23, minutes=52)  # the last step is due after the relief
-    open_call(folder, log, "k", "水位", "c", "p0", at)
+    open_call(rosters, log, "k", "水位", "c", "p0", at)
 
     def due(minutes: float) -> list[tuple[int, str]]:
-        found = escalate(folder, ROSTER, log.entries(), at + timedelta(minutes=minutes))
+        found = escalate(rosters, log.entries(), at + timedelta(minutes=minutes))
         return [(one.step, one.person_id) for one in found]
 
     assert due(-1) == []
@@ -107,7 +108,7 @@ def test_a_call_goes_up_until_it_is_answered(tmp_path: Path) -> None:
     assert second.by == "p2"
     assert "p2 has answered already" in str(second)
     with pytest.raises(NotFoundError):
-        open_call(folder, log, "z", "x", "nope", "p0", at)
+        open_call(rosters, log, "z", "x", "nope", "p0", at)
     with pytest.raises(NotFoundError):
         answer_call(log, "nope", "p0", at)
 

@@ -20,6 +20,7 @@ from registers_cases import (  # noqa: F401
 from changtong.errors import DeniedError, InputError
 from changtong.rights.scope import Scope
 from changtong.storage.store import Desk, Store
+from changtong.workbooks import Cell, write_workbook
 
 HEAD = "id,organisation,admin_code,site_id,name,lon,status"
 
@@ -68,6 +69,25 @@ def test_a_row_with_a_bad_cell_is_checked_for_all_else(small: tuple[Store, Desk]
     entries = [one for name in ("x3", "x4") for one in admin.audit_entries("site", name)]
     assert [(one["action"], one["record"]) for one in entries] == [("refused:add", "x3")]
     assert admin.verify_audit(with_records=True).whole
+
+
+def test_a_workbook_is_loaded_as_a_csv_file_is(small: tuple[Store, Desk], tmp_path: Path) -> None:  # noqa: F811
+    store, admin = small
+    li = region(store, admin)
+    rows: list[list[Cell]] = [["site_id", "name", "lon"], ["S1", "甲", 114.05], [7, "乙", None]]
+    write_workbook(tmp_path / "a.xlsx", [("说明", [["x"]]), ("site", rows)])
+    assert li.load("site", tmp_path / "a.xlsx") == 2
+    assert {one["site_id"]: one["lon"] for one in li.every("site")} == {"S1": 114.05, "7": None}
+    write_workbook(tmp_path / "b.xlsx", [("网点", [*rows[:1], ["S2", None, 200], ["S1", "丙", None]])])
+    with pytest.raises(InputError) as wrong:
+        li.load("site", tmp_path / "b.xlsx")
+    assert {(one.file, one.row, one.column) for one in wrong.value.problems} == {
+        ("b.xlsx[网点]", 1, "name"), ("b.xlsx[网点]", 1, "lon"), ("b.xlsx[网点]", 2, "site_id"),
+    }  # fmt: skip
+    (tmp_path / "c.xlsx").write_text("site_id\n", "utf-8")
+    with pytest.raises(InputError, match="unreadable-file"):
+        li.load("site", tmp_path / "c.xlsx")
+    assert len(list(li.every("site"))) == 2
 
 
 def test_who_may_add_none_anywhere_is_refused_as_ever(small: tuple[Store, Desk], tmp_path: Path) -> None:  # noqa: F811

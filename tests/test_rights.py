@@ -154,6 +154,7 @@ MAY: dict[str, dict[str, set[str]]] = {
         "add": {"duty_officer", "inspector"},
         "change": {"duty_officer", "inspector"},
         "decide": {"duty_officer", "inspector"},
+        "answer": set(),
         "reveal": {"duty_officer", "inspector"},
         "count": WORKERS | {"viewer"},
     },
@@ -356,6 +357,22 @@ def test_who_is_named_on_a_ticket_sees_it_and_no_more(role: Role) -> None:
         assert not is_party(person, "view", "site", NOW)
         ended = Person(who, "/sd/gd/", (Grant(role, Scope("/sd/gd/"), NOW),), "440000")
         assert not is_party(ended, "view", "rights_ticket", NOW)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_who_deals_with_a_ticket_for_a_firm_answers_it_while_of_this_firm(role: Role) -> None:
+    ticket = Target("rights_ticket", "/spb/gd/sz/", "440300", handlers=frozenset({"h"}), firm="gd")
+    for who, path, of_firm in (
+        ("h", "/sd/gd/ns/", True),
+        ("h", "/sd/", False),
+        ("h", "/fc/", False),
+        ("o", "/sd/gd/", False),
+    ):
+        person = Person(who, path, (Grant(role, Scope(path)),), "440000")
+        for kind, action in kinds_and_actions():
+            made = decide(person, action, replace(ticket, kind=kind), NOW)
+            handles = of_firm and kind == "rights_ticket" and action in ("view", "reveal", "answer")
+            assert made.allowed is (handles and role is not Role.administrator), (who, path, kind, action)
 
 
 @settings(deadline=None)

@@ -15,9 +15,10 @@ from typing import Any
 import polars as pl
 
 from changtong.errors import InputError, Problem
-from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
+from changtong.network.row_files import read_row_file
 from changtong.spreadsheets import with_formulas
+from changtong.workbook_sheets import ENDING, label_of
 
 ID = re.compile(r"[^\s;,:/\\\"'<>|]{1,64}")
 YES = {"true": True, "yes": True, "1": True, "是": True, "false": False, "no": False, "0": False, "否": False}
@@ -105,27 +106,38 @@ class Table:
                 )
 
 
-def read_rows(folder: Path, name: str, columns: Mapping[str, Column], *, needed: bool = False) -> Table:
-    """Read one CSV file of a folder.
+def read_rows(
+    folder: Path, name: str, columns: Mapping[str, Column], *, needed: bool = False, in_books: bool = True
+) -> Table:
+    """Read one table of a folder: a CSV file, or an XLSX workbook of the same name.
 
     Parameters
     ----------
     folder : Path
     name : str
-        Of the file.
+        Of the CSV file.
     columns : mapping
         What is known; a column that is not is told, with the nearest name.
     needed : bool
         Whether the file must be there.
+    in_books : bool
+        Whether a workbook counts: one of the same name beside it may be for people to look at.
     """
-    made, path = Table(name), folder / name
+    path, book = folder / name, (folder / name).with_suffix(ENDING)
+    made = Table(name)
+    if in_books and book.is_file():
+        if path.is_file():
+            made.add("ambiguous-table", f"{name} and {book.name} are both there.", None, None, "one of them")
+            return made
+        path, made = book, Table(label_of(book, book.stem))
     if not path.is_file():
         if needed:
-            made.add("missing-file", "there is no such file.", None, None, "a CSV file")
+            made.add("missing-file", "there is no such file.", None, None, f"a CSV file, or {book.name}")
         return made
     findings = Findings()
     try:
-        frame = read_csv_file(path, columns, dict.fromkeys(columns, pl.String()), findings, {})
+        types = dict.fromkeys(columns, pl.String())
+        frame = read_row_file(path, path.stem, columns, types, findings, {})
     except OSError as error:
         made.add("unreadable-file", f"the file cannot be read ({error.strerror}).", None, None)
         return made

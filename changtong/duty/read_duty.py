@@ -115,7 +115,7 @@ def read_duty(path: str | os.PathLike[str]) -> DutyFolder:
     ----------
     path : path
         A folder with ``people.csv``, ``shifts.csv``, ``posts.csv`` and, where wanted, ``duty.toml`` and the
-        other tables of :data:`TABLES`.
+        other tables of :data:`TABLES`; each may be an XLSX workbook instead.
 
     Returns
     -------
@@ -230,31 +230,28 @@ def _check_keys(tables: dict[str, Table]) -> None:
     }  # fmt: skip
     for name, key in keys.items():
         tables[name].once(key)
-    for table in tables.values():
+    for name, table in tables.items():
         for column, ids, what in (
             ("person_id", people, "person"),
             ("other_id", people, "person"),
             ("shift_id", shifts, "shift"),
             ("post_id", posts, "post"),
         ):
-            defines = (table.file, column) in (
+            defines = (name, column) in (
                 ("people.csv", "person_id"),
                 ("shifts.csv", "shift_id"),
                 ("posts.csv", "post_id"),
             )
             # former duties may be of people and posts that are gone
-            if whole and not defines and column in TABLES[table.file] and table.file != "before.csv":
+            if whole and not defines and column in TABLES[name] and name != "before.csv":
                 table.known(column, ids, what)
-        if "first" in TABLES[table.file]:
+        if "first" in TABLES[name]:
             table.ordered("first", "last")
     tables["people.csv"].ordered("since", "until")
-    for table, number, row in (
-        (tables[name], n, r)
-        for name in ("pairs.csv",)
-        for n, r in zip(tables[name].numbers, tables[name].rows, strict=True)
-    ):
+    pairs = tables["pairs.csv"]
+    for number, row in zip(pairs.numbers, pairs.rows, strict=True):
         if row["person_id"] == row["other_id"]:
-            table.add("bad-duty", "these are the same person.", number, "other_id", "somebody else")
+            pairs.add("bad-duty", "these are the same person.", number, "other_id", "somebody else")
 
 
 def _shifts(table: Table) -> tuple[Shift, ...]:

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from changtong.duty.staff import Assignment, CallChain, DutyFolder, hours_of
+from changtong.duty.rosters_in_force import RostersInForce
+from changtong.duty.staff import Assignment, CallChain, DutyFolder, Post, Shift
 from changtong.errors import InputError, NotFoundError, Problem
 
 KINDS = ("check_in", "hand_over", "receive", "call", "answer")
+MOST_EARLY = timedelta(days=8)
+"""Longer than ``early_min`` may be."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ class OnDuty:
     Attributes
     ----------
     assignment : Assignment
+    shift : Shift
+    post : Post or None
+        None where the roster names one that is not in its duty folder.
     begin, end : datetime
     state : str
         ``on_time``, ``late``, ``expected`` (not yet checked in) or ``absent``.
@@ -67,6 +73,8 @@ class OnDuty:
     """
 
     assignment: Assignment
+    shift: Shift
+    post: Post | None
     begin: datetime
     end: datetime
     state: str
@@ -143,54 +151,41 @@ def aware(at: datetime, what: str = "the instant") -> datetime:
     return at
 
 
-def on_duty(folder: DutyFolder, roster: Sequence[Assignment], at: datetime) -> tuple[Assignment, ...]:
+def on_duty(rosters: RostersInForce, at: datetime) -> tuple[Assignment, ...]:
     """Return who is on duty at an instant; who is relieved at this instant is not.
 
     Parameters
     ----------
-    folder : DutyFolder
-    roster : sequence of Assignment
+    rosters : RostersInForce
     at : datetime
     """
-    aware(at)
-    made = []
-    for row in roster:
-        begin, end = hours_of(folder.shift(row.shift_id), row.day, folder.zone)
-        if _is_in(at, begin, end):
-            made.append(row)
-    return tuple(sorted(made))
+    return tuple(sorted(one.assignment for one in rosters.duties_at(aware(at))))
 
 
-def _is_in(at: datetime, begin: datetime, end: datetime) -> bool:
-    """Tell whether an instant is within two others; as instants, since clocks of one zone may be put back."""
-    return begin.timestamp() <= at.timestamp() < end.timestamp()
-
-
-def duty_now(
-    folder: DutyFolder, roster: Sequence[Assignment], entries: Iterable[Entry], at: datetime
-) -> tuple[OnDuty, ...]:
+def duty_now(rosters: RostersInForce, entries: Iterable[Entry], at: datetime) -> tuple[OnDuty, ...]:
     """Return who is on duty at an instant, and who of them has come.
 
     Parameters
     ----------
-    folder : DutyFolder
-    roster : sequence of Assignment
+    rosters : RostersInForce
     entries : iterable of Entry
     at : datetime
         What was entered after it does not count.
     """
     came = {one.key: one.at for one in entries if one.kind == "check_in" and one.at <= at}
     made = []
-    for row in on_duty(folder, roster, at):
-        begin, end = hours_of(folder.shift(row.shift_id), row.day, folder.zone)
+    for one in sorted(rosters.duties_at(aware(at)), key=lambda duty: duty.assignment):
+        row, rules = one.assignment, one.folder.room
+        post = next((post for post in one.folder.posts if post.post_id == row.post_id), None)
         seen = came.get(check_in_key(row))
-        since = (seen or at).timestamp() - begin.timestamp()
+        since = (seen or at).timestamp() - one.begin.timestamp()
         late = max(0, int(since // 60))
         if seen is not None:
-            state = "late" if since > 60 * folder.room.grace_min else "on_time"
+            state = "late" if since > 60 * rules.grace_min else "on_time"
         else:
-            state = "absent" if since >= 60 * folder.room.absent_min else "expected"
-        made.append(OnDuty(row, begin, end, state, late if state != "on_time" else 0))
+            state = "absent" if since >= 60 * rules.absent_min else "expected"
+        late = late if state != "on_time" else 0
+        made.append(OnDuty(row, one.shift, post, one.begin, one.end, state, late))
     return tuple(made)
 
 
@@ -200,14 +195,13 @@ def check_in_key(row: Assignment) -> str:
 
 
 def check_in(
-    folder: DutyFolder, roster: Sequence[Assignment], log: RoomLog, person_id: str, at: datetime, by: str
+    rosters: RostersInForce, log: RoomLog, person_id: str, at: datetime, by: str
 ) -> tuple[Assignment, Entry]:
     """Check somebody in for the duty that is on, or the next one that begins soon.
 
     Parameters
     ----------
-    folder : DutyFolder
-    roster : sequence of Assignment
+    rosters : RostersInForce
     log : RoomLog
     person_id : str
     at : datetime
@@ -225,17 +219,19 @@ def check_in(
         ``not-on-duty``.
     """
     aware(at)
-    early = timedelta(minutes=folder.room.early_min)
-    own = [row for row in roster if row.person_id == person_id]
-    fits = [
-        row
-        for row in sorted(own, key=lambda one: (one.day, one.shift_id))
-        for begin, end in [hours_of(folder.shift(row.shift_id), row.day, folder.zone)]
-        if begin.timestamp() - early.total_seconds() <= at.timestamp() < end.timestamp()
-    ]
+    fits = sorted(
+        (
+            one.assignment
+            for one in rosters.around(at, MOST_EARLY)
+            if one.assignment.person_id == person_id
+            and one.begin.timestamp() - 60 * one.folder.room.early_min <= at.timestamp() < one.end.timestamp()
+        ),
+        key=lambda row: (row.day, row.shift_id),
+    )
     if not fits:
+        early = rosters.folder_at(at).room.early_min
         message = f"{person_id} has no duty at {at.isoformat(timespec='minutes')}."
-        expected = f"a duty of the roster, at most {folder.room.early_min:g} minutes before it begins"
+        expected = f"a duty of the roster, at most {early:g} minutes before it begins"
         raise InputError([Problem("not-on-duty", message, expected=expected)])
     # who is on keeps on; the next one only when the former is entered
     known = {one.key for one in log.entries()}
@@ -325,13 +321,13 @@ def hand_overs(entries: Iterable[Entry]) -> tuple[HandOver, ...]:
 
 
 def open_call(
-    folder: DutyFolder, log: RoomLog, call_id: str, subject: str, chain_id: str, by: str, at: datetime
+    rosters: RostersInForce, log: RoomLog, call_id: str, subject: str, chain_id: str, by: str, at: datetime
 ) -> Entry:
     """Open a call that goes up its chain until somebody answers.
 
     Parameters
     ----------
-    folder : DutyFolder
+    rosters : RostersInForce
     log : RoomLog
     call_id, subject, chain_id, by : str
     at : datetime
@@ -342,8 +338,8 @@ def open_call(
     InputError
         ``duplicate-call``.
     """
-    _chain(folder, chain_id)
-    entry = Entry(f"call/{call_id}", "call", aware(at), by, {"subject": subject, "chain": chain_id})
+    _chain([rosters.folder_at(aware(at))], chain_id)
+    entry = Entry(f"call/{call_id}", "call", at, by, {"subject": subject, "chain": chain_id})
     kept = log.put(entry)
     if kept != entry:
         raise InputError([Problem("duplicate-call", f"call {call_id} is there already, by {kept.by}.")])
@@ -370,34 +366,43 @@ def answer_call(log: RoomLog, call_id: str, by: str, at: datetime) -> Answered:
     return Answered(call_id, kept.by, kept.at, kept.by == by)
 
 
-def escalate(
-    folder: DutyFolder, roster: Sequence[Assignment], entries: Iterable[Entry], at: datetime
-) -> tuple[Due, ...]:
+def escalate(rosters: RostersInForce, entries: Iterable[Entry], at: datetime) -> tuple[Due, ...]:
     """Return who must be told of calls by an instant: every step that is due and not answered before.
 
-    A step of posts means who is on duty there when it is due, also after the shift has changed.
+    A call goes by the chains in force when it was opened, or by those of a roster that was replaced. A step
+    of posts means who is on duty there when it is due, also after the shift or the roster has changed.
 
     Parameters
     ----------
-    folder : DutyFolder
-    roster : sequence of Assignment
+    rosters : RostersInForce
     entries : iterable of Entry
     at : datetime
+
+    Raises
+    ------
+    NotFoundError
+        A call without an answer goes by a chain that the roster of its day has not, any more.
     """
     aware(at)
     there = list(entries)
     answers = {one.key.partition("/")[2]: one.at for one in there if one.kind == "answer"}
     made: list[Due] = []
     for call in there:
-        if call.kind != "call":
-            continue
         name = call.key.partition("/")[2]
+        if call.kind != "call" or call.at > at:
+            continue
+        try:
+            steps = _chain(rosters.folders_of_day(call.at), call.values["chain"]).steps
+        except NotFoundError as error:
+            if name in answers:  # its roster may have been erased: nobody is due any more
+                continue
+            raise NotFoundError(f"Call {name}: {error} Answer it, or put a roster that has it.") from None
         told: set[str] = set()
-        for number, step in enumerate(_chain(folder, call.values["chain"]).steps, 1):
+        for number, step in enumerate(steps, 1):
             due = call.at + timedelta(minutes=step.after_min)
             if due > at or (name in answers and answers[name] <= due):
                 break
-            people = [row.person_id for row in on_duty(folder, roster, due) if row.post_id in step.posts]
+            people = [row.person_id for row in on_duty(rosters, due) if row.post_id in step.posts]
             for person in dict.fromkeys([*people, *step.people]):
                 if person not in told:
                     made.append(Due(name, call.values["subject"], number, person, due))
@@ -405,11 +410,15 @@ def escalate(
     return tuple(sorted(made, key=lambda one: (one.due_at, one.call_id, one.step, one.person_id)))
 
 
-def _chain(folder: DutyFolder, chain_id: str) -> CallChain:
-    for chain in folder.chains:
-        if chain.chain_id == chain_id:
-            return chain
-    known = ", ".join(one.chain_id for one in folder.chains) or "none: write calls.toml"
+def _chain(folders: Iterable[DutyFolder], chain_id: str) -> CallChain:
+    """Return a chain of the first folder that has it."""
+    there: list[str] = []
+    for folder in folders:
+        for chain in folder.chains:
+            if chain.chain_id == chain_id:
+                return chain
+        there += [one.chain_id for one in folder.chains if one.chain_id not in there]
+    known = ", ".join(there) or "none: write calls.toml"
     raise NotFoundError(f"There is no call chain {chain_id!r}; known: {known}.")
 
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from changtong.duty.room import KINDS, Entry, RoomLog
 from changtong.duty.roster_files import read_roster_folder
-from changtong.duty.staff import Assignment, DutyFolder
+from changtong.duty.rosters_in_force import RostersInForce, one_roster
 from changtong.errors import InputError, Problem, UsageError
 from changtong.file_locks import lock_file
 
@@ -25,37 +25,37 @@ WAIT_S = 20.0
 
 @dataclass(frozen=True)
 class OpenRoom:
-    """A duty room as somebody works in it: its log, who works, and the roster where it is needed.
+    """A duty room as somebody works in it: its log, who works, and its rosters where they are needed.
 
     Attributes
     ----------
     log : RoomLog
     by : str
         Who acts; empty where nobody is named.
-    person_id : str
-        Who that is in the roster.
+    called : tuple of str
+        What a roster may call who acts, the likeliest first.
     """
 
     log: RoomLog
     by: str
-    person_id: str
-    _folder: DutyFolder | None = None
-    rows: tuple[Assignment, ...] = ()
-    first: date | None = None
-    last: date | None = None
+    called: tuple[str, ...] = ()
+    _rosters: RostersInForce | None = None
 
     @property
-    def folder(self) -> DutyFolder:
-        """The duty folder of the roster."""
-        assert self._folder is not None, "opened without its roster"
-        return self._folder
+    def rosters(self) -> RostersInForce:
+        """The rosters in force."""
+        assert self._rosters is not None, "opened without its rosters"
+        return self._rosters
 
-    @property
-    def period(self) -> tuple[date, date]:
-        """First and last day of the roster."""
-        assert self.first is not None, "opened without its roster"
-        assert self.last is not None
-        return self.first, self.last
+    def person_at(self, at: datetime) -> str:
+        """Return who is acting, as the roster in force at an instant calls them.
+
+        Parameters
+        ----------
+        at : datetime
+        """
+        people = {one.person_id for one in self.rosters.folder_at(at).people}
+        return next((one for one in self.called if one in people), self.by)
 
 
 def open_folder_room(room: Path, by: str, roster: Path | None = None) -> OpenRoom:
@@ -75,8 +75,8 @@ def open_folder_room(room: Path, by: str, roster: Path | None = None) -> OpenRoo
     """
     log = FolderLog(room)
     if roster is None:
-        return OpenRoom(log, by, by)
-    return OpenRoom(log, by, by, *read_roster_folder(roster))
+        return OpenRoom(log, by)
+    return OpenRoom(log, by, (by,), one_roster(*read_roster_folder(roster)))
 
 
 class FolderLog:

@@ -14,13 +14,14 @@ import polars as pl
 
 from changtong.duty.cells import Column, raise_all, read_rows
 from changtong.duty.icalendar import roster_calendar
-from changtong.duty.read_duty import ASSIGNMENT, read_duty
+from changtong.duty.read_duty import ASSIGNMENT, TABLES, read_duty
 from changtong.duty.roster import Roster
-from changtong.duty.roster_views import write_duty_workbook
+from changtong.duty.roster_views import roster_matrix, write_duty_workbook
 from changtong.duty.staff import KINDS, Assignment, DutyFolder, hours_of
 from changtong.errors import InputError, Problem
 from changtong.network.io import write_whole_folder
 from changtong.spreadsheets import without_formulas
+from changtong.workbook_sheets import ENDING, read_sheet
 
 MARK = "roster.json"
 WORKBOOK = "roster.xlsx"
@@ -146,11 +147,15 @@ def save_roster(
             text = roster_calendar(roster.folder, roster.assignments, made_at=made_at, person_id=person)
             place.write_bytes(text.encode())
         first, last = roster.period.days[0].day, roster.period.days[-1].day
-        write_duty_workbook(roster.folder, roster.assignments, first, last, into / WORKBOOK)
+        people = roster_matrix(roster.folder, roster.assignments, first, last)
+        write_duty_workbook(people, first, last, into / WORKBOOK)
         (into / DUTY).mkdir()
         for file in sorted(Path(source).iterdir()):
             if file.suffix in (".csv", ".toml") and file.is_file():
                 shutil.copyfile(file, into / DUTY / file.name)
+            elif file.suffix == ENDING and f"{file.stem}.csv" in TABLES:
+                text = read_sheet(file, file.stem).as_csv()  # a roster is kept as text, also in registers
+                (into / DUTY / f"{file.stem}.csv").write_text(text, "utf-8")
         if page is not None:
             page(into)
 
@@ -180,7 +185,7 @@ def read_roster(path: str | os.PathLike[str]) -> tuple[Assignment, ...]:
     place = Path(path)
     file = place / "roster.csv" if place.is_dir() else place
     columns = {**ASSIGNMENT, **dict.fromkeys(("name", "begins_at", "ends_at"), Column("text"))}
-    table = read_rows(file.parent, file.name, columns, needed=True)
+    table = read_rows(file.parent, file.name, columns, needed=True, in_books=False)
     raise_all([table])
     return tuple(Assignment(*(row[name] for name in ASSIGNMENT)) for row in table.rows)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
 from changtong.duty.day_kinds import day_kinds
+from changtong.duty.rosters_in_force import RostersInForce
 from changtong.duty.staff import KINDS, Assignment, DutyFolder, counts_of
 from changtong.workbooks import Cell, write_workbook
 
@@ -83,22 +84,57 @@ def roster_matrix(
     return tuple(made)
 
 
+def matrix_in_force(rosters: RostersInForce, first: date, last: date) -> tuple[PersonDuties, ...]:
+    """Return what each person has of the rosters in force on some days, each day from its own.
+
+    Parameters
+    ----------
+    rosters : RostersInForce
+    first, last : date
+
+    Returns
+    -------
+    tuple of PersonDuties
+        In the order of the people, the newest roster's first; names and shares as it has them.
+    """
+    made: dict[str, PersonDuties] = {}
+    for part in reversed(list(rosters.parts(first, last))):
+        for one in roster_matrix(part.folder, part.rows, first, last):
+            known = made.get(one.person_id)
+            made[one.person_id] = one if known is None else _with(known, one)
+    return tuple(made.values())
+
+
+def _with(one: PersonDuties, other: PersonDuties) -> PersonDuties:
+    """Return what somebody has of two rosters, of which each day has one."""
+    return replace(
+        one,
+        duties=one.duties + other.duties,
+        counts=tuple(map(sum, zip(one.counts, other.counts, strict=True))),
+        by_day=tuple(mine or theirs for mine, theirs in zip(one.by_day, other.by_day, strict=True)),
+    )
+
+
 def write_duty_workbook(
-    folder: DutyFolder, rows: Sequence[Assignment], first: date, last: date, path: Path,
-    *, language: Literal["zh", "en"] = "zh",
-) -> Path:  # fmt: skip
+    people: Sequence[PersonDuties],
+    first: date,
+    last: date,
+    path: Path,
+    *,
+    language: Literal["zh", "en"] = "zh",
+) -> Path:
     """Write ``roster.xlsx``: a sheet of who has which duty on which day, and one of fairness.
 
     Parameters
     ----------
-    folder : DutyFolder
-    rows : sequence of Assignment
+    people : sequence of PersonDuties
+        Of these days.
     first, last : date
     path : Path
     language : {"zh", "en"}
         Of the headings.
     """
-    said, people = HEADS[language], roster_matrix(folder, rows, first, last)
+    said = HEADS[language]
     matrix: list[list[Cell]] = [
         [said["person"], said["name"], said["duties"], *(str(day) for day in days_of(first, last))]
     ]

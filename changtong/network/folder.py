@@ -11,11 +11,14 @@ import polars as pl
 
 from changtong._tables import NETWORK_SET, Table, TableSet
 from changtong.errors import Problem
-from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
+from changtong.network.row_files import read_row_file
+from changtong.workbook_sheets import label_of
 
 PACKAGE_FILE = "datapackage.json"
-FORMATS = ("csv", "parquet")
+WRITTEN_FORMATS = ("csv", "parquet")
+FORMATS = (*WRITTEN_FORMATS, "xlsx")
+"""Endings of files that are tables; workbooks are read only."""
 FURTHER_TYPES: dict[str, pl.DataType] = {
     "number": pl.Float64(),
     "integer": pl.Int64(),
@@ -72,7 +75,7 @@ def read_folder(path: Path, findings: Findings, table_set: TableSet = NETWORK_SE
         if table not in resources:
             continue
         file = path / resources[table]
-        found.files[table] = resources[table]
+        found.files[table] = label_of(file, table) if file.suffix.lower() == ".xlsx" else resources[table]
         frame = read_table_file(
             file,
             table_set.tables[table],
@@ -157,7 +160,7 @@ def _fields_of(entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _guessed_resources(path: Path, findings: Findings, table_set: TableSet) -> dict[str, str]:
-    """Find ``<table>.csv`` and ``<table>.parquet`` where no package lists the files."""
+    """Find ``<table>.csv``, ``.xlsx`` and ``.parquet`` where no package lists the files."""
     listed: dict[str, str] = {}
     names = sorted(entry.name for entry in path.iterdir() if entry.is_file())
     others, unread = {}, {}
@@ -181,7 +184,9 @@ def _guessed_resources(path: Path, findings: Findings, table_set: TableSet) -> d
         if table not in listed:
             message = f"files of this kind are not read; the table {table} may be in it."
             hint = "Save it as CSV UTF-8."
-            findings.add(Problem("unreadable-file", message, name, expected="CSV or Parquet", hint=hint))
+            findings.add(
+                Problem("unreadable-file", message, name, expected="CSV, XLSX or Parquet", hint=hint)
+            )
     nearest = NearestNames(table for table in table_set.names if table not in listed)
     for stem, name in others.items():
         message = f"the file is no table of a {table_set.kind}; it was not read."
@@ -198,7 +203,7 @@ def read_table_file(
     fields: dict[str, Any] | None = None,
     site_type: pl.Enum | None = None,
 ) -> pl.DataFrame | None:
-    """Read a CSV or Parquet file by the types of its table; None, and a problem, where that fails.
+    """Read a CSV, XLSX or Parquet file by the types of its table; None, and a problem, where that fails.
 
     Parameters
     ----------
@@ -217,10 +222,10 @@ def read_table_file(
         if file.suffix.lower() == ".parquet":
             encodings[file.name] = "parquet"
             return _read_parquet(file, wanted)
-        return read_csv_file(file, table.columns, wanted, findings, encodings)
+        return read_row_file(file, table.name, table.columns, wanted, findings, encodings)
     except (OSError, pl.exceptions.PolarsError) as error:
         message = f"the file cannot be read ({str(error).splitlines()[0]})."
-        findings.add(Problem("unreadable-file", message, file.name, expected="a CSV or Parquet file"))
+        findings.add(Problem("unreadable-file", message, file.name, expected="a CSV, XLSX or Parquet file"))
         return None
 
 

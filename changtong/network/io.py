@@ -19,7 +19,7 @@ from changtong._tables import NETWORK_SET, TableSet, frictionless_schema
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.assembly import assemble_tables
 from changtong.network.findings import Findings
-from changtong.network.folder import FORMATS, PACKAGE_FILE, read_folder
+from changtong.network.folder import FORMATS, PACKAGE_FILE, WRITTEN_FORMATS, read_folder
 from changtong.network.model import Network
 from changtong.written_files import sync
 
@@ -121,9 +121,9 @@ def write_tables(
     UsageError
         An unknown format, or a path that is no such folder.
     """
-    if format not in FORMATS:
-        raise UsageError(f"format {format!r} is unknown; it is one of {', '.join(FORMATS)}.")
-    own = {f"{table}.{ending}" for table in table_set.names for ending in FORMATS}
+    if format not in WRITTEN_FORMATS:
+        raise UsageError(f"format {format!r} is unknown; it is one of {', '.join(WRITTEN_FORMATS)}.")
+    own = {f"{table}.{ending}" for table in table_set.names for ending in WRITTEN_FORMATS}
     return write_whole_folder(
         path,
         lambda folder: _write_tables(name, tables, folder, format, table_set),

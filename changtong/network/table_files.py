@@ -13,9 +13,10 @@ from changtong.errors import Problem
 from changtong.network.assembly import Assembly, assemble_tables
 from changtong.network.findings import Findings
 from changtong.network.folder import read_table_file
+from changtong.workbook_sheets import label_of
 
 TableSource = pl.DataFrame | str | os.PathLike[str]
-"""A frame, or a CSV or Parquet file."""
+"""A frame, or a CSV, XLSX or Parquet file."""
 
 
 def assemble_files(sources: Mapping[str, TableSource], findings: Findings, table_set: TableSet) -> Assembly:
@@ -40,10 +41,12 @@ def assemble_files(sources: Mapping[str, TableSource], findings: Findings, table
             frames[name] = source
             continue
         path = Path(source)
-        files[name] = path.name
+        files[name] = label_of(path, name)
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist"
-            findings.add(Problem("missing-file", f"{path} {what}.", path.name, expected="a CSV file"))
+            findings.add(
+                Problem("missing-file", f"{path} {what}.", path.name, expected="a CSV, XLSX or Parquet file")
+            )
             frames[name] = pl.DataFrame()
             continue
         frame = read_table_file(path, table_set.tables[name], findings, {})

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from changtong.duty.room import Entry, OnDuty, duty_now, escalate, hand_overs
-from changtong.duty.roster_views import PersonDuties, days_of, roster_matrix
-from changtong.duty.staff import KINDS, Assignment, DutyFolder
+from changtong.duty.roster_views import PersonDuties, days_of, matrix_in_force
+from changtong.duty.rosters_in_force import RostersInForce
+from changtong.duty.staff import KINDS, Post, Shift
 from changtong.report.page import render_page, write_page
 from changtong.report.plan_report import page_data
 from changtong.report.texts import Both, Language, same, text, whole
@@ -19,17 +21,15 @@ NO_ANSWER = "–"
 
 
 def write_duty_page(
-    folder: DutyFolder, rows: Sequence[Assignment], first: date, last: date, entries: Sequence[Entry],
-    at: datetime, path: str | Path, *, language: Language = "zh", with_names: bool = True,
+    rosters: RostersInForce, entries: Sequence[Entry], at: datetime, path: str | Path,
+    *, language: Language = "zh", with_names: bool = True,
 ) -> Path:  # fmt: skip
     """Write the page of a duty room as of an instant.
 
     Parameters
     ----------
-    folder : DutyFolder
-    rows : sequence of Assignment
-    first, last : date
-        Of the roster.
+    rosters : RostersInForce
+        The matrix is of the period of the one in force at the instant, each day from its own roster.
     entries : sequence of Entry
         What was entered after the instant does not count.
     at : datetime
@@ -40,21 +40,26 @@ def write_duty_page(
         Whether people are shown by their names, beside their ids.
     """
     known = [one for one in entries if one.at <= at]
-    people = roster_matrix(folder, rows, first, last)
+    first, last = rosters.period_at(at)
+    people = matrix_in_force(rosters, first, last)
     names = {one.person_id: one.name for one in people} if with_names else {}
-    there = duty_now(folder, rows, known, at)
-    local = at.astimezone(folder.zone)
+    there = duty_now(rosters, known, at)
+    local = at.astimezone(rosters.zone)
     lines = [
         text(
             "duty.head", at=f"{local:%Y-%m-%d %H:%M}", first=str(first), last=str(last), people=len(people),
-            duties=len(rows),
+            duties=sum(one.duties for one in people),
         )
     ]  # fmt: skip
     if not with_names:
         lines.append(text("duty.masked"))
     if not there:
         lines.append(text("duty.nobody"))
-    tables = [_now(there, names, folder), _calls(folder, rows, known, at, names), _notes(known, folder)]
+    tables = [
+        _now(there, names, rosters.zone),
+        _calls(rosters, known, at, names),
+        _notes(known, rosters.zone),
+    ]
     tables += [_matrix(people, first, last, with_names), _fairness(people, with_names)]
     title = text("duty.title")
     data = page_data(title)
@@ -81,22 +86,20 @@ def _called(person: str, names: dict[str, str]) -> str:
     return f"{names[person]}（{person}）" if names.get(person) else person
 
 
-def _now(there: Sequence[OnDuty], names: dict[str, str], folder: DutyFolder) -> dict[str, Any]:
-    posts = {
-        one.post_id: Both(one.name_zh or one.post_id, one.name_en or one.post_id) for one in folder.posts
-    }
-    shifts = {
-        one.shift_id: Both(one.name_zh or one.shift_id, one.name_en or one.shift_id) for one in folder.shifts
-    }
+def _named(one: Post | Shift | None, name: str) -> Both:
+    return same(name) if one is None else Both(one.name_zh or name, one.name_en or name)
+
+
+def _now(there: Sequence[OnDuty], names: dict[str, str], zone: ZoneInfo) -> dict[str, Any]:
     rows = []
     for one in there:
         row = one.assignment
         state = text("duty.late", minutes=one.late_min) if one.state == "late" else text(f"duty.{one.state}")
-        span = [f"{time.astimezone(folder.zone):%m-%d %H:%M}" for time in (one.begin, one.end)]
+        span = [f"{time.astimezone(zone):%m-%d %H:%M}" for time in (one.begin, one.end)]
         rows.append(
             [
-                _called(row.person_id, names), posts.get(row.post_id, same(row.post_id)),
-                shifts.get(row.shift_id, same(row.shift_id)), *span, state,
+                _called(row.person_id, names), _named(one.post, row.post_id),
+                _named(one.shift, row.shift_id), *span, state,
             ]
         )  # fmt: skip
     return _table(
@@ -114,21 +117,17 @@ def _now(there: Sequence[OnDuty], names: dict[str, str], folder: DutyFolder) -> 
 
 
 def _calls(
-    folder: DutyFolder,
-    rows: Sequence[Assignment],
-    entries: Sequence[Entry],
-    at: datetime,
-    names: dict[str, str],
+    rosters: RostersInForce, entries: Sequence[Entry], at: datetime, names: dict[str, str]
 ) -> dict[str, Any]:
     answered = {one.key.partition("/")[2] for one in entries if one.kind == "answer"}
     told: dict[str, list[str]] = {}
-    for due in escalate(folder, rows, entries, at):
+    for due in escalate(rosters, entries, at):
         told.setdefault(due.call_id, []).append(_called(due.person_id, names))
     made = []
     for one in entries:
         name = one.key.partition("/")[2]
         if one.kind == "call" and name not in answered:
-            opened = f"{one.at.astimezone(folder.zone):%m-%d %H:%M}"
+            opened = f"{one.at.astimezone(rosters.zone):%m-%d %H:%M}"
             made.append([name, one.values["subject"], opened, one.by, "、".join(told.get(name, [NO_ANSWER]))])
     return _table(
         "duty.calls",
@@ -137,12 +136,12 @@ def _calls(
     )
 
 
-def _notes(entries: Sequence[Entry], folder: DutyFolder) -> dict[str, Any]:
+def _notes(entries: Sequence[Entry], zone: ZoneInfo) -> dict[str, Any]:
     made = []
     for one in reversed(hand_overs(entries)):
         received = text("duty.not_received")
         if one.received_by is not None and one.received_at is not None:
-            received = same(f"{one.received_by} {one.received_at.astimezone(folder.zone):%m-%d %H:%M}")
+            received = same(f"{one.received_by} {one.received_at.astimezone(zone):%m-%d %H:%M}")
         texts = ["；".join(part) or NO_ANSWER for part in (one.open_items, one.watch)]
         made.append([one.note_id, one.by, *texts, received])
     return _table(

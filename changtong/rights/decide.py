@@ -11,11 +11,13 @@ not_own        there too, but never for records of the person's own organisation
 named          on a scorecard that names the person's own organisation as a department
 named_not_own  there too, but never for records of the person's own organisation
 party          on a record that names the person: whose complaint it is, or who deals with it
+handler        on a record that names the person as who deals with it for the firm it is about
 =============  ======================================================================
 
 ``named`` reaches beyond the scope: a city's department marks on a province's card. The role must hold for the
-record or for the person's own organisation, and a firm's people never get beyond their firm. ``party`` is for
-single records, wherever they are: whom the record names.
+record or for the person's own organisation, and a firm's people never get beyond their firm. ``party`` and
+``handler`` are for single records, wherever they are: whom the record names. Who deals with one for a firm
+does so only as long as their organisation is this firm or below it.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ class Reach(StrEnum):
     named = "named"
     named_not_own = "named_not_own"
     party = "party"
+    handler = "handler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,11 @@ class Person:
         return self.path.rstrip("/").rpartition("/")[2]
 
     @property
+    def organisations(self) -> tuple[str, ...]:
+        """Ids of the person's own organisation and of those above it, the topmost first."""
+        return tuple(self.path.strip("/").split("/"))
+
+    @property
     def farthest(self) -> Scope:
         """Where a card that names their organisation can let the person in: firms stay among themselves."""
         return Scope() if self.is_authority else Scope(f"/{self.path.split('/')[1]}/")
@@ -105,7 +113,8 @@ class Target:
     """What it is about: a kind of record, its organisation's path, and its administrative code.
 
     ``named`` are the ids of the organisations that mark on the card it belongs to; none where it belongs to
-    no card. ``parties`` are the ids of the users whom the record names as those it is about.
+    no card. ``parties`` are the ids of the users whom the record names as those it is about, ``handlers`` of
+    those who deal with it for the organisation ``firm``.
     """
 
     kind: str
@@ -113,6 +122,8 @@ class Target:
     admin_code: str
     named: frozenset[str] = frozenset()
     parties: frozenset[str] = frozenset()
+    handlers: frozenset[str] = frozenset()
+    firm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +168,7 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     person : Person
     action : str
         view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, conduct, mark,
-        verify, backup, export, search, erase, sweep.
+        answer, verify, backup, export, search, erase, sweep.
     target : Target
     at : datetime
         With a zone.
@@ -192,8 +203,10 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
 
 def _why_not(reach: Reach, scope: Scope, person: Person, target: Target) -> str:
     """Return why a right that reaches so far does not hold for a record, or nothing where it does."""
-    if reach is Reach.party:
-        return "" if person.user_id in target.parties else "outside"
+    if reach in (Reach.party, Reach.handler):
+        handles = person.user_id in target.handlers and target.firm in person.organisations
+        is_one = handles or (reach is Reach.party and person.user_id in target.parties)
+        return "" if is_one else "outside"
     here = scope.covers(target.path, target.admin_code)
     if reach in (Reach.named, Reach.named_not_own):
         here = here or scope.covers(person.path, person.admin_code)

@@ -10,11 +10,12 @@ from pathlib import Path
 import polars as pl
 
 from changtong.errors import InputError, Problem
-from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
+from changtong.network.row_files import read_row_file
 from changtong.safety.collection import read_collection
 from changtong.safety.opening_hours import FILE, OPENING_SCHEMA, read_openings
 from changtong.spreadsheets import with_formulas
+from changtong.workbook_sheets import label_of
 
 
 def read_table(
@@ -23,7 +24,7 @@ def read_table(
     needed: tuple[str, ...],
     gaps: tuple[str, ...] = (),
 ) -> pl.DataFrame:
-    """Read a CSV or Parquet file, with every problem told; columns that are not there are null.
+    """Read a CSV, XLSX or Parquet file, with every problem told; columns that are not there are null.
 
     Parameters
     ----------
@@ -44,13 +45,12 @@ def read_table(
     if not file.is_file():
         raise InputError([Problem("missing-file", "there is no such file.", str(path))])
     frame = read_cells(file, columns)
+    label = label_of(file, file.stem)
     problems = []
     for name in (*needed, *gaps):
         if name not in frame.columns:
             hint = NearestNames(frame.columns).hint(name)
-            problems.append(
-                Problem("missing-column", f'no column "{name}".', file.name, None, name, hint=hint)
-            )
+            problems.append(Problem("missing-column", f'no column "{name}".', label, None, name, hint=hint))
     made: dict[str, pl.Series] = {}
     for name, dtype in columns.items():
         if name not in frame.columns:
@@ -60,10 +60,10 @@ def read_table(
         typed = _typed(cells, dtype)
         for row in (typed.is_null() & cells.is_not_null()).arg_true().head(50):
             message, expected = f"{cells[row]!r} is not allowed.", _words(dtype)
-            problems.append(Problem("wrong-type", message, file.name, row + 1, name, expected))
+            problems.append(Problem("wrong-type", message, label, row + 1, name, expected))
         if name in needed:
             for row in cells.is_null().arg_true().head(50):
-                problems.append(Problem("missing-value", "the cell is empty.", file.name, row + 1, name))
+                problems.append(Problem("missing-value", "the cell is empty.", label, row + 1, name))
         made[name] = typed
     if problems:
         raise InputError(problems)
@@ -76,7 +76,7 @@ def read_cells(file: Path, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
     Parameters
     ----------
     file : Path
-        ``.parquet``, or CSV in any encoding that is read.
+        ``.parquet``, ``.xlsx`` (the sheet named as the file, else the first), or CSV in any encoding.
     columns : mapping
 
     Raises
@@ -86,7 +86,7 @@ def read_cells(file: Path, columns: Mapping[str, pl.DataType]) -> pl.DataFrame:
     """
     if file.suffix.lower() != ".parquet":
         findings = Findings()
-        frame = read_csv_file(file, columns, columns, findings, {})
+        frame = read_row_file(file, file.stem, columns, columns, findings, {})
         if frame is None or findings.errors:
             raise InputError(list(findings.errors))
         return frame

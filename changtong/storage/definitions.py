@@ -78,8 +78,11 @@ HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
 
 
-PARTIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"rights_ticket": ("courier", "handler")})
+PARTIES: Mapping[str, tuple[str, ...]] = MappingProxyType({"rights_ticket": ("courier",)})
 """Register -> columns of users whom a record names as those it is about: they see it beyond their scope."""
+
+HANDLERS: Mapping[str, tuple[str, str]] = MappingProxyType({"rights_ticket": ("handler", "firm_id")})
+"""Register -> columns of the user who deals with a record for a firm, and of this firm: they see it, too."""
 
 COMMANDS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(CASE_KINDS, "emergency")

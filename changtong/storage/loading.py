@@ -1,18 +1,20 @@
-"""Records from a CSV file: all of them or none, with every problem of the file told at once."""
+"""Records from a CSV or XLSX file: all of them or none, with every problem of the file told at once."""
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from changtong.errors import ChangtongError, DeniedError, InputError, Problem
 from changtong.storage.definitions import Column, register_columns
 from changtong.storage.records import add_record, check_kind, problems_of_new
 from changtong.storage.work import Work
+from changtong.workbook_sheets import ENDING, label_of, read_sheet
 
 OWN = ("id", "organisation", "admin_code")
 MOST_PROBLEMS = 1000
@@ -26,7 +28,8 @@ def load_file(work: Work, kind: str, path: Path, reason: str = "") -> int:
     work : Work
     kind : str
     path : Path
-        A column for each attribute; ``id``, ``organisation`` and ``admin_code`` may be there too.
+        CSV, or XLSX (the sheet named as the register, else the first). A column for each attribute; ``id``,
+        ``organisation`` and ``admin_code`` may be there too.
     reason : str
 
     Raises
@@ -41,7 +44,7 @@ def load_file(work: Work, kind: str, path: Path, reason: str = "") -> int:
     problems: list[Problem] = []
     seen: dict[tuple[str, str], int] = {}
     refused = None
-    count = 0
+    count, label = 0, label_of(path, kind)
     for number, row in _rows(kind, path):
         wrong = _added(work, kind, row, reason)
         if work.refused is not None and work.refused.detail == {"why": "no-grant"}:
@@ -49,7 +52,7 @@ def load_file(work: Work, kind: str, path: Path, reason: str = "") -> int:
         refused = refused or work.refused
         wrong += _again(row, number, seen, wrong)
         count += not wrong
-        problems += [replace(problem, file=path.name, row=number) for problem in wrong]
+        problems += [replace(problem, file=label, row=number) for problem in wrong]
         if len(problems) >= MOST_PROBLEMS:
             break
     if problems:
@@ -94,15 +97,14 @@ def _again(
 def _rows(kind: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     known = {*OWN, *register_columns(kind)}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with _text_of(kind, path) as file:
             reader = csv.DictReader(file, restkey="", restval="")
             names = reader.fieldnames or []
             unknown = [name for name in names if name not in known]
             if unknown or len(set(names)) != len(names):
                 text = f"Columns that {kind} has not, or twice: {', '.join(unknown) or 'twice'}."
-                raise InputError(
-                    [Problem("unknown-attribute", text, path.name, 0, expected=", ".join(known))]
-                )
+                label = label_of(path, kind)
+                raise InputError([Problem("unknown-attribute", text, label, 0, expected=", ".join(known))])
             yield from enumerate(reader, 1)
     except ChangtongError:
         raise
@@ -110,6 +112,12 @@ def _rows(kind: str, path: Path) -> Iterator[tuple[int, dict[str, str]]]:
         raise InputError([Problem("missing-file", "The file is not there.", path.name)]) from None
     except (OSError, UnicodeDecodeError, csv.Error):
         raise InputError([Problem("unreadable-file", "The file is no CSV in UTF-8.", path.name)]) from None
+
+
+def _text_of(kind: str, path: Path) -> IO[str]:
+    if path.suffix.lower() == ENDING and path.is_file():
+        return io.StringIO(read_sheet(path, kind).as_csv(), newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _values(kind: str, row: dict[str, str]) -> tuple[dict[str, Any], list[Problem]]:

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from changtong.rights.decide import Target, is_party, named_within, scopes
 from changtong.storage.card_departments import OF_A_CARD, naming_cards
-from changtong.storage.definitions import PARTIES
+from changtong.storage.definitions import HANDLERS, PARTIES
 from changtong.storage.pages import Rules, scope_rules
 from changtong.storage.schema import registers
 from changtong.storage.work import Work
@@ -43,6 +43,11 @@ def seen_parts(work: Work, kind: str) -> list[Rules]:
             parts.append([column.in_(cards), *scope_rules(table, within)])
     if kind in PARTIES and is_party(work.person, "view", kind, work.at):
         parts += [[table.c[name] == work.person.user_id] for name in PARTIES[kind]]
+        handler, firm = HANDLERS[kind]
+        own = table.c[firm].in_(work.person.organisations)
+        parts.append([table.c[handler] == work.person.user_id, own])
+    if kind == "attachment":
+        parts = [[*part, table.c.about_kind.not_in(PARTIES)] for part in parts]
     if not parts:
         work.allow("view", Target(kind, work.person.path, ""))
         parts.append([sa.false()])

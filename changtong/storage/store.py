@@ -17,6 +17,7 @@ from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Target, scopes
 from changtong.rights.scope import Scope
 from changtong.storage import attachments, audit, holding, moving, people, records, whole_registers
+from changtong.storage.definitions import COMMANDS, OWN_WAYS
 from changtong.storage.engine import explained, is_url, make_engine, reading, shown_place, writing
 from changtong.storage.loading import load_file
 from changtong.storage.migrate import check_version, upgrade, version_of
@@ -188,6 +189,11 @@ class Desk:
         """Keep a file with a record, in one transaction; equal contents are kept once."""
         with self.work(writes=True) as work:
             attachments.lock_erasing(work.connection, alone=False)
+            if kind in OWN_WAYS:
+                text = (
+                    f"Files of a {kind} are not added as such: `changtong {COMMANDS.get(kind, 'scorecard')}`."
+                )
+                raise UsageError(text, "own-way")
             about = records.get_record(work, kind, record_id)
             work.allow("add", replace(about.target, kind="attachment"), record_id)
             values = {
@@ -208,6 +214,10 @@ class Desk:
         """
         return attachments.keep(self._folder, content)
 
+    def read_file(self, digest: str) -> bytes:
+        """Return the file of an attachment, whose right was asked for and is on record."""
+        return attachments.read_kept(self._folder, digest)
+
     def content(self, attachment_id: str, reason: str) -> bytes:
         """Return the content of an attachment; pictures may show persons: a right of its own, on record."""
         check_reason(reason, "the file is needed")
@@ -215,7 +225,7 @@ class Desk:
             found = records.get_record(work, "attachment", attachment_id)
             work.allow("reveal", found.target, attachment_id)
             work.note("reveal", found.target, attachment_id, {"columns": ["content"]}, reason)
-        return attachments.read_kept(self._folder, found["sha256"])
+        return self.read_file(found["sha256"])
 
     def sweep(self) -> int:
         """Remove the files that a crash has left without an attachment; return how many."""

@@ -17,7 +17,7 @@ from changtong.rights.organisations import AUTHORITIES
 from changtong.rights.scope import Scope
 from changtong.storage import audit
 from changtong.storage.card_departments import named_for
-from changtong.storage.definitions import PARTIES
+from changtong.storage.definitions import HANDLERS, PARTIES
 from changtong.storage.engine import explained, reading, writing
 from changtong.storage.held_rows import HeldRows
 from changtong.storage.rows import now
@@ -96,7 +96,12 @@ class Work:
         raise DeniedError(text)
 
     def may_see(self, kind: str, row: Mapping[Any, Any]) -> bool:
-        """Return whether the person may see a stored row: in scope, or of a card that names them."""
+        """Return whether the person may see a stored row: in scope, of a card that names them, or as a party.
+
+        Files of what parties see are seen with it only, and never as such.
+        """
+        if kind == "attachment" and row["about_kind"] in PARTIES:
+            return False
         target = target_of(kind, row)
         if self.may("view", target):
             return True
@@ -158,7 +163,11 @@ def target_of(kind: str, row: Mapping[Any, Any]) -> Target:
     row : mapping
     """
     parties = frozenset(row[name] for name in PARTIES.get(kind, ()) if row[name])
-    return Target(kind, row["path"], row["admin_code"], parties=parties)
+    if kind not in HANDLERS:
+        return Target(kind, row["path"], row["admin_code"], parties=parties)
+    handler, firm = (row[name] for name in HANDLERS[kind])
+    handlers = frozenset([handler] if handler else [])
+    return Target(kind, row["path"], row["admin_code"], parties=parties, handlers=handlers, firm=firm)
 
 
 def second_of(work: Work, token: str) -> Work:

@@ -15,8 +15,9 @@ from typing import Any
 import polars as pl
 
 from changtong.errors import InputError, Problem
-from changtong.network.csv_files import read_csv_file
 from changtong.network.findings import Findings, NearestNames
+from changtong.network.row_files import read_row_file
+from changtong.workbook_sheets import label_of
 from changtong.workforce.relief_rules import (
     ORDERED,
     Amount,
@@ -27,6 +28,9 @@ from changtong.workforce.relief_rules import (
     Policy,
     Value,
 )
+
+FIRMS = "firms"
+"""What the table of firms is called; a sheet of a workbook may have this name."""
 
 STATUSES = ("qualifies", "could", "not", "not_in_force")
 MATCH_SCHEMA: dict[str, pl.DataType] = {
@@ -139,8 +143,8 @@ def read_firms(source: str | os.PathLike[str] | pl.DataFrame, policies: Policies
         Every problem: ``missing-file``, ``missing-column``, ``missing-value``, ``duplicate-firm``,
         ``wrong-type``, ``empty-table``.
     """
-    file = "firms" if isinstance(source, pl.DataFrame) else Path(source).name
     frame = source if isinstance(source, pl.DataFrame) else read_firm_table(source)
+    file = FIRMS if isinstance(source, pl.DataFrame) else label_of(Path(source), FIRMS)
     problems: list[Problem] = []
     _check_columns(frame, file)
     if frame.height == 0:
@@ -196,11 +200,11 @@ def read_firm_table(source: str | os.PathLike[str]) -> pl.DataFrame:
     if not path.is_file():
         raise InputError([Problem("missing-file", "there is no such file.", str(path))])
     findings = Findings()
-    frame = read_csv_file(path, ("firm_id", "name"), {}, findings, {})
+    frame = read_row_file(path, FIRMS, ("firm_id", "name"), {}, findings, {})
     if frame is None or findings.errors:
         raise InputError(findings.errors)
     frame = frame.rename({name: name.strip() for name in frame.columns})
-    _check_columns(frame, path.name)
+    _check_columns(frame, label_of(path, FIRMS))
     return frame
 
 

@@ -66,7 +66,8 @@ def read_tickets(folder: Folder, rules: TicketRules) -> dict[str, RightsTicket]:
 
 def _ticket(entry: dict[str, Any]) -> RightsTicket:
     events = tuple(
-        TicketEvent(**(one | {"at": datetime.fromisoformat(one["at"])})) for one in entry.pop("events")
+        TicketEvent(**(one | {"at": datetime.fromisoformat(one["at"]), "files": tuple(one.get("files", ()))}))
+        for one in entry.pop("events")
     )
     for name in ("harmed_on", "ended_on"):
         entry[name] = None if entry[name] is None else date.fromisoformat(entry[name])
@@ -197,5 +198,5 @@ def ticket_facts(ticket: RightsTicket) -> dict[str, Any]:
         "name": mask_name(ticket.name), "phone": mask_phone(ticket.phone), "text": mask_all(ticket.text),
         "next": [name for name, ways in ACTIONS.items() if states[-1][0] in ways],
         "events": [{"at": one.at.isoformat(), "action": one.action, "by": one.by, "to": one.to,
-                    "reason": mask_all(one.reason)} for one in ticket.events],
+                    "reason": mask_all(one.reason), "files": list(one.files)} for one in ticket.events],
     }  # fmt: skip

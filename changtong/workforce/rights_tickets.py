@@ -7,7 +7,8 @@
         ▼            ▼                ▼                     ▼
     rejected     transferred ──► settled ──close──► closed ──reopen──► reopened
 
-A ticket is what was said at first and the events since; its state is made of these each time.
+The firm's ``reply``, ``evidence`` and ``propose`` (a settlement) leave a ticket in its state. A ticket is
+what was said at first and the events since; its state is made of these each time.
 """
 
 from __future__ import annotations
@@ -29,22 +30,29 @@ ACTIONS: dict[str, dict[str, str]] = {
     "settle": dict.fromkeys(("accepted", "transferred", "mediated"), "settled"),
     "close": dict.fromkeys(("settled", "accepted", "transferred", "mediated"), "closed"),
     "reopen": dict.fromkeys(("settled", "closed", "rejected"), "reopened"),
+    "reply": {one: one for one in ("received", "accepted", "transferred", "mediated", "reopened")},
+    "evidence": {one: one for one in ("received", "accepted", "transferred", "mediated", "reopened")},
+    "propose": {one: one for one in ("accepted", "transferred", "mediated")},
 }
 """Action -> state before -> state after."""
 
-WANT_REASON = ("reject", "reopen")
+FIRM_ACTIONS = ("reply", "evidence", "propose")
+"""What the firm does with a ticket: a text, files with a text, a settlement that it offers."""
+
+WANT_REASON = ("reject", "reopen", *FIRM_ACTIONS)
 MOST_TEXT = 4000
 
 
 @dataclass(frozen=True, slots=True)
 class TicketEvent:
-    """Something done with a ticket; ``to`` of a transfer."""
+    """Something done with a ticket; ``to`` of a transfer, ``files`` of evidence: ids of attachments."""
 
     at: datetime
     action: str
     by: str
     reason: str = ""
     to: str = ""
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,15 @@ class RightsTicket:
         """Return the states the ticket went through, and since when."""
         made = [("received", self.received_at)]
         for event in self.events:
-            made.append((ACTIONS[event.action][made[-1][0]], event.at))
+            after = ACTIONS[event.action][made[-1][0]]
+            if after != made[-1][0]:
+                made.append((after, event.at))
         return made
+
+    @property
+    def last_at(self) -> datetime:
+        """When something was done with it last."""
+        return self.events[-1].at if self.events else self.received_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,16 +215,18 @@ def move_ticket(ticket: RightsTicket, event: TicketEvent) -> RightsTicket:
     early = event.action == "close" and ticket.state != "settled"
     if (event.action in WANT_REASON or early) and not event.reason.strip():
         add("bad-action", f"{event.action} needs a reason.", "reason", "why, without names of persons")
+    if len(event.reason) > MOST_TEXT:
+        add("bad-action", f"{len(event.reason)} signs are too many.", "reason", f"at most {MOST_TEXT}")
     if event.action == "transfer" and not event.to.strip():
         add("bad-action", "transfer needs to whom.", "to", "an authority or a firm")
     if event.at.tzinfo is None:
         add("bad-action", "the time has no zone.", "at", "as 2024-03-01T09:00+08:00")
-    elif event.at < ticket.states()[-1][1]:
+    elif event.at < ticket.last_at:
         add(
             "bad-action",
             "it is before what was done last.",
             "at",
-            f"{ticket.states()[-1][1].isoformat()} or later",
+            f"{ticket.last_at.isoformat()} or later",
         )
     if problems:
         raise InputError(problems)

@@ -16,10 +16,11 @@ import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
 from changtong.safety.supervision import read_table
+from changtong.workbook_sheets import label_of
 from changtong.workforce.roster_rules import RosterRules, read_roster_rules
 
 RULES_FILE = "rules.toml"
-ENDINGS = (".csv", ".csv.gz", ".parquet")
+ENDINGS = (".csv", ".csv.gz", ".parquet", ".xlsx")
 MOST_UNPACKED = 2_000_000_000
 LISTED = 50
 
@@ -96,7 +97,7 @@ def read_workforce(
     rules: str | os.PathLike[str] | RosterRules | None = None,
     needs: tuple[str, ...] = (),
 ) -> Workforce:
-    """Read a folder: of each table of `SCHEMAS` a CSV file, also packed (.csv.gz), or Parquet.
+    """Read a folder: of each table of `SCHEMAS` a CSV file, also packed (.csv.gz), XLSX or Parquet.
 
     Parameters
     ----------
@@ -118,6 +119,7 @@ def read_workforce(
         raise UsageError(f"{where} is no folder.", "missing-folder")
     problems: list[Problem] = []
     tables: dict[str, pl.DataFrame] = {}
+    labels: dict[str, str] = {}
     for name in SCHEMAS:
         file = next((where / f"{name}{end}" for end in ENDINGS if (where / f"{name}{end}").is_file()), None)
         if file is None:
@@ -127,6 +129,7 @@ def read_workforce(
                     Problem("missing-file", "there is no such file.", f"{name}.csv", expected=expected)
                 )
             continue
+        labels[name] = label_of(file, name)
         try:
             tables[name] = read_workforce_table(name, file)
         except InputError as error:
@@ -138,7 +141,7 @@ def read_workforce(
             known = read_roster_rules(rules if rules is not None else own if own.is_file() else None)  # type: ignore[arg-type]
         except InputError as error:
             problems += error.problems
-    problems += _across(tables)
+    problems += _across(tables, labels)
     if problems or known is None:
         raise InputError(problems)
     return Workforce(where.resolve().name, known, **tables)
@@ -159,22 +162,22 @@ def read_workforce_table(name: str, file: Path) -> pl.DataFrame:
     """
     with _plain(file) as plain:
         frame = read_table(plain, SCHEMAS[name], NEEDED[name])
-    frame = frame.with_columns(pl.col(pl.String).str.strip_chars())
+    frame, label = frame.with_columns(pl.col(pl.String).str.strip_chars()), label_of(file, name)
     problems: list[Problem] = []
     for column in ("pieces", "hours", "km", "break_h"):
         if column in frame.columns:
             wrong = frame[column].is_not_null() & ~(frame[column].is_finite() & (frame[column] >= 0))
-            problems += _rows(wrong, frame[column], file.name, "a number, 0 or more")
+            problems += _rows(wrong, frame[column], label, "a number, 0 or more")
     if name == "hourly":
-        problems += _rows(~frame["hour"].is_between(0, 23), frame["hour"], file.name, "0 to 23")
+        problems += _rows(~frame["hour"].is_between(0, 23), frame["hour"], label, "0 to 23")
     if name == "attendance":
         wrong = frame["kind"].is_not_null() & ~frame["kind"].is_in(["work", "leave"])
-        problems += _rows(wrong, frame["kind"], file.name, "work or leave; empty is work")
+        problems += _rows(wrong, frame["kind"], label, "work or leave; empty is work")
     again = ~frame.select(pl.struct(KEYS[name]).is_first_distinct()).to_series()
     for row in again.arg_true().head(LISTED):
         key = ", ".join(str(value) for value in frame.select(KEYS[name]).row(row))
         message = f"{key} is there a second time."
-        problems.append(Problem("duplicate-row", message, file.name, row + 1, KEYS[name][0], "each once"))
+        problems.append(Problem("duplicate-row", message, label, row + 1, KEYS[name][0], "each once"))
     if problems:
         raise InputError(problems)
     return frame
@@ -186,7 +189,7 @@ def _rows(wrong: pl.Series, values: pl.Series, file: str, expected: str) -> Iter
         yield Problem("bad-value", message, file, row + 1, values.name, expected)
 
 
-def _across(tables: Mapping[str, pl.DataFrame]) -> list[Problem]:
+def _across(tables: Mapping[str, pl.DataFrame], labels: Mapping[str, str]) -> list[Problem]:
     """Tell of people who are absent and nowhere else."""
     if "absences" not in tables:
         return []
@@ -196,7 +199,7 @@ def _across(tables: Mapping[str, pl.DataFrame]) -> list[Problem]:
         Problem(
             "unknown-person",
             f"{tables['absences']['person_id'][row]!r} is not among the people.",
-            "absences.csv",
+            labels["absences"],
             row + 1,
             "person_id",
             "a person_id of people.csv",

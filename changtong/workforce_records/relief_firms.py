@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import polars as pl
 import sqlalchemy as sa
@@ -12,6 +13,8 @@ from changtong.rights.decide import Target
 from changtong.rights.organisations import FIRMS
 from changtong.storage.schema import organisations
 from changtong.storage.store import Desk
+from changtong.workbook_sheets import label_of
+from changtong.workforce.relief_match import FIRMS as FIRM_TABLE
 from changtong.workforce.relief_match import Firm, read_firm_table, read_firms
 from changtong.workforce.relief_rules import Policies
 
@@ -30,8 +33,8 @@ def register_firms(
     policies : Policies
         Whose facts are looked for.
     facts : path, optional
-        CSV with ``firm_id``, an organisation's id, and what the registers do not hold, as the size. A firm
-        that is not in it, and a fact without a column, is not known: matching says what is missing.
+        CSV or XLSX with ``firm_id``, an organisation's id, and what the registers do not hold, as the size. A
+        firm that is not in it, and a fact without a column, is not known: matching says what is missing.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def register_firms(
     frame = pl.DataFrame(rows, dict.fromkeys(("firm_id", "name", "region"), pl.String()))
     if facts is not None:
         more = read_firm_table(facts)
-        _check_known(more, set(frame["firm_id"]), os.fspath(facts))
+        _check_known(more, set(frame["firm_id"]), label_of(Path(facts), FIRM_TABLE))
         own = [name for name in more.columns if name not in KNOWN]
         read_firms(more.select(own), policies)  # every problem of the file, with its rows
         frame = frame.join(more.select(own), on="firm_id", how="left", maintain_order="left")
@@ -63,7 +66,7 @@ def register_firms(
 def _check_known(more: pl.DataFrame, there: set[str], file: str) -> None:
     problems = [
         Problem(
-            "unknown-firm", f"{firm!r} is no firm that you may see.", os.path.basename(file), row, "firm_id",
+            "unknown-firm", f"{firm!r} is no firm that you may see.", file, row, "firm_id",
             "an organisation's id: see `registers organisations`",
         )
         for row, firm in enumerate(more["firm_id"].to_list(), 1)

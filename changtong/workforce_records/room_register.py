@@ -9,20 +9,26 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
+
 from changtong.duty.room import KINDS, Entry
 from changtong.duty.room_log import OpenRoom
 from changtong.duty.roster_files import DUTY, MARK, read_roster_folder
+from changtong.duty.rosters_in_force import DAY, RostersInForce, Span, Version, spans_of
+from changtong.duty.staff import Assignment, DutyFolder
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.storage.pages import Query
 from changtong.storage.records import add_record, change_record, rows_to_decide
 from changtong.storage.rows import check_id, new_id
-from changtong.storage.schema import to_ms
+from changtong.storage.schema import registers, to_ms
 from changtong.storage.store import Desk
 from changtong.storage.user_names import own_name, users_by_id
 from changtong.storage.work import Work, target_of
@@ -47,7 +53,7 @@ class RegisterLog:
     """
 
     def __init__(self, work: Work, room: Row) -> None:
-        self._work, self._room = work, room
+        self._work, self._room, self._last = work, room, 0
         self._names: dict[str, str] = {work.person.user_id: own_name(work)}
 
     def entries(self) -> tuple[Entry, ...]:
@@ -56,6 +62,7 @@ class RegisterLog:
         unknown = {row["by_user"] for row in rows} - set(self._names)
         found = users_by_id(self._work, unknown)
         self._names |= {one: user.name or one if user.is_shown else one for one, user in found.items()}
+        self._last = max((row["n"] for row in rows), default=0)  # some may have been erased
         return tuple(self._entry(row) for row in sorted(rows, key=lambda row: row["n"]))
 
     def _entry(self, row: Row) -> Entry:
@@ -75,13 +82,12 @@ class RegisterLog:
         InputError
             ``bad-instant``: it is still to come; ``bad-value``: too long a text.
         """
-        there = self.entries()
-        for one in there:
+        for one in self.entries():
             if one.key == entry.key:
                 return one
         self._check(entry)
         values = {
-            "room": self._room["id"], "n": len(there) + 1, "key": entry.key, "kind": entry.kind,
+            "room": self._room["id"], "n": self._last + 1, "key": entry.key, "kind": entry.kind,
             "at": entry.at, "by_user": self._work.person.user_id, "recorded_at": self._work.at,
             "content": dict(entry.values),
         }  # fmt: skip
@@ -175,7 +181,12 @@ def list_rooms(desk: Desk) -> list[dict[str, Any]]:
 
 
 def put_roster(
-    desk: Desk, room_id: str, folder: str | os.PathLike[str], *, reason: str = ""
+    desk: Desk,
+    room_id: str,
+    folder: str | os.PathLike[str],
+    *,
+    since: date | None = None,
+    reason: str = "",
 ) -> dict[str, Any]:
     """Put a roster in force in a room: a new version, the former ones stay.
 
@@ -186,6 +197,9 @@ def put_roster(
     folder : path
         A roster folder, as ``duty roster`` wrote it. Its ``person_id`` are names of users, their ids, or
         others.
+    since : date, optional
+        First day whose duties are taken from it; its own first day where not given. What was in force before
+        stays so, and after its last day, too.
     reason : str
         Kept in the audit.
 
@@ -193,25 +207,97 @@ def put_roster(
     ------
     NotFoundError, DeniedError
     InputError
-        ``not-a-roster-folder``, ``bad-duty``: with every problem of the folder.
+        ``not-a-roster-folder``, ``bad-duty``: with every problem of the folder, or ``since`` is no day of it.
+        ``past-days``: days that have passed would be taken from another roster, and nobody has said so.
     """
-    _, rows, first, last = read_roster_folder(folder)
+    duty, rows, first, last = read_roster_folder(folder)
     content = _content_of(Path(folder))
+    if since is not None and not first <= since <= last:
+        text, expected = f"{since} is no day of this roster.", f"{first} to {last}"
+        raise InputError([Problem("bad-duty", text, column="from", expected=expected)])
     with desk.work(writes=True) as work:
         room = _room_row(work, room_id, lock=True)
         target = target_of("duty_room", room)
         work.allow("change", target, room_id)
+        before = spans_of(_versions(work, room_id))
+        begin = since or first
+        if since is None:
+            _check_past(before, begin, last, work.at.astimezone(duty.zone).date())
         number = (room["roster"] or 0) + 1
         values = {
             "room": room_id, "number": number, "first_day": str(first), "last_day": str(last),
-            "content": content, "in_force_at": work.at,
+            "since_day": str(since) if since else None, "content": content, "in_force_at": work.at,
         }  # fmt: skip
         add_record(
             work, "duty_roster", values, organisation=room["organisation"], admin_code=room["admin_code"],
             record_id=_roster_id(room_id, number), reason=reason, right=("change", target), by_ledger=True,
         )  # fmt: skip
         change_record(work, "duty_room", room_id, room["version"], {"roster": number}, reason, "change")
-    return {"room": room_id, "roster": number, "from": str(first), "to": str(last), "duties": len(rows)}
+    return {
+        "room": room_id, "roster": number, "from": str(begin), "to": str(last),
+        "duties": sum(row.day >= begin for row in rows),
+        "replaced": [_span_facts(one) for one in _within(before, begin, last)],
+    }  # fmt: skip
+
+
+def _check_past(before: Iterable[Span], begin: date, last: date, today: date) -> None:
+    """Refuse to take days that have passed from another roster without being told to."""
+    past = _within(before, begin, min(last, today - DAY))
+    if past:
+        text = f"Days that have passed ({past[0].first} to {past[-1].last}) have rosters in force."
+        expected = "--from DATE: the first day that is taken from this one, today for example"
+        raise InputError([Problem("past-days", text, column="from", expected=expected)])
+
+
+def _within(spans: Iterable[Span], first: date, last: date) -> list[Span]:
+    """Return what of spans is within two days."""
+    cut = (replace(one, first=max(one.first, first), last=min(one.last, last)) for one in spans)
+    return [one for one in cut if one.first <= one.last]
+
+
+def _span_facts(span: Span) -> dict[str, Any]:
+    return {"roster": span.number, "from": str(span.first), "to": str(span.last)}
+
+
+def list_rosters(desk: Desk, room_id: str) -> list[dict[str, Any]]:
+    """Return the versions of a room's roster, the first one first, and the days each is in force on.
+
+    Parameters
+    ----------
+    desk : Desk
+    room_id : str
+
+    Raises
+    ------
+    NotFoundError, DeniedError
+    """
+    with desk.work(writes=False, snapshot=True) as work:
+        room = _room_row(work, room_id, lock=False)
+        work.allow("view", target_of("duty_roster", room), room_id)
+        versions = _versions(work, room_id)
+    spans = spans_of(versions)
+    return [
+        {
+            "roster": one.number, "first": str(one.first), "last": str(one.last), "from": str(one.since),
+            "in_force": [
+                {"from": str(span.first), "to": str(span.last)} for span in spans if span.number == one.number
+            ],
+        }
+        for one in versions
+    ]  # fmt: skip
+
+
+def _versions(work: Work, room_id: str) -> tuple[Version, ...]:
+    """Return the versions of a room by their days, without what is in them."""
+    table = registers["duty_roster"]
+    columns = (table.c.number, table.c.first_day, table.c.last_day, table.c.since_day)
+    chosen = sa.select(*columns).where(table.c.room == room_id).order_by(table.c.number)
+    made = []
+    for row in work.connection.execute(chosen):
+        first, last = date.fromisoformat(row.first_day), date.fromisoformat(row.last_day)
+        since = first if row.since_day is None else date.fromisoformat(row.since_day)
+        made.append(Version(row.number, first, last, since, last))
+    return tuple(made)
 
 
 def _roster_id(room_id: str, number: int) -> str:
@@ -248,9 +334,9 @@ def open_register_room(
     writes : bool
         Whether an entry may be put.
     needs_roster : bool
-        Whether the roster in force is read.
+        Whether its rosters are needed; they are read while the room is open.
     number : int, optional
-        A former version of the roster.
+        One version of the roster, as it was put, as if it alone had been in force.
 
     Raises
     ------
@@ -262,32 +348,32 @@ def open_register_room(
         room = _room_row(work, room_id, lock=writes)
         work.allow("add" if writes else "view", target_of("duty_entry", room), room_id)
         log, by = RegisterLog(work, room), own_name(work)
-        if not needs_roster:
-            yield OpenRoom(log, by, by)
-            return
-        row = _roster_row(work, room, number)
+        called = (work.person.user_id, by)
+        yield OpenRoom(log, by, called, _rosters(work, room_id, number) if needs_roster else None)
+
+
+def _rosters(work: Work, room_id: str, number: int | None) -> RostersInForce:
+    versions = _versions(work, room_id)
+    if not versions:
+        raise NotFoundError(f"The duty room {room_id!r} has no roster yet: `duty put` puts one in force.")
+    if number is not None:
+        versions = tuple(replace(one, since=one.first) for one in versions if one.number == number)
+        if not versions:
+            raise NotFoundError(f"The duty room {room_id!r} has no roster {number}.")
+
+    def read(number: int) -> tuple[DutyFolder, tuple[Assignment, ...]]:
+        (row,) = rows_to_decide(work, "duty_roster", "id", [_roster_id(room_id, number)])
         with tempfile.TemporaryDirectory(prefix="changtong-duty-") as place:
             _write_content(row["content"], Path(place))
-            folder, rows, first, last = read_roster_folder(place)
-        people = {one.person_id for one in folder.people}
-        person = work.person.user_id if work.person.user_id in people else by
-        yield OpenRoom(log, by, person, folder, rows, first, last)
+            return read_roster_folder(place)[:2]
+
+    return RostersInForce(versions, read)
 
 
 def _room_row(work: Work, room_id: str, *, lock: bool) -> Row:
     rows = rows_to_decide(work, "duty_room", "id", [room_id], lock=lock)
     if not rows or not work.may_see("duty_room", rows[0]):
         raise NotFoundError(f"There is no duty room {room_id!r} that you may see.")
-    return rows[0]
-
-
-def _roster_row(work: Work, room: Row, number: int | None) -> Row:
-    wanted = room["roster"] if number is None else number
-    if wanted is None:
-        raise NotFoundError(f"The duty room {room['id']!r} has no roster yet: `duty put` puts one in force.")
-    rows = rows_to_decide(work, "duty_roster", "id", [_roster_id(room["id"], wanted)])
-    if not rows:
-        raise NotFoundError(f"The duty room {room['id']!r} has no roster {wanted}.")
     return rows[0]
 
 
@@ -300,13 +386,18 @@ def _write_content(content: Mapping[str, str], place: Path) -> None:
         (place / into / file).write_text(text, "utf-8")
 
 
-def reveal_roster(desk: Desk, room_id: str, reason: str) -> None:
-    """Put on record that the people of the roster in force are looked at by their names.
+def reveal_rosters(desk: Desk, room_id: str, at: datetime, reason: str, number: int | None = None) -> None:
+    """Put on record that the people of rosters are looked at by their names.
 
     Parameters
     ----------
     desk : Desk
-    room_id, reason : str
+    room_id : str
+    at : datetime
+        Of all that are in force within the period of the one at this instant.
+    reason : str
+    number : int, optional
+        Of this version instead.
 
     Raises
     ------
@@ -314,6 +405,9 @@ def reveal_roster(desk: Desk, room_id: str, reason: str) -> None:
         ``reason-missing``.
     NotFoundError, DeniedError
     """
-    with desk.work(writes=False) as work:
-        row = _roster_row(work, _room_row(work, room_id, lock=False), None)
-    desk.reveal("duty_roster", row["id"], reason, ["content"])
+    with desk.work(writes=False, snapshot=True) as work:
+        _room_row(work, room_id, lock=False)
+        rosters = _rosters(work, room_id, number)
+        shown = {one.number for one in _within(rosters.spans, *rosters.period_at(at))}
+    for one in sorted(shown):
+        desk.reveal("duty_roster", _roster_id(room_id, one), reason, ["content"])

@@ -2,15 +2,17 @@
 
 The state machine and the clocks are those of `changtong.workforce.rights_tickets`. A ticket belongs to the
 office that follows it. Beyond the office see it: the courier whose complaint it is, and the firm's handler,
-named by the office. Names, numbers and texts are masked; to see them is a look of
-its own (`Desk.reveal`), on record.
+named by the office, who answers for the firm as long as they are of it. Names, numbers and texts are masked;
+to see them is a look of its own (`Desk.reveal`), on record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,21 +20,32 @@ import sqlalchemy as sa
 
 from changtong.errors import InputError, NotFoundError, Problem
 from changtong.rights.decide import Target, scopes
+from changtong.storage.attachments import lock_erasing, media_type
 from changtong.storage.pages import Query, next_query, scope_rules
 from changtong.storage.records import add_record, change_record, read_page, rows_to_decide
 from changtong.storage.rows import check_id, new_id
 from changtong.storage.schema import organisations, registers, to_ms
 from changtong.storage.store import Desk
 from changtong.storage.user_names import Named, own_name, users_by_id, users_by_name
-from changtong.storage.work import Work, target_of
+from changtong.storage.work import Work, check_reason, target_of
 from changtong.workforce.rights_ticket_rules import TicketRules
 from changtong.workforce.rights_ticket_statistics import CountedTickets
-from changtong.workforce.rights_tickets import RightsTicket, TicketEvent, check_ticket, move_ticket
+from changtong.workforce.rights_tickets import (
+    FIRM_ACTIONS,
+    RightsTicket,
+    TicketEvent,
+    check_ticket,
+    move_ticket,
+)
 
 KIND = "rights_ticket"
 ZONE = ZoneInfo("Asia/Shanghai")
-RIGHTS: Mapping[str, str] = {"settle": "decide", "close": "decide", "reject": "decide"}
+RIGHTS: Mapping[str, str] = dict.fromkeys(("settle", "close", "reject"), "decide") | dict.fromkeys(
+    FIRM_ACTIONS, "answer"
+)
 """Action -> right to the ticket; every other one needs ``change``."""
+
+MOST_FILES = 10
 
 Row = Mapping[Any, Any]
 
@@ -202,41 +215,112 @@ def _is_of(work: Work, user: Named, firm: str) -> bool:
 
 
 def move_register_ticket(
-    desk: Desk, ticket_id: str, action: str, *, reason: str = "", to: str = "", at: datetime | None = None
-) -> RegisterTicket:
-    """Do something with a ticket: right, ticket and audit in one transaction.
+    desk: Desk, ticket_id: str, action: str, *, reason: str = "", to: str = "", at: datetime | None = None,
+    files: Sequence[tuple[str, bytes]] = (),
+) -> RegisterTicket:  # fmt: skip
+    """Do something with a ticket: right, ticket, files and audit in one transaction.
 
     Parameters
     ----------
     desk : Desk
     ticket_id, action : str
+        What the firm does (`FIRM_ACTIONS`), the firm's handler alone does.
     reason, to : str
         Masked as the courier's text, and not on the audit.
     at : datetime, optional
-        Now where it is not given.
+        Now where it is not given, and always for what the firm does.
+    files : sequence of (name, content)
+        Of evidence: 1 to 10.
 
     Raises
     ------
     InputError
-        ``wrong-state``, ``bad-action``, ``bad-ticket``.
+        ``wrong-state``, ``bad-action``, ``bad-ticket``, ``bad-attachment``.
     NotFoundError, DeniedError
     """
     with desk.work(writes=True) as work:
+        lock_erasing(work.connection, alone=False)
         row = _ticket_row(work, ticket_id, lock=True)
-        right = RIGHTS.get(action, "change")
-        work.allow(right, target_of(KIND, row), ticket_id)
+        right = (RIGHTS.get(action, "change"), target_of(KIND, row))
+        work.allow(*right, ticket_id)
         when = at or work.at
-        if late := _still_to_come(work, when, ticket_id):
-            raise InputError(late)
+        problems = _still_to_come(work, when, ticket_id) + _file_problems(action, at, files, ticket_id)
         event = TicketEvent(when, action, own_name(work), reason, to)
-        moved = move_ticket(_shown(work, [row])[0].ticket, event)
-        kept = {
+        try:
+            moved = move_ticket(_shown(work, [row])[0].ticket, event)
+        except InputError as error:
+            problems += error.problems
+        if problems:
+            raise InputError(problems)
+        kept: dict[str, Any] = {
             "at": when.astimezone(UTC).isoformat(timespec="milliseconds"), "action": action,
             "by": work.person.user_id, "reason": reason, "to": to,
         }  # fmt: skip
+        if files:
+            kept["files"] = [_keep(desk, work, row, *one) for one in files]
         values = {"state": moved.state, "events": [*row["events"], kept]}
         change_record(work, KIND, ticket_id, row["version"], values, right=right)
         return _shown(work, [{**row, **values}])[0]
+
+
+def _file_problems(
+    action: str, at: datetime | None, files: Sequence[tuple[str, bytes]], ticket_id: str
+) -> list[Problem]:
+    """Return what is wrong with the files and the time of what a firm does."""
+    problems = []
+    if action in FIRM_ACTIONS and at is not None:
+        text = "what a firm says counts from the instant it is said."
+        problems.append(Problem("bad-action", text, ticket_id, None, "at", "no time"))
+    most = MOST_FILES if action == "evidence" else 0
+    if not (action == "evidence") <= len(files) <= most:
+        text = f"{action}: {len(files)} files."
+        expected = f"1 to {MOST_FILES} files" if most else "files with evidence only"
+        problems.append(Problem("bad-action", text, ticket_id, None, "files", expected))
+    return problems
+
+
+def _keep(desk: Desk, work: Work, row: Row, name: str, content: bytes) -> str:
+    """Keep a file with a ticket, by the right to answer it; return the attachment's id."""
+    values = {
+        "about_kind": KIND, "about": row["id"], "name": Path(name).name or "file",
+        "media_type": media_type(content), "size_bytes": len(content),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }  # fmt: skip
+    made = add_record(
+        work, "attachment", values, organisation=row["organisation"], admin_code=row["admin_code"],
+        right=("answer", target_of(KIND, row)),
+    )  # fmt: skip
+    desk.keep_file(content)
+    return made.id
+
+
+def ticket_evidence(desk: Desk, ticket_id: str, attachment_id: str, reason: str) -> bytes:
+    """Return a file of evidence: for those who see the ticket, for a reason, on record.
+
+    Parameters
+    ----------
+    desk : Desk
+    ticket_id, attachment_id : str
+    reason : str
+
+    Raises
+    ------
+    UsageError
+        ``reason-missing``.
+    NotFoundError
+        No such ticket, or none of its files.
+    DeniedError
+    """
+    check_reason(reason, "the file is needed")
+    with desk.work(writes=True) as work:
+        row = _ticket_row(work, ticket_id)
+        target = target_of(KIND, row)
+        work.allow("reveal", target, ticket_id)
+        found = rows_to_decide(work, "attachment", "id", [attachment_id])
+        if not found or (found[0]["about_kind"], found[0]["about"]) != (KIND, ticket_id):
+            raise NotFoundError(f"The ticket {ticket_id!r} has no file {attachment_id!r}.")
+        work.note("reveal", target, ticket_id, {"columns": ["content"], "attachment": attachment_id}, reason)
+    return desk.read_file(found[0]["sha256"])
 
 
 def _ticket_row(work: Work, ticket_id: str, *, lock: bool = False) -> Row:
@@ -301,7 +385,7 @@ def _ticket_of(row: Row, names: Mapping[str, str]) -> RightsTicket:
     events = tuple(
         TicketEvent(
             datetime.fromisoformat(one["at"]).astimezone(ZONE), one["action"],
-            names.get(one["by"], one["by"]), one["reason"], one["to"],
+            names.get(one["by"], one["by"]), one["reason"], one["to"], tuple(one.get("files", ())),
         )
         for one in row["events"]
     )  # fmt: skip
