@@ -38,7 +38,8 @@ def test_the_shipped_example_by_hand() -> None:
     assert matched("F3", "unemployment-refund-2022")["status"] == "not"
     near = matched("F2", "staying-bonus-example")
     assert near["status"] == "could"
-    assert near["missing_en"] == "share of employees kept is 0.85, must be >= 0.9, 0.05 away"
+    assert near["missing_en"] == "share of employees kept is 85 %, must be at least 90 %, 5 points away"
+    assert near["missing_zh"] == "留岗比例 85 %，须不低于 90 %，差 5 个百分点"
     assert matched("F4", "staying-bonus-example")["status"] == "not"
 
 
