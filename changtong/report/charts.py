@@ -113,7 +113,9 @@ def key_of(names: Sequence[tuple[str, Both]]) -> Markup:
     names : sequence of tuple
         Class and meaning of each part.
     """
-    said = (Markup('<span><span class="key {}"></span>{}</span>').format(name, escape(one)) for name, one in names)
+    said = (
+        Markup('<span><span class="key {}"></span>{}</span>').format(name, escape(one)) for name, one in names
+    )
     return Markup('<p class="chart-key">{}</p>').format(Markup(" ").join(said))
 
 

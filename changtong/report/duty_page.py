@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
+
+from markupsafe import Markup, escape
 
 from changtong.duty.room import Entry, OnDuty, duty_now, escalate, hand_overs
 from changtong.duty.roster_views import PersonDuties, days_of, roster_matrix
 from changtong.duty.staff import KINDS, Assignment, DutyFolder
 from changtong.report.page import render_page, write_page
 from changtong.report.plan_report import page_data
-from changtong.report.texts import Both, Language, same, text, whole
+from changtong.report.texts import Both, Language, joined, same, text, whole
+from changtong.report.workforce_pages import OFF, day_head
 
 MOST_NOTES = 20
 NO_ANSWER = "–"
@@ -54,8 +58,12 @@ def write_duty_page(
         lines.append(text("duty.masked"))
     if not there:
         lines.append(text("duty.nobody"))
-    tables = [_now(there, names, folder), _calls(folder, rows, known, at, names), _notes(known, folder)]
-    tables += [_matrix(people, first, last, with_names), _fairness(people, with_names)]
+    tables = [
+        _now(there, names, folder),
+        _calls(folder, rows, known, at, names),
+        _notes(known, folder, names),
+    ]
+    tables += [_matrix(folder, people, rows, (first, last), with_names), _fairness(people, with_names)]
     title = text("duty.title")
     data = page_data(title)
     context = {
@@ -71,14 +79,15 @@ def write_duty_page(
     return write_page(path, page)
 
 
-def _table(
-    title: str, heads: Sequence[Both], rows: list[list[Any]], *, numbers: bool = False
-) -> dict[str, Any]:
-    return {"title": text(title), "heads": list(heads), "rows": rows, "numbers": numbers}
+def _table(title: str, heads: Sequence[Both], rows: list[list[Any]], **more: Any) -> dict[str, Any]:
+    """Return a table of words; ``more`` says where it is another."""
+    made = {"title": text(title), "heads": list(heads), "rows": rows, "kind": "stacked"}
+    return made | {"words": range(len(heads))} | more
 
 
-def _called(person: str, names: dict[str, str]) -> str:
-    return f"{names[person]}（{person}）" if names.get(person) else person
+def _called(person: str, names: dict[str, str]) -> Both:
+    name = names.get(person)
+    return Both(f"{name}（{person}）", f"{name} ({person})") if name else same(person)
 
 
 def _now(there: Sequence[OnDuty], names: dict[str, str], folder: DutyFolder) -> dict[str, Any]:
@@ -91,7 +100,11 @@ def _now(there: Sequence[OnDuty], names: dict[str, str], folder: DutyFolder) -> 
     rows = []
     for one in there:
         row = one.assignment
-        state = text("duty.late", minutes=one.late_min) if one.state == "late" else text(f"duty.{one.state}")
+        state: Both | Markup = text(f"duty.{one.state}")
+        if one.state == "late":
+            state = text("duty.late", minutes=one.late_min)
+        if one.state in ("late", "absent"):
+            state = Markup('<b class="worse">{}</b>').format(escape(state))
         span = [f"{time.astimezone(folder.zone):%m-%d %H:%M}" for time in (one.begin, one.end)]
         rows.append(
             [
@@ -121,7 +134,7 @@ def _calls(
     names: dict[str, str],
 ) -> dict[str, Any]:
     answered = {one.key.partition("/")[2] for one in entries if one.kind == "answer"}
-    told: dict[str, list[str]] = {}
+    told: dict[str, list[Both]] = {}
     for due in escalate(folder, rows, entries, at):
         told.setdefault(due.call_id, []).append(_called(due.person_id, names))
     made = []
@@ -129,7 +142,8 @@ def _calls(
         name = one.key.partition("/")[2]
         if one.kind == "call" and name not in answered:
             opened = f"{one.at.astimezone(folder.zone):%m-%d %H:%M}"
-            made.append([name, one.values["subject"], opened, one.by, "、".join(told.get(name, [NO_ANSWER]))])
+            who = joined(told.get(name, [same(NO_ANSWER)]))
+            made.append([name, one.values["subject"], opened, _called(one.by, names), who])
     return _table(
         "duty.calls",
         [text("duty.call"), text("duty.subject"), text("duty.opened"), text("duty.by"), text("duty.told")],
@@ -137,14 +151,19 @@ def _calls(
     )
 
 
-def _notes(entries: Sequence[Entry], folder: DutyFolder) -> dict[str, Any]:
+def _notes(entries: Sequence[Entry], folder: DutyFolder, names: dict[str, str]) -> dict[str, Any]:
     made = []
     for one in reversed(hand_overs(entries)):
         received = text("duty.not_received")
         if one.received_by is not None and one.received_at is not None:
-            received = same(f"{one.received_by} {one.received_at.astimezone(folder.zone):%m-%d %H:%M}")
-        texts = ["；".join(part) or NO_ANSWER for part in (one.open_items, one.watch)]
-        made.append([one.note_id, one.by, *texts, received])
+            received = (
+                _called(one.received_by, names) + f" {one.received_at.astimezone(folder.zone):%m-%d %H:%M}"
+            )
+        texts = [
+            Both("；".join(part), "; ".join(part)) if part else NO_ANSWER
+            for part in (one.open_items, one.watch)
+        ]
+        made.append([one.note_id, _called(one.by, names), *texts, received])
     return _table(
         "duty.notes",
         [text("duty.note"), text("duty.by"), text("duty.items"), text("duty.watch"), text("duty.received")],
@@ -152,13 +171,35 @@ def _notes(entries: Sequence[Entry], folder: DutyFolder) -> dict[str, Any]:
     )
 
 
-def _person(one: PersonDuties, with_names: bool) -> str:
-    return f"{one.name}（{one.person_id}）" if with_names and one.name else one.person_id
+def _person(one: PersonDuties, with_names: bool) -> Both:
+    return _called(one.person_id, {one.person_id: one.name} if with_names else {})
 
 
-def _matrix(people: Sequence[PersonDuties], first: date, last: date, with_names: bool) -> dict[str, Any]:
-    heads = [text("duty.person"), *(same(f"{day:%m-%d}") for day in days_of(first, last))]
-    return _table("duty.matrix", heads, [[_person(one, with_names), *one.by_day] for one in people])
+def _matrix(
+    folder: DutyFolder,
+    people: Sequence[PersonDuties],
+    rows: Sequence[Assignment],
+    period: tuple[date, date],
+    with_names: bool,
+) -> dict[str, Any]:
+    """Return who has which duty on which day, by the names of the shifts; of a post where a shift has several."""
+    posts = {
+        one.post_id: Both(one.name_zh or one.post_id, one.name_en or one.post_id) for one in folder.posts
+    }
+    several = Counter(one.shift_id for one in folder.posts)
+    said: dict[tuple[str, date], Both] = {}
+    for row in rows:
+        shift = folder.shift(row.shift_id)
+        called = Both(shift.name_zh or shift.shift_id, shift.name_en or shift.shift_id)
+        if several[row.shift_id] > 1:
+            called = called + " " + posts.get(row.post_id, same(row.post_id))
+        said[row.person_id, row.day] = called
+    days = days_of(*period)
+    heads = [text("duty.person"), *map(day_head, days)]
+    cells = [
+        [_person(one, with_names), *(said.get((one.person_id, day), OFF) for day in days)] for one in people
+    ]
+    return _table("duty.matrix", heads, cells, kind="duties", words=())
 
 
 def _fairness(people: Sequence[PersonDuties], with_names: bool) -> dict[str, Any]:
@@ -172,4 +213,4 @@ def _fairness(people: Sequence[PersonDuties], with_names: bool) -> dict[str, Any
         [_person(one, with_names), f"{one.share:g}", one.duties, *(whole(count) for count in one.counts)]
         for one in people
     ]
-    return _table("duty.fairness", heads, rows, numbers=True)
+    return _table("duty.fairness", heads, rows, words=()) | {"note": text("duty.fairness_note")}

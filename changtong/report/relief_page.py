@@ -92,7 +92,7 @@ def _policies(made: ReliefMatch, known: dict[str, Policy]) -> dict[str, Any]:
         *(text(f"relief.{name}") for name in PARTS), text("relief.sum"), text("relief.bar"),
     ]  # fmt: skip
     return {
-        "title": text("relief.policies"), "heads": heads, "rows": rows, "stacked": True,
+        "title": text("relief.policies"), "heads": heads, "rows": rows, "kind": "stacked",
         "chart": key_of([(cls, text(f"relief.{name}")) for name, cls in PARTS.items()]),
     }  # fmt: skip
 
@@ -127,7 +127,7 @@ def _firms(made: ReliefMatch) -> dict[str, Any]:
     note = text("relief.firms_note")
     if table.height > MOST_FIRMS:
         note = text("relief.firms_more", shown=MOST_FIRMS, total=whole(table.height))
-    return {"title": text("relief.firms"), "heads": heads, "rows": rows, "note": note, "stacked": True}
+    return {"title": text("relief.firms"), "heads": heads, "rows": rows, "note": note, "kind": "stacked"}
 
 
 def _details(made: ReliefMatch, titles: dict[str, Both]) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _details(made: ReliefMatch, titles: dict[str, Both]) -> dict[str, Any]:
         note = text("relief.details_more", shown=MOST_DETAILS, total=whole(table.height))
     return {
         "title": text("relief.details"), "heads": heads, "rows": rows, "note": note, "words": [1, 2, 6],
-        "stacked": True,
+        "kind": "stacked",
     }  # fmt: skip
 
 

@@ -72,7 +72,11 @@ def _state(ticket: RightsTicket, at: datetime) -> str:
 
 
 def _headline(
-    known: Sequence[RightsTicket], open_ones: Sequence[RightsTicket], clocks: Clocks, rules: TicketRules, at: str
+    known: Sequence[RightsTicket],
+    open_ones: Sequence[RightsTicket],
+    clocks: Clocks,
+    rules: TicketRules,
+    at: str,
 ) -> list[Both]:
     def staged(stage: str, whose: Sequence[str]) -> set[str]:
         mine = (one for ticket in open_ones for one in clocks[ticket.id])
@@ -118,7 +122,7 @@ def _open(
         text("ticket.basis"),
     ]  # fmt: skip
     return {
-        "title": text("ticket.open"), "heads": heads, "rows": rows, "note": note, "stacked": True,
+        "title": text("ticket.open"), "heads": heads, "rows": rows, "note": note, "kind": "stacked",
         "words": list(range(1, len(heads))),
     }  # fmt: skip
 
@@ -222,9 +226,7 @@ def _month(last: date, back: int) -> str:
     return f"{year}-{month + 1:02d}"
 
 
-def _kinds(
-    known: Sequence[RightsTicket], clocks: Clocks, rules: TicketRules, at: datetime
-) -> dict[str, Any]:
+def _kinds(known: Sequence[RightsTicket], clocks: Clocks, rules: TicketRules, at: datetime) -> dict[str, Any]:
     rows = []
     for kind in rules.kinds:
         mine = [one for one in known if one.kind == kind.id]
@@ -248,7 +250,7 @@ def _kinds(
         text("ticket.kind"), text("ticket.received"), text("ticket.open_count"), text("ticket.late_count"),
         text("ticket.resolved"), text("ticket.rejected"), text("ticket.middle_days"), text("ticket.most_days"),
     ]  # fmt: skip
-    return {"title": text("ticket.kinds"), "heads": heads, "rows": rows, "stacked": True}
+    return {"title": text("ticket.kinds"), "heads": heads, "rows": rows, "kind": "stacked"}
 
 
 def _days_to_resolve(ticket: RightsTicket, rules: TicketRules, at: datetime) -> int | None:
@@ -277,7 +279,7 @@ def _times(times: Sequence[ClockTimes]) -> dict[str, Any]:
     ]  # fmt: skip
     return {
         "title": text("ticket.times"), "heads": heads, "rows": rows, "note": text("ticket.times_note"),
-        "words": [1, 9], "stacked": True,
+        "words": [1, 9], "kind": "stacked",
     }  # fmt: skip
 
 

@@ -339,7 +339,9 @@ def _said(value: Value, fact: Fact) -> tuple[str, str]:
     if isinstance(value, bool):
         return ("是", "yes") if value else ("否", "no")
     if isinstance(value, str):
-        zh, en = ((*names, *fact.choices)[: len(fact.choices)] for names in (fact.choices_zh, fact.choices_en))
+        zh, en = (
+            (*names, *fact.choices)[: len(fact.choices)] for names in (fact.choices_zh, fact.choices_en)
+        )
         place = fact.choices.index(value) if value in fact.choices else None
         return (value, value) if place is None else (zh[place], en[place])
     if fact.unit == "share":

@@ -266,7 +266,9 @@ def _read_facts(content: Any, reading: _Reading) -> None:
         elif not all(isinstance(one, str) for one in texts):
             reading.add("zh, en, unit and choices are texts.", where, "texts")
         elif any(one and len(one) != len(lists[0]) for one in lists):
-            text = f"{len(lists[0])} choices have {len(lists[1])} names in Chinese, {len(lists[2])} in English."
+            text = (
+                f"{len(lists[0])} choices have {len(lists[1])} names in Chinese, {len(lists[2])} in English."
+            )
             reading.add(text, where, "choices_zh and choices_en name each choice, or are left out")
         else:
             choices, in_zh, in_en = map(tuple, lists)
