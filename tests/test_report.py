@@ -39,7 +39,7 @@ FILES = (
     "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
     "assessment.html.j2", "versions.html.j2", "outlets.html.j2", "outlets.css", "case.html.j2", "case.css",
     "warnings.html.j2", "warnings.css", "epidemic.html.j2", "epidemic.css", "workforce.html.j2",
-    "figures.html.j2",
+    "figures.html.j2", "base.html.j2", "cells.html.j2",
 )  # fmt: skip
 
 

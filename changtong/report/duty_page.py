@@ -182,7 +182,7 @@ def _matrix(
     period: tuple[date, date],
     with_names: bool,
 ) -> dict[str, Any]:
-    """Return who has which duty on which day, by the names of the shifts; of a post where a shift has several."""
+    """Return who has which duty on which day: the shift's name, and the post's where it has several."""
     posts = {
         one.post_id: Both(one.name_zh or one.post_id, one.name_en or one.post_id) for one in folder.posts
     }

@@ -163,7 +163,8 @@ class _View:
         made = self.picture.outages
         rows = [
             {
-                "label": self._limit(one), "share": "–" if one.capacity_share is None else percent(one.share_left),
+                "label": self._limit(one),
+                "share": "–" if one.capacity_share is None else percent(one.share_left),
                 "hours": "–" if not one.extra_h else f"{one.extra_h:g}",
                 "passes": "–" if one.passes_per_day is None else str(one.passes_per_day),
                 "until": self.time(one.end),

@@ -112,11 +112,12 @@ def _firms(made: ReliefMatch) -> dict[str, Any]:
         )
         .sort("sum", "more", "firm_id", descending=[True, True, False])
     )
-    most = max(table["sum"].max() or 0.0, 1.0)  # type: ignore[type-var]
+    most = max(table["sum"].max() or 0.0, 1.0)
     rows = [
         [
             _firm(one), whole(one["fit"]), _sum(one["sum"], one["sum_unknown"]), draw_bar(one["sum"] / most),
-            whole(one["could"]), _sum(one["more"], one["more_unknown"]), one["until"].isoformat() if one["until"] else "–",
+            whole(one["could"]), _sum(one["more"], one["more_unknown"]),
+            one["until"].isoformat() if one["until"] else "–",
         ]
         for one in table.head(MOST_FIRMS).iter_rows(named=True)
     ]  # fmt: skip
@@ -140,7 +141,8 @@ def _details(made: ReliefMatch, titles: dict[str, Both]) -> dict[str, Any]:
             _firm(one), titles[one["policy_id"]], _status(one["status"]),
             text("relief.amount_unknown") if one["amount_cny"] is None else whole(one["amount_cny"]),
             one["apply_by"].isoformat(), whole(one["days_left"]),
-            Both(one["missing_zh"], one["missing_en"]) if one["missing_en"] else text("relief.nothing_missing"),
+            Both(one["missing_zh"], one["missing_en"])
+            if one["missing_en"] else text("relief.nothing_missing"),
         ]
         for one in table.head(MOST_DETAILS).iter_rows(named=True)
     ]  # fmt: skip
@@ -176,7 +178,8 @@ def _status(name: str) -> Markup:
 
 def _source(one: Policy) -> Both:
     return text(
-        "relief.source", title=Both(one.title_zh, one.title_en), source=Both(one.source_zh or one.source, one.source),
+        "relief.source", title=Both(one.title_zh, one.title_en),
+        source=Both(one.source_zh or one.source, one.source),
         provenance=named("workforce_provenance", one.provenance), begins=one.begins.isoformat(),
         ends=one.last_day.isoformat(),
     )  # fmt: skip

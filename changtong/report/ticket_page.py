@@ -105,7 +105,9 @@ def _open(
 ) -> dict[str, Any]:
     kinds = {one.id: Both(one.zh, one.en) for one in rules.kinds}
     urgent = {one.id: sorted(clocks[one.id], key=_urgency) for one in open_ones}
-    ordered = sorted(open_ones, key=lambda one: [_urgency(clock) for clock in urgent[one.id][:1]] or [(3,)])
+    ordered = sorted(
+        open_ones, key=lambda one: (not urgent[one.id], [_urgency(clock) for clock in urgent[one.id][:1]])
+    )
     first = [clock.days_left for one in ordered[:MOST_OPEN] for clock in urgent[one.id][:1]]
     span = min(MOST_SPAN, max([LEAST_SPAN, *map(abs, first)]))
     rows: list[list[Any]] = []
@@ -213,7 +215,8 @@ def _months(known: Sequence[RightsTicket], rules: TicketRules, at: datetime) -> 
         of_kinds = [sum(counts[month, one.id] for month in earlier) for one in kinds]
         rows.append([text("ticket.earlier"), *map(whole, of_kinds), whole(sum(of_kinds)), ""])
     heads = [
-        text("ticket.month"), *(Both(one.zh, one.en) for one in kinds), text("ticket.sum"), text("ticket.bar"),
+        text("ticket.month"), *(Both(one.zh, one.en) for one in kinds), text("ticket.sum"),
+        text("ticket.bar"),
     ]  # fmt: skip
     return {
         "title": text("ticket.months"), "heads": heads, "rows": rows if known else [],
@@ -248,7 +251,8 @@ def _kinds(known: Sequence[RightsTicket], clocks: Clocks, rules: TicketRules, at
         )  # fmt: skip
     heads = [
         text("ticket.kind"), text("ticket.received"), text("ticket.open_count"), text("ticket.late_count"),
-        text("ticket.resolved"), text("ticket.rejected"), text("ticket.middle_days"), text("ticket.most_days"),
+        text("ticket.resolved"), text("ticket.rejected"), text("ticket.middle_days"),
+        text("ticket.most_days"),
     ]  # fmt: skip
     return {"title": text("ticket.kinds"), "heads": heads, "rows": rows, "kind": "stacked"}
 
@@ -265,8 +269,8 @@ def _days_to_resolve(ticket: RightsTicket, rules: TicketRules, at: datetime) -> 
 def _times(times: Sequence[ClockTimes]) -> dict[str, Any]:
     rows = [
         [
-            _called(one.clock), text(f"ticket.limit_{one.clock.unit}", count=one.clock.amount), whole(one.ended),
-            "–" if one.middle is None else f"{one.middle:g}", "–" if one.longest is None else whole(one.longest),
+            _called(one.clock), text(f"ticket.limit_{one.clock.unit}", count=one.clock.amount),
+            whole(one.ended), "–" if one.middle is None else f"{one.middle:g}", whole(one.longest),
             draw_times(one), whole(one.late), whole(one.running), whole(one.overdue), _basis(one.clock),
         ]
         for one in times

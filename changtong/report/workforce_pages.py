@@ -136,11 +136,12 @@ def _centre(roster: Roster, site: str) -> dict[str, Any]:
     pieces, capacity = hours["pieces"].to_list(), hours["capacity_pieces"].to_list()
     marks = sorted(set(hours["date"]))
     to_come = [0.0] * (24 * len(marks) - len(pieces))  # whole days, as the marks under the chart
+    every = 1 + len(marks) // MOST_MARKS
     return {
         "site": site,
         "chart": draw_coverage([*pieces, *to_come], [*capacity, *to_come], site),
         "peak": text("workforce.peak", pieces=whole(max([*pieces, 0.0])), can=whole(max([*capacity, 0.0]))),
-        "marks": [f"{day:%m-%d}" if k % (1 + len(marks) // MOST_MARKS) == 0 else "" for k, day in enumerate(marks)],
+        "marks": [f"{day:%m-%d}" if k % every == 0 else "" for k, day in enumerate(marks)],
         "matrix_title": text("workforce.matrix", shown=len(people)),
         "shifts": text("workforce.shifts", shifts=_shifts(roster)),
         "matrix": {
@@ -325,7 +326,10 @@ def _by_person(made: Hours) -> dict[str, Any] | None:
             pl.when(rest).then(pl.col("hours").min()).otherwise(pl.col("hours").max()).first().alias("worst"),
             pl.col("period").min().alias("first"), pl.col("period").max().alias("last"),
         )
-        .sort(pl.col("severity") != "breach", "times", "person_id", "kind", descending=[False, True, False, False])
+        .sort(
+            pl.col("severity") != "breach", "times", "person_id", "kind",
+            descending=[False, True, False, False],
+        )
     )  # fmt: skip
     rows = [
         [

@@ -310,7 +310,8 @@ def relief_amount(amounts: Iterable[Amount], facts: Mapping[str, Value | None]) 
 
 SIGNS = {
     "=": ("为", "be"), "!=": ("不为", "not be"), "<": ("低于", "be below"), "<=": ("不高于", "be at most"),
-    ">": ("高于", "be above"), ">=": ("不低于", "be at least"), "in": ("为", "be"), "not_in": ("不为", "not be"),
+    ">": ("高于", "be above"), ">=": ("不低于", "be at least"), "in": ("为", "be"),
+    "not_in": ("不为", "not be"),
     "starts_with": ("开头为", "begin with"), "not_starts_with": ("开头不为", "not begin with"),
 }  # fmt: skip
 
@@ -339,11 +340,10 @@ def _said(value: Value, fact: Fact) -> tuple[str, str]:
     if isinstance(value, bool):
         return ("是", "yes") if value else ("否", "no")
     if isinstance(value, str):
-        zh, en = (
-            (*names, *fact.choices)[: len(fact.choices)] for names in (fact.choices_zh, fact.choices_en)
-        )
-        place = fact.choices.index(value) if value in fact.choices else None
-        return (value, value) if place is None else (zh[place], en[place])
+        if value not in fact.choices:
+            return value, value
+        place = fact.choices.index(value)
+        return (fact.choices_zh or fact.choices)[place], (fact.choices_en or fact.choices)[place]
     if fact.unit == "share":
         return (f"{100 * value:.6g} %",) * 2
     said = f"{value:,.10g}"

@@ -154,12 +154,13 @@ class ScanLog:
     spilled_bytes: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
+        a_day = self.network_share * self.network_pieces_per_day
         damage = ", ".join(f"{kind} {count:,}" for kind, count in self.damage.items() if count) or "none"
         return (
             f"Scan log in {len(self.files)} files\n"
             f"  rows             {self.rows:>14,}\n"
             f"  items            {self.items:>14,}\n"
-            f"  a day            {self.network_share * self.network_pieces_per_day:>14,.0f}  {self._beside()}\n"
+            f"  a day            {a_day:>14,.0f}  {self._beside()}\n"
             f"  delivered        {self.codes['deliver']:>14,}\n"
             f"  damaged rows     {damage}"
         )
