@@ -86,7 +86,8 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|inspection\.(provenance_|field_)|(inspection|assess)_unit\."
         r"|case_(state|action|task)\."
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
-        r"|warn_(level|state|from|exposed|provenance|problem)\.|workforce_(severity|kind|law|provenance)\.|epidemic_word\."
+        r"|warn_(level|state|from|exposed|provenance|problem)\.|workforce_(severity|kind|law|provenance|first)\.|epidemic_word\."
+        r"|ticket_(state|whose)\.|ticket\.limit_|relief\.(qualifies$|could$|not$|not_in_force$|status_)"
         r"|duty\.(points|nights|weekends|holidays|expected|on_time|absent)$"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]

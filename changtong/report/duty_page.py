@@ -213,4 +213,4 @@ def _fairness(people: Sequence[PersonDuties], with_names: bool) -> dict[str, Any
         [_person(one, with_names), f"{one.share:g}", one.duties, *(whole(count) for count in one.counts)]
         for one in people
     ]
-    return _table("duty.fairness", heads, rows, words=()) | {"note": text("duty.fairness_note")}
+    return _table("duty.fairness", heads, rows, words=(), kind="", note=text("duty.fairness_note"))

@@ -113,6 +113,7 @@ def _tables(result: Threats) -> Row:
     return {
         "warnings": [_warning(result, row) for row in result.warnings.head(ROWS).iter_rows(named=True)],
         "warnings_total": result.warnings.height,
+        "levels": [_level(row) for row in worst_levels(result.warnings, ("level",)).iter_rows(named=True)],
         "pieces": [
             {
                 "date": str(row["date"]), "class": classes[row["service_class"]],

@@ -124,7 +124,7 @@ def _under(roster: Roster) -> dict[str, Any]:
         for f, all_, late in of_all.iter_rows()
     ]
     heads = [text("workforce.factor"), text("workforce.late"), text("workforce.late_share")]
-    return _table(text("workforce.under"), heads, rows)
+    return _table(text("workforce.under"), heads, rows) | {"kind": ""}
 
 
 def _centre(roster: Roster, site: str) -> dict[str, Any]:
