@@ -96,13 +96,15 @@ class _View:
 
     def table(self, frame: pl.DataFrame, columns: Sequence[Column], title: str = "") -> dict[str, Any]:
         """Return a table for the page: heads, rows as they are said, and how many are left out."""
-        heads = [{"name": text(key), "number": say in (whole, percent)} for _, key, say in columns]
+        heads = [text(key) for _, key, _ in columns]
+        words = [k for k, (_, _, say) in enumerate(columns) if say not in (whole, percent)]
         rows = [
             [self._cell(row[name], say) for name, _, say in columns]
             for row in frame.head(MOST_ROWS).iter_rows(named=True)
         ]
         said = text(title) if title else None
-        return {"title": said, "heads": heads, "rows": rows, "left": max(frame.height - MOST_ROWS, 0)}
+        made = {"title": said, "heads": heads, "rows": rows, "words": words, "kind": "stacked"}
+        return made | {"left": max(frame.height - MOST_ROWS, 0)}
 
     def _cell(self, value: Any, say: Callable[[Any], object] | None) -> object:
         if say is not None:
@@ -360,7 +362,7 @@ def _map(picture: Picture) -> Markup | None:
         name = str(row.get("name") or site)
         title = f"{name} ({site}): {kind.zh} {kind.en}"
         label = ""
-        if known.height <= LABELLED or (kind.rank > 0 and len(now) <= LABELLED):
+        if kind.rank > 0 and len(now) <= LABELLED:
             at_end = px > WIDE * 0.75
             anchor, shift = ("end", -14) if at_end else ("start", 14)
             label = (
