@@ -1,4 +1,4 @@
-"""The commands ``rights-tickets``: open, move, assign, answer, status, overdue, statistics."""
+"""The commands ``rights-tickets``: open, move, assign, answer, status, overdue, statistics, page."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, parse_day, read_instant
+from changtong.command_options import AsJson, Language, PageLanguage, parse_day, read_instant
 from changtong.console import print_result
 from changtong.errors import InputError, Problem, UsageError
 from changtong.registers_options import Files, Registers, RegistersStore, Token, TokenFile, Why
@@ -418,6 +418,31 @@ def statistics(
         counted = CountedTickets.of(found.values())
     made = run_study("rights-statistics", counted, least=least).result
     print_result(made.to_json(), str(made), as_json=as_json)
+
+
+@tickets.command("page", short_help="Open tickets by time left, counts, times beside limits: a page.")
+def page(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE.html", help="Where to write.")],
+    folder: Place = None,
+    at: At = None,
+    rules: RulesFile = None,
+    registers: Registers = None,
+    token: Token = None,
+    language: PageLanguage = Language.zh,
+    as_json: AsJson = False,
+) -> None:
+    """Write tickets as one page without personal data; only its owner can read the file."""
+    from changtong.report.ticket_page import ticket_page
+    from changtong.workforce.rights_ticket_rules import read_ticket_rules
+    from changtong.written_files import write_beside
+
+    if output.suffix.lower() != ".html":
+        raise UsageError(f"{output} does not end in .html.")
+    known, now = read_ticket_rules(rules), _instant(at)
+    _check_place(folder, registers, token=token)
+    found = [one for one, _ in _read_known(folder, None, registers, token, known)]
+    write_beside(output, ticket_page(found, known, now, language=language.value), mode=0o600)
+    print_result({"file": str(output)}, f"→ {output}", as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

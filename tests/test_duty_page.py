@@ -30,6 +30,7 @@ def test_the_page_shows_what_is_open_at_the_instant_and_names_only_where_wanted(
         assert "<b>进水" not in page
         assert "泵未修" not in page  # it was written later
         assert ("王li" in page) is named
+        assert "day/desk" not in page  # a shift by its name, not by codes
 
 
 def test_the_workbook_has_who_serves_when(tmp_path: Path) -> None:

@@ -387,6 +387,9 @@ def test_measures_missing_come_from_the_forms(tmp_path: Path, capsys: pytest.Cap
     text = page.read_text("utf-8")
     assert all(word in text for word in ("北转运中心", "是否设有临时隔离区", "总包提前开拆"))
     assert "T0001" not in text
+    assert "受限 Restricted: " not in text  # one language at a time, and sites by their names
+    assert '<span lang="en">Closed-loop: 北转运中心 H1</span>' in text
+    assert '<span lang="zh-CN">凭通行证进入：北转运中心 H1</span>' in text
 
 
 def traced() -> Any:

@@ -477,6 +477,7 @@ def test_commands_say_the_same_as_python(tmp_path: Path, capsys: pytest.CaptureF
     assert facts["bands"] == outlet_stability(EXAMPLE).summary()["bands"]
     page = (tmp_path / "index" / "report.html").read_text("utf-8")
     assert facts["least_stable"][0]["reasons_zh"] in page
+    assert page.count('class="spark"') == 20  # 5 are below the best band; of those that are stable, a few
     assert main(["outlets", "warn", str(EXAMPLE), "-o", str(tmp_path / "warn"), "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
     table = warn_outlets(EXAMPLE).table

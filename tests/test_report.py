@@ -39,7 +39,7 @@ FILES = (
     "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
     "assessment.html.j2", "versions.html.j2", "outlets.html.j2", "outlets.css", "case.html.j2", "case.css",
     "warnings.html.j2", "warnings.css", "epidemic.html.j2", "epidemic.css", "workforce.html.j2",
-    "figures.html.j2",
+    "figures.html.j2", "base.html.j2", "cells.html.j2",
 )  # fmt: skip
 
 
@@ -86,7 +86,8 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|inspection\.(provenance_|field_)|(inspection|assess)_unit\."
         r"|case_(state|action|task)\."
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
-        r"|warn_(level|state|from|exposed|provenance|problem)\.|workforce_(severity|kind|law|provenance)\.|epidemic_word\."
+        r"|warn_(level|state|from|exposed|provenance|problem)\.|workforce_(severity|kind|law|provenance|first)\.|epidemic_word\."
+        r"|ticket_(state|whose)\.|ticket\.limit_|relief\.(qualifies$|could$|not$|not_in_force$|status_)"
         r"|duty\.(points|nights|weekends|holidays|expected|on_time|absent)$"
     )
     assert not [key for key in known if key not in sources and not by_code.match(key)]

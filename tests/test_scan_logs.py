@@ -243,6 +243,17 @@ def test_rows_are_in_order_of_time_and_in_the_file_of_their_day(plain: tuple[Sca
     )
 
 
+def test_items_a_day_are_told_beside_what_the_network_carries(plain: tuple[ScanLog, pl.DataFrame]) -> None:
+    log = plain[0]
+    demand = log.network_pieces_per_day
+    assert log.network_share * demand == pytest.approx(log.items / PLAIN.days)
+    assert json.loads(log.to_json())["network_pieces_per_day"] == demand
+    few = replace(log, network_share=0.25, network_pieces_per_day=4000.0)
+    assert "1,000  (25.00% of the network's 4,000 pieces a day)" in str(few)
+    many = replace(log, network_share=2.12, network_pieces_per_day=1000.0)
+    assert "2,120  (2.12 times the network's 1,000 pieces a day: more than it carries" in str(many)
+
+
 @pytest.mark.parametrize("events", [100_000, 300_000])
 def test_the_size_asked_for_is_met(tmp_path: Path, events: int) -> None:
     damage = Damage(duplicates=0.05, gaps=0.1, late=0.03)

@@ -219,6 +219,10 @@ def test_the_command_on_the_example(tmp_path: Path, capsys: pytest.CaptureFixtur
     network = read_network(EXAMPLES / "tiny")
     outages = read_outages(out / "outages.toml", network)
     assert len(outages) == facts["outages"]
+    page = (out / "report.html").read_text("utf-8")
+    assert '<span lang="zh-CN">暴雨，红色 一级（EXAMPLE-rain-2）</span>' in page
+    assert '<span lang="en">rainstorm, red, level 1 (EXAMPLE-rain-2)</span>' in page
+    assert '<span lang="zh-CN">台风，10 级风圈（example storm）</span>' in page
     messages = read_messages([here / "messages"]).messages
     from_python = find_threats(network, messages, datetime.fromisoformat(AT))
     assert set(from_python.outages) <= set(outages)  # the same, without track and polygon

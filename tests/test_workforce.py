@@ -29,6 +29,7 @@ from changtong.workforce.staffing_question import CentreQuestion, late_pieces, s
 from changtong.workforce.volumes_ahead import hourly_ahead
 from changtong.workforce.workforce_folder import Workforce, read_workforce
 from changtong.workforce.workload import assess_workload
+from tests.pages import Page
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "workforce"
 MONDAY = date(2026, 3, 2)
@@ -222,6 +223,11 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert json.loads(capsys.readouterr().out)["people_in_breach"] == 1
     page = (tmp_path / "h" / "report.html").read_text("utf-8")
     assert "劳动法第 41 条" in page
+    rows = [row for table in Page(page).tables.values() for row in table]
+    often = next(row for row in rows if "overtime of a day" in row[2])  # 3.5 h on 14 days, one row
+    assert [cell.split()[-1] for cell in (often[0], *often[3:6])] == ["c02", "14", "3.5", "3"]
+    rest = next(row for row in rows if "weekly rest" in row[2])  # the shortest rest is the worst
+    assert [cell.split()[-1] for cell in rest[3:6]] == ["2", "11.5", "24"]
     assert "日均件数为中位数的" in (tmp_path / "w" / "report.html").read_text("utf-8")
 
 

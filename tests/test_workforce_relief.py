@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 
 from changtong.cli import main
 from changtong.errors import InputError
+from changtong.report.relief_page import relief_page
 from changtong.workforce.relief_match import match_relief, read_firms, relief_amount, what_is_missing
 from changtong.workforce.relief_rules import Amount, Condition, Group, Leaf, read_policies
+from tests.pages import Page
 
 HERE = Path(__file__).parent.parent
 FIRMS = HERE / "examples" / "relief" / "firms.csv"
@@ -38,8 +40,46 @@ def test_the_shipped_example_by_hand() -> None:
     assert matched("F3", "unemployment-refund-2022")["status"] == "not"
     near = matched("F2", "staying-bonus-example")
     assert near["status"] == "could"
-    assert near["missing_en"] == "share of employees kept is 0.85, must be >= 0.9, 0.05 away"
+    assert near["missing_en"] == "share of employees kept is 85 %, must be at least 90 %, 5 points away"
+    assert near["missing_zh"] == "留岗比例 85 %，须不低于 90 %，差 5 个百分点"
     assert matched("F4", "staying-bonus-example")["status"] == "not"
+
+
+def test_what_is_missing_is_said_in_words() -> None:
+    policies = SHIPPED.read_text("utf-8").replace(
+        'op = "in", values = ["small", "micro"] }',
+        'op = "in", values = ["small", "micro"], changeable = true }',
+    )
+    known = read_text(policies)
+    firm = pl.DataFrame(
+        {"firm_id": ["A"], "size": ["large"], "region": ["310000"], "staff": ["5"], "headcount_kept": ["1"],
+         "revenue_change": ["-0.4"]}
+    )  # fmt: skip
+    rows = match_relief(read_firms(firm, known), known, date(2022, 6, 20)).rows
+    one = rows.filter(pl.col("policy_id") == "staying-bonus-example").row(0, named=True)
+    assert one["missing_zh"] == "企业规模 大型，须为 小型 或 微型；无欠税未知（须为 是）"
+    assert one["missing_en"] == (
+        "size of the firm is large, must be small or micro; no taxes overdue not known (must be yes)"
+    )
+
+
+def test_the_page_says_who_gets_what_until_when_and_what_is_missing() -> None:
+    known = read_policies()
+    made = match_relief(read_firms(FIRMS, known), known, date(2022, 6, 20))
+    rows = Page(relief_page(made, known)).said
+    assert "符合条件 4 家次，已知金额合计 84.9 万元" in rows  # 480,000 + 350,000 + 10,800 + 8,000
+    assert "还可争取 4 家次，已知金额 4.92 万元" in rows  # 20 and 62 people, 600 each; two amounts not known
+    assert "2022-09-30，还有 102 天" in rows
+    assert "留岗比例 85 %，须不低于 90 %，差 5 个百分点" in rows
+    assert "37,200 以上" in rows  # firm three: another amount is not known
+
+
+def test_the_page_after_the_last_day() -> None:
+    known = read_policies()
+    made = match_relief(read_firms(FIRMS, known), known, date(2023, 6, 20))
+    page = Page(relief_page(made, known, language="en")).said
+    assert "No policy can be applied for on that day." in page
+    assert "What firms can get" not in page
 
 
 def test_a_policy_has_its_days() -> None:
@@ -158,6 +198,9 @@ def test_firms_in_chinese_files(tmp_path: Path) -> None:
         ('op = "<=", value = 0.055', 'op = "about", value = 0.055'),
         ('fact = "layoff_share", op = "<=", value = 0.055', 'fact = "layoffs", op = "<=", value = 0.055'),
         ("value = 0.055", 'value = "few"'),
+        ('choices_zh = ["快递", "邮政", "其他"]', 'choices_zh = ["快递", "邮政"]'),
+        ('choices_zh = ["快递", "邮政", "其他"]', "choices_zh = [1, 2, 3]"),
+        ('source_zh = "虚构，用于演示企业仍可达到的门槛"', 'source_zh = ""'),
         ('value = "large"', 'value = "huge"'),
         ("begins = 2022-05-01", 'begins = "2022-05-01"'),
         ("ends = 2022-12-31", "ends = 2021-12-31"),
@@ -199,3 +242,10 @@ def test_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert pl.read_csv(out).height == 12
     assert main(["relief", "match", str(FIRMS), "--date", "20/6"]) == 2
     assert main(["relief", "match", str(tmp_path / "none.csv")]) == 2
+    page = tmp_path / "page.html"
+    assert (
+        main(["relief", "page", str(FIRMS), "--date", "2022-06-20", "-o", str(page), "--language", "en"]) == 0
+    )
+    assert 'data-language="en"' in page.read_text("utf-8")
+    assert main(["relief", "page", str(FIRMS), "-o", str(tmp_path / "page.csv")]) == 2
+    assert main(["relief", "page", "-o", str(page)]) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,10 @@ from changtong.wording import Both
 
 GROUP = ("warning", "event", "kind", "level", "from", "until")
 OF_ZH = {"sites": "网点", "legs": "线路"}
+LABEL = re.compile(
+    r"(?P<event>.*?) (?:\d+ 级风圈|\S+) (?P<level>\S+) (?:网点 sites|线路 legs) \((?P<warning>.*)\)"
+)
+"""What `propose_outages` puts into a label, for who shows it in one language."""
 
 
 def propose_outages(

@@ -16,11 +16,18 @@ LEAST_POINTS = 0.5
 LEAST_TOLD = 0.05
 SMALL_OWN_SHARE = 0.5
 
+
+def _change(value: float) -> str:
+    """Say a change in per cent with its sign; one that rounds to nothing has none."""
+    said = f"{value * 100:+.0f} %"
+    return "0 %" if said in ("+0 %", "-0 %") else said.replace("-", "−")
+
+
 FORMS: dict[str, Callable[[float], str]] = {
     "share": lambda value: f"{value * 100:.1f} %",
     "days": lambda value: f"{value:.2f}",
     "per_10000": lambda value: f"{value * 1e4:.1f}",
-    "change": lambda value: f"{value * 100:+.0f} %",
+    "change": _change,
     "cny_per_piece": lambda value: f"{value:.2f}",
 }
 UNITS = {

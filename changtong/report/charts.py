@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -82,6 +83,40 @@ def draw_bar(share: float, level: str = "mid") -> Markup:
         '<rect class="bar-back" width="100" height="8"/>'
         f'<rect class="level-{escape(level)}" width="{width:.2f}" height="8"/></svg>'
     )
+
+
+def draw_parts(parts: Sequence[tuple[str, float]]) -> Markup:
+    """Draw what a whole is made of as one bar for a table cell; the numbers stand beside it.
+
+    Parameters
+    ----------
+    parts : sequence of tuple
+        Class and size of each part, from the left.
+    """
+    total = sum(size for _, size in parts)
+    left, made = 0.0, []
+    for name, size in parts:
+        width = 100.0 * size / total if total > 0 else 0.0
+        made.append(f'<rect class="{escape(name)}" x="{left:.2f}" width="{width:.2f}" height="8"/>')
+        left += width
+    return Markup(
+        f'<svg class="parts" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f"{''.join(made)}</svg>"
+    )
+
+
+def key_of(names: Sequence[tuple[str, Both]]) -> Markup:
+    """Say what the colours of a bar mean.
+
+    Parameters
+    ----------
+    names : sequence of tuple
+        Class and meaning of each part.
+    """
+    said = (
+        Markup('<span><span class="key {}"></span>{}</span>').format(name, escape(one)) for name, one in names
+    )
+    return Markup('<p class="chart-key">{}</p>').format(Markup(" ").join(said))
 
 
 def draw_fate(rerouted: float, lost: float) -> Markup:

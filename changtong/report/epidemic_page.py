@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -14,14 +15,17 @@ from markupsafe import Markup, escape
 
 from changtong.epidemic.picture import Picture
 from changtong.epidemic.reports import Report
+from changtong.outages import Outage
 from changtong.report.page import render_page
 from changtong.report.plan_report import page_data
 from changtong.report.projection import fit_conic
-from changtong.report.texts import Both, Language, named, same, sentences, text, whole
+from changtong.report.texts import Both, Language, named, percent, same, text, whole
 from changtong.written_files import write_beside
 
 WIDE, PAD = 1000.0, 40.0
 MOST_ROWS = 40
+MOST_NAMED = 8
+SETTLING = re.compile(r"静置 settling ([\d.]+)\+([\d.]+) h")
 LABELLED = 25
 SHAPES = ("M-4 0A4 4 0 1 1 4 0A4 4 0 1 1-4 0Z", "M0-9 8 6H-8Z", "M-7-7H7V7H-7Z", "M0-10 10 0 0 10-10 0Z")
 """By the strictness of a state: dot, triangle, square, diamond; told by shape and by colour."""
@@ -68,6 +72,15 @@ class _View:
         self.picture = picture
         self.kinds = picture.epidemic.book.kinds.kinds
         self.zone = ZoneInfo(picture.epidemic.settings.zone)
+        known = picture.network.sites
+        columns = ["site_id", "name"]
+        self.names: dict[str, str] = (
+            dict(known.select(columns).drop_nulls().iter_rows()) if "name" in known.columns else {}
+        )
+        self.firms: dict[str, str] = dict(
+            picture.epidemic.firms.select("firm_id", "name").drop_nulls().iter_rows()
+        )
+        self.names |= dict(picture.epidemic.sites.select(columns).drop_nulls().iter_rows())
 
     def time(self, at: datetime | None) -> str:
         """Say an instant in the zone of the folder."""
@@ -83,13 +96,15 @@ class _View:
 
     def table(self, frame: pl.DataFrame, columns: Sequence[Column], title: str = "") -> dict[str, Any]:
         """Return a table for the page: heads, rows as they are said, and how many are left out."""
-        heads = [{"name": text(key), "number": say is whole} for _, key, say in columns]
+        heads = [text(key) for _, key, _ in columns]
+        words = [k for k, (_, _, say) in enumerate(columns) if say not in (whole, percent)]
         rows = [
             [self._cell(row[name], say) for name, _, say in columns]
             for row in frame.head(MOST_ROWS).iter_rows(named=True)
         ]
         said = text(title) if title else None
-        return {"title": said, "heads": heads, "rows": rows, "left": max(frame.height - MOST_ROWS, 0)}
+        made = {"title": said, "heads": heads, "rows": rows, "words": words, "kind": "stacked"}
+        return made | {"left": max(frame.height - MOST_ROWS, 0)}
 
     def _cell(self, value: Any, say: Callable[[Any], object] | None) -> object:
         if say is not None:
@@ -144,13 +159,14 @@ class _View:
         said = [
             text("epidemic.by_state", state=self.word(state), count=count) for state, count in counts.items()
         ]
-        return sentences([Both(f"{one.zh}；", f"{one.en};") for one in said])
+        return Both("；".join(one.zh for one in said) + "。", "; ".join(one.en for one in said) + ".")
 
     def _outages(self) -> dict[str, Any]:
         made = self.picture.outages
         rows = [
             {
-                "label": one.label, "share": "–" if one.capacity_share is None else f"{one.share_left:.0%}",
+                "label": self._limit(one),
+                "share": "–" if one.capacity_share is None else percent(one.share_left),
                 "hours": "–" if not one.extra_h else f"{one.extra_h:g}",
                 "passes": "–" if one.passes_per_day is None else str(one.passes_per_day),
                 "until": self.time(one.end),
@@ -162,15 +178,50 @@ class _View:
             ("hours", "epidemic.hours", None),
             ("passes", "epidemic.passes_day", None), ("until", "epidemic.until", None),
         ]  # fmt: skip
-        schema = dict.fromkeys(("label", "share", "hours", "passes", "until"), pl.String)
-        part = self._part("epidemic.outages", [self.table(pl.DataFrame(rows, schema), columns)])
+        schema: dict[str, Any] = dict.fromkeys(("share", "hours", "passes", "until"), pl.String)
+        frame = pl.DataFrame(rows, {"label": pl.Object, **schema})
+        part = self._part("epidemic.outages", [self.table(frame, columns)])
         return part | {"notes": list(made.notes)}
+
+    def _limit(self, outage: Outage) -> Both:
+        """Say a limit in each language: its label has both in one, and sites by their ids."""
+        begins = {f"{kind.zh} {kind.en}": Both(kind.zh, kind.en) for kind in self.kinds.values()}
+        head, _, rest = outage.label.partition(": ")
+        if head in begins:
+            places = [self.site(one) for one in outage.sites[:MOST_NAMED]]
+            more = "" if len(outage.sites) <= MOST_NAMED else f" +{len(outage.sites) - MOST_NAMED}"
+            return begins[head] + Both("：", ": ") + "、".join(places) + more
+        if found := SETTLING.fullmatch(head):
+            return text(
+                "epidemic.settles", bag=found[1], item=found[2], sites="、".join(map(self.site, outage.sites))
+            )
+        if head == "通行证 passes":
+            return text("epidemic.gate_of", name=self.gate(rest))
+        return same(outage.label)
+
+    def site(self, site: str) -> str:
+        """Say a site by its name, with its id."""
+        name = self.names.get(site)
+        return f"{name} {site}" if name and name != site else site
+
+    def place(self, row: dict[str, str | None]) -> str:
+        """Say a zone of a site; a dash where there is none."""
+        site, zone = row.values()
+        return "–" if site is None else f"{self.site(site)} · {zone}"
+
+    def holder(self, firm: str | None) -> str:
+        """Say a firm by its name, where the whitelist has one."""
+        return "–" if not firm else f"{self.firms[firm]} {firm}" if firm in self.firms else firm
+
+    def gate(self, name: str) -> str:
+        """Say gates by their names; several are joined by a plus."""
+        return " + ".join(self.site(one) for one in name.split(" + "))
 
     def _measures(self, report: Report) -> dict[str, Any]:
         missing = report.tables["measures"].filter(pl.col("state") == "missing")
         said = pl.struct("zh", "en")
         columns: list[Column] = [
-            ("site_id", "epidemic.site", None),
+            ("site_id", "epidemic.site", self.site),
             ("said", "epidemic.measure", lambda row: Both(row["zh"], row["en"])),
             ("inspected_on", "epidemic.inspected", None),
         ]
@@ -185,13 +236,13 @@ class _View:
 
     def _settling(self, report: Report) -> dict[str, Any]:
         sites: list[Column] = [
-            ("site_id", "epidemic.site", None), ("receptacles", "epidemic.bags", whole),
+            ("site_id", "epidemic.site", self.site), ("receptacles", "epidemic.bags", whole),
             ("items", "epidemic.items", whole), ("area_m2", "epidemic.area", whole),
             ("peak_m2", "epidemic.peak", whole), ("settling_m2", "epidemic.space", whole),
             ("short_m2", "epidemic.short", whole), ("violations", "epidemic.violations", whole),
         ]  # fmt: skip
         wrong: list[Column] = [
-            ("id", "epidemic.thing", None), ("site_id", "epidemic.site", None),
+            ("id", "epidemic.thing", None), ("site_id", "epidemic.site", self.site),
             ("violation", "epidemic.violation", self.word), ("at", "epidemic.time", self.time),
             ("hours_short", "epidemic.hours_short", whole),
         ]  # fmt: skip
@@ -202,12 +253,11 @@ class _View:
         return self._part("epidemic.settling", tables) | {"notes": list(report.notes)}
 
     def _crossings(self, report: Report) -> dict[str, Any]:
-        place = pl.concat_str("site_id", "zone", separator=" ")
-        other = pl.concat_str("other_site_id", "other_zone", separator=" ")
+        place, other = pl.struct("site_id", "zone"), pl.struct("other_site_id", "other_zone")
         frame = report.tables["crossings"].with_columns(place.alias("place"), other.alias("other"))
         columns: list[Column] = [
             ("person", "epidemic.person", None), ("crossing", "epidemic.crossing", self.word),
-            ("place", "epidemic.where", None), ("other", "epidemic.against", None),
+            ("place", "epidemic.where", self.place), ("other", "epidemic.against", self.place),
             ("from", "epidemic.from", self.time), ("until", "epidemic.until", self.time),
         ]  # fmt: skip
         return self._part("epidemic.crossings", [self.table(frame, columns)])
@@ -215,7 +265,7 @@ class _View:
     def _due(self, report: Report) -> dict[str, Any]:
         frame = report.tables["months"].filter(pl.col("state") != "done").sort("due_on", "site_id")
         columns: list[Column] = [
-            ("site_id", "epidemic.site", None), ("month", "epidemic.month", None),
+            ("site_id", "epidemic.site", self.site), ("month", "epidemic.month", None),
             ("state", "epidemic.state", self.word), ("inspections", "epidemic.inspections", whole),
             ("due_on", "epidemic.due_on", None),
         ]  # fmt: skip
@@ -224,16 +274,16 @@ class _View:
 
     def _passes(self, report: Report) -> dict[str, Any]:
         gates: list[Column] = [
-            ("name", "epidemic.gate", None), ("passes", "epidemic.valid", whole),
+            ("name", "epidemic.gate", self.gate), ("passes", "epidemic.valid", whole),
             ("passes_per_day", "epidemic.passes_day", whole),
         ]  # fmt: skip
         use: list[Column] = [
-            ("name", "epidemic.gate", None), ("entering_pieces", "epidemic.pieces", whole),
+            ("name", "epidemic.gate", self.gate), ("entering_pieces", "epidemic.pieces", whole),
             ("passes_used", "epidemic.used", whole), ("passes_valid", "epidemic.valid", whole),
             ("bottleneck", "epidemic.bottleneck", lambda so: text("epidemic.bottleneck") if so else "–"),
         ]  # fmt: skip
         ending: list[Column] = [
-            ("pass_id", "epidemic.pass", None), ("holder", "epidemic.holder", None),
+            ("pass_id", "epidemic.pass", None), ("holder", "epidemic.holder", self.holder),
             ("vehicle", "epidemic.vehicle", None), ("state", "epidemic.state", self.word),
             ("valid_until", "epidemic.until", self.time),
         ]  # fmt: skip
@@ -260,14 +310,14 @@ class _View:
                 ("name", "epidemic.holder", None), ("state", "epidemic.state", self.word),
                 ("valid_until", "epidemic.until", self.time), ("valid_passes", "epidemic.passes", whole),
             ]  # fmt: skip
-            tables.append(self.table(reports["firms"].tables["firms"], firms))
+            tables.append(self.table(reports["firms"].tables["firms"], firms, "epidemic.firms"))
         if "staff" in reports:
             staff: list[Column] = [
-                ("site_id", "epidemic.site", None), ("may_work", "epidemic.staff_site", whole),
+                ("site_id", "epidemic.site", self.site), ("may_work", "epidemic.staff_site", whole),
                 ("needed", "epidemic.needed", whole),
-                ("share", "epidemic.share", lambda share: "–" if share is None else f"{share:.0%}"),
+                ("share", "epidemic.share", percent),
             ]  # fmt: skip
-            tables.append(self.table(reports["staff"].tables["sites"], staff))
+            tables.append(self.table(reports["staff"].tables["sites"], staff, "epidemic.staff"))
         return self._part("epidemic.whitelist", tables)
 
 

@@ -12,12 +12,16 @@ from markupsafe import Markup, escape
 
 from changtong.outlets.early_warning import OutletWarnings
 from changtong.outlets.stability import OTHER_BANDS, Stability
+from changtong.report.charts import draw_bar
 from changtong.report.page import render_page
 from changtong.report.plan_report import check_options, page_data
 from changtong.report.texts import Both, Language, percent, same, text, whole
 from changtong.written_files import write_beside
 
 SHOWN = 200
+LEAST_SHOWN = 20
+"""Of outlets that are all stable so many are listed; of troubled ones up to ``SHOWN``."""
+
 WIDTH, HEIGHT = 120.0, 30.0
 WEAK = 60.0
 Row = dict[str, Any]
@@ -60,8 +64,11 @@ def outlets_report_page(
     summary, table = result.summary(), result.table()
     if warnings is None:
         listed = table.filter(pl.col("index").is_not_null())
+        best = max(result.rules.bands, key=lambda one: one.least).id
+        shown = min(SHOWN, max(LEAST_SHOWN, int((listed["band"] != best).sum())))
     else:
         beside = table.select("outlet_id", "low", "high")
+        shown = SHOWN
         listed = warnings.table.filter("is_warned").join(beside, on="outlet_id", how="left")
     context: Row = {
         "language": language,
@@ -76,7 +83,7 @@ def outlets_report_page(
             }
             for one in result.standings
         ],
-        "rows": [_row(row, result, warnings) for row in listed.head(SHOWN).iter_rows(named=True)],
+        "rows": [_row(row, result, warnings) for row in listed.head(shown).iter_rows(named=True)],
         "total": listed.height,
         "file": "index.csv" if warnings is None else "warnings.csv",
         "about": text(
@@ -133,8 +140,11 @@ def _head(result: Stability, summary: Row, warnings: OutletWarnings | None) -> R
 def _bands(result: Stability, summary: Row) -> list[Row]:
     names = {one.id: Both(one.zh, one.en) for one in result.rules.bands}
     names |= {name: Both(said["zh"], said["en"]) for name, said in OTHER_BANDS.items()}
+    counts = summary["bands"]
+    most = max([1, *counts.values()])
     return [
-        {"id": name, "name": said, "count": whole(summary["bands"][name])} for name, said in names.items()
+        {"id": name, "name": said, "count": whole(counts[name]), "bar": draw_bar(counts[name] / most)}
+        for name, said in names.items()
     ]
 
 

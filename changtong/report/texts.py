@@ -33,6 +33,8 @@ TEXT_FILES = (
     "frontier_texts.toml",
     "carbon_texts.toml",
     "duty_texts.toml",
+    "relief_texts.toml",
+    "ticket_texts.toml",
 )
 
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from changtong.emergency.proposals import LABEL
 from changtong.emergency.threat_result import Threats
 from changtong.errors import Problem
 from changtong.report.page import render_page, write_page
@@ -112,6 +113,7 @@ def _tables(result: Threats) -> Row:
     return {
         "warnings": [_warning(result, row) for row in result.warnings.head(ROWS).iter_rows(named=True)],
         "warnings_total": result.warnings.height,
+        "levels": [_level(row) for row in worst_levels(result.warnings, ("level",)).iter_rows(named=True)],
         "pieces": [
             {
                 "date": str(row["date"]), "class": classes[row["service_class"]],
@@ -149,10 +151,11 @@ def _level(row: Row) -> Row:
     return {"level": named("warn_level", row["level"]), "colour": colour_class(row["level"])}
 
 
-def _event(row: Row) -> Both:
+def _event(result: Threats, row: Row) -> Both:
     """Say what warns: a storm by its name, a message in its own words."""
-    is_storm = row["level"].startswith("force-")
-    return text("warn.storm", name=row["warning"]) if is_storm else same(row["event"])
+    if row["level"].startswith("force-"):
+        return text("warn.storm", name=row["warning"])
+    return _of_kind(result, row["event"], row["kind"])
 
 
 def _times(result: Threats, row: Row) -> Row:
@@ -165,9 +168,29 @@ def _warning(result: Threats, row: Row) -> Row:
         **_level(row), **_times(result, row), "ends_assumed": row["ends_assumed"],
         "level_from": named("warn_from", row["level_from"]) if assumed else None,
         "state": named("warn_state", row["state"].replace(" ", "-")),
-        "headline": row["headline"] or _event(row),
+        "headline": row["headline"] or _event(result, row),
         "areas": row["areas"][:200], "sites": whole(row["sites"]), "legs": whole(row["legs"]),
     }  # fmt: skip
+
+
+def _proposed(result: Threats, label: str) -> Both:
+    """Say why an outage is proposed in each language: its label has both in one."""
+    found = LABEL.fullmatch(label)
+    if found is None:
+        return same(label)
+    event = found["event"]
+    kinds = dict(result.warnings.select("event", "kind").iter_rows())
+    called = _of_kind(result, event, kinds.get(event, ""))
+    level, more = named("warn_level", found["level"]), found["warning"]
+    return Both(f"{called.zh}，{level.zh}（{more}）", f"{called.en}, {level.en} ({more})")
+
+
+def _of_kind(result: Threats, event: str, kind: str) -> Both:
+    """Say an event: in its own words in their language, by its kind in the other one."""
+    known = result.rules.names().get(kind)
+    if known is None:
+        return same(event)
+    return Both(known.zh, event) if event.isascii() else Both(event, known.en)
 
 
 def _proposal(result: Threats, number: int) -> Row:
@@ -178,7 +201,7 @@ def _proposal(result: Threats, number: int) -> Row:
         else text("warn.n_legs", n=whole(len(outage.legs)))
     )
     return {
-        "label": outage.label, "where": where, "begins": _said(result, outage.start),
+        "label": _proposed(result, outage.label), "where": where, "begins": _said(result, outage.start),
         "ends": _said(result, outage.end), "capacity": percent(outage.share_left),
         "extra": f"{outage.extra_h:g}",
     }  # fmt: skip
@@ -187,7 +210,7 @@ def _proposal(result: Threats, number: int) -> Row:
 def _site(result: Threats, row: Row, names: dict[str, str]) -> Row:
     return {
         **_level(row), **_times(result, row), "site": names.get(row["site_id"], row["site_id"]),
-        "warning": _event(row), "begin_pieces": whole(row["begin_pieces"]),
+        "warning": _event(result, row), "begin_pieces": whole(row["begin_pieces"]),
         "end_pieces": whole(row["end_pieces"]),
     }  # fmt: skip
 

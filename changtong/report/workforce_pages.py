@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from changtong.report.charts import draw_bar
 from changtong.report.forecast_view import say_note
 from changtong.report.page import render_page, write_page
 from changtong.report.plan_report import page_data
@@ -19,6 +21,11 @@ from changtong.workforce.workload import Workload
 MOST_CHARTS = 12
 MOST_PEOPLE = 60
 MOST_ROWS = 300
+MOST_TOLD = 60
+MOST_WEEKS = 30
+MOST_MARKS = 16
+"""Days named under a chart."""
+
 HEIGHT = 100
 
 
@@ -39,14 +46,18 @@ def write_roster_page(roster: Roster, path: str | Path, *, language: Language = 
             days=whole(s["person_days"]), regular=whole(s["regular_days"]),
             temporary=whole(s["temporary_days"]),
         ),
-        text("workforce.proof", value=whole(s["objective"]), bound=whole(s["bound"]), gap=percent(s["gap"])),
+        text(
+            "workforce.proof", what=named("workforce_first", s["first"]), value=whole(s["objective"]),
+            bound=whole(s["bound"]), gap=percent(s["gap"]),
+        ),
         text("workforce.even", spread=s["spread_days"]),
     ]  # fmt: skip
     if not roster.complete:
         lines.append(
             text("workforce.lacking", pieces=whole(s["lacking_pieces"]), hours=whole(s["lacking_hours"]))
         )
-    lines.append(text("workforce.rules", **s["rules"]))
+    rules = s["rules"] | {"provenance": named("workforce_provenance", s["rules"]["provenance"])}
+    lines.append(text("workforce.rules", **rules))
     lines += [say_note(note) for note in s["notes"]]
     shown = (
         roster.centres.sort("pieces", "site", descending=[True, False])["site"].head(MOST_CHARTS).to_list()
@@ -73,8 +84,11 @@ def _write(
     return write_page(path, page)
 
 
-def _table(title: Both | None, heads: list[Both], rows: list[list[Any]], *, numbers: bool) -> dict[str, Any]:
-    return {"title": title, "heads": heads, "rows": rows, "numbers": numbers}
+def _table(
+    title: Both | None, heads: list[Both], rows: list[list[Any]], *, words: tuple[int, ...] = ()
+) -> dict[str, Any]:
+    """Return a table; ``words`` are the columns that hold words, not numbers."""
+    return {"title": title, "heads": heads, "rows": rows, "words": words, "kind": "stacked"}
 
 
 def _centres(roster: Roster) -> dict[str, Any]:
@@ -98,7 +112,7 @@ def _centres(roster: Roster) -> dict[str, Any]:
         ]
         for row in roster.centres.iter_rows(named=True)
     ]  # fmt: skip
-    return _table(None, heads, rows, numbers=True)
+    return _table(None, heads, rows, words=(1,))
 
 
 def _under(roster: Roster) -> dict[str, Any]:
@@ -109,8 +123,8 @@ def _under(roster: Roster) -> dict[str, Any]:
         [f"× {f:g}", whole(late), percent(late / all_) if all_ else "–"]
         for f, all_, late in of_all.iter_rows()
     ]
-    heads = [text("workforce.factor"), text("workforce.late"), same("%")]
-    return _table(text("workforce.under"), heads, rows, numbers=True)
+    heads = [text("workforce.factor"), text("workforce.late"), text("workforce.late_share")]
+    return _table(text("workforce.under"), heads, rows) | {"kind": ""}
 
 
 def _centre(roster: Roster, site: str) -> dict[str, Any]:
@@ -119,13 +133,48 @@ def _centre(roster: Roster, site: str) -> dict[str, Any]:
     work = roster.tables["roster"].filter((pl.col("site") == site) & pl.col("person_id").is_in(people))
     days = sorted({*work["date"], *hours.filter(pl.col("hour") == 23)["date"]})
     duty = {(p, d): name for p, d, name in work.select("person_id", "date", "duty").iter_rows()}
+    pieces, capacity = hours["pieces"].to_list(), hours["capacity_pieces"].to_list()
+    marks = sorted(set(hours["date"]))
+    to_come = [0.0] * (24 * len(marks) - len(pieces))  # whole days, as the marks under the chart
+    every = 1 + len(marks) // MOST_MARKS
     return {
         "site": site,
-        "chart": draw_coverage(hours["pieces"].to_list(), hours["capacity_pieces"].to_list(), site),
+        "chart": draw_coverage([*pieces, *to_come], [*capacity, *to_come], site),
+        "peak": text("workforce.peak", pieces=whole(max([*pieces, 0.0])), can=whole(max([*capacity, 0.0]))),
+        "marks": [f"{day:%m-%d}" if k % every == 0 else "" for k, day in enumerate(marks)],
         "matrix_title": text("workforce.matrix", shown=len(people)),
-        "days": [f"{day:%m-%d}" for day in days],
-        "people": [(person, [duty.get((person, day)) for day in days]) for person in people],
-    }
+        "shifts": text("workforce.shifts", shifts=_shifts(roster)),
+        "matrix": {
+            "heads": [text("workforce.person"), *map(day_head, days)],
+            "rows": [[person, *(duty.get((person, day)) or OFF for day in days)] for person in people],
+            "kind": "duties",
+        },
+    }  # fmt: skip
+
+
+OFF = Markup("<small>·</small>")
+"""A day without a duty."""
+
+
+def day_head(day: date) -> Both:
+    """Return a day with its day of the week, over a column of a matrix.
+
+    Parameters
+    ----------
+    day : date
+    """
+    week = text("workforce.weekdays")
+    return Both(f"{day:%m-%d} {week.zh[day.weekday()]}", f"{day:%m-%d} {week.en.split()[day.weekday()]}")
+
+
+def _shifts(roster: Roster) -> str:
+    """Say the shifts with their hours: what their ids mean."""
+    return ", ".join(f"{one.id} {_clock(one.start_h)}–{_clock(one.end_h)}" for one in roster.rules.shifts)
+
+
+def _clock(hour: float) -> str:
+    minutes = round(60 * hour) % (24 * 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
 
 def draw_coverage(pieces: list[float], capacity: list[float], name: str) -> Markup:
@@ -168,16 +217,25 @@ def write_workload_page(made: Workload, path: str | Path, *, language: Language 
             couriers=s["couriers"], outliers=s["outliers"],
         )
     ]  # fmt: skip
+    if made.outlets.height > MOST_TOLD:
+        lines.append(text("workforce.shown", shown=MOST_TOLD, total=made.outlets.height, file="outlets.csv"))
+    known = made.couriers.drop_nulls("pieces_per_day")
+    loads = {
+        outlet: part["pieces_per_day"].to_list()
+        for (outlet,), part in known.partition_by("outlet", as_dict=True).items()
+    }
+    most = max([1.0, *known["pieces_per_day"]])
     outlets = [
         [r["outlet"], r["couriers"], whole(r["median_pieces_per_day"]), f"{r['gini']:.3f}",
          f"{r['jain']:.3f}",
-         "–" if r["most_to_median"] is None else f"{r['most_to_median']:.2f}", f"{r['gini_after']:.3f}"]
-        for r in made.outlets.head(MOST_ROWS).iter_rows(named=True)
+         "–" if r["most_to_median"] is None else f"{r['most_to_median']:.2f}", f"{r['gini_after']:.3f}",
+         draw_strip(loads.get(r["outlet"], []), most, r["median_pieces_per_day"])]
+        for r in made.outlets.head(MOST_TOLD).iter_rows(named=True)
     ]  # fmt: skip
     heads = [
         text("workforce.outlet"), text("workforce.couriers"), text("workforce.median"),
         text("workforce.gini"),
-        text("workforce.jain"), text("workforce.most"), text("workforce.after"),
+        text("workforce.jain"), text("workforce.most"), text("workforce.after"), text("workforce.strip"),
     ]  # fmt: skip
     kinds = {"high": text("workforce.high"), "low": text("workforce.low")}
     off = made.couriers.filter(pl.col("outlier").is_not_null()).head(MOST_ROWS)
@@ -197,11 +255,32 @@ def write_workload_page(made: Workload, path: str | Path, *, language: Language 
         text("workforce.to"),
     ]  # fmt: skip
     tables = [
-        _table(None, heads, outlets, numbers=True),
-        _table(text("workforce.outliers"), off_heads, outliers, numbers=False),
-        _table(text("workforce.moves"), move_heads, moves, numbers=False),
+        _table(text("workforce.even_loads"), heads, outlets)
+        | {"note": text("workforce.even_note", most=whole(most))},
+        _table(text("workforce.outliers"), off_heads, outliers, words=(1, 2, 3))
+        | {"note": text("workforce.outliers_note")},
+        _table(text("workforce.moves"), move_heads, moves, words=(1, 3, 4)),
     ]
+    tables = [one for one in tables if one["rows"]]
     return _write(path, language, text("workforce.title_load"), lines, {"tables": tables, "centres": []})
+
+
+def draw_strip(values: list[float], most: float, middle: float | None) -> Markup:
+    """Draw each courier's load as a line on one scale, the median as a thick one; for a table cell.
+
+    Parameters
+    ----------
+    values : list of float
+    most : float
+        The end of the scale.
+    middle : float or None
+    """
+    ones = "".join(f"M{100 * value / most:.1f} 2V10" for value in values)
+    thick = "" if middle is None else f'<path class="middle" d="M{100 * middle / most:.1f} 0V12"/>'
+    return Markup(
+        '<svg class="strip" viewBox="-1 0 102 12" preserveAspectRatio="none" aria-hidden="true">'
+        f'<path class="base" d="M0 6H100"/><path class="one" d="{ones}"/>{thick}</svg>'
+    )
 
 
 def write_hours_page(made: Hours, path: str | Path, *, language: Language = "zh") -> Path:
@@ -229,27 +308,75 @@ def write_hours_page(made: Hours, path: str | Path, *, language: Language = "zh"
         lines.append(text("workforce.merged", count=made.merged))
     if made.breaches.is_empty():
         lines.append(text("workforce.none_broken"))
-    for name, frame in (("breaches.csv", made.breaches), ("weeks.csv", made.weeks)):
-        if frame.height > MOST_ROWS:
-            lines.append(text("workforce.shown", shown=MOST_ROWS, total=frame.height, file=name))
-    tables = [_broken(made), _weeks(made)]
+    tables = [_by_person(made), _broken(made), _weeks(made)]
     title = text("workforce.title_hours")
     return _write(path, language, title, lines, {"tables": [one for one in tables if one], "centres": []})
 
 
+def _by_person(made: Hours) -> dict[str, Any] | None:
+    """Return who breaks which limit how often, and by how much at worst: the most frequent first."""
+    if made.breaches.is_empty():
+        return None
+    rest = pl.col("kind").str.contains("rest")
+    table = (
+        _told_once(made.breaches)
+        .group_by("person_id", "severity", "kind", "limit_h", "law", "article", "provenance")
+        .agg(
+            pl.len().alias("times"),
+            pl.when(rest).then(pl.col("hours").min()).otherwise(pl.col("hours").max()).first().alias("worst"),
+            pl.col("period").min().alias("first"), pl.col("period").max().alias("last"),
+        )
+        .sort(
+            pl.col("severity") != "breach", "times", "person_id", "kind",
+            descending=[False, True, False, False],
+        )
+    )  # fmt: skip
+    rows = [
+        [
+            r["person_id"], _severity(r["severity"]), named("workforce_kind", r["kind"]), whole(r["times"]),
+            f"{r['worst']:.1f}", f"{r['limit_h']:g}", _period(r["first"]), _period(r["last"]), _law(r),
+        ]
+        for r in table.head(MOST_TOLD).iter_rows(named=True)
+    ]  # fmt: skip
+    heads = [
+        text("workforce.person_code"), text("workforce.severity"), text("workforce.kind_hours"),
+        text("workforce.times"), text("workforce.worst"), text("workforce.limit"), text("workforce.first"),
+        text("workforce.last"), text("workforce.law"),
+    ]  # fmt: skip
+    note = text("workforce.by_person_note")
+    if table.height > MOST_TOLD:
+        more = text("workforce.shown", shown=MOST_TOLD, total=table.height, file="breaches.csv")
+        note = Both(note.zh + more.zh, f"{note.en} {more.en}")
+    return _table(text("workforce.by_person"), heads, rows, words=(1, 2, 6, 7, 8)) | {"note": note}
+
+
+def _severity(name: str) -> Markup:
+    cls = "tag-assumed" if name == "breach" else "tag-derived"
+    return Markup('<span class="tag {}">{}</span>').format(cls, escape(named("workforce_severity", name)))
+
+
+def _period(period: str) -> Both:
+    """Say a day or a month as it is, a week by its Monday."""
+    return text("workforce.week_of", day=period.removesuffix(" …")) if period.endswith("…") else same(period)
+
+
 def _broken(made: Hours) -> dict[str, Any] | None:
+    told = _told_once(made.breaches)
     heads = [
         text("workforce.person_code"), text("workforce.severity"), text("workforce.kind_hours"),
         text("workforce.period"), text("workforce.hours"), text("workforce.limit"), text("workforce.law"),
     ]  # fmt: skip
     rows = [
         [
-            r["person_id"], named("workforce_severity", r["severity"]), named("workforce_kind", r["kind"]),
-            r["period"], f"{r['hours']:.1f}", f"{r['limit_h']:g}", _law(r),
+            r["person_id"], _severity(r["severity"]), named("workforce_kind", r["kind"]),
+            _period(r["period"]), f"{r['hours']:.1f}", f"{r['limit_h']:g}", _law(r),
         ]
-        for r in _told_once(made.breaches).head(MOST_ROWS).iter_rows(named=True)
+        for r in told.head(MOST_ROWS).iter_rows(named=True)
     ]  # fmt: skip
-    return _table(text("workforce.breaches"), heads, rows, numbers=False) if rows else None
+    if not rows:
+        return None
+    shown = text("workforce.each", shown=len(rows), total=told.height)
+    return _table(text("workforce.breaches"), heads, rows, words=(1, 2, 3, 6)) | {"more": shown}
 
 
 def _told_once(breaches: pl.DataFrame) -> pl.DataFrame:
@@ -271,8 +398,10 @@ def _law(row: dict[str, Any]) -> Both:
 def _weeks(made: Hours) -> dict[str, Any] | None:
     heads = [
         text("workforce.person_code"), text("workforce.week"), text("workforce.hours"),
-        text("workforce.overtime"), text("workforce.rest"),
+        text("workforce.overtime"), text("workforce.rest"), text("workforce.bar"),
     ]  # fmt: skip
+    longest = made.weeks.sort("hours", "person_id", descending=[True, False]).head(MOST_WEEKS)
+    most = max([1.0, *longest["hours"]])
     rows = [
         [
             r["person_id"],
@@ -280,7 +409,12 @@ def _weeks(made: Hours) -> dict[str, Any] | None:
             f"{r['hours']:.1f}",
             f"{r['overtime_h']:.1f}",
             "–" if r["longest_rest_h"] is None else f"{r['longest_rest_h']:.1f}",
+            draw_bar(r["hours"] / most, "high" if r["overtime_h"] > 0 else "mid"),
         ]
-        for r in made.weeks.sort("hours", "person_id", descending=[True, False]).head(MOST_ROWS).to_dicts()
+        for r in longest.to_dicts()
     ]
-    return _table(text("workforce.weeks"), heads, rows, numbers=False) if rows else None
+    part = _table(text("workforce.weeks"), heads, rows, words=(1,))
+    if made.weeks.height > MOST_WEEKS:
+        note = text("workforce.shown", shown=MOST_WEEKS, total=made.weeks.height, file="weeks.csv")
+        part |= {"note": note}
+    return part if rows else None

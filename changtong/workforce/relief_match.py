@@ -312,28 +312,46 @@ def relief_amount(amounts: Iterable[Amount], facts: Mapping[str, Value | None]) 
     return None
 
 
+SIGNS = {
+    "=": ("为", "be"), "!=": ("不为", "not be"), "<": ("低于", "be below"), "<=": ("不高于", "be at most"),
+    ">": ("高于", "be above"), ">=": ("不低于", "be at least"), "in": ("为", "be"),
+    "not_in": ("不为", "not be"),
+    "starts_with": ("开头为", "begin with"), "not_starts_with": ("开头不为", "not begin with"),
+}  # fmt: skip
+
+
 def _say(leaf: Leaf, facts: Mapping[str, Value | None], known: Mapping[str, Fact]) -> tuple[str, str]:
+    """Say what is missing, in both languages: what it is, what it must be, how far it is away."""
     fact, here = known[leaf.fact], facts.get(leaf.fact)
-    wanted = " / ".join(_said(one) for one in leaf.values)
-    signs = {"in": "∈", "not_in": "∉", "starts_with": "begins with", "not_starts_with": "does not begin with"}
-    signs_zh = signs | {"starts_with": "开头为", "not_starts_with": "开头不为"}
-    sign, sign_zh = signs.get(leaf.op, leaf.op), signs_zh.get(leaf.op, leaf.op)
+    sign_zh, sign_en = SIGNS[leaf.op]
+    wanted_zh = f"须{sign_zh} {' 或 '.join(_said(one, fact)[0] for one in leaf.values)}"
+    wanted_en = f"must {sign_en} {' or '.join(_said(one, fact)[1] for one in leaf.values)}"
     if here is None:
-        return f"{fact.zh}未知（须 {sign_zh} {wanted}）", f"{fact.en} not known (must be {sign} {wanted})"
-    zh, en = (
-        f"{fact.zh} {_said(here)}，须 {sign_zh} {wanted}",
-        f"{fact.en} is {_said(here)}, must be {sign} {wanted}",
-    )
+        return f"{fact.zh}未知（{wanted_zh}）", f"{fact.en} not known ({wanted_en})"
+    here_zh, here_en = _said(here, fact)
+    zh, en = f"{fact.zh} {here_zh}，{wanted_zh}", f"{fact.en} is {here_en}, {wanted_en}"
     if leaf.op in ORDERED and isinstance(here, float) and isinstance(leaf.values[0], float):
-        far = _said(abs(leaf.values[0] - here))
-        return f"{zh}，差 {far}", f"{en}, {far} away"
+        far = abs(leaf.values[0] - here)
+        if fact.unit == "share":
+            return f"{zh}，差 {100 * far:.4g} 个百分点", f"{en}, {100 * far:.4g} points away"
+        far_zh, far_en = _said(far, fact)
+        return f"{zh}，差 {far_zh}", f"{en}, {far_en} away"
     return zh, en
 
 
-def _said(value: Value) -> str:
+def _said(value: Value, fact: Fact) -> tuple[str, str]:
+    """Say a value in both languages: choices by their names, shares in per cent, money with its unit."""
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"{value:.10g}" if isinstance(value, float) else value
+        return ("是", "yes") if value else ("否", "no")
+    if isinstance(value, str):
+        if value not in fact.choices:
+            return value, value
+        place = fact.choices.index(value)
+        return (fact.choices_zh or fact.choices)[place], (fact.choices_en or fact.choices)[place]
+    if fact.unit == "share":
+        return (f"{100 * value:.6g} %",) * 2
+    said = f"{value:,.10g}"
+    return (f"{said} 元", f"CNY {said}") if fact.unit == "CNY" else (said, said)
 
 
 def _calendar(rows: pl.DataFrame, policies: Policies, day: date) -> pl.DataFrame:

@@ -41,6 +41,8 @@ class Fact:
     en: str
     unit: str = ""
     choices: tuple[str, ...] = ()
+    choices_zh: tuple[str, ...] = ()
+    choices_en: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,8 @@ class Policy:
     Attributes
     ----------
     id, title_zh, title_en, provenance, source : str
+    source_zh : str
+        The source in Chinese; where not given, ``source``.
     begins, ends : date
         First and last day it is in force.
     apply_by : date or None
@@ -145,6 +149,7 @@ class Policy:
     apply_by: date | None
     condition: Condition
     amounts: tuple[Amount, ...]
+    source_zh: str = ""
 
     @property
     def last_day(self) -> date:
@@ -239,6 +244,7 @@ def read_policies(path: str | os.PathLike[str] | None = None) -> Policies:
 
 
 RESERVED = ("firm_id", "name")
+FACT_KEYS = ("kind", "zh", "en", "unit", "choices", "choices_zh", "choices_en")
 
 
 def _read_facts(content: Any, reading: _Reading) -> None:
@@ -249,38 +255,42 @@ def _read_facts(content: Any, reading: _Reading) -> None:
         where = f"facts.{name}"
         if name in RESERVED:
             reading.add(f"a fact cannot be called {name}.", where, "another name")
-        if not reading.keys(entry, ("kind", "zh", "en", "unit", "choices"), ("kind", "zh", "en"), where):
+        if not reading.keys(entry, FACT_KEYS, FACT_KEYS[:3], where):
             continue
-        choices = entry.get("choices", [])
-        texts = [
-            entry["zh"],
-            entry["en"],
-            entry.get("unit", ""),
-            *(choices if isinstance(choices, list) else [0]),
-        ]
+        lists = [entry.get(key, []) for key in ("choices", "choices_zh", "choices_en")]
+        texts = [entry["zh"], entry["en"], entry.get("unit", "")]
+        for one in lists:
+            texts += one if isinstance(one, list) else [0]
         if entry["kind"] not in KINDS:
             reading.add(f"{entry['kind']!r} is no kind.", f"{where}.kind", "one of " + ", ".join(KINDS))
         elif not all(isinstance(one, str) for one in texts):
             reading.add("zh, en, unit and choices are texts.", where, "texts")
+        elif any(one and len(one) != len(lists[0]) for one in lists):
+            text = (
+                f"{len(lists[0])} choices have {len(lists[1])} names in Chinese, {len(lists[2])} in English."
+            )
+            reading.add(text, where, "choices_zh and choices_en name each choice, or are left out")
         else:
+            choices, in_zh, in_en = map(tuple, lists)
+            unit = entry.get("unit", "")
             reading.facts[name] = Fact(
-                name, entry["kind"], entry["zh"], entry["en"], entry.get("unit", ""), tuple(choices)
+                name, entry["kind"], entry["zh"], entry["en"], unit, choices, in_zh, in_en
             )
 
 
 POLICY_KEYS = (
     "id", "title_zh", "title_en", "provenance", "source", "begins", "ends", "apply_by", "condition",
-    "amounts",
+    "amounts", "source_zh",
 )  # fmt: skip
 
 
 def _read_policy(entry: Any, where: str, reading: _Reading) -> Policy | None:
-    needed = tuple(key for key in POLICY_KEYS if key not in ("apply_by", "amounts"))
+    needed = tuple(key for key in POLICY_KEYS if key not in ("apply_by", "amounts", "source_zh"))
     if not reading.keys(entry, POLICY_KEYS, needed, where):
         return None
     before = len(reading.problems)
-    for key in ("id", "title_zh", "title_en", "provenance", "source"):
-        if not isinstance(entry[key], str) or not entry[key].strip():
+    for key in ("id", "title_zh", "title_en", "provenance", "source", "source_zh"):
+        if key in entry and (not isinstance(entry[key], str) or not entry[key].strip()):
             reading.add(f"{entry[key]!r} is no text.", f"{where}.{key}", "a text")
     if entry["provenance"] not in PROVENANCES:
         reading.add(f"{entry['provenance']!r} is unknown.", f"{where}.provenance", ", ".join(PROVENANCES))
@@ -300,7 +310,8 @@ def _read_policy(entry: Any, where: str, reading: _Reading) -> Policy | None:
     head = {
         key: entry[key] for key in ("id", "title_zh", "title_en", "provenance", "source", "begins", "ends")
     }
-    return Policy(**head, apply_by=entry.get("apply_by"), condition=condition, amounts=amounts)
+    rest = {"apply_by": entry.get("apply_by"), "source_zh": entry.get("source_zh", "")}
+    return Policy(**head, **rest, condition=condition, amounts=amounts)
 
 
 def _read_amount(entry: Any, where: str, reading: _Reading) -> Amount:

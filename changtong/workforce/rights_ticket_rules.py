@@ -51,6 +51,7 @@ class Clock:
     en: str
     basis: str
     provenance: str
+    basis_en: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +162,9 @@ def is_announced(year: int) -> bool:
 
 CLOCK_KEYS: dict[str, type] = {
     "id": str, "kinds": list, "begins": str, "ends": list, "amount": int, "unit": str, "remind_days": int,
-    "whose": str, "zh": str, "en": str, "basis": str, "provenance": str,
+    "whose": str, "zh": str, "en": str, "basis": str, "provenance": str, "basis_en": str,
 }  # fmt: skip
+MAY_LACK = ("basis_en",)
 NAME_KEYS: dict[str, type] = {"id": str, "zh": str, "en": str}
 STEP_KEYS: dict[str, type] = {"days_overdue": int, "zh": str, "en": str}
 
@@ -238,6 +240,8 @@ def _rows(listed: Any, keys: dict[str, type], name: str, add: Any) -> list[dict[
             if key not in keys:
                 add(f'"{key}" is unknown.', name, row, "one of " + ", ".join(keys))
         for key, kind in keys.items():
+            if key in MAY_LACK and key not in entry:
+                continue
             value = entry.get(key)
             fits = isinstance(value, kind) and not isinstance(value, bool)
             if isinstance(value, int) and value < 0:
@@ -247,7 +251,7 @@ def _rows(listed: Any, keys: dict[str, type], name: str, add: Any) -> list[dict[
                 expected = {int: "a whole number, 0 or more", list: "a list"}.get(kind, "a text")
                 add(f"{value!r} is not allowed." if key in entry else f"no {key}.", key, row, expected)
         if whole:
-            made.append({key: entry[key] for key in keys})
+            made.append({key: entry[key] for key in keys if key in entry})
     return made
 
 

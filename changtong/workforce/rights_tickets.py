@@ -318,6 +318,7 @@ def clock_facts(one: RunningClock) -> dict[str, Any]:
         "ticket_id": one.ticket_id, "clock": clock.id, "zh": clock.zh, "en": clock.en, "whose": clock.whose,
         "last_day": one.last_day.isoformat(), "due": one.due.isoformat(), "stage": one.stage,
         "days_left": one.days_left, "told_zh": [step.zh for step in one.told],
-        "told_en": [step.en for step in one.told], "basis": clock.basis, "provenance": clock.provenance,
+        "told_en": [step.en for step in one.told], "basis": clock.basis,
+        "basis_en": clock.basis_en, "provenance": clock.provenance,
         "is_provisional": one.is_provisional,
     }  # fmt: skip

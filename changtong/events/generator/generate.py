@@ -131,7 +131,10 @@ class ScanLog:
     skewed_sites : dict
         Seconds by which the clock of a site is fast.
     network_share : float
-        Items a day against the network's pieces a day.
+        Items a day against the network's pieces a day: above 1 where more was asked for than the network
+        carries, and its trips are as many times as many.
+    network_pieces_per_day : float
+        Of the network's demand that has a way.
     no_way_share, left_out_share : float
         Of the network's pieces: without a way to their end; at sites closed by their status.
     spilled_bytes : int
@@ -145,20 +148,29 @@ class ScanLog:
     damage: dict[str, int]
     skewed_sites: dict[str, int]
     network_share: float
+    network_pieces_per_day: float
     no_way_share: float
     left_out_share: float
     spilled_bytes: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
+        a_day = self.network_share * self.network_pieces_per_day
         damage = ", ".join(f"{kind} {count:,}" for kind, count in self.damage.items() if count) or "none"
         return (
             f"Scan log in {len(self.files)} files\n"
             f"  rows             {self.rows:>14,}\n"
             f"  items            {self.items:>14,}\n"
-            f"  of the network   {self.network_share:>14.2%}\n"
+            f"  a day            {a_day:>14,.0f}  {self._beside()}\n"
             f"  delivered        {self.codes['deliver']:>14,}\n"
             f"  damaged rows     {damage}"
         )
+
+    def _beside(self) -> str:
+        """Say items a day beside the network's: a part of them, or more than it carries."""
+        pieces, share = f"{self.network_pieces_per_day:,.0f} pieces a day", self.network_share
+        if share <= 1.0:
+            return f"({share:.2%} of the network's {pieces})"
+        return f"({share:,.2f} times the network's {pieces}: more than it carries, its trips are scaled up)"
 
     def to_json(self) -> str:
         """Return everything as JSON; files by name."""
@@ -285,6 +297,7 @@ def _write(
         damage={kind: int(books.damage[bit]) for kind, bit in DAMAGE.items()},
         skewed_sites={network.site_ids[row]: int(stage.skew_s[row]) for row in skewed},
         network_share=scene.n_items / settings.days / offered,
+        network_pieces_per_day=offered,
         no_way_share=stage.no_way_pieces_per_day / offered,
         left_out_share=stage.left_out_pieces_per_day / (offered + stage.left_out_pieces_per_day),
         spilled_bytes=pending.spilled_bytes,
