@@ -20,6 +20,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.flows.flow import FlowSolver
 from changtong.footprint.elements import UNKNOWN, make_elements
 from changtong.footprint.estimate import class_weights
 from changtong.footprint.factors import Factors, read_factors
@@ -42,6 +43,9 @@ SAME = 1e-6
 PIECES = 1e-4
 """Share of the demand by which plans may differ in what they leave behind, at least half a piece: large plans
 stop at a gap. One that leaves more is no plan of the frontier."""
+
+AIMS = ("unserved", "cost")
+"""What each plan is sought for, in order: the cost is the weighted sum."""
 
 KG_PER_T = 1000.0
 
@@ -93,6 +97,11 @@ class Frontier:
     runtime_s : float
     network : Network
         With the carbon of each leg that was planned with (``kgco2e_per_piece``).
+    outages : tuple of Outage
+    settings : PlanSettings
+        Of every solve.
+    weights : tuple of (float, float)
+        Of cost and carbon (CNY, CNY a kg CO2e), each plan's.
     factors : str
         Version of the factors.
     """
@@ -105,6 +114,9 @@ class Frontier:
     solves: int
     runtime_s: float
     network: Network
+    outages: tuple[Outage, ...]
+    settings: PlanSettings
+    weights: tuple[tuple[float, float], ...]
     factors: str
 
     def summary(self) -> dict[str, Any]:
@@ -168,7 +180,11 @@ class Frontier:
 
 @dataclass(frozen=True)
 class _Found:
-    """One solve: cost and carbon of its flow, what it leaves behind by class, and what it proves."""
+    """One solve: cost and carbon of its flow, what it leaves behind by class, and what it proves.
+
+    ``price`` are those of its capacities, from which a neighbour may begin; ``inner`` marks all but the two
+    ends.
+    """
 
     cost: float
     carbon: float
@@ -178,6 +194,8 @@ class _Found:
     penalty: Floats
     gap: float
     status: str
+    price: Floats
+    inner: bool
 
     def line(self, lost: Floats) -> Line:
         """Return the line that holds for plans that leave no more behind than ``lost``."""
@@ -207,6 +225,14 @@ def with_carbon(
     return network.with_tables(
         legs=network.legs.with_columns(kgco2e_per_piece=pl.Series(kg, dtype=pl.Float64))
     )
+
+
+def weigh_legs(network: Network, cost_weight: float, carbon_weight: float) -> Network:
+    """Return a network whose legs cost the weighted sum of their cost and carbon, and have no carbon."""
+    legs = network.legs
+    cost, carbon = column(legs, "cost_cny_per_piece", 0.0), column(legs, "kgco2e_per_piece", 0.0)
+    weight = pl.Series(cost_weight * cost + carbon_weight * carbon)
+    return network.with_tables(legs=legs.with_columns(cost_cny_per_piece=weight).drop("kgco2e_per_piece"))
 
 
 def _check_known(network: Network, unknown: NDArray[np.int64]) -> None:
@@ -287,9 +313,9 @@ def carbon_frontier(
         raise InputError(
             [Problem("no-cost", "No leg has a cost to weigh carbon against.", "legs", expected=expected)]
         )
-    scale = float(cost.sum() / carbon.sum()) if carbon.sum() > 0.0 else 1.0
-    work = _Search(net, tuple(outages), settings or PlanSettings(), cost, carbon, points, progress)
-    cheapest, cleanest = work.solve(1.0, ENDS * scale), work.solve(ENDS, scale)
+    settings = settings or PlanSettings()
+    work = _Search(net, tuple(outages), settings, cost, carbon, points, progress)
+    cheapest, cleanest = work.ends()
     work.between(cheapest, cleanest, gap_share)
     kept, most = _undominated(work.found, net)
     lines = tuple(one.line(most) for one in work.found)
@@ -302,6 +328,9 @@ def carbon_frontier(
         solves=len(work.found),
         runtime_s=time.perf_counter() - begin,
         network=net,
+        outages=tuple(outages),
+        settings=settings,
+        weights=tuple(one.weights for one in kept),
         factors=factors.version,
     )
 
@@ -315,36 +344,67 @@ class _Search:
     ) -> None:  # fmt: skip
         self.network, self.outages, self.settings = network, outages, settings
         self.cost, self.carbon, self.most, self.progress = cost, carbon, most, progress
+        self.scale = float(cost.sum() / carbon.sum()) if carbon.sum() > 0.0 else 1.0
         self.found: list[_Found] = []
+        self.kept: FlowSolver | None = None
 
-    def solve(self, cost_weight: float, carbon_weight: float) -> _Found:
-        """Plan for the least weighted sum of cost and carbon among plans that serve what can be served."""
-        weight = pl.Series(cost_weight * self.cost + carbon_weight * self.carbon)
-        legs = self.network.legs.with_columns(cost_cny_per_piece=weight).drop("kgco2e_per_piece")
+    def ends(self) -> tuple[_Found, _Found]:
+        """Seek the cheapest plan and the cleanest."""
+        return self.solve(1.0, ENDS * self.scale), self.solve(ENDS, self.scale)
+
+    def solve(
+        self, cost_weight: float, carbon_weight: float, ends: tuple[_Found, _Found] | None = None
+    ) -> _Found:
+        """Plan for the least weighted sum of cost and carbon among plans that serve what can be served.
+
+        On large networks it begins where the solve before ended, and between two ``ends`` from prices of
+        capacities between theirs (docs/carbon-frontier.md). Weights are brought to one scale, so that prices
+        and penalties of one solve mean something to the next.
+        """
+        whole = cost_weight + carbon_weight / self.scale
+        weights = cost_weight / whole, carbon_weight / whole
+        self._begin_between(weights, ends)
         answer = plan_flow(
-            self.network.with_tables(legs=legs),
+            weigh_legs(self.network, *weights),
             self.outages,
-            objectives=("unserved", "cost"),
+            objectives=AIMS,
             settings=self.settings,
+            kept=self.kept,
         )
+        if not answer.exact:
+            self.kept = answer.solver
         flow = answer.result.leg_flow[: len(self.cost)]
         bound, penalty, lost = flow_cost_bound(answer)
-        value = cost_weight * float(flow @ self.cost) + carbon_weight * float(flow @ self.carbon)
+        cost, carbon = float(flow @ self.cost), float(flow @ self.carbon)
+        value = weights[0] * cost + weights[1] * carbon
         least = bound - float(penalty @ lost)
         made = _Found(
-            cost=float(flow @ self.cost),
-            carbon=float(flow @ self.carbon),
+            cost=cost,
+            carbon=carbon,
             lost=lost,
-            weights=(cost_weight, carbon_weight),
+            weights=weights,
             bound=bound,
             penalty=penalty,
             gap=max(0.0, value - least) / value if value > 0.0 else 0.0,
             status=answer.result.termination.value,
+            price=answer.result.row_price,
+            inner=ends is not None,
         )
         self.found.append(made)
         if self.progress is not None:
             self.progress(len(self.found), self.most)
         return made
+
+    def _begin_between(self, weights: tuple[float, float], ends: tuple[_Found, _Found] | None) -> None:
+        """Set the prices the next solve begins from between those of two plans, as its weights lie.
+
+        Their bound is at least what the two bounds give there: the dual is concave in the costs.
+        """
+        if self.kept is None or ends is None:
+            return
+        left, right = ends
+        share = (left.weights[0] - weights[0]) / (left.weights[0] - right.weights[0])
+        self.kept.rows.price[:] = (1.0 - share) * left.price + share * right.price
 
     def between(self, cheapest: _Found, cleanest: _Found, gap_share: float) -> None:
         """Seek plans between neighbours, the widest triangle first, until nothing more is worth a solve."""
@@ -358,7 +418,7 @@ class _Search:
             if size < gap_share:
                 return
             price = (right.cost - left.cost) / (left.carbon - right.carbon)
-            made = self.solve(1.0, price)
+            made = self.solve(1.0, price, (left, right))
             inside = left.cost < made.cost < right.cost and right.carbon < made.carbon < left.carbon
             better = made.cost + price * made.carbon < (left.cost + price * left.carbon) * (1.0 - SAME)
             if not (inside and better):
@@ -390,14 +450,14 @@ def _table(kept: list[_Found]) -> pl.DataFrame:
     rows = []
     for k, one in enumerate(kept):
         before = kept[k - 1] if k else None
-        inner = one.weights[0] == 1.0 and one.weights[1] > 0.0 and 0 < k < len(kept) - 1
+        inner = one.inner and 0 < k < len(kept) - 1
         rows.append(
             {
                 "point": k + 1,
                 "cost_cny": one.cost,
                 "kgco2e": one.carbon,
                 "unserved_pieces": float(one.lost.sum()),
-                "price_cny_per_t": one.weights[1] * KG_PER_T if inner else None,
+                "price_cny_per_t": one.weights[1] / one.weights[0] * KG_PER_T if inner else None,
                 "cny_per_t_avoided": None
                 if before is None
                 else (one.cost - before.cost) / (before.carbon - one.carbon) * KG_PER_T,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,6 +13,7 @@ import polars as pl
 
 from changtong.carbon_frontier import FRONTIER_FOLDER, Frontier
 from changtong.carbon_frontier import carbon_frontier as find_frontier
+from changtong.carbon_frontier_plans import FRONTIER_PLANS_FOLDER, save_plans
 from changtong.errors import InputError, Problem, UsageError
 from changtong.footprint.estimate import estimate_carbon
 from changtong.footprint.result import CARBON_FOLDER, Footprint
@@ -18,7 +23,9 @@ from changtong.outages import Outage
 from changtong.planning.result import ROUTES_FILE, Plan, is_plan_folder
 from changtong.report.carbon_report import write_carbon_report
 from changtong.report.frontier_report import write_frontier_report
+from changtong.report.plan_pages import write_plan_pages
 from changtong.routes import Routes, read_routes
+from changtong.study_files import network_digest, write_study_file
 
 Language = Literal["zh", "en"]
 
@@ -51,12 +58,27 @@ def carbon(
 
 
 def carbon_frontier(
-    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
+    network: Network,
+    outages: tuple[Outage, ...],
+    folder: Path | None,
+    language: Language,
+    *,
+    version: str,
+    plans: str | Path | None = None,
+    plans_progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> tuple[Frontier, Path | None]:
-    """Find plans between the cheapest and the cleanest."""
+    """Find plans between the cheapest and the cleanest, and keep each as a plan folder in ``plans``."""
     if folder is not None:
         check_replaceable(folder, **FRONTIER_FOLDER)
+    if plans is not None:
+        check_replaceable(Path(plans), **FRONTIER_PLANS_FOLDER)
+        if folder is not None and folder.resolve() == Path(plans).resolve():
+            raise UsageError("The frontier and its plans name the same folder: give two.")
     result = find_frontier(network, outages, **options)
+    if plans is not None:
+        extra = partial(_plan_files, network, outages, (language, version))
+        save_plans(result, plans, extra=extra, progress=plans_progress)
     if folder is None:
         return result, None
 
@@ -64,6 +86,17 @@ def carbon_frontier(
         write_frontier_report(result, into / "report.html", language=language)
 
     return result, result.save(folder, extra=page)
+
+
+def _plan_files(
+    network: Network, outages: tuple[Outage, ...], said: tuple[Language, str], made: Plan, into: Path
+) -> None:
+    """Write what belongs to a plan folder beside its tables: pages, and what the plan was made from."""
+    language, version = said
+    write_plan_pages(made, into, language)
+    facts = {"network": network.name, "outages": [asdict(outage) for outage in outages], "plan": made.name}
+    digest = network_digest(network, outages)
+    write_study_file(into, "carbon-frontier", version, datetime.now(UTC), digest, None, facts)
 
 
 def _of_plan(plan: Plan | Path) -> tuple[Routes, pl.DataFrame, str]:

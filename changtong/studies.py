@@ -6,11 +6,10 @@ The command line and every later way in call ``run_study``, and so give the same
 from __future__ import annotations
 
 import hashlib
-import json
-import platform
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -34,8 +33,7 @@ from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Pla
 from changtong.privacy_studies import PRIVACY_ANALYSES, RecordFiles
 from changtong.relief_studies import RELIEF_ANALYSES, TICKET_ANALYSES
 from changtong.report import (
-    write_orders,
-    write_plan_report,
+    write_plan_pages,
     write_remedies_report,
     write_simulation_report,
     write_stress_report,
@@ -53,6 +51,7 @@ from changtong.safety_studies import SAFETY_ANALYSES
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
+from changtong.study_files import network_digest, write_study_file
 from changtong.verification import Verified, plan_verified
 from changtong.warning_studies import warnings
 from changtong.workforce.relief_match import ReliefFirms
@@ -96,17 +95,6 @@ class Study:
     folder: Path | None
 
 
-def digest(network: Network, outages: tuple[Outage, ...]) -> str:
-    """Return a SHA-256 over a network's tables and outages: equal inputs, equal digest."""
-    total = hashlib.sha256()
-    for name in ("sites", "legs", "service_classes"):
-        total.update(getattr(network, name).write_csv().encode())
-    for column in network.demand.get_columns():
-        total.update(column.to_physical().to_numpy().tobytes())
-    total.update(repr(outages).encode())
-    return total.hexdigest()
-
-
 def _plan(
     network: Network,
     outages: tuple[Outage, ...],
@@ -121,7 +109,9 @@ def _plan(
     result = plan(network, outages, **options)
     if folder is None:
         return result, None
-    return result, result.save(folder, extra=lambda into: _pages(result, into, language, valid_from))
+    return result, result.save(
+        folder, extra=lambda into: write_plan_pages(result, into, language, valid_from)
+    )
 
 
 def _plan_verified(
@@ -140,23 +130,11 @@ def _plan_verified(
         return result, None
 
     def more(into: Path) -> None:
-        _pages(result.plan, into, language, valid_from)
+        write_plan_pages(result.plan, into, language, valid_from)
         _save_run(result.run, into / RUN_IN_PLAN, language)
         result.rounds.write_csv(into / ROUNDS_FILE, include_bom=True)
 
     return result, result.plan.save(folder, extra=more)
-
-
-def _pages(result: Plan, into: Path, language: Language, valid_from: datetime | None) -> None:
-    """Write orders and report of a plan."""
-    write_orders(result, into, language=language, valid_from=valid_from)
-    write_plan_report(
-        result,
-        into / "report.html",
-        language=language,
-        files=("orders.html", "orders.csv"),
-        valid_from=valid_from,
-    )
 
 
 def _simulate(
@@ -252,7 +230,7 @@ ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
     "stress": _stress,
     "remedies": _remedies,
     "carbon": carbon,
-    "carbon-frontier": carbon_frontier,
+    "carbon-frontier": partial(carbon_frontier, version=__version__),
     "warnings": warnings,
     "risk-areas": risk_areas,
 }
@@ -428,7 +406,7 @@ def run_study(
         options["seed"] = seed
     result, saved = ANALYSES[name](subject, outages, where, language, **options)
     facts = {"network": subject.name, "outages": [asdict(outage) for outage in outages]}
-    return _kept(name, result, saved, digest(subject, outages), seed, facts)
+    return _kept(name, result, saved, network_digest(subject, outages), seed, facts)
 
 
 def _log_study(
@@ -476,15 +454,5 @@ def _kept(
     study = Study(name, result, datetime.now(UTC), __version__, input_digest, seed, saved)
     if saved is None:
         return study
-    facts = {
-        "study": study.name,
-        "made_at": study.made_at.isoformat(timespec="seconds"),
-        "version": study.version,
-        "python": platform.python_version(),
-        "input_digest": study.input_digest,
-        "seed": study.seed,
-        **subject,
-    }
-    text = json.dumps(facts, ensure_ascii=False, indent=1, default=str)
-    (saved / "study.json").write_text(text, "utf-8")
+    write_study_file(saved, name, __version__, study.made_at, input_digest, seed, subject)
     return study

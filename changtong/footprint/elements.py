@@ -32,6 +32,8 @@ class Elements:
     ----------
     tail, head : array of int32, (legs,)
         Legs of the network, then take-over ways.
+    mode : array of str, (legs,)
+        Means of transport; take-over ways go by road.
     basis : array of int, (legs,)
         Which distance is known: row of ``BASES``.
     factor : list of str
@@ -45,13 +47,17 @@ class Elements:
     hub : array, (sites, groups)
         kg CO2e a tonne that passes.
     hub_known : array of bool, (sites,)
+    kind : array of str, (sites,)
     names : tuple of str
         Of the groups; those of hubs begin with ``hub:``.
+    group_factor : tuple of str
+        Transport operation category of each group; empty for hubs.
     inputs : Inputs
     """
 
     tail: Ints
     head: Ints
+    mode: NDArray[np.str_]
     basis: NDArray[np.int8]
     factor: list[str]
     km: Floats
@@ -61,7 +67,9 @@ class Elements:
     wtw: Floats
     hub: Floats
     hub_known: NDArray[np.bool_]
+    kind: NDArray[np.str_]
     names: tuple[str, ...]
+    group_factor: tuple[str, ...]
     inputs: Inputs
 
 
@@ -108,61 +116,67 @@ def make_elements(
     legs, n_extra = network.legs, len(ways[0])
     tail = np.concatenate([legs["from_site"].to_physical().to_numpy().astype(np.int32), ways[0]])
     head = np.concatenate([legs["to_site"].to_physical().to_numpy().astype(np.int32), ways[1]])
-    mode = [*legs["mode"].cast(pl.String).fill_null("road"), *["road"] * n_extra]
+    mode = np.array([*legs["mode"].cast(pl.String).fill_null("road"), *["road"] * n_extra], str)
+    kind = _kinds(network)
     stated = np.append(column(legs, "distance_km", np.nan), np.full(n_extra, np.nan))
-    basis, km, adjust = _distances(network, factors, (tail, head, stated), np.array(mode), distance)
-    names = _leg_factors(network, factors, n_extra)
+    basis, km, travelled = _distances(network, factors, (tail, head, stated), mode, distance)
+    names = _leg_factors(network, factors, mode)
     rows = {row["factor"]: row for row in factors.transport.to_dicts()}
     known = (basis != UNKNOWN) & np.array([name != "" for name in names], bool)
     basis = np.where(known, basis, UNKNOWN)
     values = {name: transport_row(row) for name, row in rows.items()}
     ttw, wtw = (np.array([values[name][k] if name else 0.0 for name in names]) for k in (0, 1))
     inputs, keys = Inputs(), dict[tuple[str, str, int], int]()
-    triples = list(zip(names, mode, basis.tolist(), strict=True))
+    triples = list(zip(names, mode.tolist(), basis.tolist(), strict=True))
     for key in sorted({one for one, some in zip(triples, known, strict=True) if some}):
         keys[key] = len(keys)
         _note_leg_inputs(inputs, factors, rows[key[0]], key, keys[key])
     group = np.array([keys.get(one, 0) for one in triples], np.int32)
     labels = [f"{name} ({BASES[base]})" for name, _, base in keys]
-    hub, hub_known, labels = _hubs(network, factors, inputs, labels)
+    theirs = [name for name, _, _ in keys]
+    hub, hub_known, labels = _hubs(kind, factors, inputs, labels)
     if not labels:
         text = "No leg has a distance and a factor, and no site a figure for hubs: nothing can be counted."
         expected = "distance_km of legs, or lon and lat of sites"
         raise InputError([Problem("nothing-to-count", text, "legs", expected=expected)])
     for k in range(len(labels)):
         inputs.add("weight", _weight(factors), k)
-    travelled = np.where(known, km * adjust, 0.0)
+    travelled = np.where(known, travelled, 0.0)
     names = [name if some else "" for name, some in zip(names, known, strict=True)]
     return Elements(
-        tail, head, basis.astype(np.int8), names,
-        np.where(known, km, 0.0), travelled, group, ttw * travelled, wtw * travelled, hub, hub_known,
-        tuple(labels), inputs,
+        tail, head, mode, basis.astype(np.int8), names,
+        np.where(known, km, 0.0), travelled, group, ttw * travelled, wtw * travelled, hub, hub_known, kind,
+        tuple(labels), (*theirs, *[""] * (len(labels) - len(theirs))), inputs,
     )  # fmt: skip
 
 
 def _distances(
     network: Network, factors: Factors, legs: tuple[Ints, Ints, Floats], mode: NDArray[np.str_], first: str
 ) -> tuple[NDArray[np.int64], Floats, Floats]:
-    """Return which distance is known, the distance, and what the distance travelled is over it."""
+    """Return which distance is known, the distance, and the distance travelled."""
     tail, head, stated = legs
     lon, lat = column(network.sites, "lon", np.nan), column(network.sites, "lat", np.nan)
     circle = great_circle_km(lon[tail], lat[tail], lon[head], lat[head])
-    table = {(row["mode"], row["basis"]): row["value"] for row in factors.distance.to_dicts()}
+    table = {
+        (row["mode"], row["basis"]): (row["value"], row["plus_km"]) for row in factors.distance.to_dicts()
+    }
     km = np.stack([stated, circle])
     kinds, kind = np.unique(mode, return_inverse=True)
-    adjust = np.array([[table.get((str(one), base), np.nan) for one in kinds] for base in BASES[:2]])[:, kind]
+    rules = np.array(
+        [[table.get((str(one), base), (np.nan, 0.0)) for one in kinds] for base in BASES[:2]], float
+    )
+    adjust, plus = rules[:, kind, 0], rules[:, kind, 1]
     there = np.isfinite(km) & np.isfinite(adjust)
     order = (0, 1) if first == BASES[0] else (1, 0)
     basis = np.where(there[order[0]], order[0], np.where(there[order[1]], order[1], UNKNOWN))
     at = np.minimum(basis, 1), np.arange(len(stated))
-    return basis, np.nan_to_num(km[at]), np.nan_to_num(adjust[at])
+    return basis, np.nan_to_num(km[at]), np.nan_to_num(km[at] * adjust[at] + plus[at])
 
 
-def _leg_factors(network: Network, factors: Factors, n_extra: int) -> list[str]:
+def _leg_factors(network: Network, factors: Factors, mode: NDArray[np.str_]) -> list[str]:
     """Return each leg's factor: its own ``carbon_factor``, or that of its mode and vehicle; empty: none."""
-    legs = network.legs
+    legs, n_extra = network.legs, len(mode) - network.legs.height
     size = np.append(column(legs, "vehicle_pieces", VEHICLE_PIECES), np.full(n_extra, VEHICLE_PIECES))
-    mode = np.array([*legs["mode"].cast(pl.String).fill_null("road"), *["road"] * n_extra])
     out = np.full(len(mode), "", dtype=object)
     for row in factors.vehicles.sort("most_vehicle_pieces", descending=True).to_dicts():
         out[(mode == row["mode"]) & (size <= row["most_vehicle_pieces"])] = row["factor"]
@@ -194,16 +208,18 @@ def _note_leg_inputs(
         inputs.add(f"distance {mode} {BASES[basis]}", found.to_dicts()[0], group)
 
 
+def _kinds(network: Network) -> NDArray[np.str_]:
+    """Return the kind of every site; sorting, the default of the table, where none is given."""
+    if "kind" not in network.sites.columns:
+        return np.full(network.sites.height, "sorting")
+    return np.array(network.sites["kind"].cast(pl.String).fill_null("sorting").to_list(), str)
+
+
 def _hubs(
-    network: Network, factors: Factors, inputs: Inputs, labels: list[str]
+    kind: NDArray[np.str_], factors: Factors, inputs: Inputs, labels: list[str]
 ) -> tuple[Floats, NDArray[np.bool_], list[str]]:
     """Return kg a tonne of every site by group, whether a figure is known, and the names of all groups."""
-    kind = (
-        network.sites["kind"].cast(pl.String).fill_null("sorting").to_numpy()
-        if "kind" in network.sites.columns
-        else np.full(network.sites.height, "sorting")
-    )
-    known = np.zeros(network.sites.height, bool)
+    known = np.zeros(len(kind), bool)
     energy = {row["energy"]: row for row in factors.energy.to_dicts()}
     columns: list[Floats] = []
     for row in factors.hubs.filter(pl.col("value").is_not_null()).to_dicts():
@@ -221,7 +237,7 @@ def _hubs(
             per_t *= float(energy["electricity"]["value"])
             inputs.add("energy electricity", energy["electricity"], group)
         columns.append(np.where(some, per_t, 0.0))
-    legs = np.zeros((network.sites.height, len(labels) - len(columns)))
+    legs = np.zeros((len(kind), len(labels) - len(columns)))
     return np.column_stack([legs, *columns]) if columns else legs, known, labels
 
 

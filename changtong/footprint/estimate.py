@@ -10,21 +10,25 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.errors import InternalError, UsageError
+from changtong.footprint.breakdown import Sums, break_down, find_range
 from changtong.footprint.elements import BASES, UNKNOWN, Elements, make_elements
 from changtong.footprint.factors import Factors, read_factors
 from changtong.footprint.intervals import interval
 from changtong.footprint.lanes import KG_PER_T, Loads, load, weigh_lanes, weights_used
+from changtong.footprint.names import WORDS, names_of
 from changtong.footprint.packaging import assess_packaging
 from changtong.footprint.result import Footprint
 from changtong.footprint.statement import ALLOCATION, DISTANCE
 from changtong.network.model import Network
 from changtong.routes import Routes, check_routes, pairs_of, routes_in_force
 from changtong.structure import class_table, column
+from changtong.wording import Both
 
 Floats = NDArray[np.float64]
 LANES = (
     "pieces_per_day", "travelled_km", "ttw_kgco2e", "kgco2e", "low_kgco2e", "high_kgco2e", "g_per_piece",
 )  # fmt: skip
+FIGURES = ("kgco2e", "low_kgco2e", "high_kgco2e")
 SUMS_AGREE = 1e-6
 """Share by which lanes may differ from legs and hubs: rounding of eight million sums."""
 
@@ -97,10 +101,12 @@ def estimate_carbon(
     weights = weights if apart else weights[:1]
     forms = elements.inputs.forms(len(elements.names))
     tonnes = weights_used(loads, weights, by_piece=allocation == "piece")
-    leg_frame, leg_groups = _legs(network, elements, loads, weights, forms)
-    site_frame, hub_groups = _sites(network, elements, loads, weights, forms)
+    leg_tonnes, hub_tonnes = (weights @ passing / KG_PER_T for passing in (loads.leg, loads.hub))
+    sums = _sums(elements, loads, leg_tonnes, hub_tonnes, forms)
+    leg_frame = _legs(network, elements, loads, leg_tonnes, sums)
+    site_frame = _sites(network, elements, loads, hub_tonnes, sums)
     lanes = _lanes(network, loads, elements, routes, tonnes, forms)
-    total = _total(elements, leg_frame, leg_groups, hub_groups, forms)
+    total = _total(elements, used, sums)
     _check_sums(lanes, total)
     facts = _facts(network, used, elements, loads, leg_frame) | {
         "distance": distance,
@@ -108,7 +114,11 @@ def estimate_carbon(
         "held_pieces": float(pairs.pieces.sum(dtype=np.float64) - loads.volume.sum() + held.sum()),
     }
     name = name or network.name
-    return Footprint(name, facts, leg_frame, lanes, site_frame, total, used, compared)
+    return Footprint(
+        name=name, facts=facts, legs=leg_frame, lanes=lanes, sites=site_frame, total=total,
+        breakdown=break_down(used, elements, sums), inputs=find_range(elements, used, sums), factors=used,
+        packaging=compared,
+    )  # fmt: skip
 
 
 def class_weights(network: Network, factors: Factors) -> Floats:
@@ -146,14 +156,27 @@ def _per(amount: Floats, of: Floats, times: float = 1.0) -> pl.Series:
         return pl.Series(np.where(of > 0.0, amount * times / of, np.nan), nan_to_null=True)
 
 
-def _legs(
-    network: Network, elements: Elements, loads: Loads, weights: Floats, forms: Floats
-) -> tuple[pl.DataFrame, Floats]:
-    """Return the legs' frame, and kg by group."""
-    pieces, tonnes = loads.leg.sum(axis=0), weights @ loads.leg / KG_PER_T
-    kg = tonnes * elements.wtw
-    groups = _by_group(kg, elements.group, len(elements.names))
-    low, high = interval(groups, forms)
+def _sums(elements: Elements, loads: Loads, leg_tonnes: Floats, hub_tonnes: Floats, forms: Floats) -> Sums:
+    return Sums(
+        leg=_by_group(leg_tonnes * elements.wtw, elements.group, len(elements.names)),
+        hub=hub_tonnes[:, None] * elements.hub,
+        leg_ttw=leg_tonnes * elements.ttw,
+        leg_tkm=leg_tonnes * elements.km,
+        leg_used=loads.leg.sum(axis=0) > 0.0,
+        hub_used=loads.hub.sum(axis=0) > 0.0,
+        forms=forms,
+    )
+
+
+def _known(amount: Floats, known: NDArray[np.bool_]) -> pl.Series:
+    """Return an amount, empty where it is not known: 0 would pass for clean."""
+    return pl.Series(np.where(known, amount, np.nan), nan_to_null=True)
+
+
+def _legs(network: Network, elements: Elements, loads: Loads, tonnes: Floats, sums: Sums) -> pl.DataFrame:
+    """Return the legs' frame."""
+    pieces, kg = loads.leg.sum(axis=0), sums.leg.sum(axis=1)
+    low, high = interval(sums.leg, sums.forms)
     n, extra = network.legs.height, len(pieces) - network.legs.height
     mode = [*network.legs["mode"].cast(pl.String), *["take_over"] * extra]
     stated = np.append(column(network.legs, "kgco2e_per_piece", np.nan), np.full(extra, np.nan))
@@ -165,44 +188,41 @@ def _legs(
             "mode": pl.Series(mode, dtype=pl.String),
             "factor": pl.Series(elements.factor, dtype=pl.String),
             "basis": pl.Series([BASES[base] for base in elements.basis], dtype=pl.String),
-            "distance_km": pl.Series(np.where(known, elements.km, np.nan), nan_to_null=True),
-            "travelled_km": pl.Series(np.where(known, elements.travelled_km, np.nan), nan_to_null=True),
+            "distance_km": _known(elements.km, known),
+            "travelled_km": _known(elements.travelled_km, known),
             "pieces_per_day": pieces,
             "tonnes_per_day": tonnes,
-            "activity_tkm": tonnes * elements.km,
-            "ttw_kgco2e": tonnes * elements.ttw,
-            "wtt_kgco2e": kg - tonnes * elements.ttw,
-            "kgco2e": kg,
-            "low_kgco2e": low,
-            "high_kgco2e": high,
-            "g_per_piece": _per(kg, pieces, 1000.0),
+            "activity_tkm": _known(sums.leg_tkm, known),
+            "ttw_kgco2e": _known(sums.leg_ttw, known),
+            "wtt_kgco2e": _known(kg - sums.leg_ttw, known),
+            "kgco2e": _known(kg, known),
+            "low_kgco2e": _known(low, known),
+            "high_kgco2e": _known(high, known),
+            "g_per_piece": _per(np.where(known, kg, np.nan), pieces, 1000.0),
             "stated_kgco2e": pl.Series(stated * pieces, nan_to_null=True),
         }
     )
     assert frame.height == n + extra
-    return frame, groups
+    return frame
 
 
-def _sites(
-    network: Network, elements: Elements, loads: Loads, weights: Floats, forms: Floats
-) -> tuple[pl.DataFrame, Floats]:
-    """Return the sites' frame, and kg by group."""
-    pieces, tonnes = loads.hub.sum(axis=0), weights @ loads.hub / KG_PER_T
-    groups = tonnes[:, None] * elements.hub
-    low, high = interval(groups, forms)
+def _sites(network: Network, elements: Elements, loads: Loads, tonnes: Floats, sums: Sums) -> pl.DataFrame:
+    """Return the sites' frame."""
+    low, high = interval(sums.hub, sums.forms)
     kind = (
         network.sites["kind"].cast(pl.String)
         if "kind" in network.sites.columns
         else pl.Series([None] * network.sites.height, dtype=pl.String)
     )
-    frame = pl.DataFrame(
+    known = elements.hub_known
+    return pl.DataFrame(
         {
-            "site_id": network.sites["site_id"], "kind": kind, "factor_known": elements.hub_known,
-            "pieces_per_day": pieces, "tonnes_per_day": tonnes, "kgco2e": groups.sum(axis=1),
-            "low_kgco2e": low, "high_kgco2e": high,
+            "site_id": network.sites["site_id"], "kind": kind, "factor_known": known,
+            "pieces_per_day": loads.hub.sum(axis=0), "tonnes_per_day": tonnes,
+            "kgco2e": _known(sums.hub.sum(axis=1), known), "low_kgco2e": _known(low, known),
+            "high_kgco2e": _known(high, known),
         }
     )  # fmt: skip
-    return frame, groups
 
 
 def _lanes(
@@ -229,40 +249,42 @@ def _lanes(
     )
 
 
-def _total(
-    elements: Elements, legs: pl.DataFrame, leg_groups: Floats, hub_groups: Floats, forms: Floats
-) -> pl.DataFrame:
-    """Return the parts of the total: every factor, every kind of hub, both sums and the total."""
-    of_legs, of_hubs = leg_groups.sum(axis=0), hub_groups.sum(axis=0)
-    ttw = np.bincount(elements.group, legs["ttw_kgco2e"].to_numpy(), len(elements.names))
-    rows: list[dict[str, Any]] = []
+def _total(elements: Elements, factors: Factors, sums: Sums) -> pl.DataFrame:
+    """Return the parts of the total: every factor, every kind of hub, both sums and the total.
 
-    def add(part: str, name: str, kg: Floats, tank: float | None) -> None:
-        low, high = interval(kg, forms)
+    Where no hub that is passed has a figure, the row of hubs is empty.
+    """
+    of_legs, of_hubs = sums.leg.sum(axis=0), sums.hub.sum(axis=0)
+    ttw = np.bincount(elements.group, sums.leg_ttw, len(elements.names))
+    names, rows = names_of(factors), list[dict[str, Any]]()
+
+    def add(part: str, name: str, called: Both, kg: Floats, tank: float | None) -> None:
+        low, high = interval(kg, sums.forms)
         whole = float(kg.sum())
         rows.append(
             {
-                "part": part, "name": name, "ttw_kgco2e": tank,
+                "part": part, "name": name, "name_zh": called.zh, "name_en": called.en, "ttw_kgco2e": tank,
                 "wtt_kgco2e": None if tank is None else whole - tank, "kgco2e": whole,
                 "low_kgco2e": float(low), "high_kgco2e": float(high),
             }
         )  # fmt: skip
 
-    for k, name in enumerate(elements.names):
+    for k, (name, factor) in enumerate(zip(elements.names, elements.group_factor, strict=True)):
         kg = np.zeros(len(elements.names))
         kg[k] = of_legs[k] + of_hubs[k]
-        hub = name.startswith("hub:")
-        add("hub" if hub else "leg", name.removeprefix("hub:"), kg, None if hub else float(ttw[k]))
-    add("transport", "all", of_legs, float(ttw.sum()))
-    add("hubs", "all", of_hubs, None)
-    add("total", "all", of_legs + of_hubs, None)
-    kinds = dict.fromkeys(("part", "name"), pl.String()) | dict.fromkeys(
-        ("ttw_kgco2e", "wtt_kgco2e", "kgco2e", "low_kgco2e", "high_kgco2e"), pl.Float64()
+        part, tank = ("leg", float(ttw[k])) if factor else ("hub", None)
+        add(part, name.removeprefix("hub:"), names.group(name, factor), kg, tank)
+    add("transport", "all", WORDS["transport"], of_legs, float(ttw.sum()))
+    add("hubs", "all", WORDS["hubs"], of_hubs, None)
+    if not (sums.hub_used & elements.hub_known).any():
+        rows[-1] |= dict.fromkeys(FIGURES)
+    add("total", "all", WORDS["total"], of_legs + of_hubs, None)
+    kinds = dict.fromkeys(("part", "name", "name_zh", "name_en"), pl.String()) | dict.fromkeys(
+        ("ttw_kgco2e", "wtt_kgco2e", *FIGURES), pl.Float64()
     )
     whole = rows[-1]["kgco2e"]
-    return pl.DataFrame(rows, schema=kinds).with_columns(
-        share=pl.col("kgco2e") / whole if whole > 0.0 else pl.lit(0.0)
-    )
+    share = pl.col("kgco2e") / whole if whole > 0.0 else pl.col("kgco2e") * 0.0
+    return pl.DataFrame(rows, schema=kinds).with_columns(share=share)
 
 
 def _check_sums(lanes: pl.DataFrame, total: pl.DataFrame) -> None:

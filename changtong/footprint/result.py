@@ -10,7 +10,9 @@ from typing import Any
 
 import polars as pl
 
+from changtong.footprint.breakdown import BY
 from changtong.footprint.factors import Factors
+from changtong.footprint.names import names_of
 from changtong.footprint.statement import statement
 from changtong.network.io import write_whole_folder
 from changtong.spreadsheets import without_formulas, write_rows
@@ -18,7 +20,10 @@ from changtong.spreadsheets import without_formulas, write_rows
 PARQUET_FROM_ROWS = 1_000_000
 """Lanes above so many are saved as Parquet instead of CSV."""
 
-TABLES = ("legs", "lanes", "sites", "total", "packaging")
+SAID = 5
+"""Rows of a breakdown told in its line."""
+
+TABLES = ("legs", "lanes", "sites", "total", "breakdown", "inputs", "packaging")
 MARK = "carbon.json"
 OWN_FILES = {
     MARK, "report.html", "study.json", "statement.zh.txt", "statement.en.txt", "factors",
@@ -48,7 +53,12 @@ class Footprint:
     facts : dict
         What was counted and how; see :meth:`summary`.
     legs, lanes, sites, total : polars.DataFrame
-        Columns in docs/footprint.md; kg CO2e a day, well to wheel where not said otherwise.
+        Columns in docs/footprint.md; kg CO2e a day, well to wheel where not said otherwise, empty where
+        not known.
+    breakdown : polars.DataFrame
+        The total by mode, by level of the network and by empty running: rows of each add up to it.
+    inputs : polars.DataFrame
+        What the range of the total comes from, input by input.
     factors : Factors
     packaging : polars.DataFrame or None
         Indicators beside their targets, where observed ones were given.
@@ -60,13 +70,15 @@ class Footprint:
     lanes: pl.DataFrame
     sites: pl.DataFrame
     total: pl.DataFrame
+    breakdown: pl.DataFrame
+    inputs: pl.DataFrame
     factors: Factors
     packaging: pl.DataFrame | None = None
 
     @property
     def statement(self) -> dict[str, str]:
         """The statement of method, ``zh`` and ``en``."""
-        return statement(self.summary())
+        return statement(self.summary(), names_of(self.factors))
 
     def summary(self) -> dict[str, Any]:
         """Return the figures a person decides by, as plain values."""
@@ -96,31 +108,40 @@ class Footprint:
     def _whole(self) -> dict[str, Any]:
         packaging = [] if self.packaging is None else self.packaging.to_dicts()
         return self.summary() | {
-            "parts": self.total.to_dicts(), "packaging": packaging, "statement": self.statement,
+            "parts": self.total.to_dicts(), "breakdown": self.breakdown.to_dicts(),
+            "inputs": self.inputs.to_dicts(), "packaging": packaging, "statement": self.statement,
         }  # fmt: skip
 
     def __str__(self) -> str:
         s = self.summary()
         grams = "-" if s["g_per_piece"] is None else f"{s['g_per_piece']:,.1f}"
         cost = "not known" if s["cost_cny"] is None else f"{s['cost_cny']:,.0f} CNY"
+        hubs = "not known" if s["hubs_kgco2e"] is None else f"{s['hubs_kgco2e']:,.0f}"
         span = f"{s['low_kgco2e']:,.0f} to {s['high_kgco2e']:,.0f}"
         lines = [
-            f"{s['name']}: {s['kgco2e']:,.0f} kg CO2e a day ({span}), {grams} g a piece, cost {cost}",
-            f"  pieces moved {s['moved_pieces']:,.0f}, {s['activity_tkm']:,.0f} tonne-km, load rule"
+            f"{s['name']}: {s['kgco2e']:,.0f} kg CO2e a day ({span}), {grams} g a piece delivered,"
+            f" cost {cost}",
+            f"  pieces delivered {s['moved_pieces']:,.0f}, {s['activity_tkm']:,.0f} tonne-km, load rule"
             f" {s['allocation']}, distance {s['distance']}",
-            f"  tank to wheel {s['ttw_kgco2e']:,.0f}, well to tank {s['wtt_kgco2e']:,.0f},"
-            f" hubs {s['hubs_kgco2e']:,.0f}"
+            f"  not delivered, and not in the grams: {s['held_pieces']:,.0f} held, {s['lost_pieces']:,.0f}"
+            " without a way",
+            f"  tank to wheel {s['ttw_kgco2e']:,.0f}, well to tank {s['wtt_kgco2e']:,.0f}, hubs {hubs}"
             + (f" ({s['hubs_unknown']:,} sites without a factor: not counted)" if s["hubs_unknown"] else ""),
+            *(self._said(by) for by in BY),
             "  part                                      kg CO2e            low           high   share",
         ]
         for row in self.total.filter(pl.col("name") != "all").to_dicts():
             lines.append(
-                f"  {row['part'] + ' ' + row['name']:<36}{row['kgco2e']:>13,.0f}{row['low_kgco2e']:>15,.0f}"
+                f"  {row['name_en']:<36}{row['kgco2e']:>13,.0f}{row['low_kgco2e']:>15,.0f}"
                 f"{row['high_kgco2e']:>15,.0f}{row['share']:>8.1%}"
             )
-        lines.append(f"  assumed: {', '.join(s['assumed_inputs']) or 'nothing'}")
+        names = names_of(self.factors)
+        lines.append(
+            f"  assumed: {', '.join(names.input(one).en for one in s['assumed_inputs']) or 'nothing'}"
+        )
         if s["inputs_without_interval"]:
-            lines.append(f"  taken as exact, no interval known: {', '.join(s['inputs_without_interval'])}")
+            exact = ", ".join(names.input(one).en for one in s["inputs_without_interval"])
+            lines.append(f"  taken as exact, no interval known: {exact}")
         if s["stated_kgco2e"] is not None:
             lines.append(f"  by the network's own kgco2e_per_piece: {s['stated_kgco2e']:,.0f}")
         if s["pieces_on_unknown_legs"] > 0.0:
@@ -132,6 +153,16 @@ class Footprint:
             lines.append(f"  packaging: {met} of {self.packaging.height} targets met")
         lines.append(f"  factors {s['factors_version']}")
         return "\n".join(lines)
+
+    def _said(self, by: str) -> str:
+        """Return one breakdown in a line, the most first."""
+        rows = self.breakdown.filter(pl.col("by") == by).sort("share", descending=True, nulls_last=True)
+        some = [
+            f"{row['name_en']} " + ("not known" if row["share"] is None else f"{row['share']:.1%}")
+            for row in rows.to_dicts()
+        ]
+        more = f", {len(some) - SAID} more" if len(some) > SAID else ""
+        return f"  by {by.replace('_', ' ')}: {'; '.join(some[:SAID])}{more}"
 
     def save(self, folder: str | Path, *, extra: Callable[[Path], None] | None = None) -> Path:
         """Write tables, ``carbon.json``, the statements and the factors used, whole or not at all.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from changtong.footprint.names import Names
+
 ALLOCATION = {
     "tonne_km": ("按吨公里分摊：每件按自身重量计", "by tonne-kilometre: a piece answers for its own weight"),
     "piece": (
@@ -24,20 +26,23 @@ DISTANCE = {
 }
 
 
-def statement(facts: Mapping[str, Any]) -> dict[str, str]:
+def statement(facts: Mapping[str, Any], names: Names) -> dict[str, str]:
     """Return the statement of method, ``zh`` and ``en``.
 
     Parameters
     ----------
     facts : mapping
         As of :meth:`changtong.footprint.result.Footprint.summary`.
+    names : Names
+        What factors and inputs are called.
     """
-    return {"zh": _zh(facts), "en": _en(facts)}
+    return {"zh": _zh(facts, names), "en": _en(facts, names)}
 
 
-def _zh(f: Mapping[str, Any]) -> str:
-    unknown = "、".join(f["inputs_without_interval"]) or "无"
-    assumed = "、".join(f["assumed_inputs"]) or "无"
+def _zh(f: Mapping[str, Any], names: Names) -> str:
+    unknown = "、".join(names.input(one).zh for one in f["inputs_without_interval"]) or "无"
+    assumed = "、".join(names.input(one).zh for one in f["assumed_inputs"]) or "无"
+    unsaid = "、".join(names.factor(one).zh for one in f["empty_running_not_stated"]) or "无"
     own = "、".join(f["own_tables"]) or "无"
     lines = [
         f"方法声明：{f['name']}",
@@ -45,10 +50,10 @@ def _zh(f: Mapping[str, Any]) -> str:
         "排放为各要素之和。结果未经第三方核证。",
         "2. 范围为从油井到车轮（WTW）= 从油井到油箱（WTT）+ 从油箱到车轮（TTW），单位千克二氧化碳当量/天；"
         "不含包装材料、车辆与场地的建造、揽收前和投递后的行程。",
-        f"3. 距离：{DISTANCE[f['distance']][0]}；行驶距离 = 距离 × 距离调整系数。",
+        f"3. 距离：{DISTANCE[f['distance']][0]}；行驶距离 = 距离 × 距离调整系数 + 附加公里。",
         f"4. 分摊：{ALLOCATION[f['allocation']][0]}。",
         "5. 空驶：因子注明含空驶的不再加；注明不含的乘以 1 + 空驶公里占比 /（1 − 占比）× 空载与重载排放之比；"
-        f"未注明的不加（本次用到：{'、'.join(f['empty_running_not_stated']) or '无'}）。",
+        f"未注明的不加（本次用到：{unsaid}）。",
         f"6. 枢纽：{f['hubs_known']:,} 个场地有因子，{f['hubs_unknown']:,} 个没有；"
         "没有因子的不计入，合计因此偏低。",
         f"7. 未计入：{f['pieces_on_unknown_legs']:,.0f} 件次所经路段没有距离或因子；"
@@ -62,9 +67,10 @@ def _zh(f: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _en(f: Mapping[str, Any]) -> str:
-    unknown = ", ".join(f["inputs_without_interval"]) or "none"
-    assumed = ", ".join(f["assumed_inputs"]) or "none"
+def _en(f: Mapping[str, Any], names: Names) -> str:
+    unknown = "; ".join(names.input(one).en for one in f["inputs_without_interval"]) or "none"
+    assumed = "; ".join(names.input(one).en for one in f["assumed_inputs"]) or "none"
+    unsaid = "; ".join(names.factor(one).en for one in f["empty_running_not_stated"]) or "none"
     own = ", ".join(f["own_tables"]) or "none"
     lines = [
         f"Statement of method: {f['name']}",
@@ -73,11 +79,11 @@ def _en(f: Mapping[str, Any]) -> str:
         "2. Scope: well to wheel (WTW) = well to tank (WTT) + tank to wheel (TTW), kg CO2e a day; without"
         " packaging, the building of vehicles and sites, trips before acceptance and after delivery.",
         f"3. Distance: {DISTANCE[f['distance']][1]}; "
-        "distance travelled = distance x distance adjustment factor.",
+        "distance travelled = distance x distance adjustment factor + kilometres added.",
         f"4. Load rule: {ALLOCATION[f['allocation']][1]}.",
         "5. Empty running: nothing is added where a factor includes it; where it is excluded, times"
         " 1 + empty share / (1 - share) x emissions of an empty over a laden kilometre; nothing where the"
-        f" source does not state it (used here: {', '.join(f['empty_running_not_stated']) or 'none'}).",
+        f" source does not state it (used here: {unsaid}).",
         f"6. Hubs: {f['hubs_known']:,} sites have a factor, {f['hubs_unknown']:,} have none and are not"
         " counted: the total is too low by these.",
         f"7. Not counted: {f['pieces_on_unknown_legs']:,.0f} times that a piece passes a leg without distance"

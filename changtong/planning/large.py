@@ -36,14 +36,21 @@ def _begin(
 ) -> tuple[Question, FlowSolver]:
     """Return the question with its penalties, and a solver: the one kept where the network is the same.
 
-    A kept solver keeps its penalties too: its prices are worth something only beside them.
+    A kept solver keeps its penalties too: its prices are worth something only beside them. Where legs cost
+    something else now, penalties rise to what the new costs ask for.
     """
     options = FlowSettings(gap_share=settings.gap_share, seconds=settings.seconds, threads=settings.threads)
     if kept is not None and same_network(kept.problem, question.problem):
         kept.settings = options
         kept.curtailed = len(kept.problem.class_penalty) - 1
+        other_costs = not np.array_equal(kept.problem.leg_cost, question.problem.leg_cost)
         problem = replace(question.problem, class_penalty=kept.problem.class_penalty)
         kept.change(problem)
+        if other_costs:
+            least = penalties(replace(question, problem=problem), kept)
+            problem = replace(problem, class_penalty=np.maximum(problem.class_penalty, least))
+            kept.pool.drop[0] = problem.class_penalty[-1]  # ways that leave pieces behind cost that
+            kept.change(problem)
         return replace(question, problem=problem), kept
     solver = FlowSolver(question.problem, options)
     return (price_unserved(question, solver) if settings.unserved_cny is None else question), solver

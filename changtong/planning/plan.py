@@ -238,16 +238,19 @@ def plan_flow(
     objectives: tuple[str, ...] = OBJECTIVES,
     settings: PlanSettings | None = None,
     progress: Progress | None = None,
+    kept: FlowSolver | None = None,
 ) -> Answer:
     """Plan the flow alone, without a sort plan, tables and orders: for what needs many flows.
 
-    Parameters are those of :func:`plan`. The flow has passed :func:`changtong.planning.checker.check_flow`.
+    Parameters are those of :func:`plan`; ``kept`` is the solver of an answer before (``Answer.solver``), from
+    whose prices and ways a large network's flow begins: costs of legs may differ. The flow has passed
+    :func:`changtong.planning.checker.check_flow`.
     """
     check_objectives(objectives)
     effect = apply_outages(network, outages)
     moved = relief.redirect(network, effect)
     answer = _answer(
-        moved.network, effect, objectives, settings or PlanSettings(), baseline_flow(network), progress
+        moved.network, effect, objectives, settings or PlanSettings(), baseline_flow(network), progress, kept
     )
     check_flow(answer.question.problem, answer.result)
     return answer

@@ -6,6 +6,7 @@ from changtong.report.county_report import write_county_report
 from changtong.report.daily_report import write_daily_report
 from changtong.report.forecast_report import write_forecast_report
 from changtong.report.orders_page import write_orders
+from changtong.report.plan_pages import write_plan_pages
 from changtong.report.plan_report import write_plan_report
 from changtong.report.remedies_report import write_remedies_report
 from changtong.report.route_sheets import write_route_sheets
@@ -20,6 +21,7 @@ __all__ = [
     "write_daily_report",
     "write_forecast_report",
     "write_orders",
+    "write_plan_pages",
     "write_plan_report",
     "write_remedies_report",
     "write_route_sheets",

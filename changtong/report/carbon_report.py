@@ -9,14 +9,14 @@ import polars as pl
 
 from changtong.footprint.result import Footprint
 from changtong.network.model import Network
+from changtong.report.carbon_headline import carbon_headline, tonnes
 from changtong.report.charts import draw_bar
 from changtong.report.figures_page import figures_page
 from changtong.report.page import write_page
 from changtong.report.plan_view import names_with_ids
-from changtong.report.texts import Both, Language, money, percent, same, text, whole
+from changtong.report.texts import Both, Language, percent, same, text, whole
 
 ROWS = 20
-KG_PER_T = 1000.0
 
 
 def write_carbon_report(
@@ -34,7 +34,10 @@ def write_carbon_report(
         The language it opens in.
     """
     names = names_with_ids(network)
-    parts = [_made_of(footprint), _legs(footprint, names), _lanes(footprint, names)]
+    parts = [*_breakdowns(footprint), _made_of(footprint)]
+    if footprint.inputs["up_share"].null_count() < footprint.inputs.height:
+        parts.append(_range(footprint))
+    parts += [_legs(footprint, names), _lanes(footprint, names)]
     if footprint.sites["kgco2e"].sum() > 0.0:
         parts.append(_sites(footprint, names))
     if footprint.packaging is not None:
@@ -45,7 +48,7 @@ def write_carbon_report(
         language,
         text("carbon.title"),
         footprint.name,
-        _headline(footprint),
+        carbon_headline(footprint),
         parts,
         text("carbon.method"),
         notes,
@@ -57,54 +60,76 @@ def _sentences(statement: str) -> list[str]:
     return [line.strip() for line in statement.splitlines() if line.strip()]
 
 
-def _t(kg: float | None) -> str:
-    return whole(None if kg is None else kg / KG_PER_T)
-
-
-def _span(row: dict[str, Any]) -> str:
-    return f"{_t(row['low_kgco2e'])} – {_t(row['high_kgco2e'])}"
-
-
-def _headline(footprint: Footprint) -> list[Both]:
-    s = footprint.summary()
-    lines = [
-        text(
-            "carbon.total", carbon=_t(s["kgco2e"]), low=_t(s["low_kgco2e"]), high=_t(s["high_kgco2e"]),
-            grams=whole(s["g_per_piece"]),
-        ),
-        text(
-            "carbon.moved", pieces=whole(s["moved_pieces"]), tkm=whole(s["activity_tkm"]),
-            held=whole(s["held_pieces"]),
-        ),
-        text(
-            "carbon.halves", ttw=_t(s["ttw_kgco2e"]), wtt=_t(s["wtt_kgco2e"]), hubs=_t(s["hubs_kgco2e"])
-        ),
-    ]  # fmt: skip
-    if s["cost_cny"] is not None and s["kgco2e"] > 0.0:
-        each = s["cost_cny"] / s["kgco2e"] * KG_PER_T
-        lines.append(text("carbon.cost", cost=money(s["cost_cny"]), each=whole(each)))
-    if s["hubs_unknown"]:
-        lines.append(text("carbon.unknown", sites=whole(s["hubs_unknown"])))
-    if s["pieces_on_unknown_legs"] >= 0.5:
-        lines.append(text("carbon.off_road", pieces=whole(s["pieces_on_unknown_legs"])))
-    return lines
-
-
 def _made_of(footprint: Footprint) -> dict[str, Any]:
     rows = []
-    table = footprint.total.filter((pl.col("name") != "all") | (pl.col("part") == "hubs"))
-    for row in table.sort("kgco2e", descending=True).iter_rows(named=True):
-        called = text("carbon.hubs") if row["name"] == "all" else same(row["name"])
-        rows.append([called, _t(row["kgco2e"]), _span(row), percent(row["share"]), draw_bar(row["share"])])
+    unknown = (pl.col("part") == "hubs") & pl.col("kgco2e").is_null()
+    table = footprint.total.filter((pl.col("name") != "all") | unknown)
+    for row in table.sort("kgco2e", descending=True, nulls_last=True).iter_rows(named=True):
+        called = Both(row["name_zh"], row["name_en"])
+        rows.append([called, tonnes(row["kgco2e"]), _span(row), percent(row["share"]), _bar(row["share"])])
     heads = [
         text("carbon.part"), text("carbon.tonnes"), text("carbon.span"), text("carbon.share"), same(""),
     ]  # fmt: skip
     return {"title": text("carbon.parts"), "heads": heads, "rows": rows}
 
 
+def _breakdowns(footprint: Footprint) -> list[dict[str, Any]]:
+    return [
+        _by(footprint, "mode", text("carbon.by_mode"), text("carbon.mode"), text("carbon.note_mode")),
+        _by(footprint, "level", text("carbon.by_level"), text("carbon.level"), text("carbon.note_level")),
+        _by(
+            footprint, "empty_running", text("carbon.by_empty_running"), text("carbon.empty_running"),
+            text("carbon.note_empty_running"),
+        ),
+    ]  # fmt: skip
+
+
+def _by(footprint: Footprint, by: str, title: Both, head: Both, note: Both) -> dict[str, Any]:
+    """Return one breakdown; what is not known is said, not shown as 0."""
+    rows = []
+    table = footprint.breakdown.filter(pl.col("by") == by)
+    for row in table.sort("kgco2e", descending=True, nulls_last=True, maintain_order=True).to_dicts():
+        called = Both(row["name_zh"], row["name_en"])
+        if by == "level":
+            count = whole(row["elements"])
+            leg = row["part"] == "leg"
+            called += text("carbon.of_leg", count=count) if leg else text("carbon.of_hub", count=count)
+        if row["unknown"]:
+            called = called + text("carbon.without", count=whole(row["unknown"]))
+        rows.append([called, tonnes(row["kgco2e"]), _span(row), percent(row["share"]), _bar(row["share"])])
+    heads = [head, text("carbon.tonnes"), text("carbon.span"), text("carbon.share"), same("")]
+    return {"title": title, "note": note, "heads": heads, "rows": rows}
+
+
+def _range(footprint: Footprint) -> dict[str, Any]:
+    """Return what the range comes from; inputs without an interval stand in the method."""
+    rows = [
+        [Both(row["name_zh"], row["name_en"]), f"−{percent(row['down_share'])}",
+         f"+{percent(row['up_share'])}", tonnes(row["down_kgco2e"]), tonnes(row["up_kgco2e"])]
+        for row in footprint.inputs.filter(pl.col("up_share").is_not_null()).to_dicts()
+    ]  # fmt: skip
+    heads = [
+        text("carbon.input"), text("carbon.may_down"), text("carbon.may_up"), text("carbon.down"),
+        text("carbon.up"),
+    ]  # fmt: skip
+    return {
+        "title": text("carbon.range"), "note": text("carbon.range_note"), "heads": heads, "rows": rows,
+    }  # fmt: skip
+
+
+def _bar(share: float | None) -> Any:
+    return same("") if share is None else draw_bar(share)
+
+
+def _span(row: dict[str, Any]) -> str | Both:
+    if row["low_kgco2e"] is None:
+        return same("")
+    return f"{tonnes(row['low_kgco2e'])} – {tonnes(row['high_kgco2e'])}"
+
+
 def _legs(footprint: Footprint, names: dict[str, str]) -> dict[str, Any]:
     rows = [
-        [_way(row, names), whole(row["pieces_per_day"]), whole(row["travelled_km"]), _t(row["kgco2e"]),
+        [_way(row, names), whole(row["pieces_per_day"]), whole(row["travelled_km"]), tonnes(row["kgco2e"]),
          _span(row), whole(row["g_per_piece"])]
         for row in _most(footprint.legs)
     ]  # fmt: skip
@@ -117,7 +142,7 @@ def _legs(footprint: Footprint, names: dict[str, str]) -> dict[str, Any]:
 
 def _lanes(footprint: Footprint, names: dict[str, str]) -> dict[str, Any]:
     rows = [
-        [_way(row, names), whole(row["pieces_per_day"]), whole(row["travelled_km"]), _t(row["kgco2e"]),
+        [_way(row, names), whole(row["pieces_per_day"]), whole(row["travelled_km"]), tonnes(row["kgco2e"]),
          whole(row["g_per_piece"])]
         for row in _most(footprint.lanes)
     ]  # fmt: skip
@@ -130,7 +155,7 @@ def _lanes(footprint: Footprint, names: dict[str, str]) -> dict[str, Any]:
 
 def _sites(footprint: Footprint, names: dict[str, str]) -> dict[str, Any]:
     rows = [
-        [names[str(row["site_id"])], whole(row["pieces_per_day"]), _t(row["kgco2e"]), _span(row)]
+        [names[str(row["site_id"])], whole(row["pieces_per_day"]), tonnes(row["kgco2e"]), _span(row)]
         for row in _most(footprint.sites)
     ]
     heads = [text("carbon.site"), text("carbon.pieces"), text("carbon.tonnes"), text("carbon.span")]

@@ -20,7 +20,11 @@ def figures_page(
 ) -> str:
     """Return a page of lines, parts (title, chart, note, heads, rows) and notes on the method."""
     data = page_data(title)
-    context = {"language": language, "title": title, "name": name, "lines": lines, "parts": parts}
+    shown = [
+        {"kind": f"wide-rows of-{len(part['heads']) - 1}"} | part if "rows" in part else part
+        for part in parts
+    ]
+    context = {"language": language, "title": title, "name": name, "lines": lines, "parts": shown}
     return render_page(
         "figures.html.j2",
         styles=["style.css", "stress.css"],

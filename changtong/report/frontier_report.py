@@ -9,6 +9,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from changtong.carbon_frontier import KG_PER_T, Frontier
+from changtong.report.carbon_headline import tonnes
 from changtong.report.figures_page import figures_page
 from changtong.report.page import write_page
 from changtong.report.texts import Both, Language, money, percent, text, whole
@@ -57,18 +58,18 @@ def _lines(frontier: Frontier) -> list[Both]:
     first, last = s["cheapest"], s["cleanest"]
     lines = [
         text("frontier.head", count=points.height),
-        text("frontier.least", cost=money(first["cost_cny"]), carbon=whole(first["kgco2e"] / KG_PER_T)),
+        text("frontier.least", cost=money(first["cost_cny"]), carbon=tonnes(first["kgco2e"])),
     ]
     if points.height > 1:
         second = points.row(1, named=True)
         lines += [
             text(
-                "frontier.clean", cost=money(last["cost_cny"]), carbon=whole(last["kgco2e"] / KG_PER_T),
+                "frontier.clean", cost=money(last["cost_cny"]), carbon=tonnes(last["kgco2e"]),
                 share=percent(s["most_avoided_share"]), price=whole(s["cny_per_t_to_the_cleanest"]),
             ),
             text(
                 "frontier.first", price=whole(second["cny_per_t_avoided"]),
-                carbon=whole((first["kgco2e"] - second["kgco2e"]) / KG_PER_T),
+                carbon=tonnes(first["kgco2e"] - second["kgco2e"]),
             ),
             text("frontier.open", share=percent(frontier.gap_share)),
         ]  # fmt: skip
@@ -81,11 +82,11 @@ def _lines(frontier: Frontier) -> list[Both]:
     return lines
 
 
-def _row(row: dict[str, Any]) -> list[str]:
+def _row(row: dict[str, Any]) -> list[str | Both]:
     return [
         str(row["point"]),
         whole(row["cost_cny"]),
-        f"{row['kgco2e'] / KG_PER_T:,.1f}",
+        tonnes(row["kgco2e"]),
         whole(row["cny_per_t_avoided"]),
         whole(row["price_cny_per_t"]),
         whole(row["unserved_pieces"]),
