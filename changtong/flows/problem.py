@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,22 @@ class FlowProblem:
         if self.pair_pieces.shape[1] == 1:
             return self.pair_pieces[:, 0].astype(np.float32, copy=False)
         return np.asarray(self.pair_pieces.sum(axis=1), np.float32)
+
+    @cached_property
+    def begins(self) -> NDArray[np.float64]:
+        """Pieces a day that begin at each site, (sites,)."""
+        return np.bincount(self.pair_from, self.totals(), minlength=self.n_sites).astype(np.float64)
+
+    @cached_property
+    def ends(self) -> NDArray[np.float64]:
+        """Pieces a day that end at each site, (sites,)."""
+        return np.bincount(self.pair_to, self.totals(), minlength=self.n_sites).astype(np.float64)
+
+    def sent(self, unserved: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the pieces a day each site sends of its own, (sites,), where pairs lack some."""
+        lacking = np.flatnonzero(unserved)
+        away = np.bincount(self.pair_from[lacking], unserved[lacking], minlength=self.n_sites)
+        return np.maximum(0.0, self.begins - away)
 
     def class_steps(self) -> NDArray[np.float32]:
         """Cumulated share of the classes in each pair, (pairs, classes), or one row for all."""

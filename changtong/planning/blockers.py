@@ -35,8 +35,7 @@ def row_loads(solver: FlowSolver, result: FlowResult) -> Floats:
     lay, problem = solver.lay, solver.problem
     leg = np.repeat(np.arange(len(lay.row_ptr) - 1), np.diff(lay.row_ptr))
     load = np.bincount(lay.row_of, result.leg_flow[leg], minlength=len(solver.capacity))
-    served = np.maximum(0.0, problem.totals().astype(np.float64) - result.unserved)
-    sent = np.bincount(problem.pair_from, served, minlength=problem.n_sites)
+    sent = problem.sent(result.unserved)
     some = lay.origin_row >= 0
     return np.asarray(load + np.bincount(lay.origin_row[some], sent[lay.origin_site[some]], len(load)))
 

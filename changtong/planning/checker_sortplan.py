@@ -1,7 +1,7 @@
 """The independent check every sort plan passes: one way for each, nothing lost or above capacity.
 
-Written with plain array steps: all pieces of all sites take one step along their next legs,
-again and again, until they are home. No kernel of the search is used.
+Written with plain steps of its own: every pair enters the network once, then all pieces of all sites
+take one step along their next legs, again and again, until they are home. Nothing of the search is used.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from changtong.errors import InternalError
 from changtong.flows.layout import Layout
 from changtong.flows.problem import FlowProblem
+from changtong.flows.trees import FLAT
 from changtong.planning.checker import RELATIVE
 
 Floats = NDArray[np.float64]
@@ -90,33 +92,38 @@ def _enter(
     sites), and the pieces that have no entry leg.
     """
     n, n_dests, n_streams = len(lay.core_site), len(lay.dest_site), len(entries.trees)
-    at, lost = np.zeros((n_streams, n_dests * n)), 0.0
-    sent = np.zeros((n_streams, problem.n_sites))
-    total = problem.totals()
-    for first in range(0, len(total), PART):
-        span = slice(first, min(first + PART, len(total)))
-        cuts = np.clip(lay.pair_ptr, span.start, span.stop)
-        origin = np.repeat(np.arange(len(cuts) - 1), np.diff(cuts))
-        entry_of, after = lay.entry_ptr[origin], lay.entry_ptr[origin + 1]
-        home = lay.pair_d[span].astype(np.int64) * n
-        volume = total[span].astype(np.float64)
-        left = volume - held[span]
-        share = entries.share[span] if len(entries.share) > 1 else entries.share
-        for s in range(n_streams):
-            x = np.minimum(left, volume * share[:, s + 1]) - volume * share[:, s]
-            np.maximum(x, 0.0, out=x)
-            sent[s] += np.bincount(problem.pair_from[span], x, minlength=problem.n_sites)
-            choice = entries.choice[s, span]
-            entry = entry_of + choice
-            bad = (choice == NO_ENTRY) | (entry >= after)
-            lost += float(x[bad].sum())
-            x[bad], entry[bad] = 0.0, 0
-            at[s] += np.bincount(home + lay.entry_c[entry], x, minlength=at.shape[1])
-            arc = lay.entry_arc[entry]
-            inner = arc < 0
-            x[inner], arc[inner] = 0.0, 0
-            flow[s] += np.bincount(arc, x, minlength=flow.shape[1])[: flow.shape[1]]
-    return at.reshape(n_streams, n_dests, n), sent, lost
+    at, sent = np.zeros((n_streams, n, n_dests)), np.zeros((n_streams, problem.n_sites))
+    lost = _put_on_legs(
+        (lay.pair_ptr, lay.pair_d, problem.pair_from), (lay.entry_ptr, lay.entry_c, lay.entry_arc),
+        problem.totals(), held, entries.share, entries.choice, at, sent, flow,
+    )  # fmt: skip
+    return np.ascontiguousarray(at.swapaxes(1, 2)), sent, float(lost)
+
+
+@njit(**FLAT)
+def _put_on_legs(pairs, legs, total, held, share, choice, at, sent, flow):  # type: ignore[no-untyped-def]
+    """Add each pair's pieces to its origin, its entry leg and the site that leg ends at; return the lost."""
+    pair_ptr, pair_d, pair_from = pairs
+    entry_ptr, entry_c, entry_arc = legs
+    lost = 0.0
+    for o in range(pair_ptr.shape[0] - 1):
+        for p in range(pair_ptr[o], pair_ptr[o + 1]):
+            volume = np.float64(total[p])
+            going = volume - held[p]
+            row = p if share.shape[0] > 1 else 0
+            for s in range(flow.shape[0]):
+                x = min(going, volume * share[row, s + 1]) - volume * share[row, s]
+                if x <= 0.0:
+                    continue
+                sent[s, pair_from[p]] += x
+                entry = entry_ptr[o] + choice[s, p]
+                if choice[s, p] == NO_ENTRY or entry >= entry_ptr[o + 1]:
+                    lost += x
+                    continue
+                at[s, entry_c[entry], pair_d[p]] += x
+                if entry_arc[entry] >= 0:
+                    flow[s, entry_arc[entry]] += x
+    return lost
 
 
 def _follow(

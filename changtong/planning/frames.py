@@ -67,9 +67,8 @@ def _handled(question: Question, flow: Floats, sent: Floats, local: Floats) -> F
 def _planned(answer: Answer) -> Floats:
     """Return the pieces a day each site sorts under the plan."""
     question, result = answer.question, answer.result
-    served = np.maximum(0.0, question.problem.totals().astype(np.float64) - result.unserved)
-    sent = np.bincount(question.problem.pair_from, served, minlength=question.problem.n_sites)
-    return _handled(question, result.leg_flow, np.asarray(sent), question.local - question.local_held)
+    sent = question.problem.sent(result.unserved)
+    return _handled(question, result.leg_flow, sent, question.local - question.local_held)
 
 
 def _site_room(network: Network, effect: Effect) -> Floats:
@@ -97,9 +96,7 @@ def site_load_frame(
     """
     question, problem, result = answer.question, answer.question.problem, answer.result
     n = problem.n_sites
-    total = problem.totals().astype(np.float64)
-    sent = np.bincount(problem.pair_from, total, minlength=n).astype(np.float64)
-    before = _handled(question, baseline, sent, question.local)
+    before = _handled(question, baseline, problem.begins, question.local)
     planned = _planned(answer)
     planned[effect.closed_sites] = 0.0
     capacity = _site_room(network, effect)

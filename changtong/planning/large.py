@@ -19,7 +19,7 @@ from changtong.planning.result import PlanSettings
 
 Floats = NDArray[np.float64]
 
-FLOW_BY, LATE_BY = 0.3, 0.4
+FLOW_BY, LATE_BY = 0.22, 0.35
 """Shares of the time for the whole plan by which the flow and the moves of late pieces end."""
 
 

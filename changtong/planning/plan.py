@@ -326,10 +326,6 @@ def _real_changes(question: Question, changes: pl.DataFrame) -> pl.DataFrame:
 def _taken(network: Network, answer: Answer, spare: Floats, redirected: pl.DataFrame) -> pl.DataFrame:
     """Return who takes which area over: the plan's decisions and what was redirected before it."""
     question, problem = answer.question, answer.question.problem
-    n, total = problem.n_sites, problem.totals()
-    ends = np.bincount(problem.pair_from, total, minlength=n) + np.bincount(
-        problem.pair_to, total, minlength=n
-    )
     flow = answer.result.leg_flow[question.n_legs :]
-    decided = question.take_overs.frame(network, flow, spare, np.asarray(ends, np.float64))
+    decided = question.take_overs.frame(network, flow, spare, problem.begins + problem.ends)
     return pl.concat([decided, redirected])
