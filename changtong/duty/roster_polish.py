@@ -16,7 +16,7 @@ from changtong.duty.roster_program import Program
 from changtong.programs.staged import highs_model, quiet_highs
 
 Flags = NDArray[np.bool_]
-Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 FREE = {"days": 1500.0, "span": 1200.0, "people": 3000.0}
 """Assignments that are planned anew at a time at first, about; more where that is quick, fewer where not."""
@@ -26,6 +26,12 @@ WIDER, NARROWER = 1.15, 0.8
 
 TRY_S = 3.0
 """Seconds for one try."""
+
+SEARCH_EVERY = 12
+"""Every so many tries of a worker is a search around the roster."""
+
+SEARCH_S = 5.0
+"""Seconds below which none is begun: it looks at no clock."""
 
 SOFT_RULES = ("fairness", "wish", "avoid", "together", "mix")
 """Rows with columns that are no assignments; a mix of compositions follows from the rules of its crew."""
@@ -37,6 +43,7 @@ def polish(
     taken: Flags,
     cost_of: Callable[[Flags], float],
     people: Callable[[Flags], list[int]],
+    near: Callable[[Flags, int], Flags],
     *,
     enough: float,
     deadline: float,
@@ -57,6 +64,8 @@ def polish(
         Cost of a roster.
     people : callable
         Whose duties cost something that may be avoidable, the worst first.
+    near : callable
+        A search around a roster with a seed: the best it meets.
     enough : float
         Cost at which to stop.
     deadline : float
@@ -66,7 +75,7 @@ def polish(
     """
     work = _Work(question, program, taken, cost_of(taken), enough, deadline)
     with ThreadPoolExecutor(workers) as pool:
-        for one in [pool.submit(_keep_trying, work, cost_of, people, seed + k) for k in range(workers)]:
+        for one in [pool.submit(_keep_trying, work, cost_of, people, near, seed + k) for k in range(workers)]:
             one.result()
     return work.taken
 
@@ -81,13 +90,29 @@ class _Work:
         self.taken, self.cost = taken, cost
         self.enough, self.deadline = enough, deadline
         self.lock = Lock()
+        self.matrix = program.matrix.tocsr()
+        self._meets = self.matrix.astype(bool).astype(np.int64)
+        self._own = np.arange(len(program.cost)) >= program.n_whole
+        self._without_people = self._meets @ ~self._own == 0
         rules = ~np.isin(np.array(program.rule), SOFT_RULES)
-        self._rows = program.matrix.tocsr()[rules]
+        self._rows = self.matrix[rules]
         self._lower, self._upper = program.lower[rules], program.upper[rules]
 
     @property
     def is_over(self) -> bool:
         return time.perf_counter() > self.deadline - 1.0 or self.cost <= self.enough
+
+    def part(self, is_free: Flags) -> tuple[Ints, Ints]:
+        """Return the rows that free assignments are in, and the columns that matter then.
+
+        Shares of others, and the compositions of crews of which nobody is free, stay as they are. Where some
+        posts of a crew are free only, the mix of the others is left out: rules of crews stand by themselves.
+        """
+        rows = self._meets @ is_free > 0
+        columns = is_free | (self._own & (rows @ self._meets > 0))
+        rows |= self._without_people & (self._meets @ columns > 0)
+        columns |= self._own & (rows @ self._meets > 0)
+        return np.flatnonzero(rows), np.flatnonzero(columns)
 
     def offer(self, found: Flags, free: Flags, base: Flags, cost_of: Callable[[Flags], float]) -> None:
         """Take a roster whose free part was planned anew from ``base``, if it is better."""
@@ -109,7 +134,11 @@ class _Work:
 
 
 def _keep_trying(
-    work: _Work, cost_of: Callable[[Flags], float], people: Callable[[Flags], list[int]], seed: int
+    work: _Work,
+    cost_of: Callable[[Flags], float],
+    people: Callable[[Flags], list[int]],
+    near: Callable[[Flags, int], Flags],
+    seed: int,
 ) -> None:
     random = np.random.default_rng(seed)
     parts = {
@@ -124,10 +153,13 @@ def _keep_trying(
         part = order[tries % len(order)]
         tries += 1
         base = work.taken
+        if tries % SEARCH_EVERY == 0 and work.deadline - time.perf_counter() > SEARCH_S:
+            work.offer(near(base, tries), work.question.may, base, cost_of)
+            continue
         free = parts[part](base, sizes[part])
         begun = time.perf_counter()
         limit = min(TRY_S, work.deadline - begun)
-        found = _anew(work.program, base, free, limit)
+        found = _anew(work, base, free, limit)
         spent = time.perf_counter() - begun
         change = WIDER if spent < 0.3 * limit else NARROWER if spent > 0.9 * limit else 1.0
         sizes[part] = min(max(sizes[part] * change, LEAST_FREE), MOST_FREE)
@@ -164,21 +196,21 @@ def _span_of_days(question: Question, free: float, random: np.random.Generator) 
     return np.asarray(question.may & (question.slots.day >= first) & (question.slots.day <= last))
 
 
-def _anew(program: Program, taken: Flags, free: Flags, seconds: float) -> Flags | None:
+def _anew(work: _Work, taken: Flags, free: Flags, seconds: float) -> Flags | None:
     """Solve the program with all other assignments as they are."""
-    whole = program.n_whole
+    program, whole = work.program, work.program.n_whole
     who, where = np.nonzero(program.column >= 0)
     columns = program.column[who, where]
-    now, is_free = np.zeros(len(program.cost)), np.ones(len(program.cost), bool)
+    now, is_free = np.zeros(len(program.cost)), np.zeros(len(program.cost), bool)
     now[columns] = taken[who, where]
     is_free[columns] = free[who, where]
-    some = np.flatnonzero(is_free)
-    left = program.matrix[:, some].tocsr()
-    rows = np.flatnonzero(np.diff(left.indptr))
-    used = (program.matrix @ np.where(is_free, 0.0, now))[rows]
+    rows, some = work.part(is_free)
+    now[some] = 0.0
+    used = (work.matrix @ now)[rows]
+    now[columns] = taken[who, where]
     highs = quiet_highs(time_limit=seconds, mip_rel_gap=1e-5)
     model = highs_model(
-        left[rows].tocsc(), (program.lower[rows] - used, program.upper[rows] - used),
+        work.matrix[rows][:, some].tocsc(), (program.lower[rows] - used, program.upper[rows] - used),
         (np.zeros(len(some)), program.most[some]), program.cost[some],
     )  # fmt: skip
     kind = highspy.HighsVarType

@@ -50,10 +50,14 @@ LONG_A_SEAT = 40_000
 PART = 50_000
 """Steps between two looks at the clock."""
 
+NEAR_WARM, NEAR_STEPS = 0.1, 3_000_000
+"""Around a roster planned anew in parts: warmer was seen to lose it, 0.1 to find 0.1 % in three seconds."""
+
 HOT, WARM, COLD = 3.0, 1.0, 0.01
 """Warmth at the start, at the start of the long cooling, and at the end; times the least weight."""
 
 Flags = NDArray[np.bool_]
+Seats = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -94,37 +98,69 @@ def search_roster(
         For the long cooling; 0: none. It is as slow as the time lets it be.
     """
     data = _data(question, shares, crews)
-    heads = question.slots.heads
-    seats = np.array([(j, h) for j, count in enumerate(heads) for h in range(count)], np.int64)
+    state, seats, cost = _empty(question, data, seed)
+    cost = _fill(question, data, state, cost)
+    scale, seat = _scale(question), state.seat.copy()
     steps = min(steps, STEPS_A_SEAT * len(seats))
-    state = State(
-        np.full((len(heads), int(heads.max())), -1, np.int64),
-        question.caps.most.astype(np.int32, order="C"),  # a copy
-        np.zeros((len(question.may), len(KINDS)), np.int64),
-        np.zeros(len(data.group_kind), np.int64),
-        np.zeros(len(data.group_kind), np.int64),
-        np.zeros(len(data.group_kind)),
-        np.zeros(1), np.ones(1), np.array([seed], np.uint64),
-    )  # fmt: skip
-    weights = [question.folder.weights.of(kind) for kind in KINDS]
-    scale = min((one for one in weights if one > 0.0), default=1.0)
-    cost = _start(question, data, state, seats)
-    seat = state.seat.copy()
-    met = (cost, cost, float(state.broken[0]))
-    met = anneal(data, state, seats, steps, HOT * scale, COLD * scale, met[0], met[1], seat, met[2])
+    warmth = HOT * scale, COLD * scale
+    met = anneal(data, state, seats, steps, *warmth, cost, cost, seat, float(state.broken[0]))
     if seconds > 0.0 and met[2] < 0.5:
         _cool_slowly(data, state, seats, seconds, scale, met, seat)
         # rules of crews are not broken in what was kept, whatever the search broke on its way
+    return _found(question, seats, seat, met[2])
+
+
+def search_near(
+    question: Question,
+    shares: FairShares,
+    crews: CrewRules,
+    taken: Flags,
+    *,
+    seed: int,
+    steps: int = NEAR_STEPS,
+) -> Found:
+    """Search around a roster that keeps every rule, hardly warmed.
+
+    Parameters
+    ----------
+    question : Question
+    shares : FairShares
+    crews : CrewRules
+    taken : array, (people, slots)
+    seed : int
+    steps : int
+    """
+    data = _data(question, shares, crews)
+    state, seats, cost = _empty(question, data, seed)
+    for j in np.flatnonzero(taken.any(axis=0)):
+        for h, p in enumerate(np.flatnonzero(taken[:, j])):
+            cost += _seat(data, state, int(p), int(j), h)
+    state.soft[0] = SOFT
+    scale, seat = _scale(question), state.seat.copy()
+    warmth = NEAR_WARM * scale, COLD * scale
+    steps = min(steps, LONG_A_SEAT * len(seats))
+    met = anneal(data, state, seats, steps, *warmth, cost, cost, seat, float(state.broken[0]))
+    found = _found(question, seats, seat, met[2])
+    return found if found.whole else Found(taken, False)
+
+
+def _scale(question: Question) -> float:
+    """Return the least weight of fairness: what warmth is measured in."""
+    weights = [question.folder.weights.of(kind) for kind in KINDS]
+    return min((one for one in weights if one > 0.0), default=1.0)
+
+
+def _found(question: Question, seats: Seats, seat: Seats, broken: float) -> Found:
     taken = np.zeros(question.may.shape, bool)
     for j, h in seats:
         if seat[j, h] >= 0:
             taken[seat[j, h], j] = True
-    return Found(taken, bool(met[2] < 0.5 and (taken.sum(axis=0) == heads).all()))
+    return Found(taken, bool(broken < 0.5 and (taken.sum(axis=0) == question.slots.heads).all()))
 
 
 def _cool_slowly(
-    data: Data, state: State, seats: NDArray[np.int64], seconds: float, scale: float,
-    met: tuple[float, float, float], seat: NDArray[np.int64],
+    data: Data, state: State, seats: Seats, seconds: float, scale: float,
+    met: tuple[float, float, float], seat: Seats,
 ) -> None:  # fmt: skip
     """Cool once from hot to cold in a time; ``seat`` becomes the best roster met that breaks no rule."""
     broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
@@ -142,29 +178,49 @@ def _cool_slowly(
         at = max(done / most, (time.perf_counter() - begun) / seconds)
 
 
-def _start(question: Question, data: Data, state: State, seats: NDArray[np.int64]) -> float:
-    """Fill seats one by one, those with the fewest people first; return the cost."""
-    scarce = np.argsort(question.may.sum(axis=0) / question.slots.heads, kind="stable")
+def _empty(question: Question, data: Data, seed: int) -> tuple[State, Seats, float]:
+    """Return a roster without anybody, its seats, and what it costs."""
+    heads, n_groups = question.slots.heads, len(data.group_kind)
+    seats = np.array([(j, h) for j, count in enumerate(heads) for h in range(count)], np.int64)
+    state = State(
+        np.full((len(heads), int(heads.max())), -1, np.int64),
+        question.caps.most.astype(np.int32, order="C"),  # a copy
+        np.zeros((len(question.may), len(KINDS)), np.int64),
+        np.zeros(n_groups, np.int64),
+        np.zeros(n_groups, np.int64),
+        np.zeros(n_groups),
+        np.zeros(1), np.ones(1), np.array([seed], np.uint64),
+    )  # fmt: skip
     cost = float(sum(data.tables[p, k, 0] for p in range(len(question.may)) for k in range(len(KINDS))))
     for g, kind in enumerate(data.group_kind):
         lacking = data.group_least[g] if kind == QUALIFIED else kind in (WISHED, LOCKED)
-        missed = data.group_weight[g] * lacking
-        cost += float(missed)
+        missed = float(data.group_weight[g] * lacking)
+        cost += missed
         state.now[g] = missed
-        state.broken[0] += float(missed) * (kind in HARD)
-    cost += PENALTY * len(seats)
+        state.broken[0] += missed * (kind in HARD)
     state.broken[0] += PENALTY * len(seats)
+    return state, seats, cost + PENALTY * len(seats)
+
+
+def _fill(question: Question, data: Data, state: State, cost: float) -> float:
+    """Fill seats one by one, those with the fewest people first; return the cost."""
+    scarce = np.argsort(question.may.sum(axis=0) / question.slots.heads, kind="stable")
     for j in scarce:
         for h in range(int(question.slots.heads[j])):
             load = state.count[:, 0] - data_target(data)
             for p in np.argsort(load, kind="stable"):
                 if fits(data, state, p, j) and p not in state.seat[j]:
-                    cost += float(change(data, state, p, j, 1)) - PENALTY
-                    state.broken[0] -= PENALTY
-                    use(data, state, p, j, 1)
-                    state.seat[j, h] = p
+                    cost += _seat(data, state, p, j, h)
                     break
     return cost
+
+
+def _seat(data: Data, state: State, p: int, j: int, h: int) -> float:
+    """Give an empty seat to somebody who fits; return what the cost changes by."""
+    state.broken[0] -= PENALTY
+    use(data, state, p, j, 1)
+    state.seat[j, h] = p
+    return float(change(data, state, p, j, 1)) - PENALTY
 
 
 def data_target(data: Data) -> NDArray[np.float64]:

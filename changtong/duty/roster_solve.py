@@ -16,7 +16,7 @@ from changtong.duty.fair_shares import FairShares, counted, counting_bound
 from changtong.duty.question import Question
 from changtong.duty.roster_polish import polish
 from changtong.duty.roster_program import Program, build_program, in_period, wished_slots
-from changtong.duty.roster_search import search_roster
+from changtong.duty.roster_search import search_near, search_roster
 from changtong.duty.staff import KINDS
 from changtong.executors.cores import usable_cores
 from changtong.programs.staged import dual_bound, highs_model, quiet_highs, run_highs
@@ -138,6 +138,7 @@ def solve(
             question, program, taken,
             lambda some: roster_cost(question, shares, crews, some),
             lambda some: costly_people(question, shares, crews, some),
+            lambda some, number: search_near(question, shares, crews, some, seed=seed + number).taken,
             enough=bound + max(gap * value, SAME), seed=seed, workers=min(2, usable_cores()),
             deadline=time.perf_counter() + share * (deadline - time.perf_counter()),
         )  # fmt: skip
