@@ -49,8 +49,8 @@ def polish(
     deadline: float,
     seed: int,
     workers: int = 1,
-) -> Flags:
-    """Return a roster that is as good or better.
+) -> tuple[Flags, bool]:
+    """Return a roster that is as good or better, and whether Ctrl-C ended the work.
 
     Several workers try different parts of the best roster at once; what one finds is put into what the others
     found meanwhile, where that keeps every rule.
@@ -74,10 +74,15 @@ def polish(
     workers : int
     """
     work = _Work(question, program, taken, cost_of(taken), enough, deadline)
+    interrupted = False
     with ThreadPoolExecutor(workers) as pool:
-        for one in [pool.submit(_keep_trying, work, cost_of, people, near, seed + k) for k in range(workers)]:
-            one.result()
-    return work.taken
+        tries = [pool.submit(_keep_trying, work, cost_of, people, near, seed + k) for k in range(workers)]
+        try:
+            for one in tries:
+                one.result()
+        except KeyboardInterrupt:
+            interrupted, work.deadline = True, -np.inf
+    return work.taken, interrupted
 
 
 class _Work:
@@ -159,6 +164,8 @@ def _keep_trying(
         free = parts[part](base, sizes[part])
         begun = time.perf_counter()
         limit = min(TRY_S, work.deadline - begun)
+        if limit <= 0.0 or not free.any():
+            continue
         found = _anew(work, base, free, limit)
         spent = time.perf_counter() - begun
         change = WIDER if spent < 0.3 * limit else NARROWER if spent > 0.9 * limit else 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import highspy
@@ -26,6 +26,9 @@ Flags = NDArray[np.bool_]
 
 POLISH_SHARE = 0.6
 """Part of what is left then for planning parts anew; the rest is for the whole program."""
+
+SMALL = 1500
+"""Assignments up to which the whole program goes ahead at once: parts would be the whole."""
 
 TOO_LARGE = 6000
 """Assignments from which on the whole program was seen to find and prove nothing in minutes: left out."""
@@ -132,9 +135,10 @@ def solve(
     taken, bound = _search_and_bound(question, shares, crews, taken, deadline, quick, seed)
     value = roster_cost(question, shares, crews, taken)
     program = build_program(question, shares, crews, near=counted(question, taken))
-    if value - bound > max(gap, SAME) * max(1.0, value):
+    interrupted = False
+    if value - bound > max(gap, SAME) * max(1.0, value) and program.n_whole > SMALL:
         share = POLISH_SHARE if program.n_whole < TOO_LARGE else 1.0
-        taken = polish(
+        taken, interrupted = polish(
             question, program, taken,
             lambda some: roster_cost(question, shares, crews, some),
             lambda some: costly_people(question, shares, crews, some),
@@ -142,7 +146,11 @@ def solve(
             enough=bound + max(gap * value, SAME), seed=seed, workers=min(2, usable_cores()),
             deadline=time.perf_counter() + share * (deadline - time.perf_counter()),
         )  # fmt: skip
-    return _improve(question, shares, crews, program, taken, bound, deadline, gap)
+    solved = _improve(
+        question, shares, crews, program, taken, bound, -np.inf if interrupted else deadline, gap
+    )
+    unproved = interrupted and solved.termination is Termination.TIME_LIMIT
+    return replace(solved, termination=Termination.INTERRUPTED) if unproved else solved
 
 
 def _search_and_bound(
