@@ -95,6 +95,20 @@ def test_what_is_no_message_is_refused_with_every_problem(source: bytes, expecte
     assert codes(source) == expected
 
 
+@pytest.mark.parametrize("midnight", ["2028-02-29T24:00:00+08:00", "2028-03-01T00:00:00+08:00"])
+def test_the_end_of_a_day_is_the_begin_of_the_next(midnight: str) -> None:
+    # 24:00:00 is an instant of XML; 2028 has a 29 February
+    read = read_cap(alert(expires=6.0).replace(at(6.0).encode(), midnight.encode()))
+    assert read.infos[0].expires == datetime(2028, 2, 29, 16, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "wrong", ["2027-02-29T24:00:00+08:00", "2028-02-28T24:00:00", "2028-02-28T24:30:00Z"]
+)
+def test_no_other_time_after_24_is_read(wrong: str) -> None:
+    assert codes(alert(expires=6.0).replace(at(6.0).encode(), wrong.encode())) == ["bad-time"]
+
+
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_cap(tmp_path / "storm.xml")

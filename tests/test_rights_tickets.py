@@ -308,3 +308,23 @@ def test_wrong_rules_are_told(tmp_path: Path, old: str, new: str) -> None:
     with pytest.raises(InputError) as found:
         read_ticket_rules(file)
     assert {one.code for one in found.value.problems} == {"bad-rules"}
+
+
+def test_what_is_still_to_come_is_refused_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "tickets")
+    opened = ["rights-tickets", "open", folder, "--kind", "pay", "--firm", "F1", "--by", "desk", "--at"]
+    assert main([*opened, "2994-03-01T09:00+08:00"]) == 2
+    assert not (tmp_path / "tickets").exists()
+    assert "2994-03-01T09:00:00+08:00 is still to come" in capsys.readouterr().err
+    assert main([*opened, "2024-03-01T09:00+08:00"]) == 0
+    before = (tmp_path / "tickets" / "rights_tickets.json").read_bytes()
+    capsys.readouterr()
+    # a year mistyped ahead, and no reason: both are told
+    moved = ["rights-tickets", "move", folder, "RT000001", "--action", "reject", "--by", "li", "--at"]
+    assert main([*moved, "2994-03-05T09:00+08:00"]) == 2
+    said = capsys.readouterr().err
+    for words in ("2 problems", "needs a reason", "still to come"):
+        assert words in said
+    assert (tmp_path / "tickets" / "rights_tickets.json").read_bytes() == before

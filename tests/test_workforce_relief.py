@@ -171,6 +171,8 @@ def test_sums_and_calendar() -> None:
         (b"firm,staff\nA,1\n", ["missing-column"]),
         (b"firm_id,staff,taxes_settled,size\nA,many,maybe,huge\n,1,,\nA,2,,\n",
          ["wrong-type", "wrong-type", "wrong-type", "missing-value", "duplicate-firm"]),
+        (b"firm_id,staff,insured,layoff_share,revenue_change\nA,-1,-0.5,5.5,-1.1\nB,0,0,100%,-100%\n",
+         ["out-of-range"] * 4),
         (b'firm_id,staff\nA,"1,2"\nB,nan\nC,1e999\n', ["wrong-type"] * 3),
     ],
 )  # fmt: skip
@@ -208,6 +210,9 @@ def test_firms_in_chinese_files(tmp_path: Path) -> None:
         ('rate = 0.5\nof = "unemployment_paid_cny"', "rate = 0.5"),
         ("most = 300000.0", "most = -1"),
         ('id = "vat-necessities-2022"', 'id = "staying-bonus-example"'),
+        ("least = 0, most = 1 }", "least = 2, most = 1 }"),
+        ("least = -1 }", 'least = "-1" }'),
+        ('en = "no taxes overdue" }', 'en = "no taxes overdue", least = 0 }'),
         ("any = [", "any = 5\nall = ["),
         ('value = "31" }', 'value = "31", run = "__import__(\'os\')" }'),
     ],

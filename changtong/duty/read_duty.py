@@ -28,6 +28,8 @@ from changtong.duty.staff import (
 )
 from changtong.errors import InputError, Problem
 from changtong.network.findings import NearestNames
+from changtong.network.misnamed_files import misnamed_files
+from changtong.workbook_sheets import ENDING
 
 MANY = 10_000
 ID, DAY = Column("id", needed=True), Column("day", needed=True)
@@ -96,6 +98,9 @@ TABLES: dict[str, dict[str, Column]] = {
     },
 }
 NEEDED = ("people.csv", "shifts.csv", "posts.csv")
+READ_FILES = (
+    *TABLES, *(f"{Path(name).stem}{ENDING}" for name in TABLES), "duty.toml", "calls.toml",
+)  # fmt: skip
 SETTINGS: dict[str, dict[str, type]] = {
     "": {"name": str, "time_zone": str, "provenance": str, "notes": str},
     "limits": {
@@ -134,6 +139,7 @@ def read_duty(path: str | os.PathLike[str]) -> DutyFolder:
         name: read_rows(folder, name, columns, needed=name in NEEDED) for name, columns in TABLES.items()
     }
     settings, problems = _settings(folder)
+    problems += misnamed_files(folder, READ_FILES)
     _check_keys(tables)
     shifts = _shifts(tables["shifts.csv"])
     posts = _posts(tables["posts.csv"], shifts)

@@ -7,8 +7,9 @@ is bounded. A value outside the standard's lists is an error, an unknown element
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -17,6 +18,7 @@ from changtong.errors import InputError, Problem
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+END_OF_DAY = re.compile(r"(\d{4}-\d{2}-\d{2})T24:00(?::00(?:\.0+)?)?(.*)")
 FIRST_YEAR, LAST_YEAR = 1900, 9998
 """Instants before are slips of the pen; later ones, as for "until further notice", become the last."""
 
@@ -178,10 +180,7 @@ class _Reader:
         return self.instant_of(found, name) if found else None
 
     def instant_of(self, text: str, name: str) -> datetime | None:
-        try:
-            read = datetime.fromisoformat(text)
-        except ValueError:
-            read = None
+        read = _read_instant(text)
         if read is None or read.tzinfo is None:
             expected = "an instant with its zone, as 2026-07-20T08:00:00+08:00"
             self.wrong("bad-time", f"<{name}> is {text[:80]!r}.", name, expected)
@@ -190,6 +189,17 @@ class _Reader:
             self.wrong("bad-time", f"<{name}> is {text!r}.", name, f"a time after {FIRST_YEAR}")
             return None
         return read if read.year <= LAST_YEAR else datetime(LAST_YEAR, 12, 31, tzinfo=UTC)
+
+
+def _read_instant(text: str) -> datetime | None:
+    """Return an instant, or None. XML has 24:00:00 for the end of a day, which Python 3.11 does not read."""
+    at_end = END_OF_DAY.fullmatch(text)
+    try:
+        if at_end is not None:
+            return datetime.fromisoformat(f"{at_end[1]}T00:00:00{at_end[2]}") + timedelta(days=1)
+        return datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return None
 
 
 def read_cap(source: Path | bytes, file: str = "") -> Message:

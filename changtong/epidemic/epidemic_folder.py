@@ -10,16 +10,24 @@ from typing import Any
 
 import polars as pl
 
-from changtong.epidemic import gates, passes, staff, state_book
-from changtong.epidemic.crossings import POST_FILE, PRESENCE_FILE, read_posts, read_presence, read_zones
+from changtong.epidemic import gates, measures, passes, staff, state_book
+from changtong.epidemic.crossings import (
+    POST_FILE,
+    PRESENCE_FILE,
+    ZONE_FILE,
+    read_posts,
+    read_presence,
+    read_zones,
+)
 from changtong.epidemic.settings import Settings, read_settings
 from changtong.epidemic.settling_rules import FILE as SETTLING_FILE
 from changtong.epidemic.settling_rules import SettlingRule, read_settling_rules
 from changtong.epidemic.state_book import StateBook, read_state_book
-from changtong.epidemic.state_kinds import read_state_kinds
+from changtong.epidemic.state_kinds import STATES_FILE, TRANSITIONS_FILE, read_state_kinds
 from changtong.epidemic.tables import TableReader, words
 from changtong.errors import InputError, Problem
 from changtong.network.findings import NearestNames
+from changtong.network.misnamed_files import misnamed_files
 from changtong.network.model import Network
 
 SITE_FILE = "sites.csv"
@@ -39,6 +47,12 @@ FILES = (
     SITE_FILE, state_book.FILE, gates.FILE, passes.PASS_FILE, passes.FIRM_FILE, staff.FILE, POST_FILE,
     PRESENCE_FILE, SETTLING_FILE,
 )  # fmt: skip
+
+OTHER_FILES = (
+    ZONE_FILE, STATES_FILE, TRANSITIONS_FILE, measures.FILE, "case_tasks.csv", "risk_rules.csv",
+    "epidemic.toml",
+)  # fmt: skip
+"""Files of the folder that alone do not make it one of epidemic control."""
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,8 @@ def read_epidemic(
     if place is not None:
         _check_folder(place, there)
     reader = TableReader(place)
+    if place is not None:
+        reader.problems += misnamed_files(place, (*FILES, *OTHER_FILES))
     settings = read_settings(reader)
     kinds = read_state_kinds(reader)
     sites = _sites(reader, there)

@@ -141,7 +141,7 @@ def read_firms(source: str | os.PathLike[str] | pl.DataFrame, policies: Policies
     ------
     InputError
         Every problem: ``missing-file``, ``missing-column``, ``missing-value``, ``duplicate-firm``,
-        ``wrong-type``, ``empty-table``.
+        ``wrong-type``, ``out-of-range``, ``empty-table``.
     """
     frame = source if isinstance(source, pl.DataFrame) else read_firm_table(source)
     file = FIRMS if isinstance(source, pl.DataFrame) else label_of(Path(source), FIRMS)
@@ -164,14 +164,17 @@ def read_firms(source: str | os.PathLike[str] | pl.DataFrame, policies: Policies
             given = cells.get(name)
             if given is None or (isinstance(given, str) and not given.strip()):
                 continue
-            facts[name] = _cell(given, fact)
-            if facts[name] is None:
+            facts[name] = value = _cell(given, fact)
+            if value is None:
                 expected = ", ".join(fact.choices) or {"boolean": "true or false"}.get(
                     fact.kind, f"a {fact.kind}"
                 )
                 problems.append(
                     Problem("wrong-type", f"{given!r} is not allowed.", file, row, name, expected)
                 )
+            elif isinstance(value, float) and not _is_possible(value, fact):
+                text = f"{given!r} is not possible."
+                problems.append(Problem("out-of-range", text, file, row, name, _range_of(fact)))
         made.append(Firm(firm, str(cells.get("name") or ""), facts))
     if problems:
         raise InputError(problems)
@@ -219,6 +222,17 @@ def _cell(given: Any, fact: Fact) -> Value | None:
     if fact.kind == "boolean":
         return WORDS.get(text.lower())
     return text if not fact.choices or text in fact.choices else None
+
+
+def _is_possible(value: float, fact: Fact) -> bool:
+    return (fact.least is None or value >= fact.least) and (fact.most is None or value <= fact.most)
+
+
+def _range_of(fact: Fact) -> str:
+    """Say what a number may be; shares in per cent too, since 5.5 is often written for 5.5%."""
+    most = "" if fact.most is None else f"at most {fact.most:g}"
+    said = ", ".join(one for one in ("" if fact.least is None else f"at least {fact.least:g}", most) if one)
+    return f"{said} (5.5 per cent is 0.055 or 5.5%)" if fact.unit == "share" else said
 
 
 def match_relief(firms: Iterable[Firm], policies: Policies, day: date) -> ReliefMatch:

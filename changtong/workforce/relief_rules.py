@@ -43,6 +43,8 @@ class Fact:
     choices: tuple[str, ...] = ()
     choices_zh: tuple[str, ...] = ()
     choices_en: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +246,7 @@ def read_policies(path: str | os.PathLike[str] | None = None) -> Policies:
 
 
 RESERVED = ("firm_id", "name")
-FACT_KEYS = ("kind", "zh", "en", "unit", "choices", "choices_zh", "choices_en")
+FACT_KEYS = ("kind", "zh", "en", "unit", "choices", "choices_zh", "choices_en", "least", "most")
 
 
 def _read_facts(content: Any, reading: _Reading) -> None:
@@ -273,9 +275,20 @@ def _read_facts(content: Any, reading: _Reading) -> None:
         else:
             choices, in_zh, in_en = map(tuple, lists)
             unit = entry.get("unit", "")
+            least, most = _read_range(entry, where, reading)
             reading.facts[name] = Fact(
-                name, entry["kind"], entry["zh"], entry["en"], unit, choices, in_zh, in_en
+                name, entry["kind"], entry["zh"], entry["en"], unit, choices, in_zh, in_en, least, most
             )
+
+
+def _read_range(entry: Mapping[str, Any], where: str, reading: _Reading) -> tuple[float | None, float | None]:
+    """Return what a number may be at least and at most; None where it is not said."""
+    least, most = (reading.number(entry, key, where, None) for key in ("least", "most"))
+    if entry["kind"] != "number" and ("least" in entry or "most" in entry):
+        reading.add("least and most are of numbers.", where, "kind number")
+    if least is not None and most is not None and least > most:
+        reading.add(f"least {least:g} is above most {most:g}.", where, "least, at most most")
+    return least, most
 
 
 POLICY_KEYS = (

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,24 @@ def _write(folder: Path, tickets: dict[str, RightsTicket]) -> None:
     write_beside(folder / FILE, text, mode=0o600)
 
 
+@contextmanager
+def _not_to_come(at: datetime, ticket_id: str, code: str) -> Iterator[None]:
+    """Refuse an instant that is still to come, together with what else is wrong.
+
+    A year mistyped ahead would stand in the way of all that is done later, since nothing may be before it.
+    """
+    problems: list[Problem] = []
+    try:
+        yield
+    except InputError as error:
+        problems += error.problems
+    if at.tzinfo is not None and at > datetime.now(UTC):
+        text = f"{at.isoformat()} is still to come."
+        problems.append(Problem(code, text, ticket_id, None, "at", "an instant that has been"))
+    if problems:
+        raise InputError(problems)
+
+
 def open_ticket(folder: Folder, make: Callable[[str], RightsTicket], rules: TicketRules) -> RightsTicket:
     """Add a ticket; the folder is made where there is none.
 
@@ -118,7 +136,9 @@ def open_ticket(folder: Folder, make: Callable[[str], RightsTicket], rules: Tick
     place = Path(folder)
     if place.exists() and not (place / FILE).is_file() and (not place.is_dir() or any(place.iterdir())):
         raise UsageError(f"{place} holds something else than rights tickets.", "not-a-tickets-folder")
-    check_ticket(make("RT000000"), rules)
+    new = make("RT000000")
+    with _not_to_come(new.received_at, new.id, "bad-ticket"):
+        check_ticket(new, rules)
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -157,7 +177,8 @@ def move_in_folder(folder: Folder, ticket_id: str, event: TicketEvent, rules: Ti
     read_tickets(place, rules)
     with _locked(place):
         tickets = read_tickets(place, rules)
-        moved = move_ticket(find_ticket(tickets, ticket_id), event)
+        with _not_to_come(event.at, ticket_id, "bad-action"):
+            moved = move_ticket(find_ticket(tickets, ticket_id), event)
         _write(place, tickets | {ticket_id: moved})
     return moved
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from changtong.errors import InputError, Problem, UsageError
+from changtong.network.misnamed_files import misnamed_files
 from changtong.safety.supervision import read_table
 from changtong.workbook_sheets import label_of
 from changtong.workforce.roster_rules import RosterRules, read_roster_rules
@@ -117,11 +118,16 @@ def read_workforce(
     where = Path(folder)
     if not where.is_dir():
         raise UsageError(f"{where} is no folder.", "missing-folder")
-    problems: list[Problem] = []
+    problems = misnamed_files(where, (*(f"{name}{end}" for name in SCHEMAS for end in ENDINGS), RULES_FILE))
     tables: dict[str, pl.DataFrame] = {}
     labels: dict[str, str] = {}
     for name in SCHEMAS:
-        file = next((where / f"{name}{end}" for end in ENDINGS if (where / f"{name}{end}").is_file()), None)
+        there = [where / f"{name}{end}" for end in ENDINGS if (where / f"{name}{end}").is_file()]
+        if len(there) > 1:
+            both = " and ".join(one.name for one in there)
+            problems.append(Problem("ambiguous-table", f"{both} are both there.", expected="one of them"))
+            continue
+        file = there[0] if there else None
         if file is None:
             if name in needs:
                 expected = " or ".join(f"{name}{end}" for end in ENDINGS)
