@@ -36,7 +36,7 @@ from changtong.studies import run_study
 
 __all__ = ["app", "browser", "cheap_hashes", "duty", "service", "service_and_tokens", "tokens"]
 
-MEASURED = {"seconds", "folder", "at", "left_out", "notes", "name"}
+MEASURED = {"runtime_s", "seconds", "folder", "at", "left_out", "notes", "name"}
 """Of a summary: what a clock says, and what the command line adds."""
 
 

@@ -1,7 +1,7 @@
 """Work in the background: DBOS keeps what is queued, each run is computed in a process of its own.
 
 The book of runs says what a run is and how it ended; DBOS says whose turn it is, and begins a run anew whose
-server died (docs/decisions/0021).
+server died (docs/decisions/0022).
 """
 
 from __future__ import annotations
