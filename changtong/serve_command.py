@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from changtong.console import say
+from changtong.kernels import prepare_kernels
 
 
 def serve(
@@ -34,7 +34,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve the API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
-    from changtong.api.request_log import log_to_stderr
+    from changtong.api.request_log import log, log_to_stderr
     from changtong.api.server import run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
 
@@ -44,7 +44,8 @@ def serve(
     try:
         first = service.folder.path / FIRST_SIGN_IN
         if first.exists():
-            say(f"{first} holds the first user's password: change it, and remove the file.")
+            log("first-sign-in", file=str(first), says="It holds the first password: change it, remove it.")
+        prepare_kernels(lambda text: log("kernels", says=text))  # goes on beside; the first run waits for it
         run_server(service, host, port, proxy)
     finally:
         service.close()

@@ -233,7 +233,8 @@ def test_who_asked_for_a_run_is_on_record(
 ) -> None:
     admin = service.store.desk(service.store.sign_in("admin", ADMIN).token)
     entries = admin.audit_entries("run", done["id"])
-    assert [entry["action"] for entry in entries] == ["add"]
+    assert [entry["action"] for entry in entries][0] == "add"
+    assert [entry["action"] for entry in entries].count("add") == 1
 
 
 def test_a_run_that_has_not_changed_is_not_sent_again(duty: Client, done: dict[str, Any]) -> None:

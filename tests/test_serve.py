@@ -71,9 +71,7 @@ def begun(base: str, token: str) -> str:
 
 def ends(log: Path, run_id: str) -> list[str]:
     """Return the states that the log tells of a run; every line of it is JSON."""
-    lines = [
-        json.loads(line) for line in log.read_text("utf-8").splitlines() if not line.startswith("Compil")
-    ]
+    lines = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     return [line["state"] for line in lines if line["event"] == "run" and line["run"] == run_id]
 
 
