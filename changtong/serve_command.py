@@ -8,8 +8,6 @@ from typing import Annotated
 
 import typer
 
-from changtong.kernels import prepare_kernels
-
 
 def serve(
     data: Annotated[
@@ -45,7 +43,6 @@ def serve(
         first = service.folder.path / FIRST_SIGN_IN
         if first.exists():
             log("first-sign-in", file=str(first), says="It holds the first password: change it, remove it.")
-        prepare_kernels(lambda text: log("kernels", says=text))  # goes on beside; the first run waits for it
         run_server(service, host, port, proxy)
     finally:
         service.close()
