@@ -41,6 +41,7 @@ from changtong.rural_command import register as register_rural
 from changtong.safety_command import register as register_safety
 from changtong.scan_commands import register as register_scans
 from changtong.scorecard_command import register as register_scorecards
+from changtong.serve_command import serve
 from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 from changtong.vault_command import register as register_vault
@@ -263,6 +264,7 @@ register_workforce(app)
 register_privacy(app)
 register_privacy_records(app)
 register_registers(app)
+app.command(short_help="The API, for people who sign in.")(serve)
 
 
 def _size(network: Network) -> dict[str, Any]:

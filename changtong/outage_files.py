@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -59,10 +59,32 @@ def read_outages(path: str | Path, network: Network) -> tuple[Outage, ...]:
         raise InputError(
             [Problem("empty-table", "no outage in the file.", file=path.name, expected=EXPECTED_FILE)]
         )
+    return read_outage_rows(rows, network, path)
+
+
+def read_outage_rows(
+    rows: Sequence[Mapping[str, Any]], network: Network, path: str | Path = "outages"
+) -> tuple[Outage, ...]:
+    """Read outages that are rows already, each with the columns of a file.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+    network : Network
+        What the sites, legs and codes must exist in.
+    path : path
+        The file they are from: what problems name, and beside which files of areas are.
+
+    Raises
+    ------
+    InputError
+        With every problem found, as `read_outages`.
+    """
+    path = Path(path)
     problems: list[Problem] = []
     outages = []
     for k, row in enumerate(rows, 1):
-        reader = _Row(row, k, path, network, [])
+        reader = _Row(dict(row), k, path, network, [])
         outage = reader.outage()
         problems += reader.problems
         problems += [

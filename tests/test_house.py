@@ -49,6 +49,7 @@ def test_importing_the_package_pulls_in_no_solver() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     heavy = ("highspy", "numba", "scipy", "polars", "numpy", "statsforecast", "pandas", "holidays")
+    heavy += ("fastapi", "uvicorn", "dbos", "sqlalchemy")
     code = (
         "import sys, changtong.cli as c; c.main(['--help']); "
         f"print('HEAVY', [m for m in {heavy} if m in sys.modules])"

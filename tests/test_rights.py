@@ -33,6 +33,11 @@ WORKERS = {"duty_officer", "planner", "inspector", "assessor"}
 
 # what each role is for, in words of sets and not of the table's rows: kind -> action -> roles
 MAY: dict[str, dict[str, set[str]]] = {
+    "run": {
+        "view": {"viewer", "duty_officer", "planner"},
+        "add": {"duty_officer", "planner"},
+        "change": {"duty_officer", "planner"},
+    },
     "organisation": {
         "view": WORKERS | {"viewer", "administrator"},
         "add": {"administrator"},

@@ -1,0 +1,56 @@
+"""The application put together: the gate before every route, the routes, what stands around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from changtong import __version__
+from changtong.api import health, runs, sessions
+from changtong.api.headers import BodyLimit, SecurityHeaders
+from changtong.api.people import gate
+from changtong.api.problems import refuse, refuse_http, refuse_values
+from changtong.api.request_log import RequestLog
+from changtong.api.service import Service
+from changtong.errors import ChangtongError
+
+OPENAPI = "/api/v1/openapi.json"
+
+
+def make_app(service: Service) -> FastAPI:
+    """Return the application of a service that is open.
+
+    Parameters
+    ----------
+    service : Service
+    """
+    app = FastAPI(
+        title="Changtong 畅通",
+        version=__version__,
+        dependencies=[Depends(gate)],
+        openapi_url=None,  # the routes of the framework's own would stand before the gate
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    for router in (health.router, sessions.router, runs.router):
+        app.include_router(router)
+    app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
+    app.add_exception_handler(ChangtongError, refuse)
+    app.add_exception_handler(RequestValidationError, refuse_values)
+    app.add_exception_handler(HTTPException, refuse_http)
+    # the last added is the outermost
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestLog, counts=service.counts)
+    app.add_middleware(SecurityHeaders)
+    return app
+
+
+def _openapi(request: Request) -> dict[str, Any]:
+    """Describe this API in OpenAPI."""
+    app: FastAPI = request.app
+    return app.openapi()

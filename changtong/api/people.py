@@ -1,0 +1,145 @@
+"""Who asks: a cookie or a token, decided for every request before anything else is looked at."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+
+from changtong.api.service import Service
+from changtong.errors import DeniedError, NotFoundError
+from changtong.rights.decide import Person, Target, decide, scopes
+from changtong.rights.scope import Scope
+from changtong.storage.store import Desk
+
+OPEN_ROUTES = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/v1/session")})
+"""Methods and paths that ask for nobody; all others do, those yet to be written as well."""
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+CSRF_HEADER = "X-CSRF-Token"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+NO_ROUTE = "(none)"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, as they are at this moment.
+
+    Attributes
+    ----------
+    desk : Desk
+        Where they work in the registers.
+    person : Person
+    at : datetime
+    must_change : bool
+        Whether they have to change their password before anything else.
+    by_cookie : bool
+    """
+
+    desk: Desk
+    person: Person
+    at: datetime
+    by_cookie: bool
+
+    @property
+    def own(self) -> Target:
+        """What a run of theirs is, when rights are decided."""
+        return Target("run", self.person.path, self.person.admin_code)
+
+    def may(self, action: str, path: str, admin_code: str) -> bool:
+        """Return whether they may do something to a run of an organisation."""
+        return decide(self.person, action, Target("run", path, admin_code), self.at).allowed
+
+    def sees(self) -> tuple[Scope, ...]:
+        """Return where they see runs."""
+        return scopes(self.person, "view", "run", self.at)
+
+    def must_see(self, path: str, admin_code: str) -> None:
+        """Go on only if they see a run; one they may not see is told as one that is not there.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        if not self.may("view", path, admin_code):
+            raise NotFoundError("There is no run of this id.")
+
+
+def service_of(request: Request) -> Service:
+    """Return what this server has open."""
+    service: Service = request.app.state.service
+    return service
+
+
+def is_loopback(request: Request) -> bool:
+    """Return whether the browser talks to this very machine, where there is no TLS."""
+    return (urlsplit(f"//{request.headers.get('host', '')}").hostname or "") in LOOPBACK
+
+
+def cookie_name(request: Request) -> str:
+    """Return the cookie's name: with the prefix that lets no other site set one, where TLS is."""
+    return "changtong" if is_loopback(request) else "__Host-changtong"
+
+
+def csrf_of(token: str) -> str:
+    """Return what a page sends along to show that it is ours: made from the session, kept nowhere."""
+    return hmac.new(token.encode(), b"csrf", hashlib.sha256).hexdigest()
+
+
+def token_of(request: Request) -> tuple[str, bool]:
+    """Return the token that came along, and whether it came as a cookie.
+
+    Raises
+    ------
+    DeniedError
+        ``session-over``: there is none.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token.strip():
+        return token.strip(), False
+    cookie = request.cookies.get(cookie_name(request), "")
+    if not cookie:
+        raise DeniedError("Nobody is signed in.", "session-over")
+    return cookie, True
+
+
+def gate(request: Request) -> None:
+    """Let a request in, or not: every route but the open ones asks for a person.
+
+    Raises
+    ------
+    DeniedError
+        ``session-over``, ``password-must-change``, ``csrf-missing``.
+    TooManyRequestsError
+        ``too-many-requests``.
+    """
+    route = getattr(request.scope.get("route"), "path", NO_ROUTE)
+    if (request.method, route) in OPEN_ROUTES:
+        return
+    token, by_cookie = token_of(request)
+    if by_cookie and request.method not in SAFE_METHODS:
+        given = request.headers.get(CSRF_HEADER, "")
+        if not hmac.compare_digest(given.encode(), csrf_of(token).encode()):
+            text = f"A page sends {CSRF_HEADER} along; GET /api/v1/session tells it."
+            raise DeniedError(text, "csrf-missing")
+    service = service_of(request)
+    desk = Desk(service.store.engine, token, service.store.folder)
+    own = route.startswith("/api/v1/session")
+    with desk.work(writes=False, any_password=own) as work:
+        request.state.caller = Caller(desk, work.person, work.at, by_cookie)
+    service.requests.take(work.person.user_id)
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who asks; the gate has found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+Asks = Annotated[Caller, Depends(caller_of)]
+Serves = Annotated[Service, Depends(service_of)]

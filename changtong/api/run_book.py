@@ -1,0 +1,306 @@
+"""The book of runs: what was asked for, by whom, how far it is and how it ended; a run ends once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import sqlalchemy as sa
+
+from changtong.errors import ConflictError, NotFoundError, UsageError
+from changtong.rights.scope import Scope
+from changtong.storage.engine import make_engine, reading, writing
+from changtong.storage.rows import new_id, now
+from changtong.storage.schema import Instant, JsonText, to_ms
+
+State = Literal["waiting", "running", "done", "refused", "failed", "cancelled"]
+
+OPEN: tuple[State, ...] = ("waiting", "running")
+MOST_OPEN = 20
+"""Runs of one person that have not ended."""
+
+MOST_ATTEMPTS = 3
+"""Begins of a run whose server died under it; the fourth is not tried: it may be the run that kills it."""
+
+_tables = sa.MetaData()
+runs = sa.Table(
+    "runs",
+    _tables,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("admin_code", sa.Text, nullable=False),
+    sa.Column("study", sa.Text, nullable=False),
+    sa.Column("request", JsonText, nullable=False),
+    sa.Column("key", sa.Text),
+    sa.Column("request_digest", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("cancel_asked", sa.Boolean, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+    sa.Column("begun_at", Instant),
+    sa.Column("ended_at", Instant),
+    sa.Column("progress", JsonText),
+    sa.Column("outcome", JsonText),
+    sa.Column("problem", JsonText),
+    sa.UniqueConstraint("user", "key"),
+    sa.Index("runs_open", "state"),
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it is in the book.
+
+    Attributes
+    ----------
+    id, user : str
+    path, admin_code : str
+        Of the organisation of who asked for it: what rights to it are decided by.
+    study : str
+    request : dict
+        Inputs and parameters.
+    state : str
+        waiting, running; done, refused (its input is wrong), failed (a fault of ours), cancelled.
+    version : int
+        Counts every change.
+    attempts : int
+        How often it was begun.
+    cancel_asked : bool
+    made_at, begun_at, ended_at : datetime
+    progress, outcome, problem : dict or None
+    """
+
+    id: str
+    user: str
+    path: str
+    admin_code: str
+    study: str
+    request: dict[str, Any]
+    state: State
+    version: int
+    attempts: int
+    cancel_asked: bool
+    made_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+    progress: dict[str, Any] | None
+    outcome: dict[str, Any] | None
+    problem: dict[str, Any] | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state not in OPEN
+
+
+@dataclass(frozen=True)
+class NewRun:
+    """A run to be entered; the fields are those of `Run`, ``key`` is the Idempotency-Key or empty."""
+
+    user: str
+    path: str
+    admin_code: str
+    study: str
+    request: dict[str, Any]
+    key: str = ""
+
+    def digest(self) -> str:
+        """Return what two requests for the same have in common."""
+        text = json.dumps([self.study, self.request], sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+_OF_RUN = [runs.c[name] for name in Run.__dataclass_fields__]
+
+
+class RunBook:
+    """The book, in a file of its own.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        self.engine = make_engine(path)
+        with writing(self.engine) as connection:
+            _tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def add(self, new: NewRun) -> tuple[Run, bool]:
+        """Enter a run, or find the one this key was used for; return it and whether it is new.
+
+        Raises
+        ------
+        UsageError
+            ``key-reused``: the key was used for another request; ``too-many-runs``.
+        """
+        with writing(self.engine) as connection:
+            if new.key:
+                same = sa.select(*_OF_RUN, runs.c.request_digest).where(
+                    runs.c.user == new.user, runs.c.key == new.key
+                )
+                found = connection.execute(same).mappings().first()
+                if found is not None and found["request_digest"] != new.digest():
+                    raise UsageError("This Idempotency-Key was used for another request.", "key-reused")
+                if found is not None:
+                    return _run(found), False
+            waiting = (
+                sa.select(sa.func.count())
+                .select_from(runs)
+                .where(runs.c.user == new.user, runs.c.state.in_(OPEN))
+            )
+            if connection.execute(waiting).scalar_one() >= MOST_OPEN:
+                text = f"You have {MOST_OPEN} runs that have not ended: wait for them, or cancel some."
+                raise UsageError(text, "too-many-runs")
+            at = now()
+            made = new_id(to_ms(at))
+            row = {
+                "id": made, "user": new.user, "path": new.path, "admin_code": new.admin_code,
+                "study": new.study, "request": new.request, "key": new.key or None,
+                "request_digest": new.digest(), "state": "waiting", "version": 1, "attempts": 0,
+                "cancel_asked": False, "made_at": at,
+            }  # fmt: skip
+            connection.execute(runs.insert(), row)
+            return self._read(connection, made), True
+
+    def get(self, run_id: str) -> Run:
+        """Return a run.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        with reading(self.engine) as connection:
+            return self._read(connection, run_id)
+
+    def page(self, scopes: Sequence[Scope], limit: int, after: str = "") -> tuple[tuple[Run, ...], str]:
+        """Return the newest runs within scopes, and where the next page begins; empty: there is none.
+
+        Parameters
+        ----------
+        scopes : sequence of Scope
+            What the person may see.
+        limit : int
+        after : str
+            The id of the last run of the page before.
+        """
+        inside = [sa.and_(*_within(scope)) for scope in scopes]
+        chosen = sa.select(*_OF_RUN).where(sa.or_(sa.false(), *inside))
+        if after:
+            chosen = chosen.where(runs.c.id < after)
+        with reading(self.engine) as connection:
+            rows = connection.execute(chosen.order_by(runs.c.id.desc()).limit(limit + 1)).mappings().all()
+        found = tuple(_run(row) for row in rows[:limit])
+        return found, found[-1].id if len(rows) > limit else ""
+
+    def open_runs(self) -> tuple[str, ...]:
+        """Return the ids of the runs that have not ended, the oldest first."""
+        chosen = sa.select(runs.c.id).where(runs.c.state.in_(OPEN)).order_by(runs.c.id)
+        with reading(self.engine) as connection:
+            return tuple(connection.execute(chosen).scalars())
+
+    def counts(self) -> dict[str, int]:
+        """Return how many runs there are in each state."""
+        chosen = sa.select(runs.c.state, sa.func.count()).group_by(runs.c.state)
+        with reading(self.engine) as connection:
+            return {str(state): int(count) for state, count in connection.execute(chosen)}
+
+    def begin(self, run_id: str) -> Run | None:
+        """Note that a run begins, or begins anew after its server died; None where it has ended."""
+        with writing(self.engine) as connection:
+            run = self._read(connection, run_id)
+            if run.ended:
+                return None
+            if run.cancel_asked:
+                self._change(connection, run_id, state="cancelled", ended_at=now())
+                return None
+            if run.attempts >= MOST_ATTEMPTS:
+                text = f"The server died {run.attempts} times while this ran; it is not begun again."
+                problem = {"code": "internal", "detail": text, "problems": []}
+                self._change(connection, run_id, state="failed", ended_at=now(), problem=problem)
+                return None
+            values = {"state": "running", "begun_at": now(), "attempts": run.attempts + 1, "progress": None}
+            self._change(connection, run_id, **values)
+            return self._read(connection, run_id)
+
+    def leave(self, run_id: str) -> None:
+        """Note that a run waits again: the server stops, and this attempt does not count."""
+        with writing(self.engine) as connection:
+            self._change(connection, run_id, state="waiting", attempts=runs.c.attempts - 1, progress=None)
+
+    def tell(self, run_id: str, progress: Mapping[str, Any]) -> bool:
+        """Keep how far a run is; return whether it shall stop."""
+        with writing(self.engine) as connection:
+            self._change(connection, run_id, progress=dict(progress))
+            return self._read(connection, run_id).cancel_asked
+
+    def end(
+        self,
+        run_id: str,
+        state: State,
+        *,
+        outcome: Mapping[str, Any] | None = None,
+        problem: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """End a run; return whether it had not ended before."""
+        values = {"state": state, "ended_at": now(), "outcome": outcome, "problem": problem}
+        with writing(self.engine) as connection:
+            return self._change(connection, run_id, **values)
+
+    def cancel(self, run_id: str) -> Run:
+        """Ask a run to stop; one that waits ends at once. Asked twice it is as asked once.
+
+        Raises
+        ------
+        ConflictError
+            It has ended already.
+        """
+        with writing(self.engine) as connection:
+            run = self._read(connection, run_id)
+            if run.state == "cancelled" or (run.cancel_asked and not run.ended):
+                return run
+            if run.ended:
+                raise ConflictError(f"This run has ended already ({run.state}).")
+            if run.state == "waiting":
+                self._change(connection, run_id, cancel_asked=True, state="cancelled", ended_at=now())
+            else:
+                self._change(connection, run_id, cancel_asked=True)
+            return self._read(connection, run_id)
+
+    def _change(self, connection: sa.Connection, run_id: str, **values: Any) -> bool:
+        """Change a run that has not ended."""
+        same = (runs.c.id == run_id, runs.c.state.in_(OPEN))
+        changed = runs.update().where(*same).values(version=runs.c.version + 1, **values)
+        return connection.execute(changed).rowcount == 1
+
+    def _read(self, connection: sa.Connection, run_id: str) -> Run:
+        found = connection.execute(sa.select(*_OF_RUN).where(runs.c.id == run_id)).mappings().first()
+        if found is None:
+            raise NotFoundError("There is no run of this id.")
+        return _run(found)
+
+
+def _within(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    """Return what rows within a scope fulfil, by ranges: LIKE takes capitals for small letters."""
+    rules = [runs.c.path >= scope.path, runs.c.path < f"{scope.path[:-1]}0"]  # 0 follows /
+    if scope.prefix:
+        rules += [runs.c.admin_code >= scope.prefix, runs.c.admin_code < f"{scope.prefix}:"]  # : follows 9
+    return rules
+
+
+def _run(row: Mapping[Any, Any]) -> Run:
+    return Run(**{name: row[name] for name in Run.__dataclass_fields__})

@@ -1,0 +1,252 @@
+"""Work in the background: DBOS keeps what is queued, each run is computed in a process of its own.
+
+The book of runs says what a run is and how it ended; DBOS says whose turn it is, and begins a run anew whose
+server died (docs/decisions/0022).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
+
+from changtong.api.data_folder import DataFolder
+from changtong.api.request_log import described, log
+from changtong.api.run_book import Run, RunBook
+from changtong.errors import NotFoundError
+from changtong.storage.rows import new_id
+
+QUEUE = "runs"
+COMMAND = ("-m", "changtong.api.run_process")
+LOOK_EVERY_S = 0.2
+STOP_WITHIN_S = 10.0
+
+
+class JsonSerializer(Serializer):
+    """What DBOS keeps of ours is JSON, which tools can read, and no pickle."""
+
+    def serialize(self, data: Any) -> str:
+        """Return a value as text."""
+        return json.dumps(data, default=str)
+
+    def deserialize(self, serialized_data: str) -> Any:
+        """Return what a text says."""
+        return json.loads(serialized_data)
+
+    def name(self) -> str:
+        """Return what DBOS notes beside a value."""
+        return "changtong-json"
+
+
+class LeftForLater(BaseException):  # noqa: N818 - no error: DBOS keeps a workflow open that ends by this
+    """The server stops: the run is begun anew when it is there again."""
+
+
+class RunQueue:
+    """The queue of a data folder; one in a process, as DBOS is.
+
+    Parameters
+    ----------
+    folder : DataFolder
+    book : RunBook
+    workers : int
+        Runs at once.
+    """
+
+    current: RunQueue | None = None
+
+    def __init__(self, folder: DataFolder, book: RunBook, workers: int = 1) -> None:
+        self.folder, self.book, self.workers = folder, book, workers
+        self.stopping = threading.Event()
+        self._busy: set[str] = set()
+        self._one_at_a_time = threading.Lock()
+
+    def start(self) -> None:
+        """Begin to work: first what was left, then what comes."""
+        config: DBOSConfig = {
+            "name": "changtong",
+            "system_database_url": f"sqlite:///{self.folder.queue}",
+            "application_version": "runs-1",  # runs of an older program are taken up by a newer one
+            "executor_id": "server",
+            "serializer": JsonSerializer(),
+            "log_level": "WARNING",
+            "enable_otlp": False,
+        }
+        RunQueue.current = self
+        DBOS(config=config)
+        DBOS.launch()
+        _log_as_we_do()
+        DBOS.register_queue(
+            QUEUE, worker_concurrency=self.workers, polling_interval_sec=LOOK_EVERY_S,
+            on_conflict="always_update",
+        )  # fmt: skip
+        for run_id in self.book.open_runs():
+            self.enqueue(run_id)
+
+    def enqueue(self, run_id: str) -> None:
+        """Queue a run of the book; one that is queued already is left as it is.
+
+        Should DBOS think that a run has ended which the book knows to be open (the disk was full), it is
+        queued under a further name.
+        """
+        known = DBOS.get_workflow_status(run_id)
+        again = known is not None and known.status not in ("ENQUEUED", "PENDING", "DELAYED")
+        with SetWorkflowID(f"{run_id}.{new_id()}" if again else run_id):
+            DBOS.enqueue_workflow(QUEUE, work_on, run_id)
+
+    def stop(self) -> None:
+        """Stop; what runs is left to be resumed."""
+        self.stopping.set()
+        until = time.monotonic() + STOP_WITHIN_S
+        while self._busy and time.monotonic() < until:
+            time.sleep(0.05)
+        DBOS.destroy()
+        RunQueue.current = None
+
+    @contextmanager
+    def working_on(self, run_id: str) -> Iterator[bool]:
+        """Take a run; false where this process works on it already."""
+        with self._one_at_a_time:
+            first = run_id not in self._busy
+            self._busy.add(run_id)
+        try:
+            yield first
+        finally:
+            if first:
+                self._busy.discard(run_id)
+
+    def work_on(self, run_id: str) -> str:
+        """Run one; return how it ended."""
+        with self.working_on(run_id) as first:
+            if not first:
+                return "elsewhere"
+            if self.stopping.is_set():
+                raise LeftForLater
+            run = self.book.begin(run_id)
+            if run is None:
+                return self.book.get(run_id).state
+            log("run", state="running", run=run.id, study=run.study, attempt=run.attempts)
+            state = self._ended(run)
+            log("run", state=state, run=run.id, study=run.study, attempt=run.attempts)
+            return state
+
+    def _ended(self, run: Run) -> str:
+        """Compute a run and end it, whatever happens."""
+        try:
+            return self._compute(run)
+        except NotFoundError as error:  # its network was taken away while it waited
+            told: dict[str, Any] = {"problem": {"code": error.code, "detail": str(error), "problems": []}}
+        except Exception as error:
+            told = {"fault": described(error)}
+        return self._end(run.id, "", told)
+
+    def _compute(self, run: Run) -> str:
+        """Let a process of its own compute it, and keep what it tells."""
+        request = {
+            "study": run.study, "network": str(self.folder.network(run.request["network"])),
+            "outages": run.request["outages"], "parameters": run.request["parameters"],
+            "language": run.request["language"], "folder": str(self.folder.run(run.id)),
+        }  # fmt: skip
+        command = (sys.executable, *COMMAND)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, text=True, encoding="utf-8", start_new_session=True
+        ) as process:
+            assert process.stdin is not None
+            told = _Told()
+            reader = threading.Thread(target=told.read, args=(process,), daemon=True)
+            try:
+                process.stdin.write(json.dumps(request) + "\n")
+                process.stdin.flush()
+                reader.start()
+                why = self._watch(run.id, reader, told)
+            except BrokenPipeError:
+                why = ""
+            finally:
+                _end_all(process)
+            if reader.ident is not None:
+                reader.join()
+        if why == "stopping":
+            self.book.leave(run.id)
+            raise LeftForLater
+        return self._end(run.id, why, told.last)
+
+    def _watch(self, run_id: str, reader: threading.Thread, told: _Told) -> str:
+        """Keep progress until the process has told all, or is to stop; return why it is to stop."""
+        kept: dict[str, Any] = {}
+        while reader.is_alive():
+            reader.join(LOOK_EVERY_S)
+            if self.stopping.is_set() and not told.last:
+                return "stopping"
+            progress = told.progress
+            if progress != kept:
+                self.book.tell(run_id, progress)
+                kept = progress
+            if not told.last and self.book.get(run_id).cancel_asked:
+                return "cancelled"
+        return ""
+
+    def _end(self, run_id: str, why: str, last: dict[str, Any]) -> str:
+        if why == "cancelled":
+            self.book.end(run_id, "cancelled")
+        elif "outcome" in last:
+            self.book.end(run_id, "done", outcome=last["outcome"])
+        elif "problem" in last:
+            self.book.end(run_id, "refused", problem=last["problem"])
+        else:
+            log("fault", logging.ERROR, run=run_id, **last.get("fault", {"error": "the process died"}))
+            text = f"This is a fault of Changtong, not yours; the log keeps it under {run_id}."
+            self.book.end(run_id, "failed", problem={"code": "internal", "detail": text, "problems": []})
+        return self.book.get(run_id).state
+
+
+def _end_all(process: subprocess.Popen[str]) -> None:
+    """End a process with those it has started: they are a group of their own."""
+    with suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:  # pragma: no cover - another system
+            process.kill()
+
+
+class _Told:
+    """What a process has told: its last progress, and its end."""
+
+    def __init__(self) -> None:
+        self.progress: dict[str, Any] = {}
+        self.last: dict[str, Any] = {}
+
+    def read(self, process: subprocess.Popen[str]) -> None:
+        """Read to the end."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            facts = json.loads(line)
+            if "progress" in facts:
+                self.progress = facts["progress"]
+            else:
+                self.last = facts
+
+
+@DBOS.workflow(name="work_on_run")
+def work_on(run_id: str) -> str:
+    """Work on a run; what DBOS calls."""
+    if RunQueue.current is None:
+        raise LeftForLater
+    return RunQueue.current.work_on(run_id)
+
+
+def _log_as_we_do() -> None:
+    """Let DBOS write through our log, in lines of JSON."""
+    theirs = logging.getLogger("dbos")
+    theirs.handlers[:] = []
+    theirs.propagate = True

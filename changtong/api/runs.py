@@ -1,0 +1,229 @@
+"""Studies over the API: what is offered, runs asked for, watched, cancelled and read."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import mimetypes
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import FileResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from changtong.api.offered import (
+    MOST_OUTAGES,
+    OFFERS,
+    check_outage_shapes,
+    checked_parameters,
+    offer_of,
+)
+from changtong.api.people import Asks, Caller, Serves
+from changtong.api.run_book import NewRun, Run
+from changtong.api.service import Service
+from changtong.errors import ChangtongError, NotFoundError
+from changtong.rights.decide import Target
+
+router = APIRouter(prefix="/api/v1", tags=["studies"])
+
+LOOK_EVERY_S = 0.3
+SIGN_OF_LIFE_S = 10.0
+"""Where nothing happens a stream says so this often; the session is looked at again, too."""
+
+FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+
+
+class Inputs(BaseModel):
+    """What a study is of: things of the data folder, by id."""
+
+    model_config = ConfigDict(extra="forbid")
+    network: str = Field(min_length=1, max_length=64, description="Id of a network.")
+    outages: list[dict[str, Any]] = Field(default_factory=list, max_length=MOST_OUTAGES)
+
+
+class RunAsked(BaseModel):
+    """A run that is asked for."""
+
+    model_config = ConfigDict(extra="forbid")
+    study: str = Field(min_length=1, max_length=64)
+    inputs: Inputs
+    parameters: dict[str, Any] = Field(default_factory=dict, max_length=100)
+    language: Literal["zh", "en"] = "zh"
+
+
+@router.get("/networks")
+def list_networks(asks: Asks, serves: Serves) -> dict[str, Any]:
+    """List the networks of the data folder, for those who see runs anywhere."""
+    return {"networks": list(serves.folder.networks()) if asks.sees() else []}
+
+
+@router.get("/studies")
+def list_studies(asks: Asks) -> dict[str, Any]:
+    """List the studies with their inputs and parameters."""
+    return {"studies": [offer.described() for offer in OFFERS.values()]}
+
+
+@router.post("/runs", status_code=202)
+def ask_for_run(
+    asks: Asks,
+    serves: Serves,
+    response: Response,
+    asked: RunAsked,
+    idempotency_key: Annotated[str, Header(max_length=200, pattern=r"^[\x21-\x7e]*$")] = "",
+) -> dict[str, Any]:
+    """Queue a run. The same Idempotency-Key with the same request gives the same run (200)."""
+    with asks.desk.work(writes=True) as work:
+        work.allow("add", asks.own)
+        offer = offer_of(asked.study)
+        serves.folder.network(asked.inputs.network)
+        check_outage_shapes(asked.inputs.outages)
+        request = asked.inputs.model_dump() | {
+            "parameters": checked_parameters(offer, asked.parameters),
+            "language": asked.language,
+        }
+        person = work.person
+        new = NewRun(person.user_id, person.path, person.admin_code, offer.name, request, idempotency_key)
+        run, is_new = serves.book.add(new)
+        if is_new:
+            work.note("add", asks.own, run.id, {"study": run.study, "network": asked.inputs.network})
+    if not run.ended:
+        serves.queue.enqueue(run.id)
+    response.status_code = 202 if is_new else 200
+    response.headers["Location"] = f"/api/v1/runs/{run.id}"
+    response.headers["ETag"] = _tag(run)
+    return shown(run)
+
+
+@router.get("/runs")
+def list_runs(
+    asks: Asks,
+    serves: Serves,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    after: Annotated[str, Query(max_length=64, pattern=r"^[a-z0-9]*$")] = "",
+) -> dict[str, Any]:
+    """List the runs that the caller may see, the newest first; `next` goes into `after`."""
+    found, following = serves.book.page(asks.sees(), limit, after)
+    return {"runs": [shown(run, whole=False) for run in found], "next": following or None}
+
+
+@router.get("/runs/{run_id}", response_model=None)
+def read_run(
+    asks: Asks,
+    serves: Serves,
+    response: Response,
+    run_id: str,
+    if_none_match: Annotated[str, Header()] = "",
+) -> dict[str, Any] | Response:
+    """Read a run; with If-None-Match only where it has changed."""
+    run = _seen(asks, serves, run_id)
+    if _tag(run) in [tag.strip() for tag in if_none_match.split(",")]:
+        return Response(status_code=304, headers={"ETag": _tag(run)})
+    response.headers["ETag"] = _tag(run)
+    return shown(run)
+
+
+@router.post("/runs/{run_id}/cancel", status_code=202)
+def cancel_run(asks: Asks, serves: Serves, response: Response, run_id: str) -> dict[str, Any]:
+    """Ask a run to stop: one's own, or of an organisation where one may change runs."""
+    run = _seen(asks, serves, run_id)
+    with asks.desk.work(writes=True) as work:
+        target = Target("run", run.path, run.admin_code)
+        if run.user != work.person.user_id:
+            work.allow("change", target, run.id)
+        run = serves.book.cancel(run_id)
+        work.note("change", target, run.id, {"state": "cancelled"})
+    response.headers["ETag"] = _tag(run)
+    return shown(run)
+
+
+@router.get("/runs/{run_id}/events")
+async def watch_run(request: Request, asks: Asks, serves: Serves, run_id: str) -> StreamingResponse:
+    """Watch a run: an event at once and with each change (text/event-stream), the last when it has ended."""
+    await run_in_threadpool(_seen, asks, serves, run_id)
+    stream = _events(request, asks, serves, run_id)
+    headers = {"X-Accel-Buffering": "no"}
+    return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
+
+
+@router.get("/runs/{run_id}/files/{name:path}")
+def read_file(asks: Asks, serves: Serves, run_id: str, name: str) -> FileResponse:
+    """Read a file of a result: one of those that the run tells of, and no other."""
+    run = _seen(asks, serves, run_id)
+    if name not in (run.outcome or {}).get("files", {}):
+        raise NotFoundError("This run has no file of this name.")
+    path = serves.folder.run(run.id) / name
+    if (
+        path.is_symlink()
+        or not path.resolve().is_relative_to(serves.folder.run(run.id))
+        or not path.is_file()
+    ):
+        raise NotFoundError("This file is not there any more.")
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    headers = {"Content-Security-Policy": FILE_POLICY}
+    return FileResponse(path, media_type=media_type, filename=path.name, headers=headers)
+
+
+def shown(run: Run, *, whole: bool = True) -> dict[str, Any]:
+    """Return a run as the API tells it.
+
+    Parameters
+    ----------
+    run : Run
+    whole : bool
+        With the outages and the outcome: a list goes without.
+    """
+    told: dict[str, Any] = {
+        "id": run.id,
+        "study": run.study,
+        "network": run.request["network"],
+        "state": "cancelling" if run.cancel_asked and not run.ended else run.state,
+        "version": run.version,
+        "attempts": run.attempts,
+        "made_at": run.made_at.isoformat(),
+        "begun_at": None if run.begun_at is None else run.begun_at.isoformat(),
+        "ended_at": None if run.ended_at is None else run.ended_at.isoformat(),
+        "progress": run.progress,
+    }
+    if whole:
+        told |= {"request": run.request, "outcome": run.outcome, "problem": run.problem}
+    return told
+
+
+def _tag(run: Run) -> str:
+    return f'"{run.version}"'
+
+
+def _seen(asks: Caller, serves: Service, run_id: str) -> Run:
+    """Return a run that the caller may see; any other is not there."""
+    run = serves.book.get(run_id)
+    asks.must_see(run.path, run.admin_code)
+    return run
+
+
+async def _events(request: Request, asks: Caller, serves: Service, run_id: str) -> AsyncIterator[str]:
+    """Give an event with each change, until the run, the session or the server ends."""
+    told, quiet_s = -1, 0.0
+    while not serves.stopping.is_set() and not await request.is_disconnected():
+        try:
+            if quiet_s >= SIGN_OF_LIFE_S:
+                await run_in_threadpool(asks.desk.check)
+            run = await run_in_threadpool(serves.book.get, run_id)
+        except ChangtongError as error:
+            yield _event("over", {"code": error.code}, told)
+            return
+        if run.version != told:
+            told, quiet_s = run.version, 0.0
+            yield _event("run", shown(run, whole=run.ended), told)
+        elif quiet_s >= SIGN_OF_LIFE_S:
+            quiet_s = 0.0
+            yield ": nothing new\n\n"
+        if run.ended:
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
+        quiet_s += LOOK_EVERY_S
+
+
+def _event(name: str, facts: dict[str, Any], number: int) -> str:
+    return f"event: {name}\nid: {number}\ndata: {json.dumps(facts, ensure_ascii=False)}\n\n"

@@ -1,0 +1,102 @@
+"""What a server has open: the folder, the registers, the book of runs, the queue."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from changtong.api.data_folder import DataFolder, open_data_folder
+from changtong.api.rates import Rate
+from changtong.api.request_log import Counts
+from changtong.api.run_book import RunBook
+from changtong.api.run_queue import RunQueue
+from changtong.storage.engine import is_url
+from changtong.storage.people import NewOrganisation
+from changtong.storage.store import Store, create_store, open_store
+
+FIRST_USER = "admin"
+FIRST_SIGN_IN = "first-sign-in.txt"
+
+
+@dataclass
+class Service:
+    """What a server has open.
+
+    Attributes
+    ----------
+    folder : DataFolder
+    store : Store
+        The registers: who signs in, what they may, the audit.
+    book : RunBook
+    queue : RunQueue
+    counts : Counts
+    sign_ins, requests : Rate
+        By address; by person.
+    stopping : threading.Event
+        Set when the server is about to stop: streams end.
+    """
+
+    folder: DataFolder
+    store: Store
+    book: RunBook
+    queue: RunQueue
+    counts: Counts = field(default_factory=Counts)
+    sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
+    requests: Rate = field(default_factory=lambda: Rate(100, 20.0))
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _lock: int = -1
+
+    def close(self) -> None:
+        """Close everything; what runs is left to be resumed."""
+        self.stopping.set()
+        self.queue.stop()
+        self.book.close()
+        self.store.close()
+        os.close(self._lock)
+
+
+def open_service(path: Path, registers: str | None = None, workers: int = 1) -> Service:
+    """Open a data folder, and make what is not there.
+
+    Parameters
+    ----------
+    path : Path
+    registers : str, optional
+        A file or the URL of PostgreSQL; by default ``registers.db`` in the folder, made where it is absent.
+    workers : int
+        Runs at once.
+
+    Raises
+    ------
+    UsageError
+        ``data-in-use``, ``cannot-write``, ``no-registers``, ``registers-old``, ``registers-newer``.
+    """
+    folder, lock = open_data_folder(path)
+    try:
+        store = _store(folder, registers)
+        try:
+            book = RunBook(folder.run_book)
+            service = Service(folder, store, book, RunQueue(folder, book, workers), _lock=lock)
+            service.queue.start()
+        except BaseException:
+            store.close()
+            raise
+    except BaseException:
+        os.close(lock)
+        raise
+    return service
+
+
+def _store(folder: DataFolder, registers: str | None) -> Store:
+    place = registers or str(folder.registers)
+    if registers is not None or folder.registers.exists():
+        return open_store(place, files=folder.path / "files" if is_url(place) else None)
+    password = "-".join(secrets.token_hex(3) for _ in range(4))
+    store = create_store(place, FIRST_USER, password, NewOrganisation("本单位", "headquarters", "000000"))
+    told = folder.path / FIRST_SIGN_IN
+    with os.fdopen(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
+        stream.write(f"user: {FIRST_USER}\npassword: {password}\n")
+    return store

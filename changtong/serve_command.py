@@ -1,0 +1,48 @@
+"""The command ``serve``: what the other commands do, for people who sign in, over HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def serve(
+    data: Annotated[
+        Path, typer.Option("--data", metavar="FOLDER/", help="Registers, networks, runs; made if absent.")
+    ],
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 8000,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0: all.")] = "127.0.0.1",
+    registers: Annotated[
+        str | None,
+        typer.Option(
+            "--registers",
+            metavar="STORE",
+            help="A file, or postgresql://user@host/name (password: PGPASSFILE).",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Runs at once.")] = 1,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            "--proxy", metavar="ADDRESS", help="Of a proxy before it that says who asks, and ends TLS."
+        ),
+    ] = None,
+) -> None:
+    """Serve the API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
+    from changtong.api.request_log import log, log_to_stderr
+    from changtong.api.server import run_server
+    from changtong.api.service import FIRST_SIGN_IN, open_service
+
+    log_to_stderr()
+    os.umask(0o077)  # what is kept is nobody else's on this machine
+    service = open_service(data, registers, workers)
+    try:
+        first = service.folder.path / FIRST_SIGN_IN
+        if first.exists():
+            log("first-sign-in", file=str(first), says="It holds the first password: change it, remove it.")
+        run_server(service, host, port, proxy)
+    finally:
+        service.close()
