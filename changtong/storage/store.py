@@ -17,7 +17,7 @@ from changtong.errors import DeniedError, UsageError
 from changtong.rights.decide import Target, scopes
 from changtong.rights.scope import Scope
 from changtong.storage import attachments, audit, holding, moving, people, records, whole_registers
-from changtong.storage.definitions import COMMANDS, OWN_WAYS
+from changtong.storage.definitions import COMMANDS, HANDLERS
 from changtong.storage.engine import explained, is_url, make_engine, reading, shown_place, writing
 from changtong.storage.loading import load_file
 from changtong.storage.migrate import check_version, upgrade, version_of
@@ -189,13 +189,11 @@ class Desk:
         """Keep a file with a record, in one transaction; equal contents are kept once."""
         with self.work(writes=True) as work:
             attachments.lock_erasing(work.connection, alone=False)
-            if kind in OWN_WAYS:
-                text = (
-                    f"Files of a {kind} are not added as such: `changtong {COMMANDS.get(kind, 'scorecard')}`."
-                )
-                raise UsageError(text, "own-way")
             about = records.get_record(work, kind, record_id)
             work.allow("add", replace(about.target, kind="attachment"), record_id)
+            if kind in HANDLERS:  # evidence is part of an answer, with the answer's right
+                text = f"Files of a {kind} are not added as such: `changtong {COMMANDS[kind]}` has the ways."
+                raise UsageError(text, "own-way")
             values = {
                 "about_kind": kind, "about": record_id, "name": Path(name).name or "file",
                 "media_type": attachments.media_type(content), "size_bytes": len(content),
