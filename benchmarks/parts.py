@@ -169,6 +169,8 @@ def _on_watch(places: Places) -> list[Part]:
         Part("warnings", "Warnings over the whole country", ("cap_warnings.py",), as_printed),
         Part("carbon", "Carbon of the national plan", ("carbon.py",), as_printed, None,
              ("--level", "city", "--runs", "1")),
+        Part("frontier", "Carbon of the national plan", ("frontier.py",), as_printed, None,
+             ("--runs", "1", "--points", "3", "--seconds", "2")),
         Part("duty", "Duty rosters", ("duty.py",), as_printed, None,
              ("--days", "14", "--seconds", "5", "--seeds", "0")),
         Part("workforce", "Rosters of sorting centres", ("workforce.py", str(centres)), as_printed, centres),
