@@ -87,3 +87,18 @@ def read_instant(text: str | None, option: str = "--at") -> datetime | None:
     raise UsageError(
         f"{option} {text!r} is no instant with its zone; expected as 2026-07-20T03:00+08:00.", "bad-instant"
     )
+
+
+def check_page_file(file: Path) -> None:
+    """Refuse a file for a page whose name does not end in ``.html``.
+
+    Parameters
+    ----------
+    file : Path
+
+    Raises
+    ------
+    UsageError
+    """
+    if file.suffix.lower() != ".html":
+        raise UsageError(f"{file} does not end in .html.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage, parse_day
+from changtong.command_options import AsJson, Language, PageLanguage, check_page_file, parse_day
 from changtong.console import print_result
 from changtong.errors import UsageError
 from changtong.registers_options import Registers, Token
@@ -102,8 +102,7 @@ def page(
     from changtong.report.relief_page import relief_page
     from changtong.written_files import write_beside
 
-    if output.suffix.lower() != ".html":
-        raise UsageError(f"{output} does not end in .html.")
+    check_page_file(output)
     subject, made = _matched(firms, policies, day, registers, token)
     write_beside(output, relief_page(made, subject.policies, language=language.value))
     print_result({"file": str(output)}, f"→ {output}", as_json=as_json)

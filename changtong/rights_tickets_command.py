@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage, parse_day, read_instant
+from changtong.command_options import AsJson, Language, PageLanguage, check_page_file, parse_day, read_instant
 from changtong.console import print_result
 from changtong.errors import InputError, Problem, UsageError
 from changtong.registers_options import Files, Registers, RegistersStore, Token, TokenFile, Why
@@ -436,8 +436,7 @@ def page(
     from changtong.workforce.rights_ticket_rules import read_ticket_rules
     from changtong.written_files import write_beside
 
-    if output.suffix.lower() != ".html":
-        raise UsageError(f"{output} does not end in .html.")
+    check_page_file(output)
     known, now = read_ticket_rules(rules), _instant(at)
     _check_place(folder, registers, token=token)
     found = [one for one, _ in _read_known(folder, None, registers, token, known)]

@@ -212,9 +212,7 @@ def _anew(work: _Work, taken: Flags, free: Flags, seconds: float) -> Flags | Non
     now[columns] = taken[who, where]
     is_free[columns] = free[who, where]
     rows, some = work.part(is_free)
-    now[some] = 0.0
-    used = (work.matrix @ now)[rows]
-    now[columns] = taken[who, where]
+    used = (work.matrix @ np.where(is_free, 0.0, now))[rows]
     highs = quiet_highs(time_limit=seconds, mip_rel_gap=1e-5)
     model = highs_model(
         work.matrix[rows][:, some].tocsc(), (program.lower[rows] - used, program.upper[rows] - used),
