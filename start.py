@@ -34,7 +34,8 @@ def uv(*arguments):
 
 
 def digest():
-    content = LOCK.read_bytes() + (HERE / "pyproject.toml").read_bytes() + sys.version.encode()
+    files = (LOCK, HERE / "pyproject.toml", HERE / "hatch_build.py", HERE / "browser" / "package-lock.json")
+    content = b"".join(file.read_bytes() for file in files) + sys.version.encode()
     return hashlib.sha256(content).hexdigest()
 
 
