@@ -31,10 +31,11 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
+    """Serve the pages and the API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
     from changtong.api.request_log import log, log_to_stderr
     from changtong.api.server import run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
+    from changtong.web.app import make_web_app
 
     log_to_stderr()
     os.umask(0o077)  # what is kept is nobody else's on this machine
@@ -43,6 +44,6 @@ def serve(
         first = service.folder.path / FIRST_SIGN_IN
         if first.exists():
             log("first-sign-in", file=str(first), says="It holds the first password: change it, remove it.")
-        run_server(service, host, port, proxy)
+        run_server(make_web_app(service), host, port, proxy)
     finally:
         service.close()

@@ -9,9 +9,9 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from changtong import __version__
-from changtong.api import health, runs, sessions
+from changtong.api import health, networks, runs, sessions
 from changtong.api.headers import BodyLimit, SecurityHeaders
-from changtong.api.people import gate
+from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
 from changtong.api.request_log import RequestLog
 from changtong.api.service import Service
@@ -37,7 +37,8 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for router in (health.router, sessions.router, runs.router):
+    app.state.open_routes = OPEN_ROUTES
+    for router in (health.router, sessions.router, networks.router, runs.router):
         app.include_router(router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import mimetypes
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -117,7 +118,7 @@ def read_run(
     if_none_match: Annotated[str, Header()] = "",
 ) -> dict[str, Any] | Response:
     """Read a run; with If-None-Match only where it has changed."""
-    run = _seen(asks, serves, run_id)
+    run = seen(asks, serves, run_id)
     if _tag(run) in [tag.strip() for tag in if_none_match.split(",")]:
         return Response(status_code=304, headers={"ETag": _tag(run)})
     response.headers["ETag"] = _tag(run)
@@ -127,7 +128,7 @@ def read_run(
 @router.post("/runs/{run_id}/cancel", status_code=202)
 def cancel_run(asks: Asks, serves: Serves, response: Response, run_id: str) -> dict[str, Any]:
     """Ask a run to stop: one's own, or of an organisation where one may change runs."""
-    run = _seen(asks, serves, run_id)
+    run = seen(asks, serves, run_id)
     with asks.desk.work(writes=True) as work:
         target = Target("run", run.path, run.admin_code)
         if run.user != work.person.user_id:
@@ -141,7 +142,7 @@ def cancel_run(asks: Asks, serves: Serves, response: Response, run_id: str) -> d
 @router.get("/runs/{run_id}/events")
 async def watch_run(request: Request, asks: Asks, serves: Serves, run_id: str) -> StreamingResponse:
     """Watch a run: an event at once and with each change (text/event-stream), the last when it has ended."""
-    await run_in_threadpool(_seen, asks, serves, run_id)
+    await run_in_threadpool(seen, asks, serves, run_id)
     stream = _events(request, asks, serves, run_id)
     headers = {"X-Accel-Buffering": "no"}
     return StreamingResponse(stream, media_type="text/event-stream", headers=headers)
@@ -150,16 +151,7 @@ async def watch_run(request: Request, asks: Asks, serves: Serves, run_id: str) -
 @router.get("/runs/{run_id}/files/{name:path}")
 def read_file(asks: Asks, serves: Serves, run_id: str, name: str) -> FileResponse:
     """Read a file of a result: one of those that the run tells of, and no other."""
-    run = _seen(asks, serves, run_id)
-    if name not in (run.outcome or {}).get("files", {}):
-        raise NotFoundError("This run has no file of this name.")
-    path = serves.folder.run(run.id) / name
-    if (
-        path.is_symlink()
-        or not path.resolve().is_relative_to(serves.folder.run(run.id))
-        or not path.is_file()
-    ):
-        raise NotFoundError("This file is not there any more.")
+    path = result_file(asks, serves, run_id, name)
     media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
     headers = {"Content-Security-Policy": FILE_POLICY}
     return FileResponse(path, media_type=media_type, filename=path.name, headers=headers)
@@ -195,11 +187,28 @@ def _tag(run: Run) -> str:
     return f'"{run.version}"'
 
 
-def _seen(asks: Caller, serves: Service, run_id: str) -> Run:
+def seen(asks: Caller, serves: Service, run_id: str) -> Run:
     """Return a run that the caller may see; any other is not there."""
     run = serves.book.get(run_id)
     asks.must_see(run.path, run.admin_code)
     return run
+
+
+def result_file(asks: Caller, serves: Service, run_id: str, name: str) -> Path:
+    """Return a file of a result: one of those that the run tells of, and no other.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    run = seen(asks, serves, run_id)
+    if name not in (run.outcome or {}).get("files", {}):
+        raise NotFoundError("This run has no file of this name.")
+    folder = serves.folder.run(run.id)
+    path = folder / name
+    if path.is_symlink() or not path.resolve().is_relative_to(folder) or not path.is_file():
+        raise NotFoundError("This file is not there any more.")
+    return path
 
 
 async def _events(request: Request, asks: Caller, serves: Service, run_id: str) -> AsyncIterator[str]:

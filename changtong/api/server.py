@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 import uvicorn
+from fastapi import FastAPI
 
-from changtong.api.app import make_app
 from changtong.api.request_log import log
 from changtong.api.service import Service
 
@@ -40,23 +40,23 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
-def run_server(service: Service, host: str, port: int, proxy: str | None = None) -> None:
+def run_server(app: FastAPI, host: str, port: int, proxy: str | None = None) -> None:
     """Serve until a signal comes.
 
     Parameters
     ----------
-    service : Service
-        Closed by the caller.
+    app : FastAPI
+        With its service, which the caller closes.
     host : str
     port : int
     proxy : str, optional
         Address of a proxy whose word on who asks, and how, is taken.
     """
     config = uvicorn.Config(
-        make_app(service), host=host, port=port, log_config=None, access_log=False, server_header=False,
+        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
         proxy_headers=proxy is not None, forwarded_allow_ips=proxy, lifespan="off",
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )  # fmt: skip
     log("serving", host=host, port=port)
-    Server(config, service).run()
+    Server(config, app.state.service).run()
     log("stopped")

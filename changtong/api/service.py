@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from changtong.api.data_folder import DataFolder, open_data_folder
+from changtong.api.network_desk import NetworkDesk
 from changtong.api.rates import Rate
 from changtong.api.request_log import Counts
 from changtong.api.run_book import RunBook
@@ -32,6 +33,8 @@ class Service:
         The registers: who signs in, what they may, the audit.
     book : RunBook
     queue : RunQueue
+    networks : NetworkDesk
+        Answers about networks at once.
     counts : Counts
     sign_ins, requests : Rate
         By address; by person.
@@ -43,6 +46,7 @@ class Service:
     store: Store
     book: RunBook
     queue: RunQueue
+    networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
     requests: Rate = field(default_factory=lambda: Rate(100, 20.0))
@@ -53,6 +57,7 @@ class Service:
         """Close everything; what runs is left to be resumed."""
         self.stopping.set()
         self.queue.stop()
+        self.networks.close()
         self.book.close()
         self.store.close()
         os.close(self._lock)

@@ -1,0 +1,71 @@
+"""Networks kept at hand in a process of their own: ``python -m changtong.api.network_process``.
+
+A question is a line of JSON on standard input (``folder``, ``ask``, …); its answer is one line of JSON on
+standard output: ``answer``, ``problem`` or ``fault``. The network last asked of stays in memory, and is read
+anew when its files have changed. When standard input ends, so does the process.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from changtong.errors import ChangtongError, InputError, InternalError
+
+KEPT = 2
+"""Networks in memory at most: the national one takes 0.4 GB."""
+
+
+def main() -> int:
+    """Answer until nobody asks any more."""
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    networks: dict[str, tuple[object, Any]] = {}
+    for line in sys.stdin:
+        try:
+            told: dict[str, Any] = {"answer": _answered(json.loads(line), networks)}
+        except InternalError as error:
+            told = {"fault": _described(error)}
+        except ChangtongError as error:
+            problems = [one.to_dict() for one in error.problems] if isinstance(error, InputError) else []
+            told = {"problem": {"code": error.code, "detail": str(error), "problems": problems}}
+        except Exception as error:
+            told = {"fault": _described(error)}
+        print(
+            json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")), file=out, flush=True
+        )
+    return 0
+
+
+def _answered(question: dict[str, Any], networks: dict[str, tuple[object, Any]]) -> dict[str, Any]:
+    from changtong.api.network_answers import answer
+    from changtong.network.io import read_network
+
+    place = question["folder"]
+    state = state_of(Path(place))
+    known = networks.pop(place, None)
+    if known is None or known[0] != state:
+        while len(networks) >= KEPT:
+            networks.pop(next(iter(networks)))
+        known = (state, read_network(place))
+    networks[place] = known  # the last asked of is the last to go
+    return answer(known[1], question)
+
+
+def state_of(folder: Path) -> list[list[Any]]:
+    """Return what tells whether a folder's files have changed: their names, sizes and times."""
+    files = sorted((entry for entry in os.scandir(folder) if entry.is_file()), key=lambda entry: entry.name)
+    return [[entry.name, entry.stat().st_size, entry.stat().st_mtime_ns] for entry in files]
+
+
+def _described(error: Exception) -> dict[str, Any]:
+    from changtong.api.request_log import described
+
+    return described(error)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The pages: server-rendered shells in Chinese and English, and the scripts that fill them from the API."""

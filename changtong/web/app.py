@@ -1,0 +1,34 @@
+"""The pages and the API together: what `changtong serve` serves."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from changtong.api.app import make_app
+from changtong.api.people import OPEN_ROUTES
+from changtong.api.service import Service
+from changtong.errors import ChangtongError
+from changtong.web import assets, entry, run_pages, situation
+from changtong.web.refusals import refuse_for_people, refuse_http_for_people, refuse_values_for_people
+
+OPEN_PAGES = frozenset({("GET", "/sign-in"), ("GET", "/assets/{of_version}/{name:path}")})
+"""Pages that ask for nobody."""
+
+
+def make_web_app(service: Service) -> FastAPI:
+    """Return the application with its pages.
+
+    Parameters
+    ----------
+    service : Service
+    """
+    app = make_app(service)
+    app.state.open_routes = OPEN_ROUTES | OPEN_PAGES
+    for router in (assets.router, entry.router, situation.router, run_pages.router):
+        app.include_router(router)
+    app.add_exception_handler(ChangtongError, refuse_for_people)
+    app.add_exception_handler(RequestValidationError, refuse_values_for_people)
+    app.add_exception_handler(HTTPException, refuse_http_for_people)
+    return app

@@ -1,0 +1,1 @@
+"""Templates, style sheets, scripts and wording of the pages."""

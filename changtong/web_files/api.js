@@ -1,0 +1,29 @@
+// What pages ask of the API: with the token that shows it is our page, and refusals as errors.
+const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
+
+export class Refused extends Error {
+  constructor(status, told) {
+    super(told.detail ?? String(status));
+    Object.assign(this, { status, code: told.code ?? "", problems: told.problems ?? [], requestId: told.request_id ?? "" });
+  }
+}
+
+export async function ask(method, path, body = undefined, headers = {}) {
+  const sent = { method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin" };
+  if (csrf && method !== "GET") sent.headers["X-CSRF-Token"] = csrf;
+  if (body instanceof FormData) sent.body = body;
+  else if (body !== undefined) {
+    sent.body = JSON.stringify(body);
+    sent.headers["Content-Type"] = "application/json";
+  }
+  const answer = await fetch(path, sent);
+  const isJson = (answer.headers.get("content-type") ?? "").includes("json");
+  const told = isJson ? await answer.json() : null;
+  if (answer.ok) return told;
+  if (answer.status === 401 && !location.pathname.startsWith("/sign-in")) {
+    location.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
+  }
+  throw new Refused(answer.status, told ?? {});
+}
+export const get = (path) => ask("GET", path);
+export const post = (path, body, headers) => ask("POST", path, body, headers);

@@ -1,0 +1,45 @@
+// Elements made by hand. All text is set as text, never as HTML: names are foreign data.
+import { say } from "./words.js";
+
+export function make(tag, attributes = {}, ...parts) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined) node.setAttribute(name, value);
+  }
+  for (const part of parts.flat(3)) if (part !== null && part !== undefined && part !== false) node.append(part);
+  return node;
+}
+export const byId = (id) => document.getElementById(id);
+export function fill(node, ...parts) { node.replaceChildren(...parts.flat(3).filter((part) => part !== null && part !== undefined && part !== false)); return node; }
+
+/** Say something at the foot of the page for a while; `undo` adds a button that takes back what was done. */
+export function tell(text, { wrong = false, undo = null } = {}) {
+  const place = byId("told");
+  const note = make("p", { class: wrong ? "toast wrong" : "toast" }, text);
+  if (undo) note.append(make("button", { type: "button", onclick: async () => { note.remove(); await undo(); } }, say("shell.undo")));
+  place.append(note);
+  setTimeout(() => note.remove(), undo ? 12000 : 7000);
+}
+
+/** Tell a refusal: the words, and each thing that is wrong. */
+export function refusal(error) {
+  const parts = [make("p", {}, error.message)];
+  if (error.problems?.length) {
+    parts.push(make("ul", {}, error.problems.map((one) => make("li", {},
+      [one.file, one.row, one.column].filter((part) => part !== undefined && part !== null).join(" · "), " ", one.message,
+      one.expected ? ` (${one.expected})` : "", one.hint ? ` ${one.hint}` : ""))));
+  }
+  if (error.requestId) parts.push(make("p", { class: "note" }, say("shell.request", { id: error.requestId })));
+  return make("div", { class: "notice wrong", role: "alert" }, parts);
+}
+
+/** A table with a heading row; cells are text or elements; numbers stand right. */
+export function table(heads, rows, { caption = "" } = {}) {
+  const isNumber = heads.map((head) => typeof head === "object" && head.number);
+  return make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, make("table", {},
+    caption ? make("caption", { class: "unseen" }, caption) : null,
+    make("thead", {}, make("tr", {}, heads.map((head, k) => make("th", { scope: "col", class: isNumber[k] ? "n" : null }, head.text ?? head)))),
+    make("tbody", {}, rows.map((row) => make("tr", {}, row.map((cell, k) => make(k ? "td" : "th", { scope: k ? null : "row", class: isNumber[k] ? "n" : null }, cell)))))));
+}

@@ -1,0 +1,114 @@
+// The map of a network: land, legs and sites, drawn by maplibre from columns; colours are the style sheet's.
+import * as maplibre from "./vendor/maplibre-gl.mjs";
+
+export const LEVELS = ["none", "low", "mid", "high", "full", "shut"];
+
+/** How full a place is: its level, from load and room a day. */
+export function levelOf(load, room, status) {
+  if (status === "closed") return "shut";
+  if (load === null || load === undefined || room === null || room === undefined) return "none";
+  const used = room > 0 ? load / room : load > 0 ? Infinity : 0;
+  return used > 1 ? "full" : used > 0.85 ? "high" : used > 0.5 ? "mid" : "low";
+}
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+const byLevel = () => ["match", ["get", "level"], ...LEVELS.flatMap((name) => [name, colour(`level-${name}`)]), colour("level-none")];
+
+function paints() {
+  return {
+    sea: { "background-color": colour("sea") },
+    land: { "fill-color": colour("land"), "fill-outline-color": colour("land-edge") },
+    legs: {
+      "line-color": byLevel(),
+      "line-width": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.4, ["get", "wide"]], 8, ["*", 1.6, ["get", "wide"]]],
+      "line-opacity": ["match", ["get", "level"], "full", 0.9, "high", 0.8, "shut", 0.9, 0.45],
+    },
+    sites: {
+      "circle-color": ["case", ["==", ["get", "level"], "shut"], colour("panel"), byLevel()],
+      "circle-radius": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.55, ["get", "size"]], 8, ["*", 1.9, ["get", "size"]]],
+      "circle-stroke-color": ["match", ["get", "level"], "full", colour("level-full"), "shut", colour("level-shut"), colour("halo")],
+      "circle-stroke-width": ["match", ["get", "level"], "full", 2.5, "shut", 2, 0.6],
+      "circle-opacity": ["match", ["get", "level"], "full", 0.75, 0.92],
+    },
+    names: { "text-color": colour("ink"), "text-halo-color": colour("halo"), "text-halo-width": 1.4 },
+    chosen: { "circle-color": "rgba(0,0,0,0)", "circle-radius": 13, "circle-stroke-color": colour("chosen"), "circle-stroke-width": 3 },
+    area: { "fill-color": colour("chosen"), "fill-opacity": 0.15 },
+    "area-edge": { "line-color": colour("chosen"), "line-width": 2, "line-dasharray": [2, 1] },
+  };
+}
+
+const NOTHING = { type: "FeatureCollection", features: [] };
+
+export async function openMap(place, { land, worker }) {
+  maplibre.setWorkerUrl(worker);
+  const shapes = await (await fetch(land)).json();
+  const look = paints();
+  const source = (data) => ({ type: "geojson", data, tolerance: 0, buffer: 8 });
+  const map = new maplibre.Map({
+    container: place, attributionControl: { compact: true, customAttribution: shapes.attribution },
+    dragRotate: false, pitchWithRotate: false, maxZoom: 13, minZoom: 2, renderWorldCopies: false,
+    center: [104, 35.5], zoom: 3.4, localIdeographFontFamily: "'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif",
+    style: {
+      version: 8,
+      sources: { land: source(shapes), legs: source(NOTHING), sites: source(NOTHING), chosen: source(NOTHING), area: source(NOTHING) },
+      layers: [
+        { id: "sea", type: "background", paint: look.sea },
+        { id: "land", type: "fill", source: "land", paint: look.land },
+        { id: "area", type: "fill", source: "area", paint: look.area },
+        { id: "area-edge", type: "line", source: "area", paint: look["area-edge"] },
+        { id: "legs", type: "line", source: "legs", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.legs },
+        { id: "sites", type: "circle", source: "sites", layout: { "circle-sort-key": ["get", "order"] }, paint: look.sites },
+        { id: "chosen", type: "circle", source: "chosen", paint: look.chosen },
+        {
+          id: "names", type: "symbol", source: "sites", paint: look.names,
+          layout: {
+            "text-field": ["get", "name"], "text-size": 12, "text-offset": [0, 0.9], "text-anchor": "top",
+            "symbol-sort-key": ["-", 0, ["get", "order"]], "text-optional": true, "text-padding": 6,
+          },
+        },
+      ],
+    },
+  });
+  map.touchZoomRotate.disableRotation();
+  map.addControl(new maplibre.NavigationControl({ showCompass: false }), "top-right");
+  map.addControl(new maplibre.FullscreenControl(), "top-right");
+  map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-left");
+  await new Promise((done) => map.once("load", done));
+  addEventListener("theme", () => {
+    for (const [layer, values] of Object.entries(paints())) {
+      for (const [name, value] of Object.entries(values)) map.setPaintProperty(layer, name, value);
+    }
+  });
+  return { map, maplibre, set: (name, features) => map.getSource(name).setData({ type: "FeatureCollection", features }) };
+}
+
+/** Features of the sites that are shown: `rows` are their places in the columns. */
+export function siteFeatures(sites, rows, levels) {
+  let most = 1;
+  for (const row of rows) most = Math.max(most, sites.load?.[row] ?? 0);
+  const order = { none: 0, low: 1, mid: 2, high: 4, full: 5, shut: 6 };
+  return rows.filter((row) => sites.lon?.[row] !== null && sites.lat?.[row] !== null).map((row) => ({
+    type: "Feature", id: row,
+    geometry: { type: "Point", coordinates: [sites.lon[row], sites.lat[row]] },
+    properties: {
+      row, name: sites.name?.[row] ?? sites.id[row], level: levels[row],
+      size: 3 + 6 * Math.sqrt((sites.load?.[row] ?? 0) / most), order: order[levels[row]] + (sites.load?.[row] ?? 0) / most,
+    },
+  }));
+}
+
+/** Features of legs, the fullest drawn last. */
+export function legFeatures(sites, legs, rows, levels) {
+  let most = 1;
+  for (const row of rows) most = Math.max(most, legs.load?.[row] ?? 0);
+  return rows.map((row) => {
+    const a = legs.from[row], b = legs.to[row];
+    return {
+      type: "Feature", id: row,
+      geometry: { type: "LineString", coordinates: [[sites.lon[a], sites.lat[a]], [sites.lon[b], sites.lat[b]]] },
+      properties: {
+        row, level: levels[row], wide: 0.7 + 4 * Math.sqrt((legs.load?.[row] ?? 0) / most), order: LEVELS.indexOf(levels[row]),
+      },
+    };
+  });
+}

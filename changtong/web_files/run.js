@@ -1,0 +1,50 @@
+// One run: progress while it runs, then its numbers, pages and files.
+import { get, post } from "./api.js";
+import { byId, fill, make, refusal, table, tell } from "./elements.js";
+import { named, say, seconds, share, time } from "./words.js";
+import { watch } from "./watch.js";
+
+const place = byId("run"), id = place.dataset.run;
+
+function progress(run) {
+  const told = run.progress ?? {};
+  const parts = [told.stage ? named("stage", told.stage) : null,
+    told.gap_share !== undefined ? say("runs.gap", { gap: share(told.gap_share) }) : null,
+    told.left_s !== undefined && told.left_s !== null ? say("runs.left", { time: seconds(told.left_s) }) : null];
+  return make("div", {}, make("progress", told.share === undefined || told.share === null ? {} : { value: told.share, max: 1 }),
+    make("p", { class: "note" }, parts.filter(Boolean).join(" · ")));
+}
+
+function files(run) {
+  const names = Object.entries(run.outcome?.files ?? {});
+  const address = (name) => name.split("/").map(encodeURIComponent).join("/");
+  const pages = names.filter(([name]) => name.endsWith(".html"));
+  return [
+    pages.map(([name], k) => make("section", {}, make("p", { class: "row" }, make("h2", {}, name), make("a", { href: `/runs/${id}/page/${address(name)}`, target: "_blank", rel: "noopener" }, say("runs.open_page"))),
+      k ? null : make("iframe", { class: "report", src: `/runs/${id}/page/${address(name)}`, title: name, sandbox: "allow-scripts allow-popups allow-downloads" }))),
+    names.length ? make("section", { class: "card" }, make("h2", {}, say("runs.files")), table([say("runs.files"), { text: "kB", number: true }],
+      names.map(([name, size]) => [make("a", { href: `/api/v1/runs/${id}/files/${address(name)}`, download: true }, name), (size / 1000).toFixed(1)]))) : null];
+}
+
+function show(run) {
+  const open = !run.ended_at;
+  fill(place,
+    make("h1", {}, named("study", run.study)),
+    make("p", { class: "row" }, make("span", { class: `state ${run.state}`, id: "state" }, named("runs", run.state)), run.network ? make("span", { class: "label" }, run.network) : null,
+      make("span", { class: "note" }, time(run.made_at)),
+      open && run.state !== "cancelling" ? make("button", { type: "button", class: "danger", onclick: () => stop() }, say("runs.stop")) : null),
+    open ? progress(run) : null,
+    run.problem ? refusal({ message: run.problem.detail, problems: run.problem.problems }) : null,
+    run.outcome?.text ? make("pre", { class: "card scroll" }, run.outcome.text) : null,
+    run.outcome ? files(run) : null,
+    run.request ? make("details", { class: "card" }, make("summary", {}, say("runs.asked")), make("pre", { class: "scroll" }, JSON.stringify(run.request, null, 2))) : null);
+  document.body.dataset.run = run.state;
+}
+
+async function stop() {
+  try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+}
+
+await watch(id, show, (error) => fill(place, refusal(error)));
+show(await get(`/api/v1/runs/${id}`));
+document.body.dataset.ready = "yes";
