@@ -21,7 +21,12 @@ function paints() {
     legs: {
       "line-color": byLevel(),
       "line-width": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.4, ["get", "wide"]], 8, ["*", 1.6, ["get", "wide"]]],
-      "line-opacity": ["match", ["get", "level"], "full", 0.9, "high", 0.8, "shut", 0.9, 0.45],
+      "line-opacity": ["match", ["get", "level"], "full", 0.9, "high", 0.75, "shut", 0.55, "low", 0.2, 0.3],
+    },
+    near: {
+      "line-color": ["match", ["get", "change"], "opened", colour("opened"), "dropped", colour("dropped"), "more", colour("more"), "less", colour("less"), colour("chosen")],
+      "line-width": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.6, ["get", "wide"]], 8, ["*", 2, ["get", "wide"]]],
+      "line-opacity": 0.85,
     },
     sites: {
       "circle-color": ["case", ["==", ["get", "level"], "shut"], colour("panel"), byLevel()],
@@ -50,13 +55,14 @@ export async function openMap(place, { land, worker }) {
     center: [104, 35.5], zoom: 3.4, localIdeographFontFamily: "'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif",
     style: {
       version: 8,
-      sources: { land: source(shapes), legs: source(NOTHING), sites: source(NOTHING), chosen: source(NOTHING), area: source(NOTHING) },
+      sources: { land: source(shapes), legs: source(NOTHING), sites: source(NOTHING), near: source(NOTHING), chosen: source(NOTHING), area: source(NOTHING) },
       layers: [
         { id: "sea", type: "background", paint: look.sea },
         { id: "land", type: "fill", source: "land", paint: look.land },
         { id: "area", type: "fill", source: "area", paint: look.area },
         { id: "area-edge", type: "line", source: "area", paint: look["area-edge"] },
         { id: "legs", type: "line", source: "legs", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.legs },
+        { id: "near", type: "line", source: "near", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.near },
         { id: "sites", type: "circle", source: "sites", layout: { "circle-sort-key": ["get", "order"] }, paint: look.sites },
         { id: "chosen", type: "circle", source: "chosen", paint: look.chosen },
         {
@@ -74,12 +80,13 @@ export async function openMap(place, { land, worker }) {
   map.addControl(new maplibre.FullscreenControl(), "top-right");
   map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-left");
   await new Promise((done) => map.once("load", done));
+  const set = (name, features) => map.getSource(name).setData({ type: "FeatureCollection", features });
   addEventListener("theme", () => {
     for (const [layer, values] of Object.entries(paints())) {
       for (const [name, value] of Object.entries(values)) map.setPaintProperty(layer, name, value);
     }
   });
-  return { map, maplibre, set: (name, features) => map.getSource(name).setData({ type: "FeatureCollection", features }) };
+  return { map, maplibre, set };
 }
 
 /** Features of the sites that are shown: `rows` are their places in the columns. */
@@ -98,7 +105,7 @@ export function siteFeatures(sites, rows, levels) {
 }
 
 /** Features of legs, the fullest drawn last. */
-export function legFeatures(sites, legs, rows, levels) {
+export function legFeatures(sites, legs, rows, levels, changes = null) {
   let most = 1;
   for (const row of rows) most = Math.max(most, legs.load?.[row] ?? 0);
   return rows.map((row) => {
@@ -107,8 +114,28 @@ export function legFeatures(sites, legs, rows, levels) {
       type: "Feature", id: row,
       geometry: { type: "LineString", coordinates: [[sites.lon[a], sites.lat[a]], [sites.lon[b], sites.lat[b]]] },
       properties: {
-        row, level: levels[row], wide: 0.7 + 4 * Math.sqrt((legs.load?.[row] ?? 0) / most), order: LEVELS.indexOf(levels[row]),
+        row, level: levels?.[row] ?? "none", change: changes?.[row] ?? "", order: LEVELS.indexOf(levels?.[row] ?? "none"),
+        wide: 0.7 + 4 * Math.sqrt((legs.load?.[row] ?? 0) / most),
       },
     };
   });
+}
+
+export const placed = (sites, row) => sites.lon?.[row] !== null && sites.lon?.[row] !== undefined && sites.lat?.[row] !== null;
+
+/** Show the whole network. */
+export function frame(map, { lon, lat }) {
+  const xs = (lon ?? []).filter((x) => x !== null), ys = (lat ?? []).filter((y) => y !== null);
+  if (!xs.length) return;
+  const least = (all) => all.reduce((a, b) => Math.min(a, b)), most = (all) => all.reduce((a, b) => Math.max(a, b));
+  map.fitBounds([[least(xs), least(ys)], [most(xs), most(ys)]], { padding: 40, maxZoom: 9, animate: false });
+}
+
+/** The site or leg under the pointer: `{ site }`, `{ leg }` or nothing. */
+export function under(map, point, reach = 5) {
+  const near = [[point.x - reach, point.y - reach], [point.x + reach, point.y + reach]];
+  const [site] = map.queryRenderedFeatures(near, { layers: ["sites"] });
+  if (site) return { site: site.properties.row };
+  const [leg] = map.queryRenderedFeatures(near, { layers: ["legs"] });
+  return leg ? { leg: leg.properties.row } : {};
 }

@@ -4,6 +4,7 @@ import { byId, fill, make, refusal, table, tell } from "./elements.js";
 import { named, say, seconds, share, time } from "./words.js";
 import { watch } from "./watch.js";
 
+const PAGES = ["report.html"]; // shown whole; the others by their links
 const place = byId("run"), id = place.dataset.run;
 
 function progress(run) {
@@ -18,12 +19,15 @@ function progress(run) {
 function files(run) {
   const names = Object.entries(run.outcome?.files ?? {});
   const address = (name) => name.split("/").map(encodeURIComponent).join("/");
-  const pages = names.filter(([name]) => name.endsWith(".html"));
+  const pages = names.filter(([name]) => name.endsWith(".html") && !name.startsWith("order-sheets/")).sort(([a], [b]) => PAGES.indexOf(b) - PAGES.indexOf(a));
+  const folders = Object.groupBy(names.filter(([name]) => name.includes("/")), ([name]) => name.slice(0, name.lastIndexOf("/")));
+  const listed = (some) => table([say("runs.files"), { text: "kB", number: true }],
+    some.map(([name, size]) => [make("a", { href: `/api/v1/runs/${id}/files/${address(name)}`, download: true }, name.slice(name.lastIndexOf("/") + 1)), (size / 1000).toFixed(1)]));
   return [
     pages.map(([name], k) => make("section", {}, make("p", { class: "row" }, make("h2", {}, name), make("a", { href: `/runs/${id}/page/${address(name)}`, target: "_blank", rel: "noopener" }, say("runs.open_page"))),
       k ? null : make("iframe", { class: "report", src: `/runs/${id}/page/${address(name)}`, title: name, sandbox: "allow-scripts allow-popups allow-downloads" }))),
-    names.length ? make("section", { class: "card" }, make("h2", {}, say("runs.files")), table([say("runs.files"), { text: "kB", number: true }],
-      names.map(([name, size]) => [make("a", { href: `/api/v1/runs/${id}/files/${address(name)}`, download: true }, name), (size / 1000).toFixed(1)]))) : null];
+    names.length ? make("section", { class: "card" }, make("h2", {}, say("runs.files")), listed(names.filter(([name]) => !name.includes("/"))),
+      Object.entries(folders).map(([folder, inside]) => make("details", {}, make("summary", {}, `${folder}/ (${inside.length})`), listed(inside)))) : null];
 }
 
 function show(run) {

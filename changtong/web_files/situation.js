@@ -1,10 +1,11 @@
 // The page the program opens on: map, headline numbers, filters, one site or leg.
 import { get } from "./api.js";
 import { byId, fill, make, refusal, table, tell } from "./elements.js";
-import { LEVELS, legFeatures, levelOf, openMap, siteFeatures } from "./map.js";
+import { LEVELS, frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
+import { siteSearch } from "./site_search.js";
 import { count, named, say, share, time } from "./words.js";
 
-const BUSIEST = 2500, FOUND = 30, ROWS = 200;
+const BUSIEST = 2500, ROWS = 200;
 const place = byId("situation");
 const state = { columns: null, levels: null, legLevels: null, rows: [], network: "" };
 const asked = new URLSearchParams(location.search);
@@ -30,7 +31,7 @@ async function load(network) {
   byId("age").textContent = say("situation.read_at", { at: time(new Date().toISOString()) });
   offerFilters();
   show();
-  frame();
+  frame(view.map, sites);
 }
 
 function offerFilters() {
@@ -60,7 +61,7 @@ function show() {
     && (!level || state.levels[row] === level));
   state.rows = sites.id.map((_, row) => row).filter((row) => inside[row]);
   let shown = wanted === "none" ? [] : legs.from.map((_, row) => row).filter((row) => inside[legs.from[row]] && inside[legs.to[row]]
-    && sites.lon?.[legs.from[row]] !== null && sites.lon?.[legs.to[row]] !== null);
+    && placed(sites, legs.from[row]) && placed(sites, legs.to[row]));
   if (wanted === "busiest") shown = shown.filter((row) => legs.load?.[row] > 0).sort((a, b) => legs.load[b] - legs.load[a]).slice(0, BUSIEST);
   if (sites.lon && sites.lat) {
     view.set("sites", siteFeatures(sites, state.rows, state.levels));
@@ -83,15 +84,6 @@ function figures(inside) {
     one("situation.shut_sites", count(of(state.levels, ["shut"], state.rows))),
     one("situation.full_sites", sites.load ? count(of(state.levels, ["high", "full"], state.rows)) : "–"),
     one("situation.full_legs", legs.load ? count(of(state.legLevels, ["high", "full"], legRows)) : "–"));
-}
-
-function frame() {
-  const { lon, lat } = state.columns.sites;
-  if (!lon || !lat) return;
-  const xs = lon.filter((x) => x !== null), ys = lat.filter((y) => y !== null);
-  if (!xs.length) return;
-  const bounds = [[Math.min(...xs), Math.min(...ys)], [Math.max(...xs), Math.max(...ys)]];
-  view.map.fitBounds(bounds, { padding: 40, maxZoom: 9, animate: false });
 }
 
 function listed() {
@@ -119,6 +111,7 @@ function panel(title, ...parts) {
 function unchoose() {
   byId("selection").hidden = true;
   view.set("chosen", []);
+  view.set("near", []);
   history.replaceState(null, "", location.pathname + location.search);
 }
 
@@ -126,7 +119,11 @@ async function choose(row, { fly = true } = {}) {
   const { sites } = state.columns;
   const id = sites.id[row], nameOf = (site) => { const at = sites.id.indexOf(site); return sites.name?.[at] ?? site; };
   history.replaceState(null, "", `#site=${encodeURIComponent(id)}`);
-  if (sites.lon?.[row] !== null && sites.lon) {
+  if (placed(sites, row)) {
+    const { legs } = state.columns;
+    const joined = legs.from.map((_, leg) => leg).filter((leg) => (legs.from[leg] === row || legs.to[leg] === row) && (legs.load?.[leg] ?? 1) > 0
+      && placed(sites, legs.from[leg]) && placed(sites, legs.to[leg]));
+    view.set("near", legFeatures(sites, legs, joined, state.legLevels));
     const at = [sites.lon[row], sites.lat[row]];
     view.set("chosen", [{ type: "Feature", geometry: { type: "Point", coordinates: at }, properties: {} }]);
     if (fly) view.map.easeTo({ center: at, zoom: Math.max(view.map.getZoom(), 6) });
@@ -141,10 +138,14 @@ async function choose(row, { fly = true } = {}) {
   try {
     const told = await get(`/api/v1/networks/${encodeURIComponent(state.network)}/sites/${encodeURIComponent(id)}`);
     if (!location.hash.endsWith(encodeURIComponent(id))) return;
-    const way = (key, side) => make("details", {}, make("summary", {}, `${say(key)} (${count(side.pieces_per_day)})`),
-      table([say("situation.sites"), { text: say("situation.pieces"), number: true }], side.most.map((one) => [
-        make("a", { href: `#site=${one.site_id}`, onclick: (event) => { event.preventDefault(); choose(sites.id.indexOf(one.site_id)); } }, nameOf(one.site_id)), count(one.pieces_per_day)])));
-    panel(sites.name?.[row] ?? id, main, declare, way("situation.out", told.out), way("situation.into", told.in));
+    const link = (site) => make("a", { href: `#site=${encodeURIComponent(site)}`, onclick: (event) => { event.preventDefault(); choose(sites.id.indexOf(site)); } }, nameOf(site));
+    const way = (key, side) => side.pieces_per_day ? make("details", {}, make("summary", {}, `${say(key)} (${count(side.pieces_per_day, { short: true })})`),
+      table([say("situation.sites"), { text: say("situation.pieces"), number: true }], side.most.map((one) => [link(one.site_id), count(one.pieces_per_day)]))) : null;
+    const used = (side) => side.legs.filter((leg) => leg.flow_pieces_per_day).sort((a, b) => b.flow_pieces_per_day - a.flow_pieces_per_day);
+    const trips = (key, side) => used(side).length ? make("details", {}, make("summary", {}, `${say(key)} (${count(used(side).length)})`),
+      table([say("situation.sites"), say("situation.mode"), { text: say("situation.pieces"), number: true }], used(side).slice(0, 60).map((leg) => [link(leg.site_id), named("mode", leg.mode), count(leg.flow_pieces_per_day)]))) : null;
+    panel(sites.name?.[row] ?? id, main, declare, trips("situation.legs_out", told.out), trips("situation.legs_in", told.in),
+      way("situation.out", told.out), way("situation.into", told.in));
   } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
 }
 
@@ -161,11 +162,10 @@ function chooseLeg(row) {
 }
 
 view.map.on("click", (event) => {
-  const near = [[event.point.x - 5, event.point.y - 5], [event.point.x + 5, event.point.y + 5]];
-  const [hit] = view.map.queryRenderedFeatures(near, { layers: ["sites"] });
-  if (hit) { choose(hit.properties.row, { fly: false }); return; }
-  const [leg] = view.map.queryRenderedFeatures(near, { layers: ["legs"] });
-  if (leg) chooseLeg(leg.properties.row); else unchoose();
+  const { site, leg } = under(view.map, event.point);
+  if (site !== undefined) choose(site, { fly: false });
+  else if (leg !== undefined) chooseLeg(leg);
+  else unchoose();
 });
 const popup = new view.maplibre.Popup({ closeButton: false, closeOnClick: false, offset: 12 });
 view.map.on("mousemove", "sites", (event) => {
@@ -179,33 +179,11 @@ view.map.on("mouseleave", "sites", () => { view.map.getCanvas().style.cursor = "
 for (const id of ["region", "kind", "operator", "level", "legs"]) byId(id).addEventListener("change", show);
 byId("as-table").addEventListener("toggle", () => { if (byId("as-table").open) listed(); });
 
-const find = byId("find"), found = byId("found");
-let at = -1;
-find.addEventListener("input", () => {
-  const text = find.value.trim().toLowerCase(), { sites } = state.columns;
-  at = -1;
-  const rows = text ? sites.id.map((_, row) => row).filter((row) => sites.id[row].toLowerCase().includes(text) || sites.name?.[row]?.toLowerCase().includes(text)).slice(0, FOUND) : [];
-  fill(found, rows.map((row, k) => make("li", { role: "option", id: `found-${k}`, "data-row": row, onclick: () => pick(row) }, `${sites.name?.[row] ?? ""} ${sites.id[row]}`)),
-    text && !rows.length ? make("li", { role: "option", "aria-disabled": "true" }, say("situation.nothing_found")) : null);
-  found.hidden = !text;
-  find.setAttribute("aria-expanded", String(!found.hidden));
-});
-find.addEventListener("keydown", (event) => {
-  const options = [...found.querySelectorAll("[data-row]")];
-  if (event.key === "Escape") { found.hidden = true; return; }
-  if (event.key === "Enter" && options.length) { pick(Number(options[Math.max(0, at)].dataset.row)); return; }
-  if (!["ArrowDown", "ArrowUp"].includes(event.key) || !options.length) return;
-  event.preventDefault();
-  at = (at + (event.key === "ArrowDown" ? 1 : options.length - 1) + (at < 0 && event.key === "ArrowUp" ? 1 : 0)) % options.length;
-  options.forEach((node, k) => node.setAttribute("aria-selected", String(k === at)));
-  find.setAttribute("aria-activedescendant", options[at].id);
-  options[at].scrollIntoView({ block: "nearest" });
-});
-function pick(row) { found.hidden = true; find.value = ""; find.setAttribute("aria-expanded", "false"); choose(row); }
+siteSearch(byId("find"), byId("found"), () => state.columns, choose);
 
 const linked = new URLSearchParams(location.hash.slice(1)).get("site");
 if (linked && state.columns?.sites.id.includes(linked)) choose(state.columns.sites.id.indexOf(linked));
 addEventListener("keydown", (event) => {
-  if (event.key === "/" && !/input|select|textarea/i.test(event.target.tagName)) { event.preventDefault(); find.focus(); }
+  if (event.key === "/" && !/input|select|textarea/i.test(event.target.tagName)) { event.preventDefault(); byId("find").focus(); }
 });
 document.body.dataset.ready = "yes";
