@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-LOCK = HERE / "browser" / "package-lock.json"
+LOCK = HERE / "browser_files" / "package-lock.json"
 KEPT = HERE / "changtong" / "web_vendor"
 STAMP = "lock.sha256"
 
@@ -34,7 +34,7 @@ def fetch():
     digest = hashlib.sha256(LOCK.read_bytes() + Path(__file__).read_bytes()).hexdigest()
     if (KEPT / STAMP).is_file() and (KEPT / STAMP).read_text() == digest:
         return
-    with tempfile.TemporaryDirectory(dir=HERE / "browser") as folder:
+    with tempfile.TemporaryDirectory(dir=HERE / "browser_files") as folder:
         place = Path(folder)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(LOCK.with_name(name), place / name)

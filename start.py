@@ -34,7 +34,7 @@ def uv(*arguments):
 
 
 def digest():
-    files = (LOCK, HERE / "pyproject.toml", HERE / "hatch_build.py", HERE / "browser" / "package-lock.json")
+    files = (LOCK, HERE / "pyproject.toml", HERE / "hatch_build.py", HERE / "browser_files" / "package-lock.json")
     content = b"".join(file.read_bytes() for file in files) + sys.version.encode()
     return hashlib.sha256(content).hexdigest()
 

@@ -31,6 +31,7 @@ LONGEST = (
     "test_registers",
     "test_item_days",
     "test_large",
+    "test_web_browser",
 )
 """Begun first, so that no process is left alone with one of them at the end."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -41,7 +42,7 @@ def routes(app: FastAPI) -> list[tuple[str, str]]:
 
 def test_every_route_asks_for_a_person_but_three(app: FastAPI, browser: Client) -> None:
     for method, path in routes(app):
-        answer = browser(method, path.format(run_id="x", name="y"), json={})
+        answer = browser(method, re.sub(r"\{[^}]*\}", "x", path), json={})
         if (method, path) in OPEN_ROUTES:
             assert answer.status_code in (200, 422), path
         else:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from changtong.api.people import Asks, Serves
 from changtong.api.runs import result_file, seen
+from changtong.errors import NotFoundError
 from changtong.web.pages import page
 
 router = APIRouter(include_in_schema=False)
@@ -34,6 +35,8 @@ def run_page(request: Request, asks: Asks, serves: Serves, run_id: str) -> Respo
 @router.get("/runs/{run_id}/page/{name:path}")
 def report_page(asks: Asks, serves: Serves, run_id: str, name: str) -> Response:
     """Show a page of a result within ours."""
+    if not name.endswith(".html"):
+        raise NotFoundError("This is no page.")
     content = result_file(asks, serves, run_id, name).read_bytes()
     headers = {"Content-Security-Policy": REPORT_POLICY, "X-Frame-Options": "SAMEORIGIN"}
     return Response(content, media_type="text/html; charset=utf-8", headers=headers)

@@ -1,0 +1,186 @@
+"""The pages in a real browser: the map, the story from an outage to a plan, keys and readers of screens."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from api_cases import fill_folder
+from browser import CHROMIUM
+from registers_cases import OWN, cheap_hashes
+from test_serve import serving
+
+sync_api = pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.usefixtures("cheap_hashes"),
+]
+__all__ = ["cheap_hashes"]
+
+FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+SIZES = {"phone": (390, 844), "desk": (1280, 800), "wall": (1920, 1080)}
+LONG_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    place = tmp_path_factory.mktemp("web")
+    fill_folder(place / "data")
+    with serving(place / "data", place / "log") as (_, address):
+        yield address.replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[sync_api.Browser]:
+    with sync_api.sync_playwright() as play:
+        yield play.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+
+
+class Looker:
+    """Somebody at a page: what the console says against it fails the test."""
+
+    def __init__(
+        self, browser: sync_api.Browser, base: str, size: str = "desk", language: str = "zh"
+    ) -> None:
+        width, height = SIZES[size]
+        locale = "zh-CN" if language == "zh" else "en-GB"
+        self.context = browser.new_context(viewport={"width": width, "height": height}, locale=locale)
+        self.page, self.base, self.wrong = self.context.new_page(), base, []
+        self.page.set_default_timeout(LONG_MS)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+
+    def sign_in(self, user: str = "duty-gd") -> Looker:
+        self.page.goto(f"{self.base}/sign-in")
+        self.page.fill("[name=user]", user)
+        self.page.fill("[name=password]", OWN)
+        self.page.click("#sign-in button")
+        self.page.wait_for_url(f"{self.base}/")
+        return self
+
+    def open(self, path: str) -> sync_api.Page:
+        self.page.goto(self.base + path)
+        self.page.wait_for_selector("body[data-ready]")
+        return self.page
+
+
+@pytest.fixture
+def looker(chromium: sync_api.Browser, base: str) -> Iterator[Looker]:
+    one = Looker(chromium, base).sign_in()
+    yield one
+    one.context.close()
+    assert one.wrong == []
+
+
+def test_a_wrong_password_is_told_and_the_right_one_leads_on(chromium: sync_api.Browser, base: str) -> None:
+    page = Looker(chromium, base).page
+    page.goto(f"{base}/runs")
+    assert page.url == f"{base}/sign-in?next=/runs"
+    page.fill("[name=user]", "duty-gd")
+    page.fill("[name=password]", "not this one at all")
+    page.press("[name=password]", "Enter")
+    page.wait_for_selector("#wrong:visible")
+    page.fill("[name=password]", OWN)
+    page.press("[name=password]", "Enter")
+    page.wait_for_url(f"{base}/runs")
+
+
+def test_the_map_shows_the_network_and_tells_of_a_site(looker: Looker) -> None:
+    page = looker.open("/")
+    figures = page.inner_text("#figures")
+    assert re.search(r"站点\s+6\b", figures), figures
+    page.keyboard.press("/")
+    page.keyboard.type("a")
+    page.wait_for_selector("#found [data-row]")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#selection h2")
+    assert "site=A" in page.url
+    page.click("#selection button")
+    assert not page.is_visible("#selection")
+
+
+def test_filters_count_what_they_let_through(looker: Looker) -> None:
+    page = looker.open("/")
+    kinds = page.eval_on_selector_all("#kind option", "all => all.map(one => one.value)")
+    page.select_option("#kind", kinds[1])
+    assert re.search(r"站点\s+\d+ / 6", page.inner_text("#figures"))
+    page.click("#as-table summary")
+    page.wait_for_selector("#table tbody tr")
+    rows = page.locator("#table tbody tr").count()
+    assert f"{rows} / 6" in page.inner_text("#figures")
+
+
+def test_from_an_outage_to_plans_side_by_side(looker: Looker) -> None:
+    page = looker.open("/respond?site=A")
+    assert page.locator("#drafts li").count() == 1
+    page.wait_for_selector("#stranded dl")
+    page.click("#go")
+    page.wait_for_selector(".plan-card[data-state=done]")
+    assert "无法送达" in page.inner_text(".plan-card[data-state=done]")
+    page.fill("#drafts input >> nth=0", "50")
+    page.press("#drafts input >> nth=0", "Enter")
+    page.wait_for_selector("#drafts li.slowed")
+    page.click("#go")
+    page.locator(".plan-card[data-state=done]").nth(1).wait_for()
+    page.click(".plan-card button >> text=对比方案")
+    assert page.locator("#compare thead th").count() == 3
+    page.keyboard.press("Escape")
+    page.click(".plan-card >> nth=0 >> button >> nth=0")
+    page.wait_for_selector(".plan-card.shown")
+
+
+def test_what_is_removed_can_be_brought_back_and_outlives_the_page(looker: Looker) -> None:
+    page = looker.open("/respond?site=B")
+    page.click("#drafts button")
+    assert page.locator("#drafts li").count() == 0
+    page.click(".toast button")
+    assert page.locator("#drafts li").count() == 1
+    page.reload()
+    page.wait_for_selector("#drafts li")
+
+
+def test_a_run_is_followed_and_its_report_shown_within(looker: Looker) -> None:
+    page = looker.open("/respond?site=C")
+    page.click("#go")
+    page.wait_for_selector(".plan-card a")
+    page.click(".plan-card a")
+    page.wait_for_selector("#state.done")
+    frame = page.frame_locator("iframe.report")
+    frame.locator("h1").first.wait_for()
+    looker.wrong[:] = [one for one in looker.wrong if "localStorage" not in one]
+    assert page.locator("a[download]").count() > 5
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("size", SIZES)
+def test_no_page_is_wider_than_its_screen(
+    chromium: sync_api.Browser, base: str, size: str, language: str
+) -> None:
+    one = Looker(chromium, base, size, language).sign_in()
+    for path in ("/", "/respond", "/runs"):
+        page = one.open(path)
+        wide, screen = page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= screen, (path, size, language)
+    one.context.close()
+    assert one.wrong == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_against_any_page(chromium: sync_api.Browser, base: str, theme: str) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    one = Looker(chromium, base)
+    one.context.add_cookies([{"name": "theme", "value": theme, "url": base}])
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    one.page.goto(f"{base}/sign-in")
+    found = {"/sign-in": axe.run(one.page, options=options)}
+    one.sign_in()
+    for path in ("/", "/respond?site=A", "/runs", "/password"):
+        one.page.goto(base + path)
+        one.page.wait_for_load_state("networkidle")
+        found[path] = axe.run(one.page, options=options)
+    told = {path: result.generate_report() for path, result in found.items() if result.violations_count}
+    assert told == {}
