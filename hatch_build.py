@@ -1,4 +1,4 @@
-"""Puts browser files that others make into the package: from npm, at the locked versions, with their licences.
+"""Puts browser files that others make into the package: from npm, at locked versions, with their licences.
 
 The build calls it, for a wheel and for a working copy; ``python hatch_build.py`` does the same by hand. Where
 there is no npm, the build brings one from PyPI. Nothing is fetched while the lock stays as it is.
@@ -38,11 +38,12 @@ def fetch():
         place = Path(folder)
         for name in ("package.json", "package-lock.json"):
             shutil.copy(LOCK.with_name(name), place / name)
-        command = [*npm(), "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        quiet = ("--no-audit", "--no-fund", "--loglevel=error")
+        command = [*npm(), "ci", "--omit=dev", "--ignore-scripts", *quiet]
         try:
             subprocess.run(command, cwd=place, check=True, stdout=sys.stderr)
         except (OSError, subprocess.CalledProcessError) as error:
-            sys.exit(f"hatch_build.py: npm could not bring the browser files (is the network there?): {error}")
+            sys.exit(f"hatch_build.py: npm did not bring the browser files (is the network there?): {error}")
         made = place / "made"
         made.mkdir()
         for package, files in WANTED.items():

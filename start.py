@@ -18,6 +18,7 @@ VENV = HERE / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / ("python.exe" if os.name == "nt" else "python")
 LOCK = HERE / "requirements.lock"
+BROWSER_LOCK = HERE / "browser_files" / "package-lock.json"
 STAMP = VENV / ".changtong-setup"
 
 
@@ -34,7 +35,7 @@ def uv(*arguments):
 
 
 def digest():
-    files = (LOCK, HERE / "pyproject.toml", HERE / "hatch_build.py", HERE / "browser_files" / "package-lock.json")
+    files = (LOCK, HERE / "pyproject.toml", HERE / "hatch_build.py", BROWSER_LOCK)
     content = b"".join(file.read_bytes() for file in files) + sys.version.encode()
     return hashlib.sha256(content).hexdigest()
 

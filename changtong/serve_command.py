@@ -31,7 +31,7 @@ def serve(
         ),
     ] = None,
 ) -> None:
-    """Serve the pages and the API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
+    """Serve pages and API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
     from changtong.api.request_log import log, log_to_stderr
     from changtong.api.server import run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
