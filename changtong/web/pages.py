@@ -38,7 +38,9 @@ class Area:
 
 
 AREAS = (
-    Area("situation", "/"), Area("respond", "/respond"), Area("studies", "/studies"), Area("runs", "/runs"),
+    Area("situation", "/"), Area("respond", "/respond"), Area("prepare", "/areas/prepare"),
+    Area("rural", "/areas/rural"), Area("safety", "/areas/safety"), Area("people", "/areas/people"),
+    Area("data", "/areas/data"), Area("runs", "/runs"),
 )  # fmt: skip
 
 

@@ -1,11 +1,13 @@
 // One run: progress while it runs, then its numbers, pages and files.
 import { get, post } from "./api.js";
 import { byId, fill, make, refusal, table, tell } from "./elements.js";
+import { nameOf, offers } from "./offers.js";
 import { named, say, seconds, share, time } from "./words.js";
 import { watch } from "./watch.js";
 
 const PAGES = ["report.html"]; // shown whole; the others by their links
 const place = byId("run"), id = place.dataset.run;
+const known = await offers().catch(() => new Map());
 
 function progress(run) {
   const told = run.progress ?? {};
@@ -33,7 +35,7 @@ function files(run) {
 function show(run) {
   const open = !run.ended_at;
   fill(place,
-    make("h1", {}, named("study", run.study)),
+    make("h1", {}, nameOf(known.get(run.study)) || run.study),
     make("p", { class: "row" }, make("span", { class: `state ${run.state}`, id: "state" }, named("runs", run.state)), run.network ? make("span", { class: "label" }, run.network) : null,
       make("span", { class: "note" }, time(run.made_at)),
       open && run.state !== "cancelling" ? make("button", { type: "button", class: "danger", onclick: () => stop() }, say("runs.stop")) : null),

@@ -1,0 +1,63 @@
+"""Studies as pages: the areas they stand in, and the form of each, made from what the API says it takes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from fastapi import APIRouter, Request, Response
+
+from changtong.api.people import Asks
+from changtong.errors import NotFoundError
+from changtong.web.pages import page
+from changtong.web.words import FILES
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Studies that belong together.
+
+    Attributes
+    ----------
+    name : str
+        Of its wording: ``group.<name>``.
+    studies : tuple of str
+    """
+
+    name: str
+    studies: tuple[str, ...]
+
+
+@cache
+def study_areas() -> Mapping[str, tuple[Group, ...]]:
+    """Return the groups of each area."""
+    raw = tomllib.loads(FILES.joinpath("areas.toml").read_text(encoding="utf-8"))
+    return {
+        area: tuple(Group(one["name"], tuple(one["studies"])) for one in groups)
+        for area, groups in raw.items()
+    }
+
+
+def area_of(study: str) -> str:
+    """Return the area a study stands in; the data's, where none claims it."""
+    holds = (area for area, groups in study_areas().items() for group in groups if study in group.studies)
+    return next(holds, "data")
+
+
+@router.get("/areas/{area}")
+def area_page(request: Request, asks: Asks, area: str) -> Response:
+    """Show what may be studied in an area."""
+    groups = study_areas().get(area)
+    if groups is None:
+        raise NotFoundError("There is no area of this name.")
+    return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, groups=groups)
+
+
+@router.get("/studies/{name}")
+def study_page(request: Request, asks: Asks, name: str) -> Response:
+    """Show the form of a study; one that the API does not offer is told by its script."""
+    return page(request, "study.html.j2", area=area_of(name), title="studies.title", asks=asks, name=name)
