@@ -22,8 +22,8 @@ const kept = asked.get("network") ?? localStorage.getItem("network");
 if ([...chooser.options].some((one) => one.value === kept)) chooser.value = kept;
 chooser.addEventListener("change", () => load(chooser.value));
 await load(chooser.value);
-if (asked.get("site")) drafts.add({ site: asked.get("site") });
-if (asked.get("leg")) drafts.add({ leg: asked.get("leg") });
+if (asked.get("site")) drafts.add([{ sites: [asked.get("site")] }]);
+if (asked.get("leg")) drafts.add([{ legs: [asked.get("leg")] }]);
 if (asked.get("site") || asked.get("leg")) history.replaceState(null, "", location.pathname);
 
 async function load(network) {
@@ -148,20 +148,20 @@ async function showPlan(run) {
 }
 
 // --- 1: declaring ----------------------------------------------------------------------------
-siteSearch(byId("find"), byId("found"), () => state.columns, (row) => drafts.add({ site: state.columns.sites.id[row] }));
+siteSearch(byId("find"), byId("found"), () => state.columns, (row) => drafts.add([{ sites: [state.columns.sites.id[row]] }]));
 view.map.on("click", (event) => {
   if (state.drawing) return;
   const { sites, legs } = state.columns, { site, leg } = under(view.map, event.point);
-  if (site !== undefined) offer(event, sites.name?.[site] ?? sites.id[site], { site: sites.id[site] });
+  if (site !== undefined) offer(event, sites.name?.[site] ?? sites.id[site], { sites: [sites.id[site]] });
   else if (leg !== undefined) {
     const id = `${sites.id[legs.from[leg]]}>${sites.id[legs.to[leg]]}`;
-    offer(event, id.split(">").map(nameOf).join(" → "), { leg: id });
+    offer(event, id.split(">").map(nameOf).join(" → "), { legs: [id] });
   }
 });
 const popup = new view.maplibre.Popup({ closeButton: true, closeOnClick: true, offset: 8 });
 function offer(event, title, draft) {
   popup.setLngLat(event.lngLat).setDOMContent(make("div", {}, make("p", {}, make("b", {}, title)),
-    make("button", { type: "button", class: "main", onclick: () => { popup.remove(); drafts.add(draft); } }, say("respond.shut")))).addTo(view.map);
+    make("button", { type: "button", class: "main", onclick: () => { popup.remove(); drafts.add([draft]); } }, say("respond.shut")))).addTo(view.map);
 }
 byId("draw").addEventListener("click", () => {
   if (state.drawing) { state.drawing(); return; }
@@ -172,7 +172,7 @@ byId("draw").addEventListener("click", () => {
     setTimeout(() => { state.drawing = null; }, 0); // the click that ends it is not one on a site
     byId("draw").textContent = say("respond.draw");
     fill(byId("hint"), say("respond.hint"));
-    if (area) drafts.add({ area }); else strand(drafts.rows());
+    if (area) drafts.add([{ area }]); else strand(drafts.rows());
   });
 });
 byId("clear").addEventListener("click", drafts.clear);
