@@ -28,10 +28,11 @@ CLOSE_A = {"label": "A shut", "sites": ["A"]}
 PEOPLE = {
     "duty-gd": ("spb-gd", ("duty_officer", Scope(region="440000"))),
     "duty-bj": ("spb-bj", ("duty_officer", Scope(region="110000"))),
+    "inspector-gd": ("spb-gd", ("inspector", Scope(region="440000"))),
     "looker-gd": ("spb-gd", ("viewer", Scope(region="440000"))),
     "duty-sd": ("sd", ("duty_officer", Scope("/sd/"))),
 }
-"""Duty officers of two provinces and of a firm, and one who only looks."""
+"""Duty officers of two provinces and of a firm, an inspector, and one who only looks."""
 
 
 @dataclass

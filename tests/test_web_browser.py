@@ -153,6 +153,34 @@ def test_a_run_is_followed_and_its_report_shown_within(looker: Looker) -> None:
     assert page.locator("a[download]").count() > 5
 
 
+def test_an_inspection_is_filled_in_without_a_network_and_sent_when_there_is_one(
+    chromium: sync_api.Browser, base: str
+) -> None:
+    one = Looker(chromium, base, "phone").sign_in("inspector-gd")
+    page = one.page
+    page.goto(f"{base}/inspect")
+    page.click(".studies a >> nth=0")
+    address = page.url
+    page.wait_for_function("() => navigator.serviceWorker.controller !== null")
+    one.context.set_offline(True)
+    page.goto(address)  # opened anew: the browser kept it
+    page.click("#new")
+    page.fill("#field-site_id", "440106-7")
+    page.fill("#field-inspectors", "检查员甲")
+    page.click("#finish")
+    page.click("#missing button")
+    page.wait_for_selector("#drafts li")
+    page.wait_for_selector("#sync-told:has-text('待同步')")
+    assert "已同步" not in page.inner_text("#drafts")
+    one.context.set_offline(False)
+    page.wait_for_selector("#drafts li:has-text('已同步')")
+    page.reload()
+    page.wait_for_selector("#drafts li:has-text('已同步')")
+    token = one.context.cookies()[0]["value"]
+    assert token
+    one.context.close()
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("size", SIZES)
 def test_no_page_is_wider_than_its_screen(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -45,8 +47,10 @@ class SecurityHeaders:
 class BodyLimit:
     """Refuses a body that is too large: by what it says, and by what comes."""
 
-    def __init__(self, app: ASGIApp, most_bytes: int = MOST_BODY_BYTES) -> None:
-        self.app, self.most_bytes = app, most_bytes
+    def __init__(
+        self, app: ASGIApp, most_bytes: int = MOST_BODY_BYTES, larger: Mapping[str, int] | None = None
+    ) -> None:
+        self.app, self.most_bytes, self.larger = app, most_bytes, dict(larger or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, as far as it is not too large."""
@@ -54,22 +58,23 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        left = self.most_bytes
+        most = self.larger.get(scope["path"], self.most_bytes)
+        left = most
         if said.isdigit() and int(said) > left:
             left = -1
 
         async def limited() -> Message:
             nonlocal left
             if left < 0:
-                raise self._refusal()
+                raise self._refusal(most)
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
-                raise self._refusal()
+                raise self._refusal(most)
             return message
 
         await self.app(scope, limited, send)
 
-    def _refusal(self) -> HTTPException:
-        text = f"The request is too large: {self.most_bytes:,} bytes at most."
+    def _refusal(self, most: int) -> HTTPException:
+        text = f"The request is too large: {most:,} bytes at most."
         return HTTPException(413, text, {"Connection": "close"})

@@ -2,7 +2,7 @@
 // Inspections filled in on a phone. Nothing is loaded and nothing is sent: drafts stay in this browser's own
 // database until they are exported to a file. Every text is set as text, never as HTML.
 (() => {
-  const { form, texts, file, photo: photoLimits, sites } = JSON.parse(document.getElementById("data").textContent);
+  const { form, texts, file, photo: photoLimits, sites, server } = JSON.parse(document.getElementById("data").textContent);
   const root = document.documentElement;
   const byId = (id) => document.getElementById(id);
   const items = new Map(form.items.map((item) => [item.id, item]));
@@ -170,7 +170,7 @@
     const records = await allRecords();
     byId("none").hidden = records.length > 0;
     byId("drafts").replaceChildren(...records.map(entry));
-    const fresh = records.filter((one) => !one.exported);
+    const fresh = records.filter((one) => !one.exported && !one.synced);
     for (const [id, key, some] of [["export-new", "inspection.export_new", fresh], ["export-all", "inspection.export_all", records]]) {
       byId(id).replaceChildren(...say(key, { count: some.length }));
       byId(id).hidden = !some.length || (id === "export-all" && fresh.length === records.length);
@@ -180,8 +180,9 @@
   function entry(record) {
     const { filled } = record;
     const state = [make("span", say(filled.finished ? "inspection.finished" : "inspection.draft"), { class: "tag" })];
-    if (record.exported) state.push(make("span", say("inspection.was_exported"), { class: "tag tag-official" }));
-    else if (filled.history.length) state.push(make("span", say("inspection.changed_since"), { class: "tag" }));
+    if (record.exported && !record.synced) state.push(make("span", say("inspection.was_exported"), { class: "tag tag-official" }));
+    if (record.synced) state.push(make("span", say("inspection.synced"), { class: "tag tag-official" }));
+    if (!record.exported && !record.synced && filled.history.length) state.push(make("span", say("inspection.changed_since"), { class: "tag" }));
     if (record.conflict) state.push(make("span", say("inspection.conflict"), { class: "tag tag-bad" }));
     const open = make("button", say("inspection.open"), { type: "button" });
     open.addEventListener("click", () => showRecord(record));
@@ -189,7 +190,7 @@
     remove.addEventListener("click", async () => {
       if (remove.dataset.sure) { await dropRecord(record.key); await showList(); return; }
       remove.dataset.sure = "1";
-      remove.replaceChildren(...say("inspection.remove_sure"), ...(record.exported ? [] : [" (", ...say("inspection.not_exported"), ")"]));
+      remove.replaceChildren(...say("inspection.remove_sure"), ...(record.exported || record.synced ? [] : [" (", ...say("inspection.not_exported"), ")"]));
     });
     return make("li", [
       make("b", filled.site_name || filled.site_id || "–"),
@@ -212,10 +213,11 @@
   function touch() { // something was changed: after an export that is a new revision, made from the exported one
     const record = current;
     if (!record) return;
-    if (record.exported) {
+    if (record.exported || record.synced) {
       record.filled.history.push(record.filled.revision_id);
       record.filled.revision_id = newId();
       record.exported = false;
+      record.synced = false;
     }
     record.filled.saved_at = now();
     byId("saved").replaceChildren();
@@ -609,7 +611,7 @@
   });
   byId("finish").addEventListener("click", () => {
     const missing = missingOf(current.filled), box = byId("missing");
-    const end = () => { current.filled.finished = true; touch(); showList(); };
+    const end = async () => { current.filled.finished = true; touch(); await showList(); dispatchEvent(new Event("inspection-finished")); };
     if (!missing.length) { end(); return; }
     const anyway = make("button", say("inspection.finish_anyway"), { type: "button" });
     anyway.addEventListener("click", end);
@@ -618,6 +620,20 @@
     box.hidden = false;
     box.scrollIntoView({ block: "center" });
   });
+
+  // For the script that sends to a server, where there is one: records that wait, one as a file's text, and what was taken.
+  window.inspections = {
+    server, say, make,
+    waiting: async () => { await settle(); return (await allRecords()).filter((one) => one.filled.finished && !one.synced); },
+    text: async (record) => (await asFile([record])).text(),
+    taken: async (record) => {
+      const there = (await allRecords()).find((one) => one.key === record.key);
+      if (!there || there.filled.revision_id !== record.filled.revision_id) return; // changed meanwhile: it waits again
+      there.synced = true;
+      await putRecord(there);
+      if (!current) await showList();
+    },
+  };
 
   applyLanguage();
   openDatabase().then(() => current || showList()); // someone quick may have begun already

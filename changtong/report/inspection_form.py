@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,22 @@ def write_inspection_form(
 
 
 def inspection_form_page(
-    form: Form, *, language: Language = "zh", sites: tuple[tuple[str, str], ...] = ()
+    form: Form,
+    *,
+    language: Language = "zh",
+    sites: tuple[tuple[str, str], ...] = (),
+    server: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the page as text: one file that loads nothing and sends nothing.
+    """Return the page as text: one file that loads nothing and, without a server, sends nothing.
 
     Parameters
     ----------
     form : Form
     language : {"zh", "en"}
     sites : tuple of (id, name)
+    server : mapping, optional
+        Addresses on the server the page comes from: ``sync`` takes filled forms, ``session`` tells who is
+        signed in, ``worker`` keeps the page for when there is no network, ``back`` and ``sign_in`` are pages.
     """
     check_options(language, None)
     context: dict[str, Any] = {
@@ -68,10 +76,12 @@ def inspection_form_page(
         "version": form.version,
         "provenance": form.provenance,
         "provenance_said": text(f"inspection.provenance_{form.provenance}"),
-        "data": embed_json(_data(form, sites[:SITES_LISTED])),
+        "data": embed_json(_data(form, sites[:SITES_LISTED]) | ({"server": dict(server)} if server else {})),
+        "back": (server or {}).get("back", ""),
     }
+    scripts = ["inspection.js", *(["inspection_sync.js"] if server else [])]
     return render_page(
-        "inspection.html.j2", styles=["inspection.css"], scripts=["inspection.js"], context=context
+        "inspection.html.j2", styles=["inspection.css"], scripts=scripts, context=context, asks=bool(server)
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -54,8 +56,11 @@ def embed_json(value: object) -> Markup:
     return Markup(raw)
 
 
-def content_policy(*, scripts: Sequence[str], styles: Sequence[str]) -> str:
-    """Return a Content-Security-Policy that allows these inline texts and nothing else."""
+def content_policy(*, scripts: Sequence[str], styles: Sequence[str], asks: bool = False) -> str:
+    """Return a Content-Security-Policy that allows these inline texts and nothing else.
+
+    With ``asks`` the page may ask the server it came from, and have a worker of it.
+    """
 
     def sources(parts: Sequence[str]) -> str:
         digests = (base64.b64encode(hashlib.sha256(part.encode()).digest()).decode() for part in parts)
@@ -64,7 +69,14 @@ def content_policy(*, scripts: Sequence[str], styles: Sequence[str]) -> str:
     return (
         f"default-src 'none'; script-src {sources(scripts)}; style-src {sources(styles)}; "
         "base-uri 'none'; form-action 'none'"
-    )
+    ) + ("; connect-src 'self'; worker-src 'self'" if asks else "")
+
+
+def page_policy(page: str) -> str:
+    """Return the policy that a page of `render_page` states of itself, for a header that says the same."""
+    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert found is not None
+    return html.unescape(found.group(1))
 
 
 @cache
@@ -81,9 +93,17 @@ def _environment() -> Environment:
 
 
 def render_page(
-    template: str, *, styles: Sequence[str], scripts: Sequence[str], context: Mapping[str, object]
+    template: str,
+    *,
+    styles: Sequence[str],
+    scripts: Sequence[str],
+    context: Mapping[str, object],
+    asks: bool = False,
 ) -> str:
-    """Fill a template; style sheets and scripts are named files of this folder, put in whole."""
+    """Fill a template; style sheets and scripts are named files of this folder, put in whole.
+
+    ``asks``: as of `content_policy`.
+    """
     style_texts = [read_file(name) for name in styles]
     script_texts = [read_file(name) for name in scripts]
     return (
@@ -91,7 +111,7 @@ def render_page(
         .get_template(template)
         .render(
             **context,
-            policy=content_policy(scripts=script_texts, styles=style_texts),
+            policy=content_policy(scripts=script_texts, styles=style_texts, asks=asks),
             styles=[Markup(part) for part in style_texts],
             scripts=[Markup(part) for part in script_texts],
         )
