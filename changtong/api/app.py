@@ -9,12 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from changtong import __version__
-from changtong.api import health, runs, sessions
+from changtong.api import datasets, health, runs, sessions
 from changtong.api.headers import BodyLimit, SecurityHeaders
 from changtong.api.people import gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
 from changtong.api.request_log import RequestLog
 from changtong.api.service import Service
+from changtong.api.upload import MOST_UPLOAD_BYTES
 from changtong.errors import ChangtongError
 
 OPENAPI = "/api/v1/openapi.json"
@@ -37,14 +38,14 @@ def make_app(service: Service) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.service = service
-    for router in (health.router, sessions.router, runs.router):
+    for router in (health.router, sessions.router, runs.router, datasets.router):
         app.include_router(router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)
     app.add_exception_handler(HTTPException, refuse_http)
     # the last added is the outermost
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, larger={datasets.router.prefix: MOST_UPLOAD_BYTES})
     app.add_middleware(RequestLog, counts=service.counts)
     app.add_middleware(SecurityHeaders)
     return app
