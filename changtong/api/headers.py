@@ -45,12 +45,20 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuses a body that is too large: by what it says, and by what comes."""
+    """Refuses a body that is too large: by what it says, and by what comes.
+
+    Parameters
+    ----------
+    app : ASGI application
+    most_bytes : int
+    larger : mapping, optional
+        From path to bytes, where more is taken.
+    """
 
     def __init__(
         self, app: ASGIApp, most_bytes: int = MOST_BODY_BYTES, larger: Mapping[str, int] | None = None
     ) -> None:
-        self.app, self.most_bytes, self.larger = app, most_bytes, dict(larger or {})
+        self.app, self.most_bytes, self.larger = app, most_bytes, larger or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, as far as it is not too large."""
@@ -58,23 +66,23 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        most = self.larger.get(scope["path"], self.most_bytes)
-        left = most
+        left = most = self.larger.get(scope["path"], self.most_bytes)
         if said.isdigit() and int(said) > left:
             left = -1
 
         async def limited() -> Message:
             nonlocal left
             if left < 0:
-                raise self._refusal(most)
+                raise _refusal(most)
             message = await receive()
             left -= len(message.get("body", b""))
             if left < 0:
-                raise self._refusal(most)
+                raise _refusal(most)
             return message
 
         await self.app(scope, limited, send)
 
-    def _refusal(self, most: int) -> HTTPException:
-        text = f"The request is too large: {most:,} bytes at most."
-        return HTTPException(413, text, {"Connection": "close"})
+
+def _refusal(most: int) -> HTTPException:
+    text = f"The request is too large: {most:,} bytes at most."
+    return HTTPException(413, text, {"Connection": "close"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Response
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from changtong.api.offered import MOST_OUTAGES, check_outage_shapes
 from changtong.api.people import Asks, Caller, Serves
+from changtong.api.service import Service
 from changtong.errors import NotFoundError
 
 router = APIRouter(prefix="/api/v1/networks", tags=["networks"])
@@ -31,8 +33,7 @@ def read_map(
     accept_encoding: Annotated[str, Header()] = "",
 ) -> Response:
     """Read what a map draws: sites and legs as columns, with room and today's load."""
-    _must_look(asks)
-    tag, packed = serves.networks.map_of(serves.folder.network(network_id))
+    tag, packed = serves.networks.map_of(_folder(asks, serves, network_id))
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
     if f'"{tag}"' in [one.strip() for one in if_none_match.split(",")]:
         return Response(status_code=304, headers=headers)
@@ -44,20 +45,24 @@ def read_map(
 @router.get("/{network_id}/sites/{site_id}")
 def read_site(asks: Asks, serves: Serves, network_id: str, site_id: str) -> dict[str, Any]:
     """Read one site: its columns, its legs, and the sites it sends most to and gets most from."""
-    _must_look(asks)
-    return serves.networks.ask(serves.folder.network(network_id), {"ask": "site", "site_id": site_id})
+    return serves.networks.ask(_folder(asks, serves, network_id), {"ask": "site", "site_id": site_id})
 
 
 @router.post("/{network_id}/stranded")
 def count_stranded(asks: Asks, serves: Serves, network_id: str, asked: Outages) -> dict[str, Any]:
     """Count what outages strand, on a day like today. Nothing is kept."""
-    _must_look(asks)
+    folder = _folder(asks, serves, network_id)
     check_outage_shapes(asked.outages)
-    question = {"ask": "stranded", "outages": asked.outages}
-    return serves.networks.ask(serves.folder.network(network_id), question)
+    return serves.networks.ask(folder, {"ask": "stranded", "outages": asked.outages})
 
 
-def _must_look(asks: Caller) -> None:
-    """Go on only for those who see runs anywhere: to all others there are no networks."""
-    if not asks.sees():
+def seen_networks(asks: Caller, serves: Service) -> list[str]:
+    """Return the networks that the caller may see; none for those who see no runs anywhere."""
+    return serves.places.ids("network", asks.sees_of) if asks.sees() else []
+
+
+def _folder(asks: Caller, serves: Service, network_id: str) -> Path:
+    """Return a network's folder; one the caller may not see is told as one that is not there."""
+    if network_id not in seen_networks(asks, serves):
         raise NotFoundError("There is no network of this id.")
+    return serves.folder.network(network_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
+from changtong.api.networks import seen_networks
 from changtong.api.people import Asks, Serves
 from changtong.web.pages import page
 
@@ -13,7 +14,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def situation_page(request: Request, asks: Asks, serves: Serves) -> Response:
     """Show the map."""
-    networks = list(serves.folder.networks()) if asks.sees() else []
+    networks = seen_networks(asks, serves)
     return page(
         request, "situation.html.j2", area="situation", title="situation.title", asks=asks, networks=networks
     )

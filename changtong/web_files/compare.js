@@ -2,9 +2,11 @@
 import { fill, make, table } from "./elements.js";
 import { count, lang, named, say, seconds, share, time } from "./words.js";
 
+const title = (run) => say(run.outcome?.summary.verified ?? run.request?.parameters?.verify ? "respond.title_verified" : "respond.title_plan");
+
 /** The parts of a plan's card. */
 export function planCard(run, { map, cancel, compare, classOf }) {
-  const head = make("div", { class: "row" }, make("a", { href: `/runs/${run.id}` }, named("study", run.study)),
+  const head = make("div", { class: "row" }, make("a", { href: `/runs/${run.id}` }, title(run)),
     make("span", { class: `state ${run.state}` }, named("runs", run.state)), make("span", { class: "note" }, time(run.made_at)));
   if (run.problem) return [head, make("p", { class: "wrong" }, run.problem.detail)];
   if (!run.ended_at) {
@@ -46,7 +48,7 @@ export function compare(dialog, runs, classOf) {
     const best = shown && numbers.length > 1 && new Set(numbers).size > 1 ? Math.min(...numbers) : null;
     return [title, ...values.map((one) => make("span", { class: best !== null && one === best ? "best" : null }, shown ? (one === undefined ? "–" : shown(one)) : one))];
   });
-  const body = table(["", ...runs.map((run) => ({ text: `${named("study", run.study)} ${time(run.made_at)}`, number: true }))], cells, { caption: say("respond.compare") });
+  const body = table(["", ...runs.map((run) => ({ text: `${title(run)} ${time(run.made_at)}`, number: true }))], cells, { caption: say("respond.compare") });
   for (const node of body.querySelectorAll("span.best")) { node.classList.remove("best"); node.parentElement.classList.add("best"); }
   fill(dialog, make("div", { class: "row" }, make("h2", { id: "h-compare" }, say("respond.compare")), make("form", { method: "dialog", class: "row end" }, make("button", {}, say("shell.close")))),
     runs.length ? body : make("p", { class: "note" }, say("respond.none_done")), make("p", { class: "note" }, say("respond.compare_says")));

@@ -5,17 +5,19 @@ import { openDrafts } from "./drafts.js";
 import { drawArea } from "./draw.js";
 import { byId, fill, make, refusal, tell } from "./elements.js";
 import { frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
+import { nameOf, offers } from "./offers.js";
 import { siteSearch } from "./site_search.js";
 import { watch } from "./watch.js";
-import { count, named, say } from "./words.js";
+import { count, named, say, time } from "./words.js";
 
 const BUSIEST = 1500;
+const PROPOSING = ["warnings", "epidemic outages", "emergency outages"];
 const place = byId("respond");
 const asked = new URLSearchParams(location.search);
 const state = { columns: null, network: "", runs: new Map(), shown: "", drawing: null, stranded: 0 };
 const view = await openMap(byId("map"), { land: place.dataset.land, worker: new URL(place.dataset.worker, location).href });
-const nameOf = (id) => { const row = state.columns?.sites.id.indexOf(id) ?? -1; return row < 0 ? id : state.columns.sites.name?.[row] ?? id; };
-const drafts = openDrafts(byId("drafts"), nameOf, (rows) => { byId("go").disabled = !rows.length; byId("clear").hidden = !rows.length; strand(rows); });
+const siteName = (id) => { const row = state.columns?.sites.id.indexOf(id) ?? -1; return row < 0 ? id : state.columns.sites.name?.[row] ?? id; };
+const drafts = openDrafts(byId("drafts"), siteName, (rows) => { byId("go").disabled = !rows.length; byId("clear").hidden = !rows.length; strand(rows); });
 
 const chooser = byId("network");
 const kept = asked.get("network") ?? localStorage.getItem("network");
@@ -88,9 +90,9 @@ byId("compute").addEventListener("submit", async (event) => {
   button.disabled = true;
   try {
     const run = await post("/api/v1/runs", {
-      study: form.study.value, language: document.documentElement.lang === "en" ? "en" : "zh",
+      study: "plan", language: document.documentElement.lang === "en" ? "en" : "zh",
       inputs: { network: state.network, outages: drafts.rows() },
-      parameters: { seconds: Number(form.seconds.value), gap_share: Number(form.gap.value) / 100 },
+      parameters: { seconds: Number(form.seconds.value), gap: Number(form.gap.value) / 100, ...(form.how.value ? { verify: true } : {}) },
     }, { "Idempotency-Key": crypto.randomUUID() });
     follow(run);
   } catch (error) { byId("plans").prepend(refusal(error)); } finally { button.disabled = !drafts.rows().length; }
@@ -100,9 +102,28 @@ async function recall() {
   state.runs.clear();
   byId("plans").replaceChildren();
   view.set("near", []);
-  const { runs } = await get("/api/v1/runs?limit=30");
-  for (const run of runs.filter((one) => one.network === state.network && one.study.startsWith("plan")).slice(0, 6).reverse()) follow(run);
+  const { runs } = await get(`/api/v1/runs?limit=6&study=plan&network=${encodeURIComponent(state.network)}`);
+  for (const run of runs.reverse()) follow(run);
+  await offerProposals();
 }
+
+/** Outages that studies have proposed for this network: of warnings, epidemic control and emergency cases. */
+async function offerProposals() {
+  const found = [];
+  for (const study of PROPOSING) found.push(...(await get(`/api/v1/runs?limit=10&state=done&study=${encodeURIComponent(study)}`)).runs);
+  const known = await offers(), mine = found.filter((run) => !run.network || run.network === state.network).sort((a, b) => b.made_at.localeCompare(a.made_at));
+  byId("proposals").hidden = !mine.length;
+  fill(byId("proposal"), make("option", { value: "" }, say("studies.choose")), mine.map((run) => make("option", { value: run.id }, `${nameOf(known.get(run.study))} · ${time(run.made_at)}`)));
+}
+byId("proposal").addEventListener("change", async (event) => {
+  const id = event.target.value;
+  if (!id) return;
+  event.target.value = "";
+  try {
+    const { outages } = await get(`/api/v1/runs/${id}/outages`);
+    if (outages.length) drafts.add(outages); else tell(say("respond.none_proposed"));
+  } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+});
 
 function follow(run) {
   const card = make("article", { class: "plan-card", id: `plan-${run.id}` });
@@ -155,7 +176,7 @@ view.map.on("click", (event) => {
   if (site !== undefined) offer(event, sites.name?.[site] ?? sites.id[site], { sites: [sites.id[site]] });
   else if (leg !== undefined) {
     const id = `${sites.id[legs.from[leg]]}>${sites.id[legs.to[leg]]}`;
-    offer(event, id.split(">").map(nameOf).join(" → "), { legs: [id] });
+    offer(event, id.split(">").map(siteName).join(" → "), { legs: [id] });
   }
 });
 const popup = new view.maplibre.Popup({ closeButton: true, closeOnClick: true, offset: 8 });
