@@ -9,6 +9,7 @@ the volumes; its cost is the upper bound. Numbers and rejected variants: docs/pl
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -166,6 +167,9 @@ COARSE = 6.0
 STALLED = 0.02
 """A coarse solve ends when four rounds raise its bound by less than this share of the gap."""
 
+HALVES = 2
+"""Parts in which lateness is added up, whatever the number of threads."""
+
 Progress = Callable[[int, float, float, float], None]
 
 
@@ -219,6 +223,13 @@ class FlowSolver:
     def _top(self) -> float:
         """Greatest price a row may have, CNY a piece."""
         return float(self.volumes.penalty[self.curtailed])
+
+    def beside(self) -> FlowSolver:
+        """Return a solver that reads the same state, with trees of its own to price beside this one's."""
+        other = copy.copy(self)
+        other.pricing = Pricing(self.problem, self.lay, 1)
+        other.pricing.begin_from(self.pricing)
+        return other
 
     @property
     def trees(self) -> Trees:
@@ -520,12 +531,17 @@ class FlowSolver:
         with_head = leg_h + site_h[self.problem.leg_head]
         hours = np.zeros(len(cut.pool.flow))
         reading.path_hours(cut.pool, with_head, hours)
-        out = np.zeros((len(promise_h), 3))
         origin_h = site_h[lay.origin_site]
         way_h = np.empty((len(lay.core_site), len(lay.dest_site)), np.float32)
         reading.way_hours(lay, cut.pool, cut.volumes, hours, with_head, way_h)
-        reading.lateness(lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h, out)
-        return out
+
+        def part(lo: int, hi: int, _: int) -> Floats:
+            out = np.zeros((len(promise_h), 3))
+            level = (lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h)
+            reading.lateness(lo, hi, *level, out)
+            return out
+
+        return np.asarray(sum(self.pricing.each(part, self.pricing.parts(HALVES))))
 
     def least_late(self, leg_h: Floats, site_h: Floats, promise_h: Floats) -> Floats:
         """Return pieces by class that even the fastest open way brings later than promised, (classes,)."""

@@ -76,6 +76,12 @@ class Pricing:
             self._executor.shutdown()
         self._executor, self.threads = None, 1
 
+    def begin_from(self, other: Pricing) -> None:
+        """Take over the costs and trees of another pricing of the same network."""
+        for name in Trees._fields:
+            getattr(self.trees, name)[:] = getattr(other.trees, name)
+        self._warm = other._warm
+
     def set_costs(self, problem: FlowProblem) -> None:
         """Take over leg costs; a leg that is shut, or at a site that is, costs CLOSED."""
         leg_cost = self.trees.leg_cost
