@@ -167,9 +167,6 @@ COARSE = 6.0
 STALLED = 0.02
 """A coarse solve ends when four rounds raise its bound by less than this share of the gap."""
 
-HALVES = 2
-"""Parts in which lateness is added up, whatever the number of threads."""
-
 Progress = Callable[[int, float, float, float], None]
 
 
@@ -227,8 +224,7 @@ class FlowSolver:
     def beside(self) -> FlowSolver:
         """Return a solver that reads the same state, with trees of its own to price beside this one's."""
         other = copy.copy(self)
-        other.pricing = Pricing(self.problem, self.lay, 1)
-        other.pricing.begin_from(self.pricing)
+        other.pricing = self.pricing.beside(self.problem)
         return other
 
     @property
@@ -535,13 +531,12 @@ class FlowSolver:
         way_h = np.empty((len(lay.core_site), len(lay.dest_site)), np.float32)
         reading.way_hours(lay, cut.pool, cut.volumes, hours, with_head, way_h)
 
-        def part(lo: int, hi: int, _: int) -> Floats:
-            out = np.zeros((len(promise_h), 3))
-            level = (lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h)
-            reading.lateness(lo, hi, *level, out)
-            return out
-
-        return np.asarray(sum(self.pricing.each(part, self.pricing.parts(HALVES))))
+        level = (lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h)
+        out = np.zeros((2, len(promise_h), 3))  # by halves
+        self.pricing.each(
+            lambda lo, hi, k: reading.lateness(lo, hi, *level, out[k]), self.pricing.parts(len(out))
+        )
+        return np.asarray(out.sum(axis=0))
 
     def least_late(self, leg_h: Floats, site_h: Floats, promise_h: Floats) -> Floats:
         """Return pieces by class that even the fastest open way brings later than promised, (classes,)."""

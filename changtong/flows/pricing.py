@@ -76,11 +76,13 @@ class Pricing:
             self._executor.shutdown()
         self._executor, self.threads = None, 1
 
-    def begin_from(self, other: Pricing) -> None:
-        """Take over the costs and trees of another pricing of the same network."""
+    def beside(self, problem: FlowProblem) -> Pricing:
+        """Return a pricing of the same network on one thread, with trees of its own that begin as these are."""
+        other = Pricing(problem, self.lay, 1)
         for name in Trees._fields:
-            getattr(self.trees, name)[:] = getattr(other.trees, name)
-        self._warm = other._warm
+            getattr(other.trees, name)[:] = getattr(self.trees, name)
+        other._warm = self._warm
+        return other
 
     def set_costs(self, problem: FlowProblem) -> None:
         """Take over leg costs; a leg that is shut, or at a site that is, costs CLOSED."""
