@@ -238,7 +238,8 @@ def _compile_flow() -> None:
     from changtong.planning.result import PlanSettings
 
     _, question = _ask()
-    answer = answer_large(question, OBJECTIVES, PlanSettings(method="large"), None)
+    found = answer_large(question, OBJECTIVES, PlanSettings(method="large"), None)
+    answer = found.prove(found.answer.solver)
     blocking_rows(answer.solver, answer.result, 1.0)
 
 

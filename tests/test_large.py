@@ -120,6 +120,19 @@ def test_bound_on_losses_of_a_full_leg_by_hand() -> None:
         assert least.by_class == pytest.approx([0.0, 0.0, 10.0], abs=room)
 
 
+def test_what_is_proved_beside_a_solver_leaves_its_trees_alone() -> None:
+    problem = two_ways(pieces=40.0)
+    solver = FlowSolver(problem, FINE)
+    found = solver.solve()
+    trees = [values.copy() for values in solver.trees]
+    beside = least_unserved(solver.beside(), found, found.row_price, lambda: 0.0)
+    assert all(np.array_equal(values, kept) for values, kept in zip(solver.trees, trees, strict=True))
+    own = least_unserved(solver, found, found.row_price, lambda: 0.0)
+    assert beside.total == own.total > 0.0
+    assert beside.by_class == pytest.approx(own.by_class)
+    assert any(not np.array_equal(values, kept) for values, kept in zip(solver.trees, trees, strict=True))
+
+
 @SOME
 @given(flow_problems(), st.randoms(use_true_random=False), st.booleans())
 def test_no_bound_on_losses_is_above_an_independent_program(

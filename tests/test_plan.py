@@ -2,13 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import polars as pl
 import pytest
 
 from changtong.cli import main
-from changtong.errors import UsageError
+from changtong.errors import InternalError, UsageError
 from changtong.flows.flow import Termination
 from changtong.network.io import read_network
 from changtong.network.model import Network
@@ -38,6 +39,19 @@ def test_pieces_add_up(city: Network, hub_closed: Plan) -> None:
     gone = classes["demand_pieces"] - classes["served_pieces"] - classes["unserved_pieces"]
     assert gone.abs().max() < 1e-3
     assert hub_closed.unserved["pieces"].sum() == pytest.approx(classes["unserved_pieces"].sum(), abs=1.0)
+
+
+@pytest.mark.parametrize("check", ["plan.check_flow", "sortplan.check_sort_plan"])
+@pytest.mark.parametrize("method", ["exact", "large"])
+def test_a_check_that_fails_beside_other_work_ends_the_plan(
+    monkeypatch: pytest.MonkeyPatch, check: str, method: Literal["exact", "large"]
+) -> None:
+    def fails(*_: object) -> None:
+        raise InternalError("3 legs above capacity")
+
+    monkeypatch.setattr(f"changtong.planning.{check}", fails)
+    with pytest.raises(InternalError, match="3 legs above capacity"):
+        plan(read_network(TINY), settings=PlanSettings(method=method))
 
 
 def test_nothing_passes_the_closed_hub(city: Network, hub_closed: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -17,8 +18,10 @@ from changtong.network.model import Network, build_network
 from changtong.network.reference import busiest_hub, reference_network
 from changtong.outages import Outage, apply_outages, close_sites
 from changtong.planning.assemble import OBJECTIVES, Question, assemble
-from changtong.planning.checker_sortplan import Entries, check_sort_plan
+from changtong.planning.checker_sortplan import NO_ENTRY, Entries, check_sort_plan
+from changtong.planning.holding import hold
 from changtong.planning.sortplan import SortPlan, make_sort_plan, prepare, trade_off
+from changtong.planning.sortwork import SCORES, SortWork
 from changtong.routes import entries_of, routes_in_force, rows_of_class
 
 PENALTY = 100.0
@@ -341,6 +344,38 @@ def test_check_finds_a_circle_and_a_wrong_leg(checked: tuple[Solved, SortPlan]) 
         check(*checked, entries=plan.entries._replace(trees=trees))
 
 
+def test_check_finds_legs_that_are_none_and_pieces_that_stop(checked: tuple[Solved, SortPlan]) -> None:
+    (question, _, _), plan = checked
+    entries = plan.entries
+    for trees, said in (
+        (np.full_like(entries.trees, len(question.problem.leg_tail)), "another site"),
+        (np.full_like(entries.trees, -1), "stop on the way"),
+    ):
+        with pytest.raises(InternalError, match=said):
+            check(*checked, entries=entries._replace(trees=trees))
+    with pytest.raises(InternalError, match="without an entry leg"):
+        check(*checked, entries=entries._replace(choice=np.full_like(entries.choice, NO_ENTRY)))
+
+
+def test_check_finds_a_way_through_a_site_that_passes_nothing_on(checked: tuple[Solved, SortPlan]) -> None:
+    (question, solver, result), plan = checked
+    blind = replace(question.problem, transit=np.zeros(question.problem.n_sites, bool))
+    with pytest.raises(InternalError, match="passes nothing on"):
+        check((replace(question, problem=blind), solver, result), plan)
+
+
+def test_check_finds_what_one_class_of_two_does_wrong(city: tuple[Network, Solved]) -> None:
+    """Streams are walked side by side: each has its say."""
+    network, solved = city
+    plan = make_sort_plan(network, *solved, np.empty(0), stability_cny=0.0)
+    assert len(plan.entries.trees) > 1
+    for s in range(len(plan.entries.trees)):
+        trees = plan.entries.trees.copy()
+        trees[s] = -1
+        with pytest.raises(InternalError, match="stop on the way"):
+            check(solved, plan, entries=plan.entries._replace(trees=trees))
+
+
 def test_check_finds_a_higher_class_held_for_a_lower() -> None:
     """Two pairs of one full leg: the first pair's high class is held, the second's low class goes."""
     network = network_of(
@@ -412,6 +447,29 @@ def test_city_within_two_percent_twice_the_same(city: tuple[Network, Solved]) ->
         pl.col("service_class").is_null().any().alias("all"), pl.len()
     )
     assert both.filter(pl.col("all") & (pl.col("len") > 1)).height == 0
+
+
+def test_holding_from_one_list_is_holding_from_all_pairs(
+    city: tuple[Network, Solved], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While pieces are held loads only fall: pairs listed once are those listed anew at each step."""
+    network, solved = city
+    once = make_sort_plan(network, *solved, np.empty(0), stability_cny=0.0)
+
+    def anew(self: SortWork, penalty: np.ndarray) -> None:
+        for s in range(len(self.trees) - 1, -1, -1):
+            worst = float(penalty[s])
+            for score in SCORES:
+                if self.overload() <= 1e-3:
+                    return
+                pairs, scores = self._meeting(s, worst)
+                hold(pairs, scores, score * worst, s, *self._level(), worst)
+
+    monkeypatch.setattr(SortWork, "_hold", anew)
+    again = make_sort_plan(network, *solved, np.empty(0), stability_cny=0.0)
+    assert once.held.any()
+    assert np.array_equal(once.held, again.held)
+    assert np.array_equal(once.leg_flow, again.leg_flow)
 
 
 def test_trade_off_from_least_cost_to_fewest_changes(city: tuple[Network, Solved]) -> None:

@@ -9,6 +9,7 @@ the volumes; its cost is the upper bound. Numbers and rejected variants: docs/pl
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -219,6 +220,12 @@ class FlowSolver:
     def _top(self) -> float:
         """Greatest price a row may have, CNY a piece."""
         return float(self.volumes.penalty[self.curtailed])
+
+    def beside(self) -> FlowSolver:
+        """Return a solver that reads the same state, with trees of its own to price beside this one's."""
+        other = copy.copy(self)
+        other.pricing = self.pricing.beside(self.problem)
+        return other
 
     @property
     def trees(self) -> Trees:
@@ -520,12 +527,16 @@ class FlowSolver:
         with_head = leg_h + site_h[self.problem.leg_head]
         hours = np.zeros(len(cut.pool.flow))
         reading.path_hours(cut.pool, with_head, hours)
-        out = np.zeros((len(promise_h), 3))
         origin_h = site_h[lay.origin_site]
         way_h = np.empty((len(lay.core_site), len(lay.dest_site)), np.float32)
         reading.way_hours(lay, cut.pool, cut.volumes, hours, with_head, way_h)
-        reading.lateness(lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h, out)
-        return out
+
+        level = (lay, cut.pool, cut.volumes, hours, way_h, with_head, origin_h, promise_h)
+        out = np.zeros((2, len(promise_h), 3))  # by halves
+        self.pricing.each(
+            lambda lo, hi, k: reading.lateness(lo, hi, *level, out[k]), self.pricing.parts(len(out))
+        )
+        return np.asarray(out.sum(axis=0))
 
     def least_late(self, leg_h: Floats, site_h: Floats, promise_h: Floats) -> Floats:
         """Return pieces by class that even the fastest open way brings later than promised, (classes,)."""

@@ -76,6 +76,14 @@ class Pricing:
             self._executor.shutdown()
         self._executor, self.threads = None, 1
 
+    def beside(self, problem: FlowProblem) -> Pricing:
+        """Return a pricing of the same network on one thread; its trees are its own, and begin as these are."""
+        other = Pricing(problem, self.lay, 1)
+        for name in Trees._fields:
+            getattr(other.trees, name)[:] = getattr(self.trees, name)
+        other._warm = self._warm
+        return other
+
     def set_costs(self, problem: FlowProblem) -> None:
         """Take over leg costs; a leg that is shut, or at a site that is, costs CLOSED."""
         leg_cost = self.trees.leg_cost

@@ -68,12 +68,12 @@ def way_hours(lay, pool, volumes, hours, leg_h, way_h):
 
 
 @njit(**FLAT)
-def lateness(lay, pool, volumes, hours, way_h, leg_h, origin_h, promise_h, out):
-    """Add up, by class, pieces served, piece-hours and pieces later than promised.
+def lateness(lo, hi, lay, pool, volumes, hours, way_h, leg_h, origin_h, promise_h, out):
+    """Add up, by class, pieces served, piece-hours and pieces later than promised, of some origins.
 
     ``out`` is (classes, 3). The split of a pair over its ways is that of the volumes.
     """
-    for o in range(lay.origin_site.shape[0]):
+    for o in range(lo, hi):
         e0 = lay.entry_ptr[o]
         k = lay.entry_ptr[o + 1] - e0
         for pair in range(lay.pair_ptr[o], lay.pair_ptr[o + 1]):

@@ -6,6 +6,7 @@ take one step along their next legs, again and again, until they are home. Nothi
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,9 @@ from changtong.planning.checker import RELATIVE
 Floats = NDArray[np.float64]
 
 NO_ENTRY = 255
+
+THREADS = 2
+"""Streams walked at a time."""
 
 
 class Entries(NamedTuple):
@@ -56,10 +60,17 @@ def check_sort_plan(
     """
     wrong = _held(problem, held)
     flow = np.zeros((len(entries.trees), len(problem.leg_tail)))
-    at, sent, lost = _enter(problem, lay, entries, held, flow)
+    sent = np.zeros((len(entries.trees), problem.n_sites))
+
+    def stream(s: int) -> tuple[float, list[str]]:
+        at, lost = _enter(problem, lay, entries, held, s, flow[s], sent[s])
+        return lost, _follow(problem, lay, entries.trees[s], at, flow[s])
+
+    with ThreadPoolExecutor(THREADS) as pool:  # no stream reads or writes what another one writes
+        streams = list(pool.map(stream, range(len(entries.trees))))
+    lost = sum(one for one, _ in streams)
     wrong += [f"{lost:.6g} pieces sent without an entry leg"] if lost > 1e-3 else []
-    for s in range(len(entries.trees)):
-        wrong += _follow(problem, lay, entries.trees[s], at[s], flow[s])
+    wrong += [text for _, texts in streams for text in texts]
     off = np.abs(flow.sum(axis=0) - leg_flow)
     worst = int(np.argmax(off)) if len(off) else 0
     if len(off) and off[worst] > 1e-5 * max(1.0, leg_flow[worst]) + 1e-2:
@@ -84,24 +95,23 @@ def _held(problem: FlowProblem, held: NDArray[np.floating]) -> list[str]:
 
 
 def _enter(
-    problem: FlowProblem, lay: Layout, entries: Entries, held: NDArray[np.floating], flow: Floats
-) -> tuple[Floats, Floats, float]:
-    """Put all streams on their entry legs, the highest first: what is held is the lowest streams'.
+    problem: FlowProblem, lay: Layout, entries: Entries, held: NDArray[np.floating], s: int, flow: Floats,
+    sent: Floats,
+) -> tuple[Floats, float]:  # fmt: skip
+    """Put a stream on its entry legs: what is held is the lowest streams'.
 
-    Return what enters the core, (streams, destinations, core sites), what each site sends, (streams,
-    sites), and the pieces that have no entry leg.
+    Return what enters the core, (core sites, destinations), and the pieces that have no entry leg.
     """
-    n, n_dests, n_streams = len(lay.core_site), len(lay.dest_site), len(entries.trees)
-    at, sent = np.zeros((n_streams, n, n_dests)), np.zeros((n_streams, problem.n_sites))
+    at = np.zeros((len(lay.core_site), len(lay.dest_site)))
     lost = _put_on_legs(
         (lay.pair_ptr, lay.pair_d, problem.pair_from), (lay.entry_ptr, lay.entry_c, lay.entry_arc),
-        problem.totals(), held, entries.share, entries.choice, at, sent, flow,
+        problem.totals(), held, entries.share, s, entries.choice[s], at, sent, flow,
     )  # fmt: skip
-    return np.ascontiguousarray(at.swapaxes(1, 2)), sent, float(lost)
+    return at, float(lost)
 
 
 @njit(**FLAT)
-def _put_on_legs(pairs, legs, total, held, share, choice, at, sent, flow):  # type: ignore[no-untyped-def]
+def _put_on_legs(pairs, legs, total, held, share, s, choice, at, sent, flow):  # type: ignore[no-untyped-def]
     """Add each pair's pieces to its origin, its entry leg and the site that leg ends at; return the lost."""
     pair_ptr, pair_d, pair_from = pairs
     entry_ptr, entry_c, entry_arc = legs
@@ -109,20 +119,18 @@ def _put_on_legs(pairs, legs, total, held, share, choice, at, sent, flow):  # ty
     for o in range(pair_ptr.shape[0] - 1):
         for p in range(pair_ptr[o], pair_ptr[o + 1]):
             volume = np.float64(total[p])
-            going = volume - held[p]
             row = p if share.shape[0] > 1 else 0
-            for s in range(flow.shape[0]):
-                x = min(going, volume * share[row, s + 1]) - volume * share[row, s]
-                if x <= 0.0:
-                    continue
-                sent[s, pair_from[p]] += x
-                entry = entry_ptr[o] + choice[s, p]
-                if choice[s, p] == NO_ENTRY or entry >= entry_ptr[o + 1]:
-                    lost += x
-                    continue
-                at[s, entry_c[entry], pair_d[p]] += x
-                if entry_arc[entry] >= 0:
-                    flow[s, entry_arc[entry]] += x
+            x = min(volume - held[p], volume * share[row, s + 1]) - volume * share[row, s]
+            if x <= 0.0:
+                continue
+            sent[pair_from[p]] += x
+            entry = entry_ptr[o] + choice[p]
+            if choice[p] == NO_ENTRY or entry >= entry_ptr[o + 1]:
+                lost += x
+                continue
+            at[entry_c[entry], pair_d[p]] += x
+            if entry_arc[entry] >= 0:
+                flow[entry_arc[entry]] += x
     return lost
 
 
@@ -130,37 +138,73 @@ def _follow(
     problem: FlowProblem, lay: Layout, trees: NDArray[np.int32], at: Floats, flow: Floats
 ) -> list[str]:
     """Send a stream from site to site along its next legs, all sites one step at a time."""
-    wrong: list[str] = []
-    nxt = trees.astype(np.int64)
-    legal = (nxt < 0) | (problem.leg_tail[nxt] == lay.core_site[None, :])
-    if not legal.all():
-        wrong.append("a next leg that begins at another site")
-    head = np.where(nxt >= 0, problem.leg_head[nxt], -1)
+    n = len(lay.core_site)
     number = np.full(problem.n_sites, -1, np.int64)
-    number[lay.core_site] = np.arange(len(lay.core_site))
-    home = lay.dest_site[:, None] == lay.core_site[None, :]
+    number[lay.core_site] = np.arange(n)
     blind = ~np.asarray(problem.transit, bool)
-    stopped = 0.0
-    for _ in range(len(lay.core_site) + 1):
-        d, c = np.nonzero((at > 0.0) & ~home)
-        if not len(d):
-            break
-        x, leg = at[d, c], nxt[d, c]
-        stopped += float(x[leg < 0].sum())
-        d, x, leg, to = d[leg >= 0], x[leg >= 0], leg[leg >= 0], head[d, c][leg >= 0]
-        flow += np.bincount(leg, x, minlength=len(flow))
-        passing = to != lay.dest_site[d]
-        if (blind[to] & passing).any():
-            wrong.append("a way through a site that passes nothing on")
-        go = number[to] >= 0
-        stopped += float(x[~go & passing].sum())
-        flat = np.bincount(d[go] * home.shape[1] + number[to[go]], x[go], minlength=home.size)
-        at = flat.reshape(home.shape)
-    else:
-        wrong.append(f"{float(at[~home].sum()):.6g} pieces go in a circle")
-    if stopped > 1e-3:
-        wrong.append(f"{stopped:.6g} pieces stop on the way")
+    foreign, blocked, stopped, circling = _walk(
+        (problem.leg_tail, problem.leg_head), (lay.core_site, lay.dest_site), number, blind, trees,
+        np.ascontiguousarray(at.T), np.empty(n), flow,
+    )  # fmt: skip
+    wrong = ["a next leg that begins at another site"] if foreign else []
+    wrong += ["a way through a site that passes nothing on"] if blocked else []
+    wrong += [f"{circling:.6g} pieces go in a circle"] if circling > 0.0 else []
+    wrong += [f"{stopped:.6g} pieces stop on the way"] if stopped > 1e-3 else []
     return wrong
+
+
+@njit(**FLAT)
+def _walk(legs, sites, number, blind, trees, at, then, flow):  # type: ignore[no-untyped-def]
+    """Walk what is at the core sites home, destination by destination; count what goes wrong.
+
+    Returns next legs that do not begin at their site, steps through a site that passes nothing on, the
+    pieces that stop on the way, and those still on their way after as many steps as there are sites.
+    """
+    tail, head = legs
+    core_site, dest_site = sites
+    foreign = 0
+    blocked = 0
+    stopped = 0.0
+    circling = 0.0
+    n = core_site.shape[0]
+    for d in range(dest_site.shape[0]):
+        home = dest_site[d]
+        now = at[d]
+        for c in range(n):
+            if trees[d, c] >= tail.shape[0] or (trees[d, c] >= 0 and tail[trees[d, c]] != core_site[c]):
+                foreign += 1
+        moving = True
+        steps = 0
+        while moving and steps <= n:
+            moving = False
+            steps += 1
+            for c in range(n):
+                then[c] = 0.0
+            for c in range(n):
+                x = now[c]
+                if x <= 0.0 or core_site[c] == home:
+                    continue
+                moving = True
+                leg = trees[d, c]
+                if leg < 0 or leg >= tail.shape[0]:
+                    stopped += x
+                    continue
+                flow[leg] += x
+                to = head[leg]
+                if to == home:
+                    continue
+                if blind[to]:
+                    blocked += 1
+                if number[to] < 0:
+                    stopped += x
+                else:
+                    then[number[to]] += x
+            for c in range(n):
+                now[c] = then[c]
+        if moving:
+            for c in range(n):
+                circling += now[c]
+    return foreign, blocked, stopped, circling
 
 
 def _capacities(problem: FlowProblem, leg_flow: Floats, sent: Floats) -> list[str]:
@@ -207,10 +251,10 @@ def _ranks(
     load = np.concatenate([flow, into, passed], axis=1)  # rows: legs, sites, entry limits
     most = [limit for _, limit in problem.limits]
     free = np.concatenate([problem.leg_capacity, problem.site_capacity, most]) - load.sum(axis=0)
-    lost = 0.0
+    lost, some = 0.0, np.flatnonzero(held > 0.5)
     for s in range(n_streams - 1):
         lower = load[s + 1 :].sum(axis=0)  # each of these pieces gives way once
-        for p, pieces in _holders(problem, entries, s, held):
+        for p, pieces in _holders(problem, entries, s, held, some):
             legs = _way(problem, lay, entries, s, p)
             rows = [*legs, *(n_legs + int(problem.leg_head[a]) for a in legs)]
             rows += [n_legs + int(problem.pair_from[p]), *(k for a in legs for k in limits[a])]
@@ -223,10 +267,9 @@ def _ranks(
 
 
 def _holders(
-    problem: FlowProblem, entries: Entries, s: int, held: NDArray[np.floating]
+    problem: FlowProblem, entries: Entries, s: int, held: NDArray[np.floating], some: NDArray[np.int64]
 ) -> list[tuple[int, float]]:
-    """Return the pairs that hold pieces of stream ``s`` but none of a higher one, and how many."""
-    some = np.flatnonzero(held > 0.5)
+    """Return those of ``some`` pairs that hold pieces of stream ``s`` but none of a higher one; how many."""
     volume = problem.totals()[some].astype(np.float64)
     share = entries.share[some] if len(entries.share) > 1 else entries.share
     sent = volume - held[some]

@@ -118,14 +118,13 @@ def _mark(lay, nxt, table, bad):
 
 
 @njit(**FLAT)
-def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, penalty, most, bad, entry_bad):
-    """Hold pieces of stream ``s`` until no row of theirs is above capacity; return the pieces.
+def meeting(lo, hi, s, lay, demand, choice, trees, table, leg_cost, penalty, bad, entry_bad, pairs, scores):
+    """List the pairs to some destinations whose way meets a row above capacity; return how many.
 
-    A piece is held only when the penalty less what its way costs, divided by the rows above
-    capacity it would free, is at most ``most``: the cheapest to hold come first. ``bad`` and
-    ``entry_bad`` are scratch.
+    Of each the score is told as well: the penalty less what its way in stream ``s`` costs, divided by the
+    rows above capacity that it would free. ``bad`` and ``entry_bad`` are scratch.
     """
-    total = 0.0
+    found = 0
     anywhere = False
     for e in range(entry_bad.shape[0]):
         entry_bad[e] = _above(lay, table, lay.entry_arc[e])
@@ -135,7 +134,7 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
             anywhere = True
             for e in range(lay.entry_ptr[o], lay.entry_ptr[o + 1]):
                 entry_bad[e] = 1.0
-    for d in range(trees.shape[1]):
+    for d in range(lo, hi):
         nxt = trees[s, d]
         if not _mark(lay, nxt, table, bad) and not anywhere:
             continue
@@ -144,29 +143,60 @@ def hold(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, pena
                 continue
             o = demand.origin[p]
             e = lay.entry_ptr[o] + choice[s, p]
-            if not (bad[lay.entry_c[e]] or entry_bad[e] > 0.0):
-                continue  # loads only fall: what was within its rows still is
-            room, full, cost = _way_room(lay, o, e, nxt, table, 3, leg_cost)
-            if full == 0 or (penalty - cost) / full > most:
+            if not (bad[lay.entry_c[e]] or entry_bad[e] > 0.0) or part(demand, p, s) <= 0.0:
                 continue
-            x = min(part(demand, p, s), -room)
-            if x <= 0.0:
-                continue
+            _, full, cost = _way_room(lay, o, e, nxt, table, 3, leg_cost)
+            if full > 0:
+                pairs[found] = p
+                scores[found] = (penalty - cost) / full
+                found += 1
+    return found
+
+
+@njit(**FLAT)
+def hold(
+    pairs, scores, most, s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, penalty
+):  # fmt: skip
+    """Hold pieces of stream ``s`` until no row of theirs is above capacity; return the pieces.
+
+    Held is from ``pairs`` (:func:`meeting`) whose score is at most ``most``: the cheapest to hold come
+    first. While pieces are held loads only fall: no other pair comes to be above a capacity, and scores
+    only rise. They are brought up to date where they are looked at.
+    """
+    total = 0.0
+    d = -1
+    for k in range(pairs.shape[0]):
+        if scores[k] > most:
+            continue
+        p = pairs[k]
+        while p >= demand.ptr[d + 1]:
+            d += 1
+        o = demand.origin[p]
+        e = lay.entry_ptr[o] + choice[s, p]
+        room, full, cost = _way_room(lay, o, e, trees[s, d], table, 3, leg_cost)
+        x = min(part(demand, p, s), -room)
+        if full == 0 or x <= 0.0:
+            scores[k] = np.inf
+            continue
+        scores[k] = (penalty - cost) / full
+        if scores[k] <= most:
             _keep_back(lay, demand, p, d, s, x, choice, trees, through, table, leg_flow)
             total += x
     return total
 
 
 @njit(**FLAT)
-def release(s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, most):
+def release(pairs, s, lay, demand, choice, trees, through, table, leg_cost, leg_flow, most):
     """Send held pieces of stream ``s`` where their way has room and costs at most ``most``; return them.
 
-    What lower streams use counts as room: they are to be held in their turn.
+    ``pairs`` are those that hold something, in order. What lower streams use counts as room: they are to
+    be held in their turn.
     """
     total = 0.0
     load = 4 + s if s < trees.shape[0] - 1 else 3
     d = -1
-    for p in range(demand.volume.shape[0]):
+    for i in range(pairs.shape[0]):
+        p = pairs[i]
         while p >= demand.ptr[d + 1]:
             d += 1
         if demand.held[p] <= SMALL or choice[s, p] == HELD:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,44 @@ def _begin(
     return (price_unserved(question, solver) if settings.unserved_cny is None else question), solver
 
 
+@dataclass(frozen=True)
+class Unproved:
+    """An answer that nothing is proved of yet: that may be done beside other work.
+
+    Attributes
+    ----------
+    answer : Answer
+        Its proved least numbers are all 0.
+    first : FlowResult
+        Its flow before late pieces were moved.
+    price : array, (rows,)
+        Of the solve at the capacities that count.
+    promise_h : array, (classes,)
+    prove_s : callable
+        Says how many seconds a solve for a better bound may take; 0 for none.
+    """
+
+    answer: Answer
+    first: FlowResult
+    price: Floats
+    promise_h: Floats
+    prove_s: Callable[[], float]
+
+    def prove(self, solver: FlowSolver) -> Answer:
+        """Return the answer with what is proved of it; ``solver`` prices its trees for that, and keeps it."""
+        question, threads = self.answer.question, solver.settings.threads
+        least = least_unserved(solver, self.first, self.price, self.prove_s, threads)
+        late = solver.least_late(question.leg_h, question.site_h, self.promise_h)
+        lost = question.problem.lost_by_class(self.answer.result.unserved)
+        return replace(
+            self.answer,
+            solver=solver,
+            unserved_least=least.by_class,
+            unserved_total_least=least.total,
+            late_least=np.maximum(0.0, late - lost),
+        )
+
+
 def answer_large(
     question: Question,
     objectives: tuple[str, ...],
@@ -63,18 +102,20 @@ def answer_large(
     progress: Progress | None,
     kept: FlowSolver | None = None,
     whole: Clock | None = None,
-) -> Answer:
+    begun: Callable[[FlowSolver], None] = lambda _: None,
+) -> Unproved:
     """Solve for all classes at once, penalties by rank; strictness is checked after (decision 0003).
 
     All solves together take at most ``settings.seconds``. ``kept`` is the solver of an answer
     before: on the same network its prices, paths and volumes are where this one begins. Of the time for the
-    ``whole`` plan it takes shares.
+    ``whole`` plan it takes shares. ``begun`` is told the solver before it solves.
     """
     whole = whole or Clock(np.inf)
     clock = Clock(min(settings.seconds, whole.left(FLOW_BY)))
     settings = replace(settings, seconds=clock.seconds)
     question, solver = _begin(question, settings, kept)
     problem = question.problem
+    begun(solver)
     result = solve_in_order(problem, solver, clock, progress)
     price, max_load_least = result.row_price, None
     light = _before_cost("max_load", objectives, question)
@@ -83,9 +124,7 @@ def answer_large(
         result, max_load_least = lightest.result, lightest.least
     assert result.cut is not None  # this way always has one
     promise = question.classes["promise_h"].fill_null(np.inf).to_numpy().astype(np.float64)
-    least = least_unserved(
-        solver, result, price, lambda: clock.left() if settings.prove_unserved else 0.0, settings.threads
-    )
+    first = result
     late = solver.lateness(result.cut, question.leg_h, question.site_h, promise)
     asked = "late" in objectives and "late" in question.known
     if asked and result.termination is not Termination.INTERRUPTED:
@@ -101,22 +140,22 @@ def answer_large(
             goes_on=lambda: whole.left(LATE_BY) > 0.0,
         )
         result, late = hurried.result, hurried.late
-    return Answer(
+    answer = Answer(
         question=question,
         solver=solver,
         result=result,
         exact=False,
-        unserved_least=least.by_class,
+        unserved_least=np.zeros(len(promise)),
         late=late,
-        late_least=_least_late(question, solver, result, promise),
+        late_least=np.zeros(len(promise)),
         late_total_least=0.0,
         stages=(),
         pursued=_pursued(question, objectives),
         leg_worth=result.leg_price / float(problem.class_penalty[-1]),
         site_worth=result.site_price / float(problem.class_penalty[-1]),
-        unserved_total_least=least.total,
         max_load_least=max_load_least,
     )
+    return Unproved(answer, first, price, promise, lambda: clock.left() if settings.prove_unserved else 0.0)
 
 
 def _before_cost(name: str, objectives: tuple[str, ...], question: Question) -> bool:
@@ -138,9 +177,3 @@ def _pursued(question: Question, objectives: tuple[str, ...]) -> tuple[str, ...]
     """Return the objectives a large solve weighs: the service, maybe the load, a leg's price."""
     light = _before_cost("max_load", objectives, question)
     return tuple(name for name in objectives if name in question.known and (light or name != "max_load"))
-
-
-def _least_late(question: Question, solver: FlowSolver, result: FlowResult, promise_h: Floats) -> Floats:
-    """Return a proved least number of late pieces by class, given how many stay behind, (classes,)."""
-    found = solver.least_late(question.leg_h, question.site_h, promise_h)
-    return np.maximum(0.0, found - question.problem.lost_by_class(result.unserved))

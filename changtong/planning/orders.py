@@ -38,18 +38,36 @@ NOTES = {
 """Reason of an unserved pair -> why the site holds its pieces."""
 
 
-def make_orders(
-    network: Network, effect: Effect, leg_flows: pl.DataFrame, unserved: pl.DataFrame, changes: pl.DataFrame
-) -> pl.DataFrame:
-    """Return one row per thing a site must do.
+def flow_orders(
+    network: Network, effect: Effect, leg_flows: pl.DataFrame, unserved: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the orders that the flow alone gives: what to stop and to run more, and what to hold.
 
     Parameters
     ----------
     network : Network
     effect : Effect
         What is shut.
-    leg_flows, unserved, changes : polars.DataFrame
-        Of the plan: flows by leg, what is left behind, sort-plan entries.
+    leg_flows, unserved : polars.DataFrame
+        Of the plan: flows by leg, what is left behind.
+
+    Returns
+    -------
+    tuple of two polars.DataFrame
+        Columns as of :func:`make_orders`.
+    """
+    return _trips(network, leg_flows, effect), _holds(unserved)
+
+
+def make_orders(of_flow: tuple[pl.DataFrame, pl.DataFrame], changes: pl.DataFrame) -> pl.DataFrame:
+    """Return one row per thing a site must do.
+
+    Parameters
+    ----------
+    of_flow : tuple of two polars.DataFrame
+        From :func:`flow_orders`.
+    changes : polars.DataFrame
+        The plan's sort-plan entries.
 
     Returns
     -------
@@ -66,9 +84,9 @@ def make_orders(
         says why, ``blocked_by`` what stands in the way; ``from_h`` counts hours from the start
         (null: at once).
     """
-    parts = [_trips(network, leg_flows, effect), _sends(changes), _holds(unserved)]
     rank = pl.col("action").replace_strict({name: k for k, name in enumerate(ACTIONS)}, return_dtype=pl.Int8)
-    frame = pl.concat(parts).with_columns(rank.alias("_rank"))
+    trips, holds = of_flow
+    frame = pl.concat([trips, _sends(changes), holds]).with_columns(rank.alias("_rank"))
     return frame.sort("site", "_rank", "pieces", descending=[False, False, True]).drop("_rank")
 
 

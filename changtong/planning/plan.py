@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,12 +26,15 @@ from changtong.planning.objectives import largest_gap, objectives_frame
 from changtong.planning.planned_routes import planned_routes
 from changtong.planning.result import Plan, PlanSettings, Status
 from changtong.planning.small import answer_small
-from changtong.planning.sortwork import SortWork
+from changtong.planning.sortwork import Ground, lay_ground
 
 Floats = NDArray[np.float64]
 
 SEARCH_BY = 0.7
 """Share of the time for the whole plan by which the search of the sort plan ends."""
+
+BESIDE = 2
+"""Works beside the main one: proofs and tables of an answer while its sort plan is searched for; a check."""
 
 
 def plan(
@@ -136,74 +139,122 @@ def _make(
     effect = apply_outages(network, outages)
     moved = relief.redirect(network, effect)
     baseline = baseline_flow(network)
-    answer = _answer(moved.network, effect, objectives, settings, baseline, progress, kept, whole)
-    answer = frames.fill_at_home(network, effect, answer)
-    question, result = answer.question, answer.result
-    check_flow(question.problem, result)
-    work = sortplan.prepare(
-        network, question, answer.solver, result, seconds_left=lambda: whole.left(SEARCH_BY)
+    with ThreadPoolExecutor(BESIDE) as pool:
+        grounds: list[Future[Ground]] = []
+
+        def begun(solver: FlowSolver) -> None:
+            grounds.append(pool.submit(lay_ground, solver.problem, solver.lay))
+
+        answer, prove = _answer(
+            moved.network, effect, objectives, settings, baseline, progress, kept, whole, begun
+        )
+        solver = answer.solver.beside()
+        shown = pool.submit(_show, _Asked(network, effect, moved.taken, baseline), partial(prove, solver))
+        work = sortplan.prepare(
+            network,
+            answer.question,
+            answer.solver,
+            answer.result,
+            seconds_left=lambda: whole.left(SEARCH_BY),
+            ground=grounds[0].result() if grounds else None,
+        )
+        found = sortplan.search(work, settings.stability_cny)
+        checked = pool.submit(sortplan.checked_entries, work, found)
+        changes = sortplan.changed_entries(network, work, found)
+        made = _plan_of(shown.result(), outages, settings, name or network.name, changes)
+        entries = checked.result()
+    several = settings.trade_off_cny
+    made = replace(
+        made,
+        sort_plan_gap_share=sortplan.gap_share(work, found) if "cost" in answer.question.known else None,
+        trade_off=sortplan.trade_off(network, work, several) if several else pl.DataFrame(),
+        make_routes=partial(planned_routes, network, answer.question, work.lay, entries, found.held),
+        runtime_s=time.perf_counter() - begin,
     )
-    trees = sortplan.unchecked_sort_plan(network, work, settings.stability_cny)
-    found = _Found(effect, moved, baseline, answer, work, trees)
-    with ThreadPoolExecutor(1) as pool:  # the check beside the tables
-        checked = pool.submit(sortplan.check_of, work, trees)
-        made = _tables(network, outages, settings, name or network.name, found)
-        checked.result()
-    return replace(made, runtime_s=time.perf_counter() - begin), answer.solver
+    return made, answer.solver
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a plan's tables are made from."""
+class _Asked:
+    """What a plan is made for, and what its tables compare it with."""
 
+    network: Network
     effect: Effect
-    moved: relief.Redirected
+    redirected: pl.DataFrame
     baseline: Floats
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """An answer's own tables: all of a plan that does not need the sort plan."""
+
+    asked: _Asked
     answer: Answer
-    work: SortWork
-    trees: sortplan.SortPlan
+    leg_flows: pl.DataFrame
+    site_loads: pl.DataFrame
+    classes: pl.DataFrame
+    unserved: pl.DataFrame
+    objectives: pl.DataFrame
+    orders: tuple[pl.DataFrame, pl.DataFrame]
+    stand_ins: pl.DataFrame
+    relay_points: pl.DataFrame
 
 
-def _tables(
-    network: Network, outages: tuple[Outage, ...], settings: PlanSettings, name: str, found: _Found
-) -> Plan:
-    """Make the tables, orders and what is proved of a plan."""
-    effect, baseline, answer, trees = found.effect, found.baseline, found.answer, found.trees
-    question, result = answer.question, answer.result
-    several = settings.trade_off_cny
-    changes = _real_changes(question, trees.changes)
+def _show(asked: _Asked, prove: Callable[[], Answer]) -> _Shown:
+    """Prove an answer, check it, and make its tables."""
+    network, effect, baseline = asked.network, asked.effect, asked.baseline
+    answer = frames.fill_at_home(network, effect, prove())
+    check_flow(answer.question.problem, answer.result)
     leg_flows = frames.leg_flow_frame(network, answer, baseline)
     site_loads, spare = frames.site_load_frame(network, effect, answer, baseline)
     classes = frames.class_frame(effect, answer)
     unserved = frames.unserved_frame(network, effect, answer)
-    reached = objectives_frame(answer, leg_flows, classes)
-    status, termination, gap = _verdict(answer, reached, settings)
+    taken = _taken(network, answer, spare, asked.redirected)
+    return _Shown(
+        asked=asked,
+        answer=answer,
+        leg_flows=leg_flows,
+        site_loads=site_loads,
+        classes=classes,
+        unserved=unserved,
+        objectives=objectives_frame(answer, leg_flows, classes),
+        orders=orders.flow_orders(network, effect, leg_flows, unserved),
+        stand_ins=relief.stand_ins(network, effect, spare, taken),
+        relay_points=relief.relay_points(network, effect, unserved),
+    )
+
+
+def _plan_of(
+    shown: _Shown, outages: tuple[Outage, ...], settings: PlanSettings, name: str, changes: pl.DataFrame
+) -> Plan:
+    """Make the plan of an answer's tables and the changes of its sort plan, which is filled in later."""
+    answer, result = shown.answer, shown.answer.result
+    changes = _real_changes(answer.question, changes)
+    status, termination, gap = _verdict(answer, shown.objectives, settings)
     shift = _far_shift(answer)
-    taken = _taken(network, answer, spare, found.moved.taken)
     return Plan(
         name=name,
-        network=network,
+        network=shown.asked.network,
         outages=outages,
-        effect=effect,
+        effect=shown.asked.effect,
         settings=settings,
         status=status,
         termination=termination,
         objective_cny=result.objective + shift,
         lower_bound_cny=result.lower_bound + shift,
         gap_share=gap,
-        sort_plan_gap_share=trees.gap_share if "cost" in question.known else None,
+        sort_plan_gap_share=None,
         runtime_s=np.nan,
-        objectives=reached,
-        classes=classes,
-        leg_flows=leg_flows,
-        site_loads=site_loads,
-        unserved=unserved,
+        objectives=shown.objectives,
+        classes=shown.classes,
+        leg_flows=shown.leg_flows,
+        site_loads=shown.site_loads,
+        unserved=shown.unserved,
         sort_plan=changes,
-        orders=orders.make_orders(network, effect, leg_flows, unserved, changes),
-        stand_ins=relief.stand_ins(network, effect, spare, taken),
-        relay_points=relief.relay_points(network, effect, unserved),
-        trade_off=sortplan.trade_off(network, found.work, several) if several else pl.DataFrame(),
-        make_routes=partial(planned_routes, network, question, found.work.lay, trees.entries, trees.held),
+        orders=orders.make_orders(shown.orders, changes),
+        stand_ins=shown.stand_ins,
+        relay_points=shown.relay_points,
+        trade_off=pl.DataFrame(),
     )
 
 
@@ -216,8 +267,12 @@ def _answer(
     progress: Progress | None,
     kept: FlowSolver | None = None,
     whole: Clock | None = None,
-) -> Answer:
-    """Answer exactly or by the method for large networks, as the settings or the size say."""
+    begun: Callable[[FlowSolver], None] = lambda _: None,
+) -> tuple[Answer, Callable[[FlowSolver], Answer]]:
+    """Answer exactly or by the method for large networks, as the settings or the size say.
+
+    Return the answer, and what proves it with a solver of the caller's, which the proved answer keeps.
+    """
     question = assemble(
         network,
         effect,
@@ -227,8 +282,10 @@ def _answer(
     )
     exact = is_small(question.problem) if settings.method == "choose" else settings.method == "exact"
     if exact:
-        return answer_small(question, objectives, settings, baseline, progress)
-    return answer_large(question, objectives, settings, progress, kept, whole)
+        answer = answer_small(question, objectives, settings, baseline, progress)
+        return answer, lambda solver: replace(answer, solver=solver)
+    found = answer_large(question, objectives, settings, progress, kept, whole, begun)
+    return found.answer, found.prove
 
 
 def plan_flow(
@@ -249,9 +306,10 @@ def plan_flow(
     check_objectives(objectives)
     effect = apply_outages(network, outages)
     moved = relief.redirect(network, effect)
-    answer = _answer(
+    answer, prove = _answer(
         moved.network, effect, objectives, settings or PlanSettings(), baseline_flow(network), progress, kept
     )
+    answer = prove(answer.solver)
     check_flow(answer.question.problem, answer.result)
     return answer
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +15,7 @@ from changtong.network.model import Network
 from changtong.planning import intrees
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries, check_sort_plan
-from changtong.planning.sortwork import IN_A_HURRY, PHASES, STAY, Found, SortWork
+from changtong.planning.sortwork import IN_A_HURRY, PHASES, STAY, Found, Ground, SortWork
 from changtong.routes import NO_LEG, ROWS, entries_of, rows_of_class
 from changtong.structure import class_table
 
@@ -87,11 +88,15 @@ def prepare(
     solver: FlowSolver,
     result: FlowResult,
     seconds_left: Callable[[], float] = lambda: np.inf,
+    ground: Ground | None = None,
 ) -> SortWork:
-    """Prepare the arrays that sort plans of one outage share; they are searched for while there is time."""
+    """Prepare the arrays that sort plans of one outage share; they are searched for while there is time.
+
+    ``ground`` is laid here where it was not before.
+    """
     short = seconds_left() < A_PHASE_S * len(question.problem.pair_from) * 1e-6
     phases = IN_A_HURRY if short else PHASES
-    work = SortWork(question, solver, result, lambda: seconds_left() > 0.0, phases)
+    work = SortWork(question, solver, result, lambda: seconds_left() > 0.0, phases, ground)
     if network.sort_plan is not None:
         _take_over(network, work, work.before, work.before_choice)
     return work
@@ -137,27 +142,39 @@ def trade_off(
 
 def sort_plan_of(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
     """Compute one sort plan from prepared arrays, and check it; see :func:`make_sort_plan`."""
-    made = unchecked_sort_plan(network, work, stability_cny)
-    check_of(work, made)
-    return made
+    found = search(work, stability_cny)
+    return found_plan(network, work, found, checked_entries(work, found))
 
 
-def unchecked_sort_plan(network: Network, work: SortWork, stability_cny: float) -> SortPlan:
-    """Compute one sort plan; whoever calls owes it :func:`check_of`, which may run beside other work."""
-    result = work.result
-    found = _search(work, stability_cny)
-    gap = max(0.0, found.cost - result.lower_bound) / found.cost if found.cost > 0 else 0.0
-    changes = _changes(network, work, found)
-    return SortPlan(found.cost, gap, found.leg_flow, found.held, changes, work.entries(found))
+def found_plan(network: Network, work: SortWork, found: Found, entries: Entries) -> SortPlan:
+    """Return what was found with its changes; ``entries`` are those of :func:`checked_entries`."""
+    return SortPlan(
+        found.cost, gap_share(work, found), found.leg_flow, found.held, changed_entries(network, work, found),
+        entries,
+    )  # fmt: skip
 
 
-def check_of(work: SortWork, made: SortPlan) -> None:
-    """Check a sort plan; see :func:`changtong.planning.checker_sortplan.check_sort_plan`."""
-    check_sort_plan(work.problem, work.lay, made.entries, made.leg_flow, made.held)
+def gap_share(work: SortWork, found: Found) -> float:
+    """Return what is found above the flow's lower bound, as a share of its cost."""
+    bound = work.result.lower_bound
+    return max(0.0, found.cost - bound) / found.cost if found.cost > 0 else 0.0
 
 
-def _search(work: SortWork, stability_cny: float) -> Found:
-    """Keep the plan in force where it fits; else search from it."""
+def checked_entries(work: SortWork, found: Found) -> Entries:
+    """Return a plan's entries, checked; may run beside :func:`changed_entries`, nothing else.
+
+    Raises
+    ------
+    InternalError
+        When the plan fails its check (:func:`changtong.planning.checker_sortplan.check_sort_plan`).
+    """
+    entries = work.entries(found)
+    check_sort_plan(work.problem, work.lay, entries, found.leg_flow, found.held)
+    return entries
+
+
+def search(work: SortWork, stability_cny: float) -> Found:
+    """Keep the plan in force where it fits; else search from it. Owed it is :func:`checked_entries`."""
     if work.take_in_force() and work.overload() <= 1e-3:
         found = work.settle()
         if stability_cny > 0.0 or found.cost <= work.result.lower_bound * (1.0 + KEPT):
@@ -225,20 +242,24 @@ def _numbers(n_sites: int, sites: NDArray[np.int32]) -> NDArray[np.int64]:
     return number
 
 
-def _changes(network: Network, work: SortWork, found: Found) -> pl.DataFrame:
-    kinds = (np.int32, np.int32, np.int32, np.int32, np.int32, np.float64)
+CHANGES = (np.int32, np.int32, np.int32, np.int32, np.int32, np.float64)
+"""Kinds of the columns that :func:`changtong.planning.intrees.changes` writes."""
 
-    def run(size: int, fill: bool) -> tuple[int, tuple[NDArray[np.generic], ...]]:
-        out = tuple(np.empty(size, kind) for kind in kinds)
-        found_now = intrees.changes(
-            work.lay, work.demand, found.choice, found.trees, found.through, work.before,
-            work.before_choice, 0.5, out, fill,
-        )  # fmt: skip
-        return int(found_now), out
 
-    size, _ = run(1, False)
-    _, out = run(max(size, 1), True)
-    site, dest, leg, previous, stream, pieces = (column[:size] for column in out)
+def changed_entries(network: Network, work: SortWork, found: Found) -> pl.DataFrame:
+    """Return the entries that differ from the plan in force; columns as of :class:`SortPlan`."""
+    level = (work.lay, work.demand, found.choice, found.trees, found.through, work.before, work.before_choice)
+
+    def run(fill: bool, size: int, begins: tuple[int, int]) -> tuple[list[int], list[NDArray[Any]]]:
+        out = tuple(np.empty(max(size, 1), kind) for kind in CHANGES)
+        ends = work.by_halves(
+            lambda lo, hi, k: int(intrees.changes(lo, hi, *level, 0.5, out, fill, begins[k]))
+        )
+        return ends, [column[:size] for column in out]
+
+    (first, second), _ = run(False, 1, (0, 0))
+    _, (site, dest, leg, previous, stream, pieces) = run(True, first + second, (0, first))
+    size = first + second
     head = work.problem.leg_head
 
     def names(rows: NDArray[np.generic]) -> pl.Series:

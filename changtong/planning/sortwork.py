@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from changtong.flows.entries import NOTHING
 from changtong.flows.flow import FlowResult, FlowSolver
+from changtong.flows.layout import Layout
 from changtong.flows.pricing import CLOSED
+from changtong.flows.problem import FlowProblem
 from changtong.planning import holding, intrees, lumps
 from changtong.planning.assemble import Question
 from changtong.planning.checker_sortplan import Entries
 
 Floats = NDArray[np.float64]
+Each = Callable[[Callable[[int, int, int], None], NDArray[np.int64]], object]
+T = TypeVar("T")
 
 STAY = 0.02
 """Least a piece weighs that leaves the plan in force, in shares of the mean cost of a piece."""
@@ -71,6 +76,65 @@ class Found:
     leg_flow: Floats
 
 
+@dataclass(frozen=True)
+class Ground:
+    """What sort plans of one network stand on, whatever flows over it: it may be laid beside the flow.
+
+    Attributes
+    ----------
+    ptr : array of int64, (destinations + 1,)
+        First pair of each destination, pairs listed by destination.
+    pair : array of int32, (pairs,)
+        Number of each of them in the problem.
+    origin : array of int, (pairs,)
+    volume : array of float32, (pairs,)
+    steps : array of float32, (1 or pairs, classes)
+    trees : array of int32, (destinations, core sites)
+        Next legs of the cheapest ways with nothing shut.
+    choice : array of uint8, (pairs,)
+        Entries of these ways, counted from the origin's first.
+    """
+
+    ptr: NDArray[np.int64]
+    pair: NDArray[np.int32]
+    origin: NDArray[np.integer]
+    volume: NDArray[np.float32]
+    steps: NDArray[np.float32]
+    trees: NDArray[np.int32]
+    choice: NDArray[np.uint8]
+
+
+def lay_ground(problem: FlowProblem, lay: Layout, each: Each | None = None) -> Ground:
+    """List the pairs by destination and find the cheapest ways, on the threads of ``each``."""
+    n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
+    ptr = np.zeros(n_dests + 1, np.int64)
+    np.cumsum(np.bincount(lay.pair_d, minlength=n_dests), out=ptr[1:])
+    pair = np.empty(n_pairs, np.int32)
+    intrees.by_destination(lay.pair_d, ptr, np.empty(n_dests, np.int64), pair)
+    small: type[np.integer] = np.uint16 if len(lay.origin_site) < 65536 else np.int32
+    origin = np.repeat(np.arange(len(lay.origin_site)).astype(small), np.diff(lay.pair_ptr))[pair]
+    volume, steps = problem.totals()[pair], problem.class_steps()
+    demand = lumps.Demand(ptr, origin, volume, np.zeros(1, np.float32), np.array([[0.0, 1.0]], np.float32))
+    trees, choice = np.empty((n_dests, n), np.int32), np.empty(n_pairs, np.uint8)
+    none = np.full_like(trees, -1)
+
+    def part(lo: int, hi: int, _: int) -> None:
+        dist, heap, pos = np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32)
+        intrees.in_force_trees(lo, hi, lay, problem.leg_cost, none, 0.0, trees, dist, heap, pos)
+        intrees.cheapest_entries(lo, hi, lay, demand, trees, problem.leg_cost, dist, pos, choice)
+
+    if each is None:
+        part(0, n_dests, 0)
+    else:
+        each(part, halves(ptr))
+    return Ground(ptr, pair, origin, volume, steps[pair] if len(steps) > 1 else steps, trees, choice)
+
+
+def halves(ptr: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return bounds of destinations that cut the pairs in two: one half for each thread."""
+    return np.array([0, int(np.searchsorted(ptr, ptr[-1] // 2)), len(ptr) - 1], np.int64)
+
+
 class SortWork:
     """Arrays of one network under one outage, prepared once for any number of sort plans."""
 
@@ -81,27 +145,22 @@ class SortWork:
         result: FlowResult,
         goes_on: Callable[[], bool] = lambda: True,
         phases: tuple[tuple[float, float], ...] = PHASES,
+        ground: Ground | None = None,
     ) -> None:
         self.problem, self.lay, self.result = question.problem, solver.lay, result
         self.goes_on, self.phases = goes_on, phases
         """Whether there is time to search on, and how."""
         lay = self.lay
+        ground = lay_ground(self.problem, lay, solver.pricing.each) if ground is None else ground
         n, n_dests, n_pairs = len(lay.core_site), len(lay.dest_site), len(lay.pair_d)
-        ptr = np.zeros(n_dests + 1, np.int64)
-        np.cumsum(np.bincount(lay.pair_d, minlength=n_dests), out=ptr[1:])
-        self.pair = np.empty(n_pairs, np.int32)
-        intrees.by_destination(lay.pair_d, ptr, np.empty(n_dests, np.int64), self.pair)
-        small: type[np.integer] = np.uint16 if len(lay.origin_site) < 65536 else np.int32
-        origin = np.repeat(np.arange(len(lay.origin_site)).astype(small), np.diff(lay.pair_ptr))
-        self.volume = self.problem.totals()[self.pair]
-        steps = self.problem.class_steps()
-        self.steps = steps[self.pair] if len(steps) > 1 else steps
-        self.cut_off = result.cut_off[self.pair]
+        self.pair, self.volume, self.steps = ground.pair, ground.volume, ground.steps
+        self.cut_off = self._by_destination(ground.ptr, result.cut_off)
+        self._unserved = self._by_destination(ground.ptr, result.unserved)
         self.price = result.row_price
         """Prices of the rows the search begins at, CNY a piece."""
         self.demand = lumps.Demand(
-            ptr,
-            origin[self.pair],
+            ground.ptr,
+            ground.origin,
             self.volume,
             np.zeros(n_pairs, np.float32),
             np.array([[0.0, 1.0]], np.float32),
@@ -120,13 +179,14 @@ class SortWork:
         self.trees = np.full((1, n_dests, n), -1, np.int32)
         self.through = np.zeros((1, n_dests, n))
         self.choice = np.full((1, n_pairs), lumps.HELD, np.uint8)
-        self._order, self._pending = np.empty(n, np.int32), np.empty(n, np.int32)
+        self._order = np.empty(n, np.int32)
         self._dist = np.empty(n)
         self._scratch = (np.empty(len(self.capacity)), self._dist, np.empty(n, np.int64), self._order)
         self._entry_price = np.empty(len(lay.entry_c))
-        weight = np.add.reduceat(self.volume, ptr[:-1], dtype=np.float64) if n_pairs else np.zeros(n_dests)
+        first = ground.ptr[:-1]
+        weight = np.add.reduceat(self.volume, first, dtype=np.float64) if n_pairs else np.zeros(n_dests)
         self.dests = np.argsort(-weight, kind="stable").astype(np.int32)
-        self.before, self.before_choice = self._cheapest_ways()
+        self.before, self.before_choice = ground.trees, ground.choice
         self.least = np.empty(self.trees.shape[1:], np.float32)
 
     def _set_least(self, slack: float) -> None:
@@ -141,34 +201,31 @@ class SortWork:
 
     # -- where to start ------------------------------------------------------
 
-    def _cheapest_ways(self) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-        """Return next legs and entries of the cheapest ways with nothing shut."""
-        lay, cost = self.lay, self.problem.leg_cost
-        trees, choice = np.empty_like(self.trees[0]), np.empty_like(self.choice[0])
-        none = np.full_like(trees, -1)
-
-        def part(lo: int, hi: int, _: int) -> None:
-            dist, heap, pos = self._paths()
-            intrees.in_force_trees(lo, hi, lay, cost, none, 0.0, trees, dist, heap, pos)
-            intrees.cheapest_entries(lo, hi, lay, self.demand, trees, cost, dist, pos, choice)
-
-        self._each(part, self._halves())
-        return trees, choice
-
     def _paths(self) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
         """Return scratch for the cheapest ways of one destination after another."""
         n = len(self.lay.core_site)
         return np.empty(n), np.empty(n, np.int32), np.empty(n, np.int32)
 
-    def _halves(self) -> NDArray[np.int64]:
-        """Return bounds of destinations that cut the pairs in two: one half for each thread."""
-        ptr = self.demand.ptr
-        return np.array([0, int(np.searchsorted(ptr, ptr[-1] // 2)), len(ptr) - 1], np.int64)
+    def by_halves(self, part: Callable[[int, int, int], T]) -> list[T]:
+        """Run ``part(low, high, number)`` for one half of the destinations beside the other."""
+        return self._each(part, halves(self.demand.ptr))
+
+    def _by_destination(self, ptr: NDArray[np.int64], values: NDArray[Any]) -> NDArray[Any]:
+        """Return values of the pairs in order of destination."""
+        out = np.empty_like(values)
+        intrees.in_destination_order(self.lay.pair_d, ptr[:-1].copy(), values, out)
+        return out
+
+    def _by_pair(self, rows: NDArray[Any]) -> NDArray[Any]:
+        """Return rows of values by destination in the problem's order of pairs."""
+        out = np.empty_like(rows)
+        intrees.in_pair_order(self.lay.pair_d, self.demand.ptr[:-1].copy(), rows, out)
+        return out
 
     def _begin(self) -> None:
         """One stream for all classes, held as in the flow."""
         held = self.demand.held
-        held[:] = self.result.unserved[self.pair]
+        held[:] = self._unserved
         held[self.cut_off] = self.volume[self.cut_off]
         self.demand = self.demand._replace(share=np.array([[0.0, 1.0]], np.float32))
         shape = self.trees.shape[1:]
@@ -190,7 +247,7 @@ class SortWork:
             intrees.main_entries(lo, hi, lay, self._volumes, tr.to_go, tr.entry_cost, entries)
 
         self._each(enter, np.array([0, half, len(lay.origin_site)], np.int64))
-        self.choice[0] = entries[self.pair]
+        self.choice[0] = self._by_destination(self.demand.ptr, entries)
         loads = np.bincount(self._leg_of_row, price[lay.row_of], minlength=len(self.leg_cost))
         if self.result.cut is None:  # an exact flow: what it leaves empty is left empty where that can be
             loads = loads + np.where(self.result.leg_flow > 0.0, 0.0, self.mean_cost)
@@ -200,7 +257,7 @@ class SortWork:
             intrees.in_force_trees(lo, hi, lay, leg_price, self.before, stay_cost, tree, *self._paths())
             intrees.keep_entries(lo, hi, lay, self.demand, tree, self.before_choice, self.leg_cost, choice)
 
-        self._each(part, self._halves())
+        self.by_halves(part)
         self.load()
 
     def take_in_force(self) -> bool:
@@ -226,7 +283,7 @@ class SortWork:
             streams = (self.choice, self.trees, self.through)
             intrees.load_streams(lo, hi, lay, self.demand, *streams, *sums[k], entered, *scratch)
 
-        self._each(part, self._halves())
+        self.by_halves(part)
         for table, leg_flow in sums[1:]:
             self.table[:, 3:] += table[:, 3:]
             self.leg_flow += leg_flow
@@ -295,35 +352,52 @@ class SortWork:
             n_streams, penalty = len(self.trees), self.penalty
         for _ in range(EXCHANGES):
             self._hold(penalty)
-            sent = 0.0
+            sent, some = 0.0, np.flatnonzero(self.demand.held > 0.0)
             for s in range(n_streams):
                 for most in (0.5, 0.8, 1.0):
-                    sent += holding.release(s, *self._level(), most * float(penalty[s]))
+                    sent += holding.release(some, s, *self._level(), most * float(penalty[s]))
             self.load()  # sums in one order: no rounding is carried over
             if sent <= 1.0:
                 break
         self._hold(penalty)
-        held = np.empty_like(self.demand.held)
-        held[self.pair] = self.demand.held
+        held = self._by_pair(self.demand.held[None])[0]
         return Found(self.cost(), self.trees, self.choice, self.through, held, self.leg_flow.copy())
 
     def _hold(self, penalty: Floats) -> None:
         """Hold what is above a capacity, lowest class first, in each what costs least to hold."""
         for s in range(len(self.trees) - 1, -1, -1):
+            if self.overload() <= 1e-3:
+                return
             worst = float(penalty[s])
+            pairs, scores = self._meeting(s, worst)
             for score in SCORES:
                 if self.overload() <= 1e-3:
                     return
-                holding.hold(s, *self._level(), worst, score * worst, self._pending, self._entry_price)
+                holding.hold(pairs, scores, score * worst, s, *self._level(), worst)
+
+    def _meeting(self, s: int, penalty: float) -> tuple[NDArray[np.int64], Floats]:
+        """Return the pairs whose way in a stream meets a row above capacity, and their scores."""
+        lay, ptr = self.lay, self.demand.ptr
+
+        def part(lo: int, hi: int, _: int) -> tuple[NDArray[np.int64], Floats]:
+            size = int(ptr[hi] - ptr[lo])
+            pairs, scores = np.empty(size, np.int64), np.empty(size)
+            bad, entry_bad = np.empty(len(lay.core_site), np.int32), np.empty(len(lay.entry_c))
+            found = holding.meeting(
+                lo, hi, s, lay, self.demand, self.choice, self.trees, self.table, self.leg_cost, penalty,
+                bad, entry_bad, pairs, scores,
+            )  # fmt: skip
+            return pairs[:found], scores[:found]
+
+        parts = self.by_halves(part)
+        return np.concatenate([pairs for pairs, _ in parts]), np.concatenate([scores for _, scores in parts])
 
     def entries(self, found: Found) -> Entries:
         """Return a plan's next legs and entries, pairs in the problem's order."""
-        choice, share = np.empty_like(found.choice), self.demand.share
-        choice[:, self.pair] = found.choice
+        share = self.demand.share
         if len(share) > 1:
-            share = np.empty_like(share)
-            share[self.pair] = self.demand.share
-        return Entries(found.trees, choice, share)
+            share = self._by_pair(np.ascontiguousarray(share.T)).T.copy()
+        return Entries(found.trees, self._by_pair(found.choice), share)
 
     def _level(self) -> tuple[object, ...]:
         return (
