@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import json
 import os
 import sys
 import traceback
@@ -60,6 +61,9 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help: half the time of the coloured one
 )
 
+
+WHOLE = {"serve"}
+"""Commands that look at all the others: the server offers them."""
 
 STOPPED = 130
 """Exit code after Ctrl-C, as the command line's own library returns it."""
@@ -235,7 +239,7 @@ def check(net: Folder, as_json: AsJson = False) -> None:
     from changtong.network.checks import check_network
 
     report = check_network(net)
-    print(report.to_json() if as_json else str(report))
+    print_result(json.loads(report.to_json()), str(report), as_json=as_json)
     if report.errors:
         raise typer.Exit(1)
 
@@ -286,6 +290,8 @@ def _commands(word: str) -> typer.core.TyperGroup:
 
     Making all options of all commands takes longer than many a command does.
     """
+    if word in WHOLE:
+        return typer.main.get_group(app)
     names: dict[int, str | None]
     names = {id(info): info.name or _dashed(info.callback) for info in app.registered_commands}
     names |= {id(info): typer.main.solve_typer_info_defaults(info).name for info in app.registered_groups}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -13,14 +14,34 @@ from changtong.errors import ChangtongError, InputError
 LINE_EVERY_S = 5.0
 """Where standard error is no terminal (a log, a pipe), progress is a line this often."""
 
+TELL = "CHANGTONG_TELL"
+"""Set to ``json`` by a program that reads standard error: each line there is an object with ``progress``,
+``note`` (a message) or ``text`` (a result in words, beside its JSON)."""
+
+TELL_EVERY_S = 0.5
+"""To such a program, progress is told this often."""
+
+
+def _to_program() -> bool:
+    return os.environ.get(TELL) == "json"
+
+
+def _tell(**facts: Any) -> None:
+    print(json.dumps(facts, ensure_ascii=False), file=sys.stderr, flush=True)
+
 
 def say(text: str) -> None:
     """Print a message on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    if _to_program():
+        _tell(note=text.strip())
+    else:
+        print(text, file=sys.stderr, flush=True)
 
 
 def print_result(facts: dict[str, Any], text: str, *, as_json: bool) -> None:
     """Print a result on standard output: one JSON object, or words."""
+    if text and _to_program():
+        _tell(text=text)
     print(json.dumps(facts, ensure_ascii=False, allow_nan=False) if as_json else text)
 
 
@@ -41,20 +62,27 @@ def explain_plainly(
 
 
 class _Line:
-    """One line on standard error that is written anew; in a log a new line now and then."""
+    """One line on standard error that is written anew; in a log a new line now and then.
+
+    A program is told the facts instead of the words.
+    """
 
     def __init__(self) -> None:
-        self.live = sys.stderr.isatty()
+        self.to_program = _to_program()
+        self.live = sys.stderr.isatty() and not self.to_program
         self.shown_at = time.perf_counter()
         self.open = False
 
-    def show(self, text: str, *, now: bool = False) -> None:
-        """Show a text, unless one was shown a moment ago."""
+    def show(self, text: str, stage: str, facts: dict[str, float], *, now: bool = False) -> None:
+        """Show a text, unless one was shown a moment ago; facts may be share, seconds_left, gap_share, …"""
         at = time.perf_counter()
-        if not now and at - self.shown_at < (0.2 if self.live else LINE_EVERY_S):
+        every_s = TELL_EVERY_S if self.to_program else 0.2 if self.live else LINE_EVERY_S
+        if not now and at - self.shown_at < every_s:
             return
         self.shown_at = at
-        if self.live:
+        if self.to_program:
+            _tell(progress={"stage": stage} | {name: round(fact, 6) for name, fact in facts.items()})
+        elif self.live:
             print(f"\r{text:<78}", end="", file=sys.stderr, flush=True)
             self.open = True
         else:
@@ -89,14 +117,17 @@ class FlowProgress:
         left = max(0.0, self.limit_s - seconds)
         self.line.show(
             f"  round {done:>4}  gap {min(gap, 9.99):>8.3%} of {self.goal:.3%}"
-            f"  {seconds:5.1f} s, at most {left:3.0f} s left"
+            f"  {seconds:5.1f} s, at most {left:3.0f} s left",
+            "planning",
+            {"round": done, "gap_share": min(gap, 9.99), "seconds": seconds, "seconds_left": left},
         )
 
     def _say_what_follows(self) -> None:
         while not self._ended.wait(self.silence_s / 4):
             silent = time.perf_counter() - self._told_at
             if silent >= self.silence_s:
-                self.line.show(f"  flow found; sort plan, orders and pages: {silent:.0f} s …")
+                text = f"  flow found; sort plan, orders and pages: {silent:.0f} s …"
+                self.line.show(text, "sort plan, orders and pages", {"seconds": silent})
 
     def close(self) -> None:
         """End the line."""
@@ -112,16 +143,21 @@ class StageProgress:
     def __init__(self, what: str) -> None:
         self.what, self.begin = what, time.perf_counter()
         self.line = _Line()
-        self.line.show(f"{what} …", now=True)
+        self.line.show(f"{what} …", what, {"share": 0.0}, now=True)
 
     def __call__(self, stage: str, share: float) -> None:
         spent = time.perf_counter() - self.begin
-        left = f", about {spent / share - spent:.0f} s left" if share > 0.05 else ""
-        self.line.show(f"{self.what}: {stage}, {share:.0%} done{left}")
+        left, facts = "", {"share": share}
+        if share > 0.05:
+            facts["seconds_left"] = spent / share - spent
+            left = f", about {facts['seconds_left']:.0f} s left"
+        told = f"{self.what}: {stage}" if stage else self.what
+        self.line.show(f"{self.what}: {stage}, {share:.0%} done{left}", told, facts)
 
     def close(self) -> None:
         """End the line, with the time it took."""
-        self.line.show(f"{self.what}: done in {time.perf_counter() - self.begin:.1f} s", now=self.line.live)
+        text = f"{self.what}: done in {time.perf_counter() - self.begin:.1f} s"
+        self.line.show(text, self.what, {"share": 1.0}, now=self.line.live)
         self.line.close()
 
 
@@ -134,8 +170,11 @@ class StepProgress:
 
     def __call__(self, done: int, total: int) -> None:
         spent = time.perf_counter() - self.begin
-        left = f", about {spent / done * (total - done):.0f} s left" if done else ""
-        self.line.show(f"{self.what}: {done:,} of {total:,}{left}")
+        left, facts = "", {"share": done / total if total else 1.0}
+        if done:
+            facts["seconds_left"] = spent / done * (total - done)
+            left = f", about {facts['seconds_left']:.0f} s left"
+        self.line.show(f"{self.what}: {done:,} of {total:,}{left}", self.what.strip(), facts)
 
     def close(self) -> None:
         """End the line."""

@@ -5,6 +5,7 @@ They are attached below ``rural``; see `register`.
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -47,7 +48,7 @@ def check(county: CountyFolder, as_json: AsJson = False) -> None:
     from changtong.rural.county_folder import check_county
 
     report = check_county(county)
-    print(report.to_json() if as_json else str(report))
+    print_result(json.loads(report.to_json()), str(report), as_json=as_json)
     if report.errors:
         raise typer.Exit(1)
 

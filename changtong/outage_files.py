@@ -1,4 +1,4 @@
-"""Outages from a file and back: TOML or CSV to `Outage`, every problem at once; `Outage` to TOML."""
+"""Outages from a file and back: TOML, CSV or JSON to `Outage`, every problem at once; `Outage` to TOML."""
 
 from __future__ import annotations
 
@@ -31,11 +31,13 @@ KNOWN = (
     "label", "sites", "legs", "area", "admin_codes", "start", "end", "capacity_share", "extra_h",
     "passes_per_day", "pieces_per_pass",
 )  # fmt: skip
-EXPECTED_FILE = "TOML with [[outage]] tables (.toml), or CSV with one outage a row (.csv)"
+EXPECTED_FILE = (
+    "TOML with [[outage]] tables (.toml), CSV with one outage a row (.csv), or a JSON array of them (.json)"
+)
 
 
 def read_outages(path: str | Path, network: Network) -> tuple[Outage, ...]:
-    """Read outages from TOML (``[[outage]]`` tables) or CSV (one row each).
+    """Read outages from TOML (``[[outage]]`` tables), CSV (one row each) or JSON (an array of objects).
 
     In CSV, ``sites``, ``legs`` (``A>B``) and ``admin_codes`` hold several values
     separated by ``;``. ``area`` is GeoJSON, or the name of a GeoJSON file beside this file.
@@ -54,12 +56,27 @@ def read_outages(path: str | Path, network: Network) -> tuple[Outage, ...]:
         places that match nothing, …
     """
     path = Path(path)
+    return read_outage_rows(outage_rows(path), network, path)
+
+
+def outage_rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a file of outages as they are, one at least; `read_outage_rows` reads them.
+
+    Parameters
+    ----------
+    path : Path
+
+    Raises
+    ------
+    InputError
+        ``missing-file``, ``unreadable-file``, ``empty-table`` and what is wrong with the file itself.
+    """
     rows = _rows(path)
     if not rows:
         raise InputError(
             [Problem("empty-table", "no outage in the file.", file=path.name, expected=EXPECTED_FILE)]
         )
-    return read_outage_rows(rows, network, path)
+    return rows
 
 
 def read_outage_rows(
@@ -160,13 +177,27 @@ def _texts(texts: Iterable[str]) -> str:
 
 def _rows(path: Path) -> list[dict[str, Any]]:
     ending = path.suffix.lower()
-    if ending not in (".toml", ".csv"):
+    readers = {".toml": _toml_rows, ".csv": _csv_rows, ".json": _json_rows}
+    if ending not in readers:
         message = f"outages are not read from {ending or 'a file without ending'}."
         raise InputError([Problem("unreadable-file", message, file=path.name, expected=EXPECTED_FILE)])
     if not path.is_file():
         message = "the file does not exist." if not path.exists() else "this is no file."
         raise InputError([Problem("missing-file", message, file=str(path), expected=EXPECTED_FILE)])
-    return _toml_rows(path) if ending == ".toml" else _csv_rows(path)
+    return readers[ending](path)
+
+
+def _json_rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        rows: Any = json.loads(path.read_text("utf-8-sig"))
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("it is no array of objects")
+    except (OSError, ValueError, RecursionError) as error:
+        expected = "a JSON array of outages, in UTF-8"
+        raise InputError(
+            [Problem("unreadable-file", f"{error}", file=path.name, expected=expected)]
+        ) from error
+    return rows
 
 
 def _toml_rows(path: Path) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import typer
 
 
 def serve(
+    context: typer.Context,
     data: Annotated[
         Path, typer.Option("--data", metavar="FOLDER/", help="Registers, networks, runs; made if absent.")
     ],
@@ -24,6 +25,10 @@ def serve(
         ),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Runs at once.")] = 1,
+    keep_days: Annotated[
+        int | None,
+        typer.Option("--keep-days", min=1, help="Delete runs that ended longer ago; kept for ever."),
+    ] = None,
     proxy: Annotated[
         str | None,
         typer.Option(
@@ -33,17 +38,20 @@ def serve(
 ) -> None:
     """Serve pages and API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
     from changtong.api.request_log import log, log_to_stderr
+    from changtong.api.run_upkeep import keep_deleting
     from changtong.api.server import run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
     from changtong.web.app import make_web_app
 
     log_to_stderr()
     os.umask(0o077)  # what is kept is nobody else's on this machine
-    service = open_service(data, registers, workers)
+    service = open_service(data, registers, workers, program=context.find_root().command)
     try:
         first = service.folder.path / FIRST_SIGN_IN
         if first.exists():
             log("first-sign-in", file=str(first), says="It holds the first password: change it, remove it.")
+        if keep_days is not None:
+            keep_deleting(service.book, service.folder, keep_days, service.stopping)
         run_server(make_web_app(service), host, port, proxy)
     finally:
         service.close()

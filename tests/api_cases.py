@@ -21,6 +21,7 @@ from registers_cases import CHEAP, OWN, person, small_store
 from changtong.api.app import make_app
 from changtong.api.rates import Rate
 from changtong.api.service import Service, open_service
+from changtong.cli import _commands
 from changtong.rights.scope import Scope
 from changtong.storage import passwords
 
@@ -105,7 +106,7 @@ def fill_folder(path: Path) -> dict[str, str]:
 def served(path: Path) -> Iterator[tuple[Service, dict[str, str]]]:
     """Open a filled data folder; give the service and the tokens."""
     tokens = fill_folder(path)
-    service = open_service(path)
+    service = open_service(path, program=_commands("serve"))
     service.sign_ins = Rate(1_000, 1_000.0)
     service.requests = Rate(100_000, 100_000.0)
     try:

@@ -62,11 +62,11 @@ def done(service_and_tokens: tuple[Service, dict[str, str]]) -> dict[str, Any]:
 def test_what_is_offered_can_be_asked_for(duty: Client) -> None:
     assert duty("GET", "/api/v1/networks").json() == {"networks": ["tiny"]}
     offers = {one["name"]: one for one in duty("GET", "/api/v1/studies").json()["studies"]}
-    assert set(offers) == {"plan", "plan-verified"}
+    assert {"plan", "stress", "simulate", "rural plan", "duty roster"} <= set(offers)
     assert {one["name"] for one in offers["plan"]["inputs"]} == {"network", "outages"}
-    for one in offers["plan"]["parameters"]:
-        assert one["least"] <= one["default"] <= one["most"]
-        assert one["unit"]
+    gap = next(one for one in offers["plan"]["parameters"] if one["name"] == "gap")
+    assert (gap["type"], gap["least"], gap["default"], gap["most"]) == ("number", 0.0, 1e-3, 1.0)
+    assert (gap["zh"], gap["en"]) == ("差距", "Gap")
 
 
 def test_command_line_python_and_api_give_the_same_answer(
@@ -165,16 +165,16 @@ def test_an_area_is_never_the_name_of_a_file(duty: Client) -> None:
 
 
 def test_parameters_are_checked_all_at_once(duty: Client) -> None:
-    given = {"gap_share": 2, "seconds": "long", "stability": 1, "hour_cny": True}
+    given = {"gap": 2, "seconds": "long", "stabilty": 1, "hour_cny": True}
     answer = duty("POST", "/api/v1/runs", json=plan_request(parameters=given))
     assert answer.status_code == 422
     assert [(one["code"], one["column"]) for one in answer.json()["problems"]] == [
-        ("out-of-range", "parameters.gap_share"),
+        ("out-of-range", "parameters.gap"),
         ("wrong-type", "parameters.hour_cny"),
         ("wrong-type", "parameters.seconds"),
-        ("unknown-column", "parameters.stability"),
+        ("unknown-column", "parameters.stabilty"),
     ]
-    assert "stability_cny" in answer.json()["problems"][3]["hint"]
+    assert "Did you mean stability?" in answer.json()["problems"][3]["hint"]
     answer = duty("POST", "/api/v1/runs", json={**plan_request(), "study": "plann"})
     assert (answer.status_code, "Did you mean plan?" in answer.text) == (404, True)
 

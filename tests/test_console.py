@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
 from changtong import console
-from changtong.console import FlowProgress, StageProgress
+from changtong.console import FlowProgress, StageProgress, StepProgress
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +52,41 @@ def test_stages_tell_the_time_left_once_it_can_be_told(capsys: pytest.CaptureFix
 def test_a_closed_line_that_never_showed_leaves_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     FlowProgress(1.0, 0.1).close()
     assert capsys.readouterr().err == ""
+
+
+def told(text: str) -> list[dict[str, object]]:
+    """Return what a program is told: every line of standard error is an object."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_program_is_told_facts_instead_of_words(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHANGTONG_TELL", "json")
+    monkeypatch.setattr(console, "TELL_EVERY_S", 0.0)
+    flow = FlowProgress(20.0, 0.001)
+    flow(7, 99.0, 100.0, 5.0)
+    flow.close()
+    stages = StageProgress("Building")
+    stages("legs", 0.5)
+    steps = StepProgress("  steps")
+    steps(3, 4)
+    console.say("note: by hand")
+    console.print_result({"pieces": 3}, "Three pieces", as_json=True)
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"pieces": 3}
+    first, begun, half, three, note, text = told(said.err)
+    assert first == {
+        "progress": {
+            "stage": "planning",
+            "round": 7,
+            "gap_share": 0.01,
+            "seconds": 5.0,
+            "seconds_left": 15.0,
+        }
+    }
+    assert begun == {"progress": {"stage": "Building", "share": 0.0}}
+    assert half["progress"].keys() == {"stage", "share", "seconds_left"}  # type: ignore[attr-defined]
+    assert (half["progress"]["stage"], half["progress"]["share"]) == ("Building: legs", 0.5)  # type: ignore[index]
+    assert (three["progress"]["stage"], three["progress"]["share"]) == ("steps", 0.75)  # type: ignore[index]
+    assert (note, text) == ({"note": "note: by hand"}, {"text": "Three pieces"})

@@ -9,12 +9,13 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from changtong import __version__
-from changtong.api import health, networks, phone_sync, runs, sessions
+from changtong.api import datasets, health, networks, phone_sync, runs, sessions
 from changtong.api.headers import BodyLimit, SecurityHeaders
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
 from changtong.api.request_log import RequestLog
 from changtong.api.service import Service
+from changtong.api.upload import MOST_UPLOAD_BYTES
 from changtong.errors import ChangtongError
 
 OPENAPI = "/api/v1/openapi.json"
@@ -38,14 +39,15 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.open_routes = OPEN_ROUTES
-    for router in (health.router, sessions.router, networks.router, phone_sync.router, runs.router):
-        app.include_router(router)
+    for area in (health, sessions, networks, phone_sync, runs, datasets):
+        app.include_router(area.router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)
     app.add_exception_handler(HTTPException, refuse_http)
     # the last added is the outermost
-    app.add_middleware(BodyLimit, larger={phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES})
+    larger = {phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES, datasets.router.prefix: MOST_UPLOAD_BYTES}
+    app.add_middleware(BodyLimit, larger=larger)
     app.add_middleware(RequestLog, counts=service.counts)
     app.add_middleware(SecurityHeaders)
     return app

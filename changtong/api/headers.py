@@ -45,7 +45,15 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Refuses a body that is too large: by what it says, and by what comes."""
+    """Refuses a body that is too large: by what it says, and by what comes.
+
+    Parameters
+    ----------
+    app : ASGI application
+    most_bytes : int
+    larger : mapping, optional
+        From path to bytes, where more is taken.
+    """
 
     def __init__(
         self, app: ASGIApp, most_bytes: int = MOST_BODY_BYTES, larger: Mapping[str, int] | None = None

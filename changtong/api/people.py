@@ -59,6 +59,10 @@ class Caller:
         """Return where they see runs."""
         return scopes(self.person, "view", "run", self.at)
 
+    def sees_of(self, path: str, admin_code: str) -> bool:
+        """Return whether they see runs and data sets of an organisation."""
+        return self.may("view", path, admin_code)
+
     def must_see(self, path: str, admin_code: str) -> None:
         """Go on only if they see a run; one they may not see is told as one that is not there.
 

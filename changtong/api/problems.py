@@ -36,6 +36,9 @@ OF_CODE = {
     "too-many-requests": 429,
     "too-many-runs": 429,
     "too-large": 413,
+    "precondition-failed": 412,
+    "precondition-missing": 428,
+    "in-use": 409,
     "key-reused": 422,
     "registers-busy": 503,
     "no-registers": 503,
@@ -69,6 +72,15 @@ class TooManyRequestsError(UsageError):
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
         super().__init__(f"Too many requests: try again in {wait_s} s.", "too-many-requests")
+
+
+class ChangedError(ConflictError):
+    """What If-Match names is not what is there any more."""
+
+    code = "precondition-failed"
+
+    def __init__(self) -> None:
+        super().__init__("It has changed since it was read: read it again.")
 
 
 def status_of(error: ChangtongError) -> int:

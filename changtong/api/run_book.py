@@ -187,7 +187,16 @@ class RunBook:
         with reading(self.engine) as connection:
             return self._read(connection, run_id)
 
-    def page(self, scopes: Sequence[Scope], limit: int, after: str = "") -> tuple[tuple[Run, ...], str]:
+    def page(
+        self,
+        scopes: Sequence[Scope],
+        limit: int,
+        after: str = "",
+        *,
+        study: str = "",
+        state: str = "",
+        network: str = "",
+    ) -> tuple[tuple[Run, ...], str]:
         """Return the newest runs within scopes, and where the next page begins; empty: there is none.
 
         Parameters
@@ -197,11 +206,20 @@ class RunBook:
         limit : int
         after : str
             The id of the last run of the page before.
+        study, state, network : str
+            Only those of it; empty: all.
         """
         inside = [sa.and_(*_within(scope)) for scope in scopes]
         chosen = sa.select(*_OF_RUN).where(sa.or_(sa.false(), *inside))
         if after:
             chosen = chosen.where(runs.c.id < after)
+        if study:
+            chosen = chosen.where(runs.c.study == study)
+        if state:
+            chosen = chosen.where(runs.c.state == state)
+        if network:
+            of_network = sa.type_coerce(runs.c.request, sa.JSON)["network"].as_string()
+            chosen = chosen.where(of_network == network)
         with reading(self.engine) as connection:
             rows = connection.execute(chosen.order_by(runs.c.id.desc()).limit(limit + 1)).mappings().all()
         found = tuple(_run(row) for row in rows[:limit])
@@ -212,6 +230,40 @@ class RunBook:
         chosen = sa.select(runs.c.id).where(runs.c.state.in_(OPEN)).order_by(runs.c.id)
         with reading(self.engine) as connection:
             return tuple(connection.execute(chosen).scalars())
+
+    def ids(self) -> frozenset[str]:
+        """Return the ids of all runs."""
+        with reading(self.engine) as connection:
+            return frozenset(connection.execute(sa.select(runs.c.id)).scalars())
+
+    def ended_before(self, at: datetime) -> tuple[str, ...]:
+        """Return the ids of the runs that ended before an instant."""
+        chosen = sa.select(runs.c.id).where(runs.c.state.not_in(OPEN), runs.c.ended_at < at)
+        with reading(self.engine) as connection:
+            return tuple(connection.execute(chosen).scalars())
+
+    def open_requests(self) -> tuple[tuple[str, dict[str, Any]], ...]:
+        """Return study and request of the runs that have not ended."""
+        chosen = sa.select(runs.c.study, runs.c.request).where(runs.c.state.in_(OPEN))
+        with reading(self.engine) as connection:
+            return tuple((row.study, row.request) for row in connection.execute(chosen))
+
+    def delete(self, run_id: str) -> None:
+        """Take a run out that has ended, and that no open run is of.
+
+        Raises
+        ------
+        ConflictError
+            It has not ended; ``in-use``.
+        """
+        with writing(self.engine) as connection:
+            run = self._read(connection, run_id)
+            if not run.ended:
+                raise ConflictError(f"This run has not ended ({run.state}): cancel it first.")
+            chosen = sa.select(runs.c.request).where(runs.c.state.in_(OPEN))
+            if any(run_id in runs_named(request) for request in connection.execute(chosen).scalars()):
+                raise InUseError("A run that has not ended is of this one.")
+            connection.execute(runs.delete().where(runs.c.id == run_id))
 
     def counts(self) -> dict[str, int]:
         """Return how many runs there are in each state."""
@@ -292,6 +344,24 @@ class RunBook:
         if found is None:
             raise NotFoundError("There is no run of this id.")
         return _run(found)
+
+
+class InUseError(ConflictError):
+    """Something that has not ended needs it."""
+
+    code = "in-use"
+
+
+def runs_named(request: Mapping[str, Any]) -> set[str]:
+    """Return the runs whose results a request is of.
+
+    Examples
+    --------
+    >>> runs_named({"network": "tiny", "plan": {"run": "a"}, "days": [{"run": "b"}]}) == {"a", "b"}
+    True
+    """
+    given = [one for value in request.values() for one in (value if isinstance(value, list) else [value])]
+    return {one["run"] for one in given if isinstance(one, dict) and one.keys() == {"run"}}
 
 
 def _within(scope: Scope) -> list[sa.ColumnElement[bool]]:

@@ -1,135 +1,168 @@
-"""One run in a process of its own: ``python -m changtong.api.run_process``.
+"""One run: ``python -m changtong.api.run_process`` starts the command and tells how far it is.
 
-The request comes as one line of JSON on standard input; what the run tells goes as lines of JSON to
-standard output: ``progress`` now and then, and at the end ``outcome``, ``problem`` (the input is wrong) or
-``fault``. When standard input ends, the server has gone, and so does the run: it will be begun anew.
+The request comes as one line of JSON on standard input (`study_command`). The command runs in a process of
+its own in the data folder; what it tells goes on as lines of JSON to standard output: ``progress`` now and
+then, and at the end ``outcome``, ``problem`` (the input is wrong) or ``fault``. When standard input ends, the
+server has gone, and so does the command: it will be begun anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
+import signal
+import subprocess
 import sys
 import threading
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from changtong.errors import ChangtongError, InputError, InternalError, Problem
+from changtong.api.program import command_of, environment
 
-TELL_EVERY_S = 0.5
 GONE = 9
 """Exit code of a run whose server has gone."""
+
+MOST_SUMMARY = 200_000
+"""Bytes of a summary that is kept in the book; a larger one is a file of the result."""
+
+MOST_NOTES = 50
+FAULT_PLACE = re.compile(r"\w+ at [\w.]+:\d+")
+SUMMARY_FILE = "summary.json"
+KEPT, RESULT = "kept", "result"
 
 
 def main() -> int:
     """Run what standard input asks for."""
     request = json.loads(sys.stdin.readline())
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # whatever a library prints is no answer
     threading.Thread(target=_end_with_server, daemon=True).start()
-    teller = Teller(out)
-    try:
-        teller.tell(outcome=run(request, teller))
-    except InternalError as error:
-        teller.tell(fault=_described(error))
-    except ChangtongError as error:
-        problems = [one.to_dict() for one in error.problems] if isinstance(error, InputError) else []
-        teller.tell(problem={"code": error.code, "detail": str(error), "problems": problems})
-    except Exception as error:
-        teller.tell(fault=_described(error))
+    told = _Told()
+    os.chdir(request["folder"])
+    for name in request["folders"]:
+        Path(name).mkdir(parents=True, exist_ok=True)
+    for name, text in request["files"].items():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text(text, "utf-8")
+    answer = Path(request["work"]) / "answer"
+    with answer.open("wb") as out:
+        code = told.follow(started(request["arguments"], request["keys"], out))
+    _tell(**ended(code, answer, Path(request["work"]), told))
     return 0
+
+
+def started(arguments: list[str], keys: str, out: Any) -> subprocess.Popen[str]:
+    """Start a command of the program, in this folder."""
+    return subprocess.Popen(
+        command_of("changtong", *arguments), stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8", errors="replace",
+        env=environment(CHANGTONG_TELL="json", CHANGTONG_KEYS=keys),
+    )  # fmt: skip
 
 
 def _end_with_server() -> None:
     while sys.stdin.read(1):
         pass
+    if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)
     os._exit(GONE)
 
 
-def _described(error: Exception) -> dict[str, Any]:
-    from changtong.api.request_log import described
-
-    return described(error)
+def _tell(**facts: Any) -> None:
+    print(json.dumps(facts, ensure_ascii=False), flush=True)
 
 
-class Teller:
-    """Tells how far a run is; not more often than anybody looks."""
+class _Told:
+    """What a command has told on standard error."""
 
-    def __init__(self, out: Any) -> None:
-        self._out, self._told_at = out, 0.0
+    def __init__(self) -> None:
+        self.text = ""
+        self.notes: list[str] = []
 
-    def tell(self, **facts: Any) -> None:
-        """Write a line."""
-        print(json.dumps(facts, ensure_ascii=False, allow_nan=False), file=self._out, flush=True)
-
-    def stage(self, stage: str) -> None:
-        """Tell that a part of the work begins."""
-        self._told_at = time.monotonic()
-        self.tell(progress={"stage": stage})
-
-    def round(self, done: int, lower: float, upper: float, seconds: float) -> None:
-        """Tell of a round of the planner."""
-        if time.monotonic() - self._told_at < TELL_EVERY_S:
-            return
-        self._told_at = time.monotonic()
-        gap = max(0.0, upper - lower) / max(abs(upper), 1e-12)
-        self.tell(
-            progress={"stage": "planning", "round": done, "gap_share": min(gap, 10.0), "seconds": seconds}
-        )
+    def follow(self, process: subprocess.Popen[str]) -> int:
+        """Tell on, until the command has ended; return its exit code."""
+        assert process.stderr is not None
+        progress: dict[str, Any] = {"stage": "reading"}
+        _tell(progress=progress)
+        for line in process.stderr:
+            facts = _facts(line)
+            if "progress" in facts:
+                progress = facts["progress"] | ({"note": self.notes[-1]} if self.notes else {})
+                _tell(progress=progress)
+            elif "note" in facts:
+                self.notes = [*self.notes, str(facts["note"])[:2_000]][-MOST_NOTES:]
+                _tell(progress=progress | {"note": self.notes[-1]})
+            elif "text" in facts:
+                self.text = str(facts["text"])
+        return process.wait()
 
 
-def run(request: Mapping[str, Any], teller: Teller) -> dict[str, Any]:
-    """Run a study as the command line does, keep its folder, and return what is told of it.
+def _facts(line: str) -> dict[str, Any]:
+    """Return what a line says; nothing where some library has written it."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def ended(code: int, answer: Path, work: Path, told: _Told) -> dict[str, Any]:
+    """Return how a command ended: 0 and 1 with an answer, 2 with what was wrong with its input.
 
     Parameters
     ----------
-    request : mapping
-        ``study``, ``network`` (a folder), ``outages`` (rows), ``parameters``, ``language``, ``folder``.
-    teller : Teller
-
-    Raises
-    ------
-    InputError
-        All that is wrong with the network or the outages.
+    code : int
+    answer : Path
+        What it wrote to standard output.
+    work : Path
+        Where it worked.
+    told : _Told
     """
-    from changtong.kernels import prepare_kernels
-    from changtong.network.io import read_network
-    from changtong.outage_files import read_outage_rows
-    from changtong.outages import closed_by_status
-    from changtong.planning.result import PlanSettings
-    from changtong.studies import run_study
+    said = answer.read_text("utf-8", "replace")
+    answer.unlink()
+    try:
+        summary = json.loads(said) if said.strip() else {}
+    except ValueError:
+        return {"fault": {"error": f"the command ended with {code} and no JSON"}}
+    facts = summary if isinstance(summary, dict) else {}
+    if code in (0, 1) and "error" not in facts:
+        return {"outcome": _outcome(code, summary, said, work, told)}
+    if code == 2:
+        detail = str(facts.get("message") or "The input is wrong.")
+        return {
+            "problem": {
+                "code": facts.get("error", "bad-usage"),
+                "detail": detail,
+                "problems": facts.get("problems", []),
+            }
+        }
+    place = FAULT_PLACE.match(str(facts.get("message", "")))  # the words may hold what somebody entered
+    return {"fault": {"error": f"the command ended with {code}", "place": place[0] if place else ""}}
 
-    teller.stage("reading")
-    compiled = prepare_kernels(lambda _: teller.stage("compiling"))
-    network = read_network(request["network"])
-    outages = read_outage_rows(request["outages"], network) if request["outages"] else ()
-    if not outages and not closed_by_status(network):
-        expected = "an outage, or a site of the network that is closed"
-        raise InputError([Problem("no-outage", "Nothing is shut.", column="outages", expected=expected)])
-    compiled()
-    if request["study"] == "plan-verified":
-        prepare_kernels(lambda _: teller.stage("compiling"), "simulation")()
-    teller.stage("planning")
-    study = run_study(
-        request["study"],
-        network,
-        outages,
-        folder=Path(request["folder"]),
-        language=request["language"],
-        settings=PlanSettings(**request["parameters"]),
-        progress=teller.round,
-    )
-    verified = study.name == "plan-verified"
-    plan = study.result.plan if verified else study.result
-    summary = plan.summary() | ({"verified": study.result.summary()} if verified else {})
+
+def _outcome(code: int, summary: Any, said: str, work: Path, told: _Told) -> dict[str, Any]:
+    from changtong import __version__
+
+    result = work / RESULT
+    for kept in sorted((work / KEPT).iterdir()):
+        result.mkdir(exist_ok=True)
+        shutil.move(kept, result / kept.name)
+    if len(said.encode()) > MOST_SUMMARY:
+        result.mkdir(exist_ok=True)
+        (result / SUMMARY_FILE).write_text(said, "utf-8")
+        summary = None
+    shutil.rmtree(work / KEPT)
+    digest = None
+    if (result / "study.json").is_file():
+        digest = _facts((result / "study.json").read_text("utf-8")).get("input_digest")
     return {
+        "good": code == 0,
         "summary": summary,
-        "text": str(plan),
-        "version": study.version,
-        "input_digest": study.input_digest,
-        "files": files_of(Path(request["folder"])),
+        "text": told.text,
+        "notes": told.notes,
+        "version": __version__,
+        "input_digest": digest,
+        "files": files_of(result),
     }
 
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -23,6 +24,7 @@ from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 from changtong.api.data_folder import DataFolder
 from changtong.api.request_log import described, log
 from changtong.api.run_book import Run, RunBook
+from changtong.api.study_command import StudyCommand
 from changtong.errors import NotFoundError
 from changtong.storage.rows import new_id
 
@@ -59,14 +61,18 @@ class RunQueue:
     ----------
     folder : DataFolder
     book : RunBook
+    command : callable
+        What a run starts; NotFoundError where its study or an input is not there any more.
     workers : int
         Runs at once.
     """
 
     current: RunQueue | None = None
 
-    def __init__(self, folder: DataFolder, book: RunBook, workers: int = 1) -> None:
-        self.folder, self.book, self.workers = folder, book, workers
+    def __init__(
+        self, folder: DataFolder, book: RunBook, command: Callable[[Run], StudyCommand], workers: int = 1
+    ) -> None:
+        self.folder, self.book, self.command, self.workers = folder, book, command, workers
         self.stopping = threading.Event()
         self._busy: set[str] = set()
         self._one_at_a_time = threading.Lock()
@@ -144,7 +150,7 @@ class RunQueue:
         """Compute a run and end it, whatever happens."""
         try:
             return self._compute(run)
-        except NotFoundError as error:  # its network was taken away while it waited
+        except NotFoundError as error:  # what it is of was taken away while it waited
             told: dict[str, Any] = {"problem": {"code": error.code, "detail": str(error), "problems": []}}
         except Exception as error:
             told = {"fault": described(error)}
@@ -152,10 +158,11 @@ class RunQueue:
 
     def _compute(self, run: Run) -> str:
         """Let a process of its own compute it, and keep what it tells."""
+        made = self.command(run)
         request = {
-            "study": run.study, "network": str(self.folder.network(run.request["network"])),
-            "outages": run.request["outages"], "parameters": run.request["parameters"],
-            "language": run.request["language"], "folder": str(self.folder.run(run.id)),
+            "folder": str(self.folder.path), "keys": str(self.folder.keys),
+            "work": str(self.folder.work(run.id)), "arguments": made.arguments, "files": made.files,
+            "folders": made.folders,
         }  # fmt: skip
         command = (sys.executable, *COMMAND)
         pipe = subprocess.PIPE
@@ -197,6 +204,8 @@ class RunQueue:
         return ""
 
     def _end(self, run_id: str, why: str, last: dict[str, Any]) -> str:
+        if "outcome" not in last or why == "cancelled":
+            shutil.rmtree(self.folder.work(run_id), ignore_errors=True)  # nothing half written stays
         if why == "cancelled":
             self.book.end(run_id, "cancelled")
         elif "outcome" in last:

@@ -14,16 +14,11 @@ from fastapi.responses import FileResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
-from changtong.api.offered import (
-    MOST_OUTAGES,
-    OFFERS,
-    check_outage_shapes,
-    checked_parameters,
-    offer_of,
-)
 from changtong.api.people import Asks, Caller, Serves
-from changtong.api.run_book import NewRun, Run
+from changtong.api.problems import ChangedError
+from changtong.api.run_book import NewRun, Run, State
 from changtong.api.service import Service
+from changtong.api.study_request import checked_request
 from changtong.errors import ChangtongError, NotFoundError
 from changtong.rights.decide import Target
 
@@ -36,20 +31,17 @@ SIGN_OF_LIFE_S = 10.0
 FILE_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 
 
-class Inputs(BaseModel):
-    """What a study is of: things of the data folder, by id."""
-
-    model_config = ConfigDict(extra="forbid")
-    network: str = Field(min_length=1, max_length=64, description="Id of a network.")
-    outages: list[dict[str, Any]] = Field(default_factory=list, max_length=MOST_OUTAGES)
-
-
 class RunAsked(BaseModel):
     """A run that is asked for."""
 
     model_config = ConfigDict(extra="forbid")
-    study: str = Field(min_length=1, max_length=64)
-    inputs: Inputs
+    study: str = Field(min_length=1, max_length=64, description="A name of GET /api/v1/studies.")
+    inputs: dict[str, Any] = Field(
+        default_factory=dict,
+        max_length=50,
+        description='Each by name: an id, {"run": id} for the result of an earlier run, or a list of these;'
+        " outages may be given as rows with the columns of their files.",
+    )
     parameters: dict[str, Any] = Field(default_factory=dict, max_length=100)
     language: Literal["zh", "en"] = "zh"
 
@@ -57,13 +49,13 @@ class RunAsked(BaseModel):
 @router.get("/networks")
 def list_networks(asks: Asks, serves: Serves) -> dict[str, Any]:
     """List the networks of the data folder, for those who see runs anywhere."""
-    return {"networks": list(serves.folder.networks()) if asks.sees() else []}
+    return {"networks": serves.places.ids("network", asks.sees_of) if asks.sees() else []}
 
 
 @router.get("/studies")
-def list_studies(asks: Asks) -> dict[str, Any]:
-    """List the studies with their inputs and parameters."""
-    return {"studies": [offer.described() for offer in OFFERS.values()]}
+def list_studies(asks: Asks, serves: Serves) -> dict[str, Any]:
+    """List the studies with their inputs and parameters, in Chinese and English."""
+    return {"studies": [offer.described() for offer in serves.offers.studies.values()]}
 
 
 @router.post("/runs", status_code=202)
@@ -77,18 +69,14 @@ def ask_for_run(
     """Queue a run. The same Idempotency-Key with the same request gives the same run (200)."""
     with asks.desk.work(writes=True) as work:
         work.allow("add", asks.own)
-        offer = offer_of(asked.study)
-        serves.folder.network(asked.inputs.network)
-        check_outage_shapes(asked.inputs.outages)
-        request = asked.inputs.model_dump() | {
-            "parameters": checked_parameters(offer, asked.parameters),
-            "language": asked.language,
-        }
+        offer = serves.offers.get(asked.study)
+        request = checked_request(offer, asked.inputs, asked.parameters, serves.places, asks.sees_of)
+        request["language"] = asked.language
         person = work.person
         new = NewRun(person.user_id, person.path, person.admin_code, offer.name, request, idempotency_key)
         run, is_new = serves.book.add(new)
         if is_new:
-            work.note("add", asks.own, run.id, {"study": run.study, "network": asked.inputs.network})
+            work.note("add", asks.own, run.id, {"study": run.study, "network": network_of(run)})
     if not run.ended:
         serves.queue.enqueue(run.id)
     response.status_code = 202 if is_new else 200
@@ -103,9 +91,14 @@ def list_runs(
     serves: Serves,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str, Query(max_length=64, pattern=r"^[a-z0-9]*$")] = "",
+    study: Annotated[str, Query(max_length=64, description="Of this study only.")] = "",
+    state: Annotated[State | None, Query(description="In this state only.")] = None,
+    network: Annotated[str, Query(max_length=64, description="Of this network only.")] = "",
 ) -> dict[str, Any]:
     """List the runs that the caller may see, the newest first; `next` goes into `after`."""
-    found, following = serves.book.page(asks.sees(), limit, after)
+    found, following = serves.book.page(
+        asks.sees(), limit, after, study=study, state=state or "", network=network
+    )
     return {"runs": [shown(run, whole=False) for run in found], "next": following or None}
 
 
@@ -139,6 +132,22 @@ def cancel_run(asks: Asks, serves: Serves, response: Response, run_id: str) -> d
     return shown(run)
 
 
+@router.delete("/runs/{run_id}", status_code=204)
+def delete_run(asks: Asks, serves: Serves, run_id: str, if_match: Annotated[str, Header()] = "") -> Response:
+    """Delete a run that has ended, with its files: one's own, or of where one may change runs."""
+    run = _seen(asks, serves, run_id)
+    if if_match and if_match != _tag(run):
+        raise ChangedError
+    with asks.desk.work(writes=True) as work:
+        target = Target("run", run.path, run.admin_code)
+        if run.user != work.person.user_id:
+            work.allow("change", target, run.id)
+        serves.book.delete(run_id)
+        work.note("delete", target, run.id, {"study": run.study})
+    serves.folder.remove(serves.folder.work(run_id))
+    return Response(status_code=204)
+
+
 @router.get("/runs/{run_id}/events")
 async def watch_run(request: Request, asks: Asks, serves: Serves, run_id: str) -> StreamingResponse:
     """Watch a run: an event at once and with each change (text/event-stream), the last when it has ended."""
@@ -169,7 +178,7 @@ def shown(run: Run, *, whole: bool = True) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": run.id,
         "study": run.study,
-        "network": run.request["network"],
+        "network": network_of(run),
         "state": "cancelling" if run.cancel_asked and not run.ended else run.state,
         "version": run.version,
         "attempts": run.attempts,
@@ -181,6 +190,12 @@ def shown(run: Run, *, whole: bool = True) -> dict[str, Any]:
     if whole:
         told |= {"request": run.request, "outcome": run.outcome, "problem": run.problem}
     return told
+
+
+def network_of(run: Run) -> str | None:
+    """Return the id of the network a run is of; None: of none, or of one that a run has made."""
+    found = run.request.get("network")
+    return found if isinstance(found, str) else None
 
 
 def _tag(run: Run) -> str:

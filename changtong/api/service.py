@@ -7,13 +7,20 @@ import secrets
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from changtong.api.data_folder import DataFolder, open_data_folder
 from changtong.api.network_desk import NetworkDesk
+from changtong.api.dataset_book import DatasetBook
+from changtong.api.dataset_desk import DatasetDesk
+from changtong.api.input_places import InputPlaces
+from changtong.api.offered import Offers, read_offers
 from changtong.api.rates import Rate
 from changtong.api.request_log import Counts
-from changtong.api.run_book import RunBook
+from changtong.api.run_book import Run, RunBook
 from changtong.api.run_queue import RunQueue
+from changtong.api.run_upkeep import tidy
+from changtong.api.study_command import StudyCommand, study_command
 from changtong.storage.engine import is_url
 from changtong.storage.people import NewOrganisation
 from changtong.storage.store import Store, create_store, open_store
@@ -35,6 +42,9 @@ class Service:
     queue : RunQueue
     networks : NetworkDesk
         Answers about networks at once.
+    datasets : DatasetBook
+    offers : Offers
+        Studies that may be asked for.
     counts : Counts
     sign_ins, requests : Rate
         By address; by person.
@@ -46,6 +56,8 @@ class Service:
     store: Store
     book: RunBook
     queue: RunQueue
+    datasets: DatasetBook
+    offers: Offers
     networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
@@ -53,17 +65,28 @@ class Service:
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: int = -1
 
+    def __post_init__(self) -> None:
+        self.dataset_desk = DatasetDesk(self.places, self.offers)
+
+    @property
+    def places(self) -> InputPlaces:
+        """Where inputs of studies lie."""
+        return InputPlaces(self.folder, self.book, self.datasets)
+
     def close(self) -> None:
         """Close everything; what runs is left to be resumed."""
         self.stopping.set()
         self.queue.stop()
         self.networks.close()
         self.book.close()
+        self.datasets.close()
         self.store.close()
         os.close(self._lock)
 
 
-def open_service(path: Path, registers: str | None = None, workers: int = 1) -> Service:
+def open_service(
+    path: Path, registers: str | None = None, workers: int = 1, *, program: Any = None
+) -> Service:
     """Open a data folder, and make what is not there.
 
     Parameters
@@ -73,6 +96,8 @@ def open_service(path: Path, registers: str | None = None, workers: int = 1) -> 
         A file or the URL of PostgreSQL; by default ``registers.db`` in the folder, made where it is absent.
     workers : int
         Runs at once.
+    program : click or typer group, optional
+        The program whose commands are offered; none without it.
 
     Raises
     ------
@@ -83,8 +108,16 @@ def open_service(path: Path, registers: str | None = None, workers: int = 1) -> 
     try:
         store = _store(folder, registers)
         try:
-            book = RunBook(folder.run_book)
-            service = Service(folder, store, book, RunQueue(folder, book, workers), _lock=lock)
+            book, datasets = RunBook(folder.run_book), DatasetBook(folder.dataset_book)
+            tidy(book, datasets, folder)
+            offers = Offers({}) if program is None else read_offers(program)
+            places = InputPlaces(folder, book, datasets)
+
+            def command(run: Run) -> StudyCommand:
+                return study_command(offers.get(run.study), run.request, places, run.id)
+
+            queue = RunQueue(folder, book, command, workers)
+            service = Service(folder, store, book, queue, datasets, offers, _lock=lock)
             service.queue.start()
         except BaseException:
             store.close()

@@ -1,0 +1,174 @@
+"""The book of data sets: what was uploaded, by whom, and whose it is; what is not in it is nobody's."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from changtong.errors import NotFoundError
+from changtong.rights.scope import Scope
+from changtong.storage.engine import make_engine, reading, writing
+from changtong.storage.schema import Instant, JsonText
+
+_tables = sa.MetaData()
+datasets = sa.Table(
+    "datasets",
+    _tables,
+    sa.Column("kind", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("user", sa.Text, nullable=False),
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("admin_code", sa.Text, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("files", JsonText, nullable=False),
+    sa.Column("notes", JsonText, nullable=False),
+    sa.Column("sample", sa.Boolean, nullable=False),
+    sa.Column("made_at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One data set.
+
+    Attributes
+    ----------
+    kind, id : str
+    user : str
+        Who uploaded it.
+    path, admin_code : str
+        Of their organisation: what rights to it are decided by.
+    digest : str
+        SHA-256 over names and contents.
+    files : dict
+        From name to bytes.
+    notes : list of dict
+        Warnings of its reader.
+    sample : bool
+        Whether it came with the program.
+    made_at : datetime
+    """
+
+    kind: str
+    id: str
+    user: str
+    path: str
+    admin_code: str
+    digest: str
+    files: dict[str, int]
+    notes: list[dict[str, Any]]
+    sample: bool
+    made_at: datetime
+
+    def described(self) -> dict[str, Any]:
+        """Return it as the API tells it."""
+        return {
+            "kind": self.kind,
+            "id": self.id,
+            "digest": self.digest,
+            "bytes": sum(self.files.values()),
+            "files": self.files,
+            "notes": self.notes,
+            "sample": self.sample,
+            "made_at": self.made_at.isoformat(),
+            "user": self.user,
+        }
+
+
+_COLUMNS = [datasets.c[name] for name in Dataset.__dataclass_fields__]
+
+
+class DatasetBook:
+    """The book, in a file of its own.
+
+    Parameters
+    ----------
+    path : Path
+        Made where it is not there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        self.engine = make_engine(path)
+        with writing(self.engine) as connection:
+            _tables.create_all(connection)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+    def add(self, one: Dataset) -> None:
+        """Enter a data set."""
+        row = {name: getattr(one, name) for name in Dataset.__dataclass_fields__}
+        with writing(self.engine) as connection:
+            connection.execute(datasets.insert(), row)
+
+    def get(self, kind: str, dataset_id: str) -> Dataset:
+        """Return a data set.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        chosen = sa.select(*_COLUMNS).where(datasets.c.kind == kind, datasets.c.id == dataset_id)
+        with reading(self.engine) as connection:
+            found = connection.execute(chosen).mappings().first()
+        if found is None:
+            raise NotFoundError("There is no data set of this id.")
+        return _dataset(found)
+
+    def all_of(self, kind: str) -> tuple[Dataset, ...]:
+        """Return all of a kind, whoever's they are."""
+        return self._read(sa.select(*_COLUMNS).where(datasets.c.kind == kind).order_by(datasets.c.id))
+
+    def page(
+        self, scopes: Sequence[Scope], kind: str, limit: int, after: tuple[str, str]
+    ) -> tuple[tuple[Dataset, ...], bool]:
+        """Return data sets within scopes in the order of kind and id, and whether there are more.
+
+        Parameters
+        ----------
+        scopes : sequence of Scope
+        kind : str
+            Empty: all.
+        limit : int
+        after : tuple of str
+            Kind and id of the last before.
+        """
+        place = sa.tuple_(datasets.c.kind, datasets.c.id)
+        rules = [place > sa.tuple_(sa.literal(after[0]), sa.literal(after[1]))]
+        if kind:
+            rules.append(datasets.c.kind == kind)
+        chosen = sa.select(*_COLUMNS).where(*rules).order_by(datasets.c.kind, datasets.c.id)
+        found: list[Dataset] = []
+        with reading(self.engine) as connection:
+            for row in connection.execute(chosen).mappings():
+                if any(scope.covers(row["path"], row["admin_code"]) for scope in scopes):
+                    found.append(_dataset(row))
+                if len(found) > limit:
+                    break
+        return tuple(found[:limit]), len(found) > limit
+
+    def samples(self) -> tuple[Dataset, ...]:
+        """Return those that came with the program."""
+        return self._read(sa.select(*_COLUMNS).where(datasets.c.sample))
+
+    def remove(self, kind: str, dataset_id: str) -> None:
+        """Take a data set out."""
+        same = (datasets.c.kind == kind, datasets.c.id == dataset_id)
+        with writing(self.engine) as connection:
+            connection.execute(datasets.delete().where(*same))
+
+    def _read(self, chosen: sa.Select[Any]) -> tuple[Dataset, ...]:
+        with reading(self.engine) as connection:
+            return tuple(_dataset(row) for row in connection.execute(chosen).mappings())
+
+
+def _dataset(row: Mapping[Any, Any]) -> Dataset:
+    return Dataset(**{name: row[name] for name in Dataset.__dataclass_fields__})
