@@ -181,7 +181,8 @@ def test_links_twins_strangers_and_secrets_are_refused(duty: Client) -> None:
     strangers = sent(duty, "county", "x", {"run.sh": b"x", "page.html": b"<script>"})
     assert codes(strangers) == [("unknown-file", "run.sh"), ("unknown-file", "page.html")]
     assert codes(sent(duty, "outages", "x", {"a.toml": OUTAGES, "b.toml": OUTAGES})) == [("too-large", None)]
-    assert codes(sent(duty, "county", "x", {})) == [("missing-file", None)]
+    assert sent(duty, "county", "x", {}).json()["code"] == "bad-upload"  # no multipart at all
+    assert codes(sent(duty, "county", "x", {"c.zip": zipped({})})) == [("missing-file", None)]
     assert codes(sent(duty, "county", "x", {"c.zip": b"PK\x03\x04 no archive"})) == [("bad-upload", "c.zip")]
 
 
