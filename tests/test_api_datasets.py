@@ -291,6 +291,14 @@ def test_pages_follow_each_other(duty: Client) -> None:
     assert seen == whole
 
 
+def test_networks_put_there_by_hand_are_listed_for_all(duty: Client, app: FastAPI, tokens: Any) -> None:
+    for client in (duty, Client(app, token=tokens["duty-bj"])):
+        listed = client("GET", "/api/v1/datasets?kind=network").json()["datasets"]
+        assert {"kind": "network", "id": "tiny"} in listed
+    page = duty("GET", "/api/v1/datasets?kind=network&limit=1").json()
+    assert len(page["datasets"]) == 1
+
+
 def test_samples_come_and_go_in_one_call_each(
     duty: Client, service: Service, app: FastAPI, tokens: Any
 ) -> None:
