@@ -32,7 +32,7 @@ def read_map(
 ) -> Response:
     """Read what a map draws: sites and legs as columns, with room and today's load."""
     _must_look(asks)
-    tag, packed = serves.networks.map_of(serves.folder.network(network_id))
+    tag, packed = serves.networks.map_of(serves.places.network(network_id, asks.sees_of))
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
     if f'"{tag}"' in [one.strip() for one in if_none_match.split(",")]:
         return Response(status_code=304, headers=headers)
@@ -45,7 +45,9 @@ def read_map(
 def read_site(asks: Asks, serves: Serves, network_id: str, site_id: str) -> dict[str, Any]:
     """Read one site: its columns, its legs, and the sites it sends most to and gets most from."""
     _must_look(asks)
-    return serves.networks.ask(serves.folder.network(network_id), {"ask": "site", "site_id": site_id})
+    return serves.networks.ask(
+        serves.places.network(network_id, asks.sees_of), {"ask": "site", "site_id": site_id}
+    )
 
 
 @router.post("/{network_id}/stranded")
@@ -54,7 +56,7 @@ def count_stranded(asks: Asks, serves: Serves, network_id: str, asked: Outages) 
     _must_look(asks)
     check_outage_shapes(asked.outages)
     question = {"ask": "stranded", "outages": asked.outages}
-    return serves.networks.ask(serves.folder.network(network_id), question)
+    return serves.networks.ask(serves.places.network(network_id, asks.sees_of), question)
 
 
 def _must_look(asks: Caller) -> None:

@@ -135,7 +135,7 @@ def cancel_run(asks: Asks, serves: Serves, response: Response, run_id: str) -> d
 @router.delete("/runs/{run_id}", status_code=204)
 def delete_run(asks: Asks, serves: Serves, run_id: str, if_match: Annotated[str, Header()] = "") -> Response:
     """Delete a run that has ended, with its files: one's own, or of where one may change runs."""
-    run = _seen(asks, serves, run_id)
+    run = seen(asks, serves, run_id)
     if if_match and if_match != _tag(run):
         raise ChangedError
     with asks.desk.work(writes=True) as work:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from changtong.api.data_folder import DataFolder, open_data_folder
-from changtong.api.network_desk import NetworkDesk
 from changtong.api.dataset_book import DatasetBook
 from changtong.api.dataset_desk import DatasetDesk
 from changtong.api.input_places import InputPlaces
+from changtong.api.network_desk import NetworkDesk
 from changtong.api.offered import Offers, read_offers
 from changtong.api.rates import Rate
 from changtong.api.request_log import Counts
