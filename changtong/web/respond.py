@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/respond")
 def respond_page(request: Request, asks: Asks, serves: Serves) -> Response:
     """Show it."""
-    networks = list(serves.folder.networks()) if asks.sees() else []
+    networks = serves.places.ids("network", asks.sees_of) if asks.sees() else []
     return page(
         request, "respond.html.j2", area="respond", title="respond.title", asks=asks, networks=networks
     )

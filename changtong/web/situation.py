@@ -13,7 +13,7 @@ router = APIRouter(include_in_schema=False)
 @router.get("/")
 def situation_page(request: Request, asks: Asks, serves: Serves) -> Response:
     """Show the map."""
-    networks = list(serves.folder.networks()) if asks.sees() else []
+    networks = serves.places.ids("network", asks.sees_of) if asks.sees() else []
     return page(
         request, "situation.html.j2", area="situation", title="situation.title", asks=asks, networks=networks
     )
