@@ -181,7 +181,8 @@ def test_links_twins_strangers_and_secrets_are_refused(duty: Client) -> None:
     strangers = sent(duty, "county", "x", {"run.sh": b"x", "page.html": b"<script>"})
     assert codes(strangers) == [("unknown-file", "run.sh"), ("unknown-file", "page.html")]
     assert codes(sent(duty, "outages", "x", {"a.toml": OUTAGES, "b.toml": OUTAGES})) == [("too-large", None)]
-    assert codes(sent(duty, "county", "x", {})) == [("missing-file", None)]
+    assert sent(duty, "county", "x", {}).json()["code"] == "bad-upload"  # no multipart at all
+    assert codes(sent(duty, "county", "x", {"c.zip": zipped({})})) == [("missing-file", None)]
     assert codes(sent(duty, "county", "x", {"c.zip": b"PK\x03\x04 no archive"})) == [("bad-upload", "c.zip")]
 
 
@@ -288,6 +289,14 @@ def test_pages_follow_each_other(duty: Client) -> None:
         seen += [f"{one['kind']}/{one['id']}" for one in page["datasets"]]
         after = page["next"]
     assert seen == whole
+
+
+def test_networks_put_there_by_hand_are_listed_for_all(duty: Client, app: FastAPI, tokens: Any) -> None:
+    for client in (duty, Client(app, token=tokens["duty-bj"])):
+        listed = client("GET", "/api/v1/datasets?kind=network").json()["datasets"]
+        assert {"kind": "network", "id": "tiny"} in listed
+    page = duty("GET", "/api/v1/datasets?kind=network&limit=1").json()
+    assert len(page["datasets"]) == 1
 
 
 def test_samples_come_and_go_in_one_call_each(

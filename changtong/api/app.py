@@ -39,21 +39,14 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.open_routes = OPEN_ROUTES
-    for router in (
-        health.router,
-        sessions.router,
-        networks.router,
-        phone_sync.router,
-        runs.router,
-        datasets.router,
-    ):
-        app.include_router(router)
+    for area in (health, sessions, networks, phone_sync, runs, datasets):
+        app.include_router(area.router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)
     app.add_exception_handler(HTTPException, refuse_http)
     # the last added is the outermost
-    larger = {datasets.router.prefix: MOST_UPLOAD_BYTES, phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES}
+    larger = {phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES, datasets.router.prefix: MOST_UPLOAD_BYTES}
     app.add_middleware(BodyLimit, larger=larger)
     app.add_middleware(RequestLog, counts=service.counts)
     app.add_middleware(SecurityHeaders)

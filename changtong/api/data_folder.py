@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from uuid import uuid4
 
@@ -75,21 +74,6 @@ class DataFolder:
         found = (entry for entry in os.scandir(self.path / "networks") if NAME.fullmatch(entry.name))
         inside = (entry.name for entry in found if entry.is_dir(follow_symlinks=False))
         return tuple(sorted(name for name in inside if is_network_folder(self.path / "networks" / name)))
-
-    def network(self, network_id: str) -> Path:
-        """Return the folder of a network; only those that are listed have one.
-
-        Raises
-        ------
-        NotFoundError
-            There is none of this id, with the nearest one.
-        """
-        known = self.networks()
-        if network_id in known:
-            return self.path / "networks" / network_id
-        near = get_close_matches(network_id, known, n=1)
-        hint = f" Did you mean {near[0]}?" if near else ""
-        raise NotFoundError(f"There is no network of this id.{hint}")
 
     def run(self, run_id: str) -> Path:
         """Return the folder of a run's result."""

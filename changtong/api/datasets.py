@@ -75,8 +75,16 @@ def list_datasets(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     after: Annotated[str, Query(max_length=150, pattern=r"^[A-Za-z0-9._/-]*$")] = "",
 ) -> dict[str, Any]:
-    """List the data sets that the caller may see, by kind and id; `next` goes into `after`."""
+    """List the data sets that the caller may see, by kind and id; `next` goes into `after`.
+
+    Of networks and scan logs also those that were put into the data folder by hand: they are everybody's.
+    """
     before, _, last = after.partition("/")
+    if kind in ("network", "log"):
+        ids = [name for name in serves.places.ids(kind, asks.sees_of) if name > last] if asks.sees() else []
+        owned = {one.id: one.described() for one in serves.datasets.all_of(kind)}
+        told = [owned.get(name, {"kind": kind, "id": name}) for name in ids[:limit]]
+        return {"datasets": told, "next": f"{kind}/{ids[limit - 1]}" if len(ids) > limit else None}
     found, more = serves.datasets.page(asks.sees(), kind, limit, (before, last))
     following = f"{found[-1].kind}/{found[-1].id}" if more else None
     return {"datasets": [one.described() for one in found], "next": following}

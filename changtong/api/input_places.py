@@ -47,6 +47,21 @@ class InputPlaces:
             return [name for name in self.folder.logs() if owned.get(name, True)]
         return sorted(name for name, visible in owned.items() if visible)
 
+    def network(self, network_id: str, seen: Seen) -> Path:
+        """Return the folder of a network that may be seen; any other is not there.
+
+        Raises
+        ------
+        NotFoundError
+            With the nearest one.
+        """
+        known = self.ids("network", seen)
+        if network_id not in known:
+            near = get_close_matches(network_id, known, n=1)
+            hint = f" Did you mean {near[0]}?" if near else ""
+            raise NotFoundError(f"There is no network of this id.{hint}")
+        return self.folder.dataset("network", network_id)
+
     def problem_of_id(self, one: Input, given: str, seen: Seen) -> Problem | None:
         """Return why an id will not do for an input."""
         kind = kind_of(one)

@@ -63,6 +63,6 @@ def seen_networks(asks: Caller, serves: Service) -> list[str]:
 
 def _folder(asks: Caller, serves: Service, network_id: str) -> Path:
     """Return a network's folder; one the caller may not see is told as one that is not there."""
-    if network_id not in seen_networks(asks, serves):
+    if not asks.sees():
         raise NotFoundError("There is no network of this id.")
-    return serves.folder.network(network_id)
+    return serves.places.network(network_id, asks.sees_of)

@@ -77,7 +77,7 @@ class Pricing:
         self._executor, self.threads = None, 1
 
     def beside(self, problem: FlowProblem) -> Pricing:
-        """Return a pricing of the same network on one thread; its trees are its own, and begin as these are."""
+        """Return a pricing of the same network on one thread; its trees are its own, begun as these."""
         other = Pricing(problem, self.lay, 1)
         for name in Trees._fields:
             getattr(other.trees, name)[:] = getattr(self.trees, name)
