@@ -15,7 +15,7 @@ from changtong.network.io import is_network_folder
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Of networks and runs: never a path, never hidden."""
 
-FOLDERS = ("networks", "logs", "runs")
+FOLDERS = ("networks", "logs", "intake", "runs")
 
 
 @dataclass(frozen=True)

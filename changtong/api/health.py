@@ -44,5 +44,8 @@ def metrics(serves: Serves) -> Response:
     for state, count in serves.book.counts().items():
         states.labels(state).set(count)
     return Response(
-        generate_latest(serves.counts.registry) + generate_latest(here), media_type=CONTENT_TYPE_LATEST
+        generate_latest(serves.counts.registry)
+        + generate_latest(serves.intake.measured())
+        + generate_latest(here),
+        media_type=CONTENT_TYPE_LATEST,
     )

@@ -37,6 +37,7 @@ OF_CODE = {
     "too-many-runs": 429,
     "too-large": 413,
     "key-reused": 422,
+    "intake-behind": 503,
     "registers-busy": 503,
     "no-registers": 503,
     "registers-old": 503,
@@ -69,6 +70,15 @@ class TooManyRequestsError(UsageError):
     def __init__(self, wait_s: int) -> None:
         self.wait_s = wait_s
         super().__init__(f"Too many requests: try again in {wait_s} s.", "too-many-requests")
+
+
+class IntakeBehindError(TooManyRequestsError):
+    """More events wait for the log than are kept waiting."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.code = "intake-behind"
+        self.args = (f"The log is behind with what was accepted: send again in {wait_s} s.",)
 
 
 def status_of(error: ChangtongError) -> int:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from changtong.api.data_folder import DataFolder, open_data_folder
+from changtong.api.intake import Intake
+from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.rates import Rate
 from changtong.api.request_log import Counts
@@ -35,9 +37,13 @@ class Service:
     queue : RunQueue
     networks : NetworkDesk
         Answers about networks at once.
+    shelf : LogShelf
+        The scan logs.
+    intake : Intake
+        Events on their way into them.
     counts : Counts
-    sign_ins, requests : Rate
-        By address; by person.
+    sign_ins, requests, intakes : Rate
+        By address; by person; by person who sends events, whom the spool holds back as well.
     stopping : threading.Event
         Set when the server is about to stop: streams end.
     """
@@ -46,10 +52,13 @@ class Service:
     store: Store
     book: RunBook
     queue: RunQueue
+    shelf: LogShelf
+    intake: Intake
     networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
     requests: Rate = field(default_factory=lambda: Rate(100, 20.0))
+    intakes: Rate = field(default_factory=lambda: Rate(500, 200.0))
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: int = -1
 
@@ -57,6 +66,7 @@ class Service:
         """Close everything; what runs is left to be resumed."""
         self.stopping.set()
         self.queue.stop()
+        self.intake.close()
         self.networks.close()
         self.book.close()
         self.store.close()
@@ -84,8 +94,11 @@ def open_service(path: Path, registers: str | None = None, workers: int = 1) -> 
         store = _store(folder, registers)
         try:
             book = RunBook(folder.run_book)
-            service = Service(folder, store, book, RunQueue(folder, book, workers), _lock=lock)
+            shelf = LogShelf(folder)
+            intake = Intake(shelf)
+            service = Service(folder, store, book, RunQueue(folder, book, workers), shelf, intake, _lock=lock)
             service.queue.start()
+            service.intake.start()
         except BaseException:
             store.close()
             raise
