@@ -1,4 +1,4 @@
-"""Events sent to a log: all or none, each once, on the disk before the answer, held back where the log is behind."""
+"""Events sent to a log: all or none, each once, on the disk before the answer, held back when behind."""
 
 from __future__ import annotations
 

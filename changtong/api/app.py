@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from changtong import __version__
-from changtong.api import epcis_capture, health, logs, networks, runs, sessions
+from changtong.api import alerts, epcis_capture, health, log_views, logs, networks, runs, sessions
 from changtong.api.headers import BodyLimit, SecurityHeaders
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
@@ -38,7 +38,7 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.open_routes = OPEN_ROUTES
-    parts = (health, sessions, networks, runs, logs, epcis_capture)
+    parts = (health, sessions, networks, runs, logs, log_views, alerts, epcis_capture)
     for router in (part.router for part in parts):
         app.include_router(router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])

@@ -44,6 +44,11 @@ class DataFolder:
         """What was asked for, by whom, and how it ended."""
         return self.path / "runs.db"
 
+    @property
+    def alert_book(self) -> Path:
+        """What the watches of scan logs found, and what people did about it."""
+        return self.path / "alerts.db"
+
     def networks(self) -> tuple[str, ...]:
         """Return the ids of the networks that are there."""
         found = (entry for entry in os.scandir(self.path / "networks") if NAME.fullmatch(entry.name))

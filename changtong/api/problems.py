@@ -38,6 +38,7 @@ OF_CODE = {
     "too-large": 413,
     "key-reused": 422,
     "intake-behind": 503,
+    "in-the-making": 503,
     "registers-busy": 503,
     "no-registers": 503,
     "registers-old": 503,
@@ -79,6 +80,15 @@ class IntakeBehindError(TooManyRequestsError):
         super().__init__(wait_s)
         self.code = "intake-behind"
         self.args = (f"The log is behind with what was accepted: send again in {wait_s} s.",)
+
+
+class InTheMakingError(TooManyRequestsError):
+    """An answer that takes long is being made."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.code = "in-the-making"
+        self.args = (f"This is being computed for the first time: ask again in {wait_s} s.",)
 
 
 def status_of(error: ChangtongError) -> int:

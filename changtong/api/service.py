@@ -8,8 +8,11 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from changtong.api.alert_book import AlertBook
+from changtong.api.alert_watch import AlertWatch
 from changtong.api.data_folder import DataFolder, open_data_folder
 from changtong.api.intake import Intake
+from changtong.api.log_desk import LogDesk
 from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.rates import Rate
@@ -41,6 +44,11 @@ class Service:
         The scan logs.
     intake : Intake
         Events on their way into them.
+    alerts : AlertBook
+        What the watches of the logs found.
+    watch : AlertWatch
+    views : LogDesk
+        What a day of a log shows, at hand.
     counts : Counts
     sign_ins, requests, intakes : Rate
         By address; by person; by person who sends events, whom the spool holds back as well.
@@ -54,6 +62,9 @@ class Service:
     queue: RunQueue
     shelf: LogShelf
     intake: Intake
+    alerts: AlertBook
+    watch: AlertWatch
+    views: LogDesk
     networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
@@ -67,6 +78,9 @@ class Service:
         self.stopping.set()
         self.queue.stop()
         self.intake.close()
+        self.watch.close()
+        self.views.close()
+        self.alerts.close()
         self.networks.close()
         self.book.close()
         self.store.close()
@@ -95,10 +109,16 @@ def open_service(path: Path, registers: str | None = None, workers: int = 1) -> 
         try:
             book = RunBook(folder.run_book)
             shelf = LogShelf(folder)
-            intake = Intake(shelf)
-            service = Service(folder, store, book, RunQueue(folder, book, workers), shelf, intake, _lock=lock)
+            alerts = AlertBook(folder.alert_book)
+            watch = AlertWatch(shelf, alerts)
+            intake = Intake(shelf, watch.look)
+            queue = RunQueue(folder, book, workers)
+            service = Service(
+                folder, store, book, queue, shelf, intake, alerts, watch, LogDesk(shelf), _lock=lock
+            )
             service.queue.start()
             service.intake.start()
+            service.watch.start()
         except BaseException:
             store.close()
             raise
