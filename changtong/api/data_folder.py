@@ -16,7 +16,8 @@ from changtong.network.io import is_network_folder
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Of networks and runs: never a path, never hidden."""
 
-FOLDERS = ("networks", "logs", "datasets", "runs", "keys")
+KEYS = "keys"
+FOLDERS = ("networks", "logs", "datasets", "intake", "runs", KEYS)
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,11 @@ class DataFolder:
         return self.path / "runs.db"
 
     @property
+    def alert_book(self) -> Path:
+        """What the watches of scan logs found, and what people did about it."""
+        return self.path / "alerts.db"
+
+    @property
     def dataset_book(self) -> Path:
         """What was uploaded, and whose it is."""
         return self.path / "datasets.db"
@@ -53,7 +59,7 @@ class DataFolder:
     @property
     def keys(self) -> Path:
         """Keys of the pseudonyms of scan logs."""
-        return self.path / "keys"
+        return self.path / KEYS
 
     def dataset(self, kind: str, dataset_id: str) -> Path:
         """Return the folder of a data set; networks and logs have places of their own. Ids are looked at."""
