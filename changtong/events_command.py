@@ -165,19 +165,13 @@ def _vault(path: Path, key: bytes) -> Vault:
 
 def find_key(log: EventLog, key: Path | None) -> bytes:
     """Return the key of a log: the file named, else the one in the user's settings that fits."""
-    from changtong.events.keys import check_of, key_folder, read_key
+    from changtong.events.keys import fitting_key, read_key
 
     if key is not None:
         secret = read_key(key)
         log.check_key(secret)
         return secret
-    for file in sorted(key_folder().glob("*.key")):
-        secret = read_key(file)
-        if check_of(secret) == log.key_check:
-            return secret
-    raise UsageError(
-        f"The key of {log.path} is not among those in {key_folder()}: give it with --key.", "no-key"
-    )
+    return fitting_key(log.key_check or "", str(log.path))
 
 
 def _mapping(file: Path, scan_format: ScanFormat, path: Path | None, time_zone: str | None) -> Mapping:

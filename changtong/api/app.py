@@ -9,7 +9,18 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from changtong import __version__
-from changtong.api import datasets, health, networks, phone_sync, runs, sessions
+from changtong.api import (
+    alerts,
+    datasets,
+    epcis_capture,
+    health,
+    log_views,
+    logs,
+    networks,
+    phone_sync,
+    runs,
+    sessions,
+)
 from changtong.api.headers import BodyLimit, SecurityHeaders
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
@@ -39,7 +50,8 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.open_routes = OPEN_ROUTES
-    for area in (health, sessions, networks, phone_sync, runs, datasets):
+    parts = (health, sessions, networks, phone_sync, runs, datasets, logs, log_views, alerts, epcis_capture)
+    for area in parts:
         app.include_router(area.router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)

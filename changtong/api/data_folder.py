@@ -16,7 +16,7 @@ from changtong.network.io import is_network_folder
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Of networks and runs: never a path, never hidden."""
 
-FOLDERS = ("networks", "logs", "datasets", "runs", "keys")
+FOLDERS = ("networks", "logs", "intake", "datasets", "runs", "keys")
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,11 @@ class DataFolder:
         found = (entry for entry in os.scandir(self.path / "logs") if NAME.fullmatch(entry.name))
         inside = (entry for entry in found if entry.is_dir(follow_symlinks=False))
         return tuple(sorted(entry.name for entry in inside if Path(entry, "log.json").is_file()))
+
+    @property
+    def alert_book(self) -> Path:
+        """What the watches of scan logs found, and what people did about it."""
+        return self.path / "alerts.db"
 
     def networks(self) -> tuple[str, ...]:
         """Return the ids of the networks that are there."""

@@ -43,6 +43,12 @@ def metrics(serves: Serves) -> Response:
     states = Gauge("changtong_runs", "Runs in the book.", ("state",), registry=here)
     for state, count in serves.book.counts().items():
         states.labels(state).set(count)
+    handled = Gauge("changtong_alerts", "Alerts in the book.", ("handling",), registry=here)
+    for handling, count in serves.alerts.counts().items():
+        handled.labels(handling).set(count)
     return Response(
-        generate_latest(serves.counts.registry) + generate_latest(here), media_type=CONTENT_TYPE_LATEST
+        generate_latest(serves.counts.registry)
+        + generate_latest(serves.intake.measured())
+        + generate_latest(here),
+        media_type=CONTENT_TYPE_LATEST,
     )

@@ -29,9 +29,18 @@ WAITING = 32
 
 
 class NetworkDesk:
-    """Asks a process that keeps networks in memory; one question at a time."""
+    """Asks a process that keeps networks in memory; one question at a time.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    command : tuple of str
+        What the process runs.
+    within_s : float
+        After so long without an answer the process is ended.
+    """
+
+    def __init__(self, command: tuple[str, ...] = COMMAND, within_s: float = WITHIN_S) -> None:
+        self._command, self._within_s = command, within_s
         self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
@@ -70,7 +79,7 @@ class NetworkDesk:
             return answer
         if "fault" in told:
             log("fault", logging.ERROR, **told["fault"])
-            raise InternalError("A question about a network failed.")
+            raise InternalError("A question to a process of its own failed.")
         raise _error_of(told["problem"])
 
     def map_of(self, folder: Path) -> tuple[str, bytes]:
@@ -84,9 +93,18 @@ class NetworkDesk:
         self._maps[str(folder)] = (tag, gzip.compress(text.encode(), 6, mtime=0))
         return self._maps[str(folder)]
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the process.
+
+        Parameters
+        ----------
+        at_once : bool
+            Whether an answer under way is given up.
+        """
         self._closed.set()
+        process = self._process
+        if at_once and process is not None:
+            process.kill()
         with self._one_at_a_time:
             self._end()
 
@@ -100,12 +118,12 @@ class NetworkDesk:
         try:
             process.stdin.write(line + "\n")
             process.stdin.flush()
-            told = self._answers.get(timeout=WITHIN_S)
+            told = self._answers.get(timeout=self._within_s)
         except (OSError, queue.Empty):
             told = ""
         if not told:
             self._end()
-            raise InternalError("The process that keeps networks did not answer.")
+            raise InternalError("The process that was asked did not answer.")
         answer: dict[str, Any] = json.loads(told)
         return answer
 
@@ -113,7 +131,7 @@ class NetworkDesk:
         self._end()
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(
-            (sys.executable, *COMMAND),
+            (sys.executable, *self._command),
             stdin=pipe,
             stdout=pipe,
             text=True,

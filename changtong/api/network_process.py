@@ -9,11 +9,17 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from changtong.errors import ChangtongError, InputError, InternalError
+
+GONE = 9
+"""Exit code of a process whose server has gone."""
 
 KEPT = 2
 """Networks in memory at most: the national one takes 0.4 GB."""
@@ -21,12 +27,27 @@ KEPT = 2
 
 def main() -> int:
     """Answer until nobody asks any more."""
+    networks: dict[str, tuple[object, Any]] = {}
+    return answer_lines(lambda question: _answered(question, networks))
+
+
+def answer_lines(answered: Callable[[dict[str, Any]], dict[str, Any]], *, ends_at_once: bool = False) -> int:
+    """Answer lines of standard input on standard output until there are no more.
+
+    Parameters
+    ----------
+    answered : callable
+        Question to answer.
+    ends_at_once : bool
+        Whether an answer under way is left unfinished when standard input ends: the server has gone.
+    """
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints is no answer
-    networks: dict[str, tuple[object, Any]] = {}
-    for line in sys.stdin:
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_lines, args=(lines, ends_at_once), daemon=True).start()
+    while line := lines.get():
         try:
-            told: dict[str, Any] = {"answer": _answered(json.loads(line), networks)}
+            told: dict[str, Any] = {"answer": answered(json.loads(line))}
         except InternalError as error:
             told = {"fault": _described(error)}
         except ChangtongError as error:
@@ -38,6 +59,14 @@ def main() -> int:
             json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")), file=out, flush=True
         )
     return 0
+
+
+def _read_lines(lines: queue.SimpleQueue[str], ends_at_once: bool) -> None:
+    for line in sys.stdin:
+        lines.put(line)
+    if ends_at_once:
+        os._exit(GONE)
+    lines.put("")
 
 
 def _answered(question: dict[str, Any], networks: dict[str, tuple[object, Any]]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from changtong.storage.store import Desk
 OPEN_ROUTES = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/v1/session")})
 """Methods and paths that ask for nobody; all others do, those yet to be written as well."""
 
+INTAKE_ROUTES = frozenset({("POST", "/api/v1/logs/{log_id}/events"), ("POST", "/api/v1/epcis/capture")})
+"""Where machines send events: they have a rate of their own."""
+
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -136,7 +139,8 @@ def gate(request: Request) -> None:
     own = route.startswith("/api/v1/session") or route == "/password"
     with desk.work(writes=False, any_password=own) as work:
         request.state.caller = Caller(desk, work.person, work.at, by_cookie)
-    service.requests.take(work.person.user_id)
+    rate = service.intakes if (request.method, route) in INTAKE_ROUTES else service.requests
+    rate.take(work.person.user_id)
 
 
 def caller_of(request: Request) -> Caller:

@@ -40,6 +40,8 @@ OF_CODE = {
     "precondition-missing": 428,
     "in-use": 409,
     "key-reused": 422,
+    "intake-behind": 503,
+    "in-the-making": 503,
     "registers-busy": 503,
     "no-registers": 503,
     "registers-old": 503,
@@ -81,6 +83,24 @@ class ChangedError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("It has changed since it was read: read it again.")
+
+
+class IntakeBehindError(TooManyRequestsError):
+    """More events wait for the log than are kept waiting."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.code = "intake-behind"
+        self.args = (f"The log is behind with what was accepted: send again in {wait_s} s.",)
+
+
+class InTheMakingError(TooManyRequestsError):
+    """An answer that takes long is being made."""
+
+    def __init__(self, wait_s: int) -> None:
+        super().__init__(wait_s)
+        self.code = "in-the-making"
+        self.args = (f"This is being computed for the first time: ask again in {wait_s} s.",)
 
 
 def status_of(error: ChangtongError) -> int:

@@ -9,10 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from changtong.api.alert_book import AlertBook
+from changtong.api.alert_watch import AlertWatch
 from changtong.api.data_folder import DataFolder, open_data_folder
 from changtong.api.dataset_book import DatasetBook
 from changtong.api.dataset_desk import DatasetDesk
 from changtong.api.input_places import InputPlaces
+from changtong.api.intake import Intake
+from changtong.api.log_desk import LogDesk
+from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.offered import Offers, read_offers
 from changtong.api.rates import Rate
@@ -45,9 +50,18 @@ class Service:
     datasets : DatasetBook
     offers : Offers
         Studies that may be asked for.
+    shelf : LogShelf
+        The scan logs.
+    intake : Intake
+        Events on their way into them.
+    alerts : AlertBook
+        What the watches of the logs found.
+    watch : AlertWatch
+    views : LogDesk
+        What a day of a log shows, at hand.
     counts : Counts
-    sign_ins, requests : Rate
-        By address; by person.
+    sign_ins, requests, intakes : Rate
+        By address; by person; by person who sends events, whom the spool holds back as well.
     stopping : threading.Event
         Set when the server is about to stop: streams end.
     """
@@ -58,10 +72,16 @@ class Service:
     queue: RunQueue
     datasets: DatasetBook
     offers: Offers
+    shelf: LogShelf
+    intake: Intake
+    alerts: AlertBook
+    watch: AlertWatch
+    views: LogDesk
     networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
     requests: Rate = field(default_factory=lambda: Rate(100, 20.0))
+    intakes: Rate = field(default_factory=lambda: Rate(500, 200.0))
     stopping: threading.Event = field(default_factory=threading.Event)
     _lock: int = -1
 
@@ -77,6 +97,10 @@ class Service:
         """Close everything; what runs is left to be resumed."""
         self.stopping.set()
         self.queue.stop()
+        self.intake.close()
+        self.watch.close()
+        self.views.close()
+        self.alerts.close()
         self.networks.close()
         self.book.close()
         self.datasets.close()
@@ -117,8 +141,15 @@ def open_service(
                 return study_command(offers.get(run.study), run.request, places, run.id)
 
             queue = RunQueue(folder, book, command, workers)
-            service = Service(folder, store, book, queue, datasets, offers, _lock=lock)
+            shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
+            watch = AlertWatch(shelf, alerts)
+            service = Service(
+                folder, store, book, queue, datasets, offers, shelf, Intake(shelf, watch.look), alerts, watch,
+                LogDesk(shelf), _lock=lock,
+            )  # fmt: skip
             service.queue.start()
+            service.intake.start()
+            service.watch.start()
         except BaseException:
             store.close()
             raise

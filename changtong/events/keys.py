@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from changtong.errors import InputError, Problem
+from changtong.errors import InputError, Problem, UsageError
 from changtong.events.hashing import hash_fields
 
 _FORM = re.compile("p[a-z2-7]{13}")
@@ -127,3 +127,28 @@ def read_key(path: Path) -> bytes:
         )
         raise InputError([problem]) from error
     return key
+
+
+def fitting_key(check: str, name: str, folder: Path | None = None) -> bytes:
+    """Return the key that fits a log, from those of a folder.
+
+    Parameters
+    ----------
+    check : str
+        What tells the log's key from others.
+    name : str
+        Of the log, for the message.
+    folder : Path, optional
+        By default in the user's settings.
+
+    Raises
+    ------
+    UsageError
+        ``no-key``: it is not among them.
+    """
+    place = folder or key_folder()
+    for file in sorted(place.glob("*.key")):
+        secret = read_key(file)
+        if check_of(secret) == check:
+            return secret
+    raise UsageError(f"The key of {name} is not among those in {place}: give it with --key.", "no-key")
