@@ -78,10 +78,8 @@ def test_events_come_into_the_log_once(duty: Client, service: Service) -> None:
     assert sum(batch.quarantined for batch in log.batches) == 0
     import polars as pl
 
-    from changtong.api.log_shelf import key_of_log
-
     items = pl.read_parquet(log.files())["item"].to_list()
-    assert sorted(items) == sorted(key_of(key_of_log(log)[:16], f"ZT{k:09d}") for k in range(32))
+    assert sorted(items) == sorted(key_of(service.shelf.key(log)[:16], f"ZT{k:09d}") for k in range(32))
 
 
 def test_bad_rows_are_told_all_at_once_and_nothing_is_taken(duty: Client) -> None:
@@ -165,6 +163,26 @@ def test_a_log_stays_as_it_was_made(duty: Client) -> None:
     assert duty("PUT", "/api/v1/logs/-x", json={}).json()["problems"][0]["code"] == "bad-id"
     wrong = duty("PUT", "/api/v1/logs/zone", json={"zone": "Mars/Olympus"})
     assert (wrong.status_code, wrong.json()["problems"][0]["column"]) == (422, "zone")
+
+
+def test_a_log_that_takes_events_is_a_data_set_that_stays(
+    duty: Client, app: FastAPI, tokens: dict[str, str]
+) -> None:
+    made(duty, "kept")
+    one = duty("GET", "/api/v1/datasets/log/kept")
+    assert one.status_code == 200
+    assert Client(app, token=tokens["duty-bj"])("GET", "/api/v1/datasets/log/kept").status_code == 404
+    gone = duty("DELETE", "/api/v1/datasets/log/kept", headers={"If-Match": one.headers["etag"]})
+    assert (gone.status_code, gone.json()["code"]) == (409, "in-use")
+
+
+def test_a_log_put_there_by_hand_is_read_by_all_and_changed_by_none(duty: Client, service: Service) -> None:
+    from changtong.events.log import create_log
+
+    create_log(service.shelf.log_folder("by-hand"))
+    assert duty("GET", "/api/v1/logs/by-hand").status_code == 200
+    assert duty("POST", "/api/v1/logs/by-hand/events", json=[event(0)]).status_code == 403
+    assert duty("PUT", "/api/v1/logs/by-hand", json={"plain_ids": True}).status_code == 403
 
 
 def test_a_log_that_is_behind_takes_nothing_more(duty: Client, service: Service) -> None:
@@ -267,7 +285,7 @@ def test_killed_at_any_point_nothing_is_lost_or_doubled(point: str, tmp_path: Pa
     for k in range(5):
         checked = check_events(json.dumps([event(10 * k + n) for n in range(10)]).encode(), bytes(16))
         spool.put(checked.body, checked.rows)
-    question = json.dumps({"folder": str(log.path), "spool": str(spool.folder)}) + "\n"
+    question = json.dumps({"folder": str(log.path), "spool": str(spool.folder), "keys": "none"}) + "\n"
     command = [sys.executable, "-m", "changtong.api.intake_process"]
     for die_at, code in ((point, 9 if point else 0), ("", 0)):
         with subprocess.Popen(

@@ -50,11 +50,9 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.open_routes = OPEN_ROUTES
-    parts = (
-        health, sessions, networks, phone_sync, runs, datasets, logs, log_views, alerts, epcis_capture,
-    )  # fmt: skip
-    for part in parts:
-        app.include_router(part.router)
+    parts = (health, sessions, networks, phone_sync, runs, datasets, logs, log_views, alerts, epcis_capture)
+    for area in parts:
+        app.include_router(area.router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)

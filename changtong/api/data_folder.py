@@ -16,8 +16,7 @@ from changtong.network.io import is_network_folder
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Of networks and runs: never a path, never hidden."""
 
-KEYS = "keys"
-FOLDERS = ("networks", "logs", "datasets", "intake", "runs", KEYS)
+FOLDERS = ("networks", "logs", "intake", "datasets", "runs", "keys")
 
 
 @dataclass(frozen=True)
@@ -47,11 +46,6 @@ class DataFolder:
         return self.path / "runs.db"
 
     @property
-    def alert_book(self) -> Path:
-        """What the watches of scan logs found, and what people did about it."""
-        return self.path / "alerts.db"
-
-    @property
     def dataset_book(self) -> Path:
         """What was uploaded, and whose it is."""
         return self.path / "datasets.db"
@@ -59,7 +53,7 @@ class DataFolder:
     @property
     def keys(self) -> Path:
         """Keys of the pseudonyms of scan logs."""
-        return self.path / KEYS
+        return self.path / "keys"
 
     def dataset(self, kind: str, dataset_id: str) -> Path:
         """Return the folder of a data set; networks and logs have places of their own. Ids are looked at."""
@@ -74,6 +68,11 @@ class DataFolder:
         found = (entry for entry in os.scandir(self.path / "logs") if NAME.fullmatch(entry.name))
         inside = (entry for entry in found if entry.is_dir(follow_symlinks=False))
         return tuple(sorted(entry.name for entry in inside if Path(entry, "log.json").is_file()))
+
+    @property
+    def alert_book(self) -> Path:
+        """What the watches of scan logs found, and what people did about it."""
+        return self.path / "alerts.db"
 
     def networks(self) -> tuple[str, ...]:
         """Return the ids of the networks that are there."""

@@ -167,6 +167,8 @@ class DatasetDesk:
                 named = value if isinstance(value, list) else [value]
                 if kind_of(given) == one.kind and one.id in named:
                     raise InUseError("A run that has not ended is of this one.")
+        if one.kind == "log" and (self.places.folder.path / "intake" / one.id).exists():
+            raise InUseError("Events are taken into this log: it stays.")
         with self._naming:
             self.places.folder.remove(self.places.folder.dataset(one.kind, one.id))
             self.places.datasets.remove(one.kind, one.id)

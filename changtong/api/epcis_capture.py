@@ -18,7 +18,7 @@ from changtong.api.data_folder import NAME
 from changtong.api.headers import MOST_BODY_BYTES
 from changtong.api.intake_rows import MOST_EVENTS, Checked
 from changtong.api.intake_spool import SOURCE
-from changtong.api.logs import TOLD_PROBLEMS, check_plain, seen_log
+from changtong.api.logs import TOLD_PROBLEMS, check_plain, seen_log, sees
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.service import Service
 from changtong.errors import NotFoundError, UsageError
@@ -88,7 +88,7 @@ def read_job(asks: Asks, serves: Serves, response: Response, job_id: str) -> dic
     for log_id in serves.shelf.ids() if NAME.fullmatch(job_id) else ():
         place = serves.shelf.beside(log_id) / "jobs" / f"{job_id}.json"
         about = serves.shelf.about(log_id)
-        if place.is_file() and asks.may("view", about.path, about.admin_code):
+        if place.is_file() and sees(asks, about):
             return _shown(serves, log_id, json.loads(place.read_text("utf-8")))
     raise NotFoundError("There is no capture job of this id.")
 

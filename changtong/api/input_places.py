@@ -11,7 +11,6 @@ from typing import Any
 from changtong.api.data_folder import NAME, DataFolder
 from changtong.api.dataset_book import DatasetBook
 from changtong.api.dataset_kinds import KINDS
-from changtong.api.log_shelf import LogShelf
 from changtong.api.offered import Input
 from changtong.api.run_book import RunBook
 from changtong.errors import NotFoundError, Problem
@@ -40,14 +39,12 @@ class InputPlaces:
     datasets: DatasetBook
 
     def ids(self, kind: str, seen: Seen) -> list[str]:
-        """Return the ids of a kind that may be seen; a network put there by hand is for all, a log for those who see all."""
+        """Return the ids of a kind that may be seen; a network put there by hand is for all, a log is not."""
         owned = {one.id: seen(one.path, one.admin_code) for one in self.datasets.all_of(kind)}
         if kind == "network":
             return [name for name in self.folder.networks() if owned.get(name, True)]
         if kind == "log":
-            shelf = LogShelf(self.folder)
-            abouts = [shelf.about(name) for name in self.folder.logs()]
-            return [one.id for one in abouts if owned.get(one.id, seen(one.path, one.admin_code))]
+            return [name for name in self.folder.logs() if owned.get(name, seen("/", ""))]
         return sorted(name for name, visible in owned.items() if visible)
 
     def network(self, network_id: str, seen: Seen) -> Path:

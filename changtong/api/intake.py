@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from changtong.api.intake_rows import Checked, check_epcis, check_events
 from changtong.api.intake_spool import Spool, in_log
-from changtong.api.log_shelf import LogShelf, key_of_log
+from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.request_log import described, log
 from changtong.errors import ChangtongError
@@ -146,7 +146,7 @@ class Intake:
             self._compiled = True
         found = self._keys.get(log_id)
         if found is None:
-            found = self._keys[log_id] = key_of_log(self.shelf.log(log_id))
+            found = self._keys[log_id] = self.shelf.key(self.shelf.log(log_id))
         return found
 
     def _work(self) -> None:
@@ -173,7 +173,9 @@ class Intake:
             self._closed.wait(max(TAKE_EVERY_S, took_s * (1.0 / WORK_SHARE - 1.0), trouble_s))
 
     def _take(self, log_id: str, spool: Spool) -> None:
-        told = self._desk.ask(self.shelf.log_folder(log_id), {"spool": str(spool.folder)})
+        told = self._desk.ask(
+            self.shelf.log_folder(log_id), {"spool": str(spool.folder), "keys": str(self.shelf.keys)}
+        )
         spool.taken(int(told["last"]))
         self._added.labels(log_id).inc(told["rows_added"])
         self._doubled.labels(log_id).inc(told["duplicates"])

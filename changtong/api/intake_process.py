@@ -1,6 +1,6 @@
 """Spool files into their log, in a process of its own: ``python -m changtong.api.intake_process``.
 
-A question is a line of JSON: ``folder`` (the log) and ``spool`` (a folder); the answer tells the number up to
+A question is a line of JSON: ``folder`` (the log), ``spool`` and ``keys``; the answer tells the number up to
 which the log now has all. The files that wait are put together and taken in by the log's own ingest, as one
 batch named by the numbers in it: killed before that batch is there, nothing happened; killed after it, the
 next one finds the number in the log and removes the files.
@@ -27,17 +27,19 @@ def main() -> int:
     """Answer until nobody asks any more."""
 
     def answered(question: dict[str, Any]) -> dict[str, Any]:
-        return take(Path(question["folder"]), Path(question["spool"]))
+        return take(*(Path(question[name]) for name in ("folder", "spool", "keys")))
 
     return answer_lines(answered, ends_at_once=True)
 
 
-def take(log_folder: Path, spool_folder: Path) -> dict[str, Any]:
+def take(log_folder: Path, spool_folder: Path, keys: Path) -> dict[str, Any]:
     """Take into a log what waits for it.
 
     Parameters
     ----------
     log_folder, spool_folder : Path
+    keys : Path
+        Where the log's key is.
 
     Returns
     -------
@@ -80,7 +82,7 @@ def take(log_folder: Path, spool_folder: Path) -> dict[str, Any]:
                 out.write(file.path.read_bytes())
         together.replace(place)
         _die_at("before-ingest")
-        found = ingest([place], log, SPOOL_MAPPING, key=key_of_log(log))
+        found = ingest([place], log, SPOOL_MAPPING, key=key_of_log(log, keys))
         _die_at("after-ingest")
         told = {name: found.total(name) for name in told}
         for file in some:

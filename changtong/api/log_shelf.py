@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import secrets
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from changtong.api.data_folder import KEYS, NAME, DataFolder
+from changtong.api.data_folder import NAME, DataFolder
+from changtong.api.dataset_book import Dataset, DatasetBook
 from changtong.errors import ConflictError, InputError, NotFoundError, Problem
 from changtong.events.keys import PLAIN_KEY, fitting_key, new_key
 from changtong.events.log import EventLog, create_log, open_log
 from changtong.events.times import zone_of
+from changtong.storage.rows import now
 from changtong.written_files import write_beside
 
 ABOUT = "about.json"
 ROOT = "/"
-"""Owner of a log that somebody put into the folder: who sees all organisations sees it."""
+"""Owner of a log that was put into the folder by hand: all see it, and who may change all may change it."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +50,13 @@ class LogShelf:
     Parameters
     ----------
     folder : DataFolder
+    datasets : DatasetBook
+        Says whose a log is.
     """
 
-    def __init__(self, folder: DataFolder) -> None:
-        self._folder = folder
+    def __init__(self, folder: DataFolder, datasets: DatasetBook) -> None:
+        self._folder, self._datasets = folder, datasets
         self._one_at_a_time = threading.Lock()
-        self._abouts: dict[str, LogAbout] = {}
         self._logs: dict[str, tuple[int, EventLog]] = {}
 
     def log_folder(self, log_id: str) -> Path:
@@ -66,8 +69,7 @@ class LogShelf:
 
     def ids(self) -> tuple[str, ...]:
         """Return the ids of the logs that are there."""
-        found = (entry.name for entry in os.scandir(self._folder.path / "logs") if NAME.fullmatch(entry.name))
-        return tuple(sorted(name for name in found if (self.log_folder(name) / "log.json").is_file()))
+        return self._folder.logs()
 
     def check_id(self, log_id: str) -> None:
         """Refuse an id that no folder may have.
@@ -90,18 +92,20 @@ class LogShelf:
         NotFoundError
             There is none of this id; the same is told of those that the caller may not see.
         """
-        known = self._abouts.get(log_id)
-        if known is not None:
-            return known
         if not NAME.fullmatch(log_id) or not (self.log_folder(log_id) / "log.json").is_file():
             raise NotFoundError("There is no scan log of this id.")
         place = self.beside(log_id) / ABOUT
-        if place.is_file():
-            about = LogAbout(**json.loads(place.read_text("utf-8")))
-        else:
-            about = LogAbout(log_id, ROOT, "")
-        self._abouts[log_id] = about
-        return about
+        alerts = json.loads(place.read_text("utf-8"))["alerts"] if place.is_file() else {}
+        owner = self._owner(log_id)
+        if owner is None:
+            return LogAbout(log_id, ROOT, "", alerts)
+        return LogAbout(log_id, owner.path, owner.admin_code, alerts)
+
+    def _owner(self, log_id: str) -> Dataset | None:
+        try:
+            return self._datasets.get("log", log_id)
+        except NotFoundError:
+            return None
 
     def log(self, log_id: str) -> EventLog:
         """Return a log as it is now; read anew when a batch has come to it."""
@@ -112,7 +116,16 @@ class LogShelf:
             known = self._logs[log_id] = (at, open_log(folder))
         return known[1]
 
-    def put(self, about: LogAbout, zone: str, *, plain_ids: bool) -> tuple[LogAbout, bool]:
+    def key(self, log: EventLog) -> bytes:
+        """Return the key of a log's pseudonyms, see `key_of_log`."""
+        return key_of_log(log, self._folder.keys)
+
+    @property
+    def keys(self) -> Path:
+        """Where the keys are."""
+        return self._folder.keys
+
+    def put(self, about: LogAbout, zone: str, *, plain_ids: bool, user: str = "") -> tuple[LogAbout, bool]:
         """Make a log, or give one that is there other settings; return it and whether it is new.
 
         Parameters
@@ -122,6 +135,8 @@ class LogShelf:
             Of its days.
         plain_ids : bool
             A log without secret pseudonyms.
+        user : str
+            Who makes it.
 
         Raises
         ------
@@ -140,37 +155,42 @@ class LogShelf:
             is_new = not (folder / "log.json").is_file()
             if is_new:
                 # whose it is comes first: without it a log just made would be the root's after a kill
-                self._keep(about)
+                self._keep(about, user)
                 create_log(folder, zone, key=None if plain_ids else self._new_key(about.id))
             else:
                 there = open_log(folder)
                 if there.zone != zone or there.keyed is plain_ids:
                     text = "This log has another zone, or other pseudonyms: they stay as they were made."
                     raise ConflictError(text)
-                self._keep(about)
+                self._keep(about, user)
         return about, is_new
 
-    def _keep(self, about: LogAbout) -> None:
-        place = self.beside(about.id) / ABOUT
-        write_beside(place, json.dumps(asdict(about), ensure_ascii=False), mode=0o600)
-        self._abouts[about.id] = about
-
+    def _keep(self, about: LogAbout, user: str) -> None:
+        """Keep whose a log is, where nobody has it, and the settings of its watch."""
+        owner = self._owner(about.id)
+        if owner is None and about.path != ROOT:
+            digest = hashlib.sha256(f"log {about.id}".encode()).hexdigest()  # it grows: of its name alone
+            one = Dataset(
+                "log", about.id, user, about.path, about.admin_code, digest, {}, [], False, now()
+            )  # fmt: skip
+            self._datasets.add(one)
+        elif owner is not None and owner.path != about.path:
+            raise ConflictError("This id is taken.")
+        write_beside(self.beside(about.id) / ABOUT, json.dumps({"alerts": about.alerts}), mode=0o600)
 
     def _new_key(self, log_id: str) -> bytes:
         return new_key(self._folder.keys / f"{log_id}-{secrets.token_hex(4)}.key")
 
 
-def key_of_log(log: EventLog) -> bytes:
-    """Return the key of a log's pseudonyms, from the keys of its data folder, or else of the server's user.
+def key_of_log(log: EventLog, keys: Path) -> bytes:
+    """Return the key of a log's pseudonyms, from the keys of a data folder.
 
     Raises
     ------
     UsageError
         ``no-key``: it is not among them.
     """
-    if log.key_check is None:
-        return PLAIN_KEY
-    return fitting_key(log.key_check, log.path.name, log.path.resolve().parent.parent / KEYS)
+    return PLAIN_KEY if log.key_check is None else fitting_key(log.key_check, log.path.name, keys)
 
 
 def last_event(log: EventLog) -> datetime | None:

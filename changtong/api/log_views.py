@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from changtong.api.log_desk import Made
-from changtong.api.log_shelf import key_of_log
 from changtong.api.logs import seen_log
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import InTheMakingError
@@ -80,7 +79,7 @@ def read_last_state(asks: Asks, serves: Serves, log_id: str, asked: ItemAsked) -
     about = seen_log(asks, serves, log_id)
     log = serves.shelf.log(log_id)
     text = asked.item.strip()
-    key = from_pseudonym(text) if is_pseudonym(text) else key_of(key_of_log(log)[:16], text)
+    key = from_pseudonym(text) if is_pseudonym(text) else key_of(serves.shelf.key(log)[:16], text)
     target = Target("run", about.path, about.admin_code)
     with asks.desk.work(writes=True) as work:
         work.allow("change", target, log_id)

@@ -141,13 +141,11 @@ def open_service(
                 return study_command(offers.get(run.study), run.request, places, run.id)
 
             queue = RunQueue(folder, book, command, workers)
-            shelf = LogShelf(folder)
-            alerts = AlertBook(folder.alert_book)
+            shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
             watch = AlertWatch(shelf, alerts)
-            intake = Intake(shelf, watch.look)
             service = Service(
-                folder, store, book, queue, datasets, offers, shelf, intake, alerts, watch, LogDesk(shelf),
-                _lock=lock,
+                folder, store, book, queue, datasets, offers, shelf, Intake(shelf, watch.look), alerts, watch,
+                LogDesk(shelf), _lock=lock,
             )  # fmt: skip
             service.queue.start()
             service.intake.start()

@@ -129,8 +129,8 @@ def read_key(path: Path) -> bytes:
     return key
 
 
-def fitting_key(check: str, name: str, *folders: Path) -> bytes:
-    """Return the key that fits a log, from those in some folders, or else in the user's settings.
+def fitting_key(check: str, name: str, folder: Path | None = None) -> bytes:
+    """Return the key that fits a log, from those of a folder.
 
     Parameters
     ----------
@@ -138,17 +138,17 @@ def fitting_key(check: str, name: str, *folders: Path) -> bytes:
         What tells the log's key from others.
     name : str
         Of the log, for the message.
-    *folders : Path
-        Looked into first.
+    folder : Path, optional
+        By default in the user's settings.
 
     Raises
     ------
     UsageError
         ``no-key``: it is not among them.
     """
-    for folder in (*folders, key_folder()):
-        for file in sorted(folder.glob("*.key")):
-            secret = read_key(file)
-            if check_of(secret) == check:
-                return secret
-    raise UsageError(f"The key of {name} is not among those in {key_folder()}: give it with --key.", "no-key")
+    place = folder or key_folder()
+    for file in sorted(place.glob("*.key")):
+        secret = read_key(file)
+        if check_of(secret) == check:
+            return secret
+    raise UsageError(f"The key of {name} is not among those in {place}: give it with --key.", "no-key")
