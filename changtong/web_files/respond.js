@@ -3,7 +3,7 @@ import { get, post } from "./api.js";
 import { compare, planCard } from "./compare.js";
 import { openDrafts } from "./drafts.js";
 import { drawArea } from "./draw.js";
-import { byId, fill, make, refusal, tellRefusal } from "./elements.js";
+import { byId, fill, make, refusal, tell, tellRefusal } from "./elements.js";
 import { frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
 import { nameOf, offers } from "./offers.js";
 import { siteSearch } from "./site_search.js";
