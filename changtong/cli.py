@@ -20,7 +20,7 @@ from changtong.backlog_command import register as register_backlog
 from changtong.carbon_command import carbon
 from changtong.carbon_frontier_command import carbon_frontier
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
-from changtong.console import StageProgress, explain, explain_plainly, print_result, say
+from changtong.console import StageProgress, explain, explain_plainly, print_result, say, say_in_chinese
 from changtong.duty_command import register as register_duty
 from changtong.emergency_command import register as register_emergency
 from changtong.epidemic_command import register as register_epidemic
@@ -353,6 +353,7 @@ def _explain_other(error: Exception, *, as_json: bool) -> int:
             explain_plainly("bad-usage", error.format_message(), as_json=True)
         elif hasattr(error, "show"):
             error.show()
+            say_in_chinese("bad-usage")
         return int(error.exit_code)
     place = traceback.extract_tb(error.__traceback__)[-1]
     message = (

@@ -7,8 +7,10 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from changtong.error_words import error_words
 from changtong.errors import ChangtongError, InputError
 
 LINE_EVERY_S = 5.0
@@ -57,8 +59,24 @@ def explain_plainly(
     """Say what is wrong, from its code and words."""
     if as_json:
         print_result({"error": code, "message": message, "problems": problems or []}, "", as_json=True)
-    else:
-        say(f"error [{code}]: {message}")
+        return
+    say(f"error [{code}]: {message}")
+    say_in_chinese(code, problems or ())
+
+
+def say_in_chinese(code: str, problems: Iterable[Mapping[str, object]] = ()) -> None:
+    """Say what a code means, and that of each kind of problem, to a user whose language is Chinese."""
+    if not _speaks_chinese():
+        return
+    say(error_words(code).zh)
+    for kind in dict.fromkeys(str(one["code"]) for one in problems):
+        say(f"[{kind}] {error_words(kind).zh}")
+
+
+def _speaks_chinese() -> bool:
+    """Say whether messages are wanted in Chinese, by the first that is set as the system does."""
+    named = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next((name for name in named if name), "").lower().startswith("zh")
 
 
 class _Line:

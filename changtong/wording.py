@@ -43,3 +43,32 @@ class Both:
     def said_in(self, language: Language) -> str:
         """Return the wording in one language."""
         return self.zh if language == "zh" else self.en
+
+
+def language_of(asked: str | None, kept: str | None, accepted: str) -> Language:
+    """Return the language to speak: as asked now, as kept before, as the browser prefers, or Chinese.
+
+    Parameters
+    ----------
+    asked, kept : str or None
+    accepted : str
+        The header Accept-Language.
+
+    Examples
+    --------
+    >>> language_of(None, None, "en-GB,en;q=0.9,zh;q=0.1"), language_of("zh", "en", "")
+    ('en', 'zh')
+    >>> language_of(None, None, "fr")
+    'zh'
+    """
+    for name in (asked, kept):
+        if name in LANGUAGES:
+            return name
+    weighed = []
+    for place, part in enumerate(accepted.split(",")):
+        name, _, weight = part.strip().partition(";q=")
+        try:
+            weighed.append((-float(weight or 1.0), place, name[:2].lower()))
+        except ValueError:
+            continue
+    return next((name for _, _, name in sorted(weighed) if name in LANGUAGES), "zh")

@@ -215,6 +215,7 @@ def test_a_fault_tells_an_id_and_the_log_nothing_that_was_entered(
     assert code_of(answer) == (500, "internal")
     request_id = answer.json()["request_id"]
     assert "RuntimeError" not in answer.text
+    assert answer.json()["title"].startswith("软件故障")
     facts = [record.facts for record in caplog.records if record.name == "changtong.api"]  # type: ignore[attr-defined]
     assert [one["request_id"] for one in facts] == [request_id] * 2
     assert facts[0]["error"] == "RuntimeError"
@@ -244,6 +245,25 @@ def test_what_is_not_there_is_a_problem_too(duty: Client) -> None:
     assert code_of(duty("GET", "/nothing")) == (404, "not-found")
     assert code_of(duty("PUT", "/api/v1/runs")) == (405, "wrong-method")
     assert code_of(duty("GET", "/api/v1/runs?limit=0")) == (422, "bad-input")
+
+
+def test_titles_are_in_the_language_of_the_request_and_details_stay(duty: Client) -> None:
+    asked = {"study": 5, "inputs": {"network": "tiny"}}
+    told = {}
+    for language in ("zh-CN,zh;q=0.9,en;q=0.5", "en", "fr", ""):
+        answer = duty("POST", "/api/v1/runs", json=asked, headers={"Accept-Language": language})
+        assert code_of(answer) == (422, "bad-input")
+        assert answer.headers["vary"] == "Accept-Language"
+        told[language[:2]] = answer.json()
+    assert told["zh"]["title"] == told["fr"]["title"] == told[""]["title"] == "输入有误。请逐条更正所列问题。"
+    assert told["en"]["title"] == "The input has problems. Correct each one listed."
+    assert [one["title"] for one in told["zh"]["problems"]] == ["值的类型不对。请按要求的类型填写。"]
+    assert [one["title"] for one in told["en"]["problems"]] == [
+        "A value is not of its type. Write it as expected."
+    ]
+    assert told["zh"]["detail"] == told["en"]["detail"]
+    assert told["zh"]["problems"][0]["message"] == told["en"]["problems"][0]["message"]
+    assert told["zh"]["type"] == told["en"]["type"] == "urn:changtong:error:bad-input"
 
 
 def test_health_readiness_and_metrics(

@@ -28,6 +28,7 @@ from registers_cases import ADMIN, cheap_hashes
 from changtong.api.run_book import MOST_ATTEMPTS, MOST_OPEN, NewRun, RunBook
 from changtong.api.service import Service
 from changtong.cli import main
+from changtong.error_words import error_words
 from changtong.errors import ConflictError, UsageError
 from changtong.network.io import read_network
 from changtong.outages import close_sites
@@ -186,9 +187,12 @@ def test_what_is_wrong_with_the_outages_ends_the_run_with_all_problems(duty: Cli
     assert run["state"] == "refused"
     found = [(one["code"], one["row"]) for one in run["problem"]["problems"]]
     assert found == [("unknown-site", 1), ("time-without-zone", 2)]
-    nothing = {"study": "plan", "inputs": {"network": "tiny"}}
+    titles = [one["title"] for one in (run["problem"], *run["problem"]["problems"])]
+    assert titles == [error_words(code).zh for code in ("bad-input", "unknown-site", "time-without-zone")]
+    nothing = {"study": "plan", "inputs": {"network": "tiny"}, "language": "en"}
     run = duty.ended(duty("POST", "/api/v1/runs", json=nothing).json()["id"])
     assert [one["code"] for one in run["problem"]["problems"]] == ["no-outage"]
+    assert run["problem"]["problems"][0]["title"] == error_words("no-outage").en
 
 
 def test_a_key_makes_asking_twice_asking_once(app: FastAPI, duty: Client, tokens: dict[str, str]) -> None:

@@ -8,7 +8,9 @@ import time
 import pytest
 
 from changtong import console
-from changtong.console import FlowProgress, StageProgress, StepProgress
+from changtong.cli import main
+from changtong.console import FlowProgress, StageProgress, StepProgress, explain
+from changtong.errors import InputError, NotFoundError, Problem
 
 
 @pytest.fixture(autouse=True)
@@ -90,3 +92,57 @@ def test_a_program_is_told_facts_instead_of_words(
     assert (half["progress"]["stage"], half["progress"]["share"]) == ("Building: legs", 0.5)  # type: ignore[index]
     assert (three["progress"]["stage"], three["progress"]["share"]) == ("steps", 0.75)  # type: ignore[index]
     assert (note, text) == ({"note": "note: by hand"}, {"text": "Three pieces"})
+
+
+def speak(monkeypatch: pytest.MonkeyPatch, **named: str) -> None:
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.setenv(name, named.get(name, ""))
+
+
+CHINESE = [{"LANG": "zh_CN.UTF-8"}, {"LC_ALL": "zh_TW"}, {"LC_MESSAGES": "zh_CN", "LANG": "en_US.UTF-8"}]
+OTHERS = [{}, {"LANG": "C"}, {"LANG": "en_GB.UTF-8"}, {"LC_ALL": "C", "LANG": "zh_CN.UTF-8"}]
+
+
+@pytest.mark.parametrize("named", CHINESE + OTHERS)
+def test_a_code_is_said_in_chinese_to_those_who_speak_it(
+    named: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak(monkeypatch, **named)
+    explain(NotFoundError("No site B."), as_json=False)
+    said = capsys.readouterr()
+    more = ["没有这个名称或页面，或者您无权查看。请核对。"] if named in CHINESE else []
+    assert said.err.splitlines() == ["error [not-found]: No site B.", *more]
+    assert said.out == ""
+
+
+def test_each_kind_of_problem_is_said_in_chinese_once(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak(monkeypatch, LANG="zh_CN.UTF-8")
+    codes = ("unknown-site", "bad-leg", "unknown-site")
+    explain(InputError([Problem(code, "It is wrong.") for code in codes]), as_json=False)
+    assert capsys.readouterr().err.splitlines()[4:] == [
+        "输入有误。请逐条更正所列问题。",
+        "[unknown-site] 没有这个编号或名称的站点。请核对，或采用提示的近似名称。",
+        "[bad-leg] 线路的写法不对。请写成 A>B。",
+    ]
+
+
+def test_wrong_use_is_said_in_chinese_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak(monkeypatch, LANG="zh_CN.UTF-8")
+    assert main(["nonsense"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "选项或组合不成立。请按说明更正，或看 --help。"
+
+
+def test_json_is_the_same_in_every_language(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = []
+    for language in ("C", "zh_CN.UTF-8"):
+        speak(monkeypatch, LANG=language)
+        assert main(["nonsense", "--json"]) == 2
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert said[0].err == ""

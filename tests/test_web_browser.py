@@ -11,6 +11,8 @@ from browser import CHROMIUM
 from registers_cases import OWN, cheap_hashes
 from test_serve import serving
 
+from changtong.error_words import error_words
+
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
@@ -81,6 +83,9 @@ def test_a_wrong_password_is_told_and_the_right_one_leads_on(chromium: sync_api.
     page.fill("[name=password]", "not this one at all")
     page.press("[name=password]", "Enter")
     page.wait_for_selector("#wrong:visible")
+    said = page.inner_text("#wrong").split("\n")
+    assert said[0] == error_words("sign-in-failed").zh
+    assert re.fullmatch("[A-Z][ -~]+", said[1]), said
     page.fill("[name=password]", OWN)
     page.press("[name=password]", "Enter")
     page.wait_for_url(f"{base}/runs")

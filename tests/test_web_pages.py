@@ -18,7 +18,8 @@ from changtong.web import assets
 from changtong.web.app import OPEN_PAGES, make_web_app
 from changtong.web.base_map import land_geojson
 from changtong.web.pages import AREAS
-from changtong.web.words import language_of, read_words, say
+from changtong.web.words import read_words, say
+from changtong.wording import language_of
 
 __all__ = ["cheap_hashes", "service", "service_and_tokens", "tokens"]
 
@@ -114,7 +115,9 @@ def test_a_theme_is_one_of_two_and_nothing_else_gets_into_the_page(nobody: Clien
 def test_what_is_not_there_is_told_as_a_page_to_people_and_as_a_problem_to_programs(duty: Client) -> None:
     page = duty("GET", "/no-such-page", headers={"Accept-Language": "en"})
     assert page.status_code == 404
-    assert "no such page" in page.text
+    assert "not yours to see" in page.text
+    assert '<small class="detail" lang="en">Not Found</small>' in page.text
+    assert "您无权查看" in duty("GET", "/no-such-page?lang=zh", headers={"Accept-Language": "en"}).text
     assert page.headers["x-request-id"] in page.text
     assert duty("GET", "/runs/none").status_code == 404
     assert duty("GET", "/api/v1/none").headers["content-type"] == "application/problem+json"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
+from changtong.error_words import error_words
 from changtong.errors import (
     ChangtongError,
     ConflictError,
@@ -19,6 +22,7 @@ from changtong.errors import (
     Problem,
     UsageError,
 )
+from changtong.wording import Language, language_of
 
 OF_CLASS: tuple[tuple[type[ChangtongError], int], ...] = (
     (InputError, 422),
@@ -116,19 +120,19 @@ def status_of(error: ChangtongError) -> int:
 
 
 def problem_response(
-    request_id: str,
+    scope: Scope,
     status: int,
     code: str,
     detail: str,
     problems: Sequence[Mapping[str, object]] = (),
     headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
-    """Return a refusal.
+    """Return a refusal, its titles in the language of the request.
 
     Parameters
     ----------
-    request_id : str
-        By which the log can be searched.
+    scope : Scope
+        Of the request: its id, by which the log can be searched, and its Accept-Language.
     status : int
     code : str
         A heading of docs/errors.md.
@@ -137,21 +141,39 @@ def problem_response(
         Each thing wrong, as everywhere.
     headers : mapping, optional
     """
+    language = language_of(None, None, Headers(scope=scope).get("accept-language", ""))
     content = {
         "type": f"urn:changtong:error:{code}",
-        "title": code.replace("-", " ").capitalize(),
+        "title": error_words(code).said_in(language),
         "status": status,
         "detail": detail,
         "code": code,
-        "problems": list(problems),
-        "request_id": request_id,
+        "problems": titled(problems, language),
+        "request_id": request_id_of(scope),
     }
-    return JSONResponse(content, status, dict(headers or {}), MEDIA_TYPE)
+    return JSONResponse(content, status, {"Vary": "Accept-Language", **(headers or {})}, MEDIA_TYPE)
 
 
-def request_id_of(request: Request) -> str:
+def titled(problems: Iterable[Mapping[str, Any]], language: Language) -> list[dict[str, Any]]:
+    """Return problems with what their codes say to people.
+
+    Parameters
+    ----------
+    problems : iterable of mappings
+        As `Problem.to_dict` gives them.
+    language : str
+
+    Examples
+    --------
+    >>> titled([{"code": "empty-file"}], "en")
+    [{'code': 'empty-file', 'title': 'The file is empty. Give one that holds something.'}]
+    """
+    return [{**one, "title": error_words(str(one["code"])).said_in(language)} for one in problems]
+
+
+def request_id_of(scope: Scope) -> str:
     """Return the id under which the log keeps a request."""
-    return str(request.scope.get("changtong.request_id", ""))
+    return str(scope.get("changtong.request_id", ""))
 
 
 async def refuse(request: Request, error: Exception) -> JSONResponse:
@@ -164,7 +186,7 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.wait_s)
-    return problem_response(request_id_of(request), status, error.code, str(error), problems, headers)
+    return problem_response(request.scope, status, error.code, str(error), problems, headers)
 
 
 async def refuse_values(request: Request, error: Exception) -> JSONResponse:
@@ -175,7 +197,7 @@ async def refuse_values(request: Request, error: Exception) -> JSONResponse:
     told = InputError(problems)
     status = 400 if code == "bad-json" else 422
     dicts = [one.to_dict() for one in problems]
-    return problem_response(request_id_of(request), status, code, str(told), dicts)
+    return problem_response(request.scope, status, code, str(told), dicts)
 
 
 def _of_validation(wrong: Mapping[str, Any]) -> Problem:
@@ -188,12 +210,10 @@ async def refuse_http(request: Request, error: Exception) -> JSONResponse:
     """Answer what the framework refuses: no such page, no such method, a body that cannot be read."""
     assert isinstance(error, HTTPException)
     code = OF_STATUS.get(error.status_code, "bad-usage")
-    return problem_response(
-        request_id_of(request), error.status_code, code, str(error.detail), headers=error.headers
-    )
+    return problem_response(request.scope, error.status_code, code, str(error.detail), headers=error.headers)
 
 
-def fault(request_id: str) -> JSONResponse:
+def fault(scope: Scope) -> JSONResponse:
     """Answer a fault of ours: its id, and nothing of what went wrong."""
-    text = f"This is a fault of Changtong, not yours; the log keeps it under {request_id}."
-    return problem_response(request_id, 500, "internal", text)
+    text = f"This is a fault of Changtong, not yours; the log keeps it under {request_id_of(scope)}."
+    return problem_response(scope, 500, "internal", text)

@@ -78,7 +78,7 @@ class RequestLog:
             log("fault", request_id=request_id, **described(error))
             if status:
                 raise  # too late to answer anything else: the connection ends
-            await fault(request_id)(scope, receive, noted)
+            await fault(scope)(scope, receive, noted)
         finally:
             seconds = time.perf_counter() - begun
             method = scope["method"] if scope["method"] in METHODS else "other"

@@ -17,13 +17,14 @@ from starlette.concurrency import run_in_threadpool
 
 from changtong.api.networks import seen_networks
 from changtong.api.people import Asks, Caller, Serves
-from changtong.api.problems import ChangedError
+from changtong.api.problems import ChangedError, titled
 from changtong.api.run_book import NewRun, Run, State
 from changtong.api.service import Service
 from changtong.api.study_request import checked_request
 from changtong.errors import ChangtongError, NotFoundError
 from changtong.outage_files import outage_rows
 from changtong.rights.decide import Target
+from changtong.wording import language_of
 
 router = APIRouter(prefix="/api/v1", tags=["studies"])
 
@@ -194,7 +195,7 @@ def shown(run: Run, *, whole: bool = True) -> dict[str, Any]:
         "progress": run.progress,
     }
     if whole:
-        told |= {"request": run.request, "outcome": run.outcome, "problem": run.problem}
+        told |= {"request": run.request, "outcome": run.outcome, "problem": _problem_of(run)}
     return told
 
 
@@ -202,6 +203,17 @@ def network_of(run: Run) -> str | None:
     """Return the id of the network a run is of; None: of none, or of one that a run has made."""
     found = run.request.get("network")
     return found if isinstance(found, str) else None
+
+
+def _problem_of(run: Run) -> dict[str, Any] | None:
+    """Return what was wrong, with titles in the language that the run was asked in, as its pages are.
+
+    That of the reader would make one version of a run two answers under one ETag.
+    """
+    if run.problem is None:
+        return None
+    language = language_of(run.request.get("language"), None, "")
+    return titled([run.problem | {"problems": titled(run.problem["problems"], language)}], language)[0]
 
 
 def _tag(run: Run) -> str:

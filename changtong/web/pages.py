@@ -12,8 +12,8 @@ from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from changtong.api.people import Caller, csrf_of, token_of
 from changtong.web.assets import version
-from changtong.web.words import FILES, language_of, say
-from changtong.wording import Language
+from changtong.web.words import FILES, say
+from changtong.wording import Language, language_of
 
 PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "

@@ -10,8 +10,9 @@ from fastapi.responses import RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from changtong.api.problems import refuse, refuse_http, refuse_values, request_id_of, status_of
+from changtong.error_words import error_words
 from changtong.errors import ChangtongError
-from changtong.web.pages import page
+from changtong.web.pages import page, page_language
 
 MACHINES = ("/api/", "/metrics", "/healthz", "/readyz", "/assets/")
 """Where programs ask: they are answered in problem+json."""
@@ -58,5 +59,6 @@ async def refuse_values_for_people(request: Request, error: Exception) -> Respon
 def _told(request: Request, status: int, code: str, detail: str) -> Response:
     return page(
         request, "refused.html.j2", area="", title="refused.title", status=status,
-        code=code, detail=detail, request_id=request_id_of(request),
+        code=code, words=error_words(code).said_in(page_language(request)), detail=detail,
+        request_id=request_id_of(request.scope),
     )  # fmt: skip

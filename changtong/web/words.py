@@ -6,7 +6,7 @@ import tomllib
 from functools import cache
 from importlib import resources
 
-from changtong.wording import LANGUAGES, Both, Language
+from changtong.wording import Both, Language
 
 FILES = resources.files("changtong.web_files")
 
@@ -43,32 +43,3 @@ def say(language: Language, key: str, **values: str | int | float) -> str:
     """
     text = read_words()[key].said_in(language)
     return text.format(**values) if values else text
-
-
-def language_of(asked: str | None, kept: str | None, accepted: str) -> Language:
-    """Return the language to speak: as asked now, as kept before, as the browser prefers, or Chinese.
-
-    Parameters
-    ----------
-    asked, kept : str or None
-    accepted : str
-        The header Accept-Language.
-
-    Examples
-    --------
-    >>> language_of(None, None, "en-GB,en;q=0.9,zh;q=0.1"), language_of("zh", "en", "")
-    ('en', 'zh')
-    >>> language_of(None, None, "fr")
-    'zh'
-    """
-    for name in (asked, kept):
-        if name in LANGUAGES:
-            return name
-    weighed = []
-    for place, part in enumerate(accepted.split(",")):
-        name, _, weight = part.strip().partition(";q=")
-        try:
-            weighed.append((-float(weight or 1.0), place, name[:2].lower()))
-        except ValueError:
-            continue
-    return next((name for _, _, name in sorted(weighed) if name in LANGUAGES), "zh")

@@ -4,12 +4,12 @@ const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 export class Refused extends Error {
   constructor(status, told) {
     super(told.detail ?? String(status));
-    Object.assign(this, { status, code: told.code ?? "", problems: told.problems ?? [], requestId: told.request_id ?? "" });
+    Object.assign(this, { status, code: told.code ?? "", title: told.title ?? "", problems: told.problems ?? [], requestId: told.request_id ?? "" });
   }
 }
 
 export async function ask(method, path, body = undefined, headers = {}) {
-  const sent = { method, headers: { Accept: "application/json", ...headers }, credentials: "same-origin" };
+  const sent = { method, headers: { Accept: "application/json", "Accept-Language": document.documentElement.lang, ...headers }, credentials: "same-origin" };
   if (csrf && method !== "GET") sent.headers["X-CSRF-Token"] = csrf;
   if (body instanceof FormData) sent.body = body;
   else if (body !== undefined) {

@@ -1,5 +1,5 @@
 // Plans as cards while they are computed, and side by side when they are done.
-import { fill, make, table } from "./elements.js";
+import { fill, make, table, wordsOf } from "./elements.js";
 import { count, lang, named, say, seconds, share, time } from "./words.js";
 
 const title = (run) => say(run.outcome?.summary.verified ?? run.request?.parameters?.verify ? "respond.title_verified" : "respond.title_plan");
@@ -8,7 +8,7 @@ const title = (run) => say(run.outcome?.summary.verified ?? run.request?.paramet
 export function planCard(run, { map, cancel, compare, classOf }) {
   const head = make("div", { class: "row" }, make("a", { href: `/runs/${run.id}` }, title(run)),
     make("span", { class: `state ${run.state}` }, named("runs", run.state)), make("span", { class: "note" }, time(run.made_at)));
-  if (run.problem) return [head, make("p", { class: "wrong" }, run.problem.detail)];
+  if (run.problem) return [head, make("p", { class: "wrong" }, wordsOf(run.problem, run.problem.detail))];
   if (!run.ended_at) {
     const told = run.progress ?? {};
     const parts = [told.stage ? named("stage", told.stage) : null, told.round ? say("respond.round", { round: told.round }) : null,

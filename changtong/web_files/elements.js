@@ -23,13 +23,23 @@ export function tell(text, { wrong = false, undo = null } = {}) {
   setTimeout(() => note.remove(), undo ? 12000 : 7000);
 }
 
+/** What a refusal, or one problem of it, says in the page's language, and below it smaller what exactly, in English. */
+export const wordsOf = (one, detail = one.message) => (one.title ? [one.title, make("small", { class: "detail", lang: "en" }, detail)] : [detail]);
+
+/** Tell at the foot of the page that what was asked for did not work, and why. */
+export function tellRefusal(error) {
+  const [why, ...detail] = wordsOf(error);
+  tell(make("span", {}, say("shell.failed", { why }), detail), { wrong: true });
+}
+
 /** Tell a refusal: the words, and each thing that is wrong. */
 export function refusal(error) {
-  const parts = [make("p", {}, error.message)];
-  if (error.problems?.length) {
-    parts.push(make("ul", {}, error.problems.map((one) => make("li", {},
-      [one.file, one.row, one.column].filter((part) => part !== undefined && part !== null).join(" · "), " ", one.message,
-      one.expected ? ` (${one.expected})` : "", one.hint ? ` ${one.hint}` : ""))));
+  const problems = error.problems ?? [];
+  const parts = [make("p", {}, wordsOf(error, problems.length ? error.message.split("\n")[0] : error.message))];
+  if (problems.length) {
+    parts.push(make("ul", {}, problems.map((one) => make("li", {},
+      [one.file, one.row, one.column].filter((part) => part !== undefined && part !== null).join(" · "), " ",
+      wordsOf(one, `${one.message}${one.expected ? ` (${one.expected})` : ""}${one.hint ? ` ${one.hint}` : ""}`)))));
   }
   if (error.requestId) parts.push(make("p", { class: "note" }, say("shell.request", { id: error.requestId })));
   return make("div", { class: "notice wrong", role: "alert" }, parts);

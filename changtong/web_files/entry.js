@@ -1,10 +1,10 @@
 // Signing in, and changing one's password.
 import { post } from "./api.js";
-import { byId } from "./elements.js";
+import { byId, fill, wordsOf } from "./elements.js";
 import { say } from "./words.js";
 
 const wrong = byId("wrong");
-function show(text) { wrong.textContent = text; wrong.hidden = false; }
+function show(...parts) { fill(wrong, parts); wrong.hidden = false; }
 
 byId("sign-in")?.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -18,7 +18,7 @@ byId("sign-in")?.addEventListener("submit", async (event) => {
       byId("code").hidden = false;
       form.code.focus();
     } else form.password.select();
-    show(error.message);
+    show(wordsOf(error));
   } finally { button.disabled = false; }
 });
 
@@ -30,6 +30,7 @@ byId("password")?.addEventListener("submit", async (event) => {
     await post("/api/v1/session/password", { old: form.old.value, new: form.new.value });
     location.href = "/sign-in";
   } catch (error) {
-    show([error.message, ...error.problems.map((one) => one.message)].join(" "));
+    const problems = error.problems ?? [];
+    show(problems.length ? problems.map((one) => wordsOf(one)) : wordsOf(error));
   }
 });

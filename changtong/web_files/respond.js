@@ -3,7 +3,7 @@ import { get, post } from "./api.js";
 import { compare, planCard } from "./compare.js";
 import { openDrafts } from "./drafts.js";
 import { drawArea } from "./draw.js";
-import { byId, fill, make, refusal, tell } from "./elements.js";
+import { byId, fill, make, refusal, tell, tellRefusal } from "./elements.js";
 import { frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
 import { nameOf, offers } from "./offers.js";
 import { siteSearch } from "./site_search.js";
@@ -122,7 +122,7 @@ byId("proposal").addEventListener("change", async (event) => {
   try {
     const { outages } = await get(`/api/v1/runs/${id}/outages`);
     if (outages.length) drafts.add(outages); else tell(say("respond.none_proposed"));
-  } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+  } catch (error) { tellRefusal(error); }
 });
 
 function follow(run) {
@@ -138,7 +138,7 @@ function follow(run) {
   else watch(run.id, show, (error) => fill(card, refusal(error)));
 }
 async function cancel(id) {
-  try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+  try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tellRefusal(error); }
 }
 function openCompare() {
   const done = [...state.runs.values()].filter((run) => run.state === "done" && run.outcome);

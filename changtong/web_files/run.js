@@ -1,6 +1,6 @@
 // One run: progress while it runs, then its numbers, pages and files.
 import { get, post } from "./api.js";
-import { byId, fill, make, refusal, table, tell } from "./elements.js";
+import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
 import { nameOf, offers } from "./offers.js";
 import { named, say, seconds, share, time } from "./words.js";
 import { watch } from "./watch.js";
@@ -40,7 +40,7 @@ function show(run) {
       make("span", { class: "note" }, time(run.made_at)),
       open && run.state !== "cancelling" ? make("button", { type: "button", class: "danger", onclick: () => stop() }, say("runs.stop")) : null),
     open ? progress(run) : null,
-    run.problem ? refusal({ message: run.problem.detail, problems: run.problem.problems }) : null,
+    run.problem ? refusal({ title: run.problem.title, message: run.problem.detail, problems: run.problem.problems }) : null,
     run.outcome?.text ? make("pre", { class: "card scroll" }, run.outcome.text) : null,
     run.outcome ? files(run) : null,
     run.request ? make("details", { class: "card" }, make("summary", {}, say("runs.asked")), make("pre", { class: "scroll" }, JSON.stringify(run.request, null, 2))) : null);
@@ -48,7 +48,7 @@ function show(run) {
 }
 
 async function stop() {
-  try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+  try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tellRefusal(error); }
 }
 
 await watch(id, show, (error) => fill(place, refusal(error)));

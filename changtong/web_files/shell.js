@@ -1,6 +1,6 @@
 // What stands around every page: language, theme, who is signed in.
 import { ask } from "./api.js";
-import { byId, make, tell } from "./elements.js";
+import { byId, make, tellRefusal } from "./elements.js";
 import { lang, say } from "./words.js";
 
 const keep = (name, value) => { document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=strict`; };
@@ -33,9 +33,9 @@ who?.addEventListener("toggle", async () => {
   try {
     const session = await ask("GET", "/api/v1/session");
     byId("who").append(make("b", {}, session.user_name ?? session.user_id), ...session.roles.map((one) => make("span", { class: "label" }, one.role)));
-  } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+  } catch (error) { tellRefusal(error); }
 });
 addEventListener("click", (event) => { if (who?.open && !who.contains(event.target)) who.open = false; });
 addEventListener("keydown", (event) => { if (event.key === "Escape" && who?.open) { who.open = false; who.querySelector("summary").focus(); } });
 
-addEventListener("unhandledrejection", (event) => tell(say("shell.failed", { why: event.reason?.message ?? "" }), { wrong: true }));
+addEventListener("unhandledrejection", (event) => tellRefusal(event.reason instanceof Error ? event.reason : { message: "" }));

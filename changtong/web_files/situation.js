@@ -1,6 +1,6 @@
 // The page the program opens on: map, headline numbers, filters, one site or leg.
 import { get } from "./api.js";
-import { byId, fill, make, refusal, table, tell } from "./elements.js";
+import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
 import { LEVELS, frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
 import { siteSearch } from "./site_search.js";
 import { count, named, say, share, time } from "./words.js";
@@ -146,7 +146,7 @@ async function choose(row, { fly = true } = {}) {
       table([say("situation.sites"), say("situation.mode"), { text: say("situation.pieces"), number: true }], used(side).slice(0, 60).map((leg) => [link(leg.site_id), named("mode", leg.mode), count(leg.flow_pieces_per_day)]))) : null;
     panel(sites.name?.[row] ?? id, main, declare, trips("situation.legs_out", told.out), trips("situation.legs_in", told.in),
       way("situation.out", told.out), way("situation.into", told.in));
-  } catch (error) { tell(say("shell.failed", { why: error.message }), { wrong: true }); }
+  } catch (error) { tellRefusal(error); }
 }
 
 function chooseLeg(row) {

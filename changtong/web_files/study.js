@@ -109,6 +109,6 @@ async function send(form, wrong) {
       const field = form.elements[problem.column?.split(".")[1]];
       if (field instanceof HTMLElement) { field.setAttribute("aria-invalid", "true"); field.closest("details")?.setAttribute("open", ""); }
     }
-    tell(say("shell.failed", { why: error.message.split("\n")[0] }), { wrong: true });
+    tell(say("shell.failed", { why: error.title || error.message }), { wrong: true });
   } finally { button.disabled = false; }
 }
