@@ -159,6 +159,9 @@ def propose(
     replaces: Annotated[
         str, typer.Option("--replaces", metavar="ID", help="A plan it withdraws when it is issued.")
     ] = "",
+    plan_id: Annotated[
+        str, typer.Option("--id", metavar="ID", help="An id of your own for the issued plan.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Propose a plan: another person approves it."""
@@ -168,7 +171,7 @@ def propose(
     since = read_instant(valid_from, "--valid-from") or datetime.now(UTC)
     plan = read_plan_folder(folder)
     with desk_of(place, token) as desk:
-        facts, _ = propose_plan(desk, plan, Proposal(title, since, within, replaces))
+        facts, _ = propose_plan(desk, plan, Proposal(title, since, within, replaces, record_id=plan_id))
     print_result(facts, _said(facts), as_json=as_json)
 
 

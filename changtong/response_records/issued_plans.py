@@ -72,6 +72,8 @@ class Proposal:
         Of the run that made it; empty: a folder was given.
     key : str
         What was proposed twice by one person with one key counts once.
+    record_id : str
+        An id of one's own for the issued plan; made where it is empty.
     """
 
     title: str
@@ -80,6 +82,7 @@ class Proposal:
     replaces: str = ""
     run_id: str = ""
     key: str = ""
+    record_id: str = ""
 
 
 def propose_plan(desk: Desk, plan: PlanFolder, said: Proposal) -> tuple[dict[str, Any], bool]:
@@ -99,7 +102,8 @@ def propose_plan(desk: Desk, plan: PlanFolder, said: Proposal) -> tuple[dict[str
     Raises
     ------
     InputError
-        ``missing-value``, ``out-of-range``, ``bad-instant``: all at once.
+        ``missing-value``, ``out-of-range``, ``bad-instant``: all at once; ``duplicate-record``: there is an
+        issued plan with this id.
     UsageError
         ``key-reused``: the key was used for another plan.
     ConflictError
@@ -112,8 +116,8 @@ def propose_plan(desk: Desk, plan: PlanFolder, said: Proposal) -> tuple[dict[str
     with desk.work(writes=True) as work:
         target = Target("issued_plan", work.person.path, work.person.admin_code)
         work.allow("add", target)
-        record_id = _id_of(work, said.key)
-        if known := rows_to_decide(work, "issued_plan", "id", [record_id]):
+        record_id = said.record_id or _id_of(work, said.key)
+        if said.key and (known := rows_to_decide(work, "issued_plan", "id", [record_id])):
             _check_same(known[0], plan, said)
             return plan_facts(work, known)[0], False
         if said.replaces:
