@@ -20,7 +20,8 @@ from changtong.footprint.result import CARBON_FOLDER, Footprint
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
-from changtong.planning.result import ROUTES_FILE, Plan, is_plan_folder
+from changtong.planning.plan_folder import is_plan_folder
+from changtong.planning.result import ROUTES_FILE, Plan
 from changtong.report.carbon_report import write_carbon_report
 from changtong.report.frontier_report import write_frontier_report
 from changtong.report.plan_pages import write_plan_pages

@@ -28,6 +28,7 @@ from changtong.errors import ChangtongError, InternalError, UsageError
 from changtong.events_command import register as register_events
 from changtong.export_command import register as register_export
 from changtong.forecast_command import forecast
+from changtong.issued_command import register as register_issued
 from changtong.kernels import prepare_kernels
 from changtong.outlets_command import register as register_outlets
 from changtong.plan_command import check_output, finish_plan, plan, run_plan
@@ -263,6 +264,7 @@ register_relief(app)
 register_rights_tickets(app)
 register_emergency(app)
 register_epidemic(app)
+register_issued(app)
 register_duty(app)
 register_workforce(app)
 register_privacy(app)

@@ -29,7 +29,8 @@ from changtong.outages import Outage
 from changtong.outlet_studies import OUTLET_ANALYSES, months_digest
 from changtong.outlets.outlet_months import OutletMonths
 from changtong.planning.plan import plan
-from changtong.planning.result import PLAN_FOLDER, ROUNDS_FILE, RUN_IN_PLAN, Plan
+from changtong.planning.plan_folder import ROUNDS_FILE
+from changtong.planning.result import PLAN_FOLDER, RUN_IN_PLAN, Plan
 from changtong.privacy_studies import PRIVACY_ANALYSES, RecordFiles
 from changtong.relief_studies import RELIEF_ANALYSES, TICKET_ANALYSES
 from changtong.report import (

@@ -153,6 +153,21 @@ MAY: dict[str, dict[str, set[str]]] = {
     },
     "duty_roster": {"view": WORKERS - {"assessor"}, "reveal": {"duty_officer", "inspector"}},
     "duty_entry": {"view": WORKERS - {"assessor"}, "add": {"duty_officer"}},
+    "issued_plan": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "add": {"duty_officer", "planner"},
+        "approve": {"duty_officer", "planner"},
+        "issue": {"duty_officer", "planner"},
+        "withdraw": {"duty_officer", "planner"},
+    },
+    # people of the site answer for it; who is on duty answers for others, who say so by telephone
+    "issued_order": {
+        "view": WORKERS | {"viewer", "administrator"},
+        "acknowledge": {"duty_officer", "planner", "inspector"},
+        "acknowledge_for": {"duty_officer"},
+        "reveal": {"duty_officer"},
+    },
+    "issued_entry": {"view": WORKERS},
     # the office that follows it; who else a ticket names, is below
     "rights_ticket": {
         "view": {"duty_officer", "inspector"},
@@ -178,7 +193,7 @@ OTHERS_ONLY = {
     ("scorecard", "decide"),
     *((kind, action) for kind in ("permit", "firm", "site_state") for action in ("add", "change")),
 }
-OWN_ONLY = {("scorecard", "report")}
+OWN_ONLY = {("scorecard", "report"), ("issued_order", "acknowledge")}
 # what the assessors of an organisation that a card names as a department may do beyond their scope
 NAMED = {(kind, "view") for kind in ("scorecard", "assessment", "mark", "hand_in")} | {("scorecard", "mark")}
 # what nobody does who is not named

@@ -14,6 +14,7 @@ from changtong.api import (
     datasets,
     epcis_capture,
     health,
+    issued_plans,
     log_views,
     logs,
     networks,
@@ -50,7 +51,19 @@ def make_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.open_routes = OPEN_ROUTES
-    parts = (health, sessions, networks, phone_sync, runs, datasets, logs, log_views, alerts, epcis_capture)
+    parts = (
+        health,
+        sessions,
+        networks,
+        phone_sync,
+        runs,
+        datasets,
+        logs,
+        log_views,
+        alerts,
+        epcis_capture,
+        issued_plans,
+    )
     for area in parts:
         app.include_router(area.router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])

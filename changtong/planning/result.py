@@ -15,6 +15,7 @@ from changtong.errors import UsageError
 from changtong.network.io import write_whole_folder
 from changtong.network.model import Network
 from changtong.outages import Effect, Outage
+from changtong.planning.plan_folder import ROUNDS_FILE, SUMMARY_FILE, is_plan_folder
 from changtong.routes import Routes, save_routes
 from changtong.spreadsheets import write_rows
 
@@ -26,14 +27,14 @@ TABLES = (
     "stand_ins", "relay_points",
 )  # fmt: skip
 ROUTES_FILE = "routes.npz"
-RUN_IN_PLAN, ROUNDS_FILE = "simulation", "verification.csv"
-"""Where a plan that was played forward keeps the run, and the plans tried."""
+RUN_IN_PLAN = "simulation"
+"""Where a plan that was played forward keeps the run; `ROUNDS_FILE` has the plans tried."""
 
 PAGES = (
     ROUTES_FILE,
     RUN_IN_PLAN,
     ROUNDS_FILE,
-    "plan.json",
+    SUMMARY_FILE,
     "study.json",
     "report.html",
     "orders.html",
@@ -43,11 +44,6 @@ OWN_FILES = {
     *PAGES,
     *(f"{name}.{ending}" for name in (*TABLES, "trade_off") for ending in ("csv", "parquet")),
 }
-
-
-def is_plan_folder(path: Path) -> bool:
-    """Tell whether a folder holds a plan: only such a one is ever replaced."""
-    return (path / "plan.json").is_file()
 
 
 PLAN_FOLDER: dict[str, Any] = {
@@ -284,7 +280,7 @@ class Plan:
         details = self.summary() | {"settings": asdict(self.settings)}
         if self.make_routes is not None:
             save_routes(self.routes(), folder / ROUTES_FILE)
-        (folder / "plan.json").write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
+        (folder / SUMMARY_FILE).write_text(json.dumps(details, ensure_ascii=False, indent=1), "utf-8")
         if extra is not None:
             extra(folder)
 

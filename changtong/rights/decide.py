@@ -168,7 +168,8 @@ def decide(person: Person, action: str, target: Target, at: datetime) -> Decisio
     person : Person
     action : str
         view, add, add_unseen, change, remove, decide, reveal, hand_over, report, assess, conduct, mark,
-        answer, verify, backup, export, search, erase, sweep.
+        answer, approve, issue, withdraw, acknowledge, acknowledge_for, verify, backup, export, search, erase,
+        sweep.
     target : Target
     at : datetime
         With a zone.

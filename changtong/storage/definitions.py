@@ -34,6 +34,9 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "duty_roster": "in_force_at",
         "duty_entry": "recorded_at",
         "rights_ticket": "received_at",
+        "issued_plan": "proposed_at",
+        "issued_order": "sent_at",
+        "issued_entry": "recorded_at",
     }
 )
 """Register -> the column its pages are ordered by."""
@@ -62,8 +65,12 @@ CASE_KINDS = ("case", "case_entry")
 DUTY_KINDS = ("duty_room", "duty_roster", "duty_entry")
 """Registers whose records `workforce_records.room_register` makes only: the first entry with a key stands."""
 
+ISSUED_KINDS = ("issued_plan", "issued_order", "issued_entry")
+"""Registers whose records `response_records` makes only: two people agree, and the log is a chain."""
+
 OWN_WAYS = (
     "scorecard", "assessment", "statement", "mark", "hand_in", *CASE_KINDS, *DUTY_KINDS, "rights_ticket",
+    *ISSUED_KINDS,
 )  # fmt: skip
 """Registers whose records are made another way only: stages, blindness and chains rest on it."""
 
@@ -73,6 +80,7 @@ HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hazard": ("open", "rectifying", "rectified", "reopened"),
         "case": ("open", "responding", "suspended", "ended"),
         "rights_ticket": ("received", "accepted", "transferred", "mediated", "settled", "reopened"),
+        "issued_plan": ("proposed", "approved", "issued"),
     }
 )
 """Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
@@ -87,6 +95,7 @@ HANDLERS: Mapping[str, tuple[str, str]] = MappingProxyType({"rights_ticket": ("h
 COMMANDS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(CASE_KINDS, "emergency")
     | dict.fromkeys(DUTY_KINDS, "duty")
+    | dict.fromkeys(ISSUED_KINDS, "issued")
     | {"rights_ticket": "rights-tickets"}
 )
 """Register of `OWN_WAYS` -> the command that has the ways; `scorecard` for the others."""

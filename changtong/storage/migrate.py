@@ -31,7 +31,7 @@ def newest_version(folder: str | Path = SCRIPTS) -> str:
     Examples
     --------
     >>> newest_version()
-    '0008'
+    '0009'
     """
     head = scripts(folder).get_current_head()
     return head or ""
