@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from changtong import __version__
-from changtong.api import datasets, health, networks, phone_sync, runs, sessions
+from changtong.api import datasets, health, networks, phone_sync, register_routes, runs, sessions
 from changtong.api.headers import BodyLimit, SecurityHeaders
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
@@ -46,6 +46,7 @@ def make_app(service: Service) -> FastAPI:
         phone_sync.router,
         runs.router,
         datasets.router,
+        *register_routes.ROUTERS,
     ):
         app.include_router(router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
@@ -54,7 +55,7 @@ def make_app(service: Service) -> FastAPI:
     app.add_exception_handler(HTTPException, refuse_http)
     # the last added is the outermost
     larger = {datasets.router.prefix: MOST_UPLOAD_BYTES, phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES}
-    app.add_middleware(BodyLimit, larger=larger)
+    app.add_middleware(BodyLimit, larger=larger, larger_like=register_routes.LARGER)
     app.add_middleware(RequestLog, counts=service.counts)
     app.add_middleware(SecurityHeaders)
     return app

@@ -70,6 +70,21 @@ class DataFolder:
         inside = (entry for entry in found if entry.is_dir(follow_symlinks=False))
         return tuple(sorted(entry.name for entry in inside if Path(entry, "log.json").is_file()))
 
+    @property
+    def request_book(self) -> Path:
+        """What was answered to requests with a key."""
+        return self.path / "requests.db"
+
+    @property
+    def backups(self) -> Path:
+        """Backups of the registers."""
+        return self.path / "backups"
+
+    @property
+    def seal_keys(self) -> Path:
+        """The keys that seal certificates of erasures."""
+        return self.path / "seal-keys.json"
+
     def networks(self) -> tuple[str, ...]:
         """Return the ids of the networks that are there."""
         found = (entry for entry in os.scandir(self.path / "networks") if NAME.fullmatch(entry.name))

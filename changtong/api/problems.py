@@ -29,6 +29,8 @@ OF_CLASS: tuple[tuple[type[ChangtongError], int], ...] = (
 )
 
 OF_CODE = {
+    "key-in-use": 409,
+    "unknown-register": 404,
     "session-over": 401,
     "sign-in-failed": 401,
     "second-factor-needed": 401,
@@ -75,12 +77,24 @@ class TooManyRequestsError(UsageError):
 
 
 class ChangedError(ConflictError):
-    """What If-Match names is not what is there any more."""
+    """What If-Match names is not what is there any more: nothing was written; what is there now is told."""
 
     code = "precondition-failed"
 
+    def __init__(
+        self,
+        text: str = "It has changed since it was read: read it again.",
+        now: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(text, current=now)
+
+
+class VersionMissingError(UsageError):
+    """A change that does not say which version was read."""
+
     def __init__(self) -> None:
-        super().__init__("It has changed since it was read: read it again.")
+        text = 'Say which version you read: If-Match: "N", as the ETag of the answer told it.'
+        super().__init__(text, "precondition-missing")
 
 
 def status_of(error: ChangtongError) -> int:
@@ -102,6 +116,7 @@ def problem_response(
     detail: str,
     problems: Sequence[Mapping[str, object]] = (),
     headers: Mapping[str, str] | None = None,
+    current: object = None,
 ) -> JSONResponse:
     """Return a refusal.
 
@@ -116,6 +131,8 @@ def problem_response(
     problems : sequence of mappings
         Each thing wrong, as everywhere.
     headers : mapping, optional
+    current : object
+        What is there now, where it was changed since it was read.
     """
     content = {
         "type": f"urn:changtong:error:{code}",
@@ -126,6 +143,8 @@ def problem_response(
         "problems": list(problems),
         "request_id": request_id,
     }
+    if current is not None:
+        content["current"] = current
     return JSONResponse(content, status, dict(headers or {}), MEDIA_TYPE)
 
 
@@ -144,7 +163,8 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.wait_s)
-    return problem_response(request_id_of(request), status, error.code, str(error), problems, headers)
+    now = error.current if isinstance(error, ChangedError) else None
+    return problem_response(request_id_of(request), status, error.code, str(error), problems, headers, now)
 
 
 async def refuse_values(request: Request, error: Exception) -> JSONResponse:

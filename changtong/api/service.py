@@ -16,6 +16,7 @@ from changtong.api.input_places import InputPlaces
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.offered import Offers, read_offers
 from changtong.api.rates import Rate
+from changtong.api.request_book import RequestBook
 from changtong.api.request_log import Counts
 from changtong.api.run_book import Run, RunBook
 from changtong.api.run_queue import RunQueue
@@ -45,6 +46,8 @@ class Service:
     datasets : DatasetBook
     offers : Offers
         Studies that may be asked for.
+    requests_done : RequestBook
+        What was answered to requests with a key.
     counts : Counts
     sign_ins, requests : Rate
         By address; by person.
@@ -58,6 +61,7 @@ class Service:
     queue: RunQueue
     datasets: DatasetBook
     offers: Offers
+    requests_done: RequestBook
     networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
@@ -80,6 +84,7 @@ class Service:
         self.networks.close()
         self.book.close()
         self.datasets.close()
+        self.requests_done.close()
         self.store.close()
         os.close(self._lock)
 
@@ -117,7 +122,8 @@ def open_service(
                 return study_command(offers.get(run.study), run.request, places, run.id)
 
             queue = RunQueue(folder, book, command, workers)
-            service = Service(folder, store, book, queue, datasets, offers, _lock=lock)
+            done = RequestBook(folder.request_book)
+            service = Service(folder, store, book, queue, datasets, offers, done, _lock=lock)
             service.queue.start()
         except BaseException:
             store.close()
@@ -133,7 +139,9 @@ def _store(folder: DataFolder, registers: str | None) -> Store:
     if registers is not None or folder.registers.exists():
         return open_store(place, files=folder.path / "files" if is_url(place) else None)
     password = "-".join(secrets.token_hex(3) for _ in range(4))
-    store = create_store(place, FIRST_USER, password, NewOrganisation("本单位", "headquarters", "000000"))
+    # administrators see no analysis: the first one is a planner, too, until there are others
+    top = NewOrganisation("本单位", "headquarters", "000000")
+    store = create_store(place, FIRST_USER, password, top, must_change=True, roles=("planner",))
     told = folder.path / FIRST_SIGN_IN
     with os.fdopen(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         stream.write(f"user: {FIRST_USER}\npassword: {password}\n")
