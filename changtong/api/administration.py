@@ -1,4 +1,4 @@
-"""Administration over the API: organisations, users, their roles; one's own sessions, tokens, second factor."""
+"""Administration over the API: organisations, users, roles; one's own sessions, tokens, second factor."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def make_token(asks: Asks, asked: TokenAsked) -> dict[str, Any]:
 
 @own.post("/second-factor", status_code=201)
 def begin_second_factor(asks: Asks) -> dict[str, Any]:
-    """Make the secret of an authenticator and recovery codes, told once; it is on once a code was confirmed."""
+    """Make a secret and recovery codes, told once; the second factor is on once a code was confirmed."""
     made = asks.desk.begin_second_factor()
     return {"secret": made.secret, "uri": made.uri, "recovery": list(made.recovery)}
 

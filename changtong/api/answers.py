@@ -194,7 +194,7 @@ class Once:
         self.was_begun = False
 
     def id(self, number: int = 0) -> str | None:
-        """Return an id for what is added: the same each time, so that it is there once; None without a key."""
+        """Return an id for what is added, the same each time: it is there once. None without a key."""
         if not self._key:
             return None
         return "k" + hashlib.sha256(f"{self._user}\n{self._key}\n{number}".encode()).hexdigest()[:25]

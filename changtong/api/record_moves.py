@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -44,7 +43,7 @@ TASK_ACTIONS = ("report", "accept", "return", "extend", "cancel")
 
 
 class Move(Asked):
-    """A step of a record. Which fields it needs is the register's own matter; what is wrong is told at once."""
+    """A step of a record. Which fields it needs is the register's matter; what is wrong is told at once."""
 
     to: Word = Field(
         default="", description="Its new state, of registers whose states are set: inspection, campaign …"
@@ -92,8 +91,11 @@ def move_record(
     """
     step = _Step(asks, check_kind(kind), record_id, asked, if_match)
     once = Once(asks, serves, idempotency_key, "move", kind, record_id, asked, if_match)
-    tag: Callable[[dict[str, Any]], dict[str, str]] = lambda made: {"ETag": tag_of(made["version"])}
-    return once.answer(lambda: facts_of(_moved(step)), 200, tag)
+    return once.answer(lambda: facts_of(_moved(step)), 200, _tag)
+
+
+def _tag(made: dict[str, Any]) -> dict[str, str]:
+    return {"ETag": tag_of(made["version"])}
 
 
 def _moved(step: _Step) -> Record:

@@ -119,7 +119,7 @@ def check_backup(asks: Asks, serves: Serves, name: Id) -> dict[str, Any]:
 
 @router.get("/backups/{name}/content")
 def download_backup(asks: Asks, serves: Serves, name: Id) -> FileResponse:
-    """Download a backup as a ZIP: keep it as the registers themselves. It is made anew by `registers restore`."""
+    """Download a backup as a ZIP: keep it as the registers themselves. `registers restore` takes it."""
     note_backup_use(asks.desk, "download", name)
     return _zipped(_backup_folder(serves, name), serves, f"{name}.zip")
 
@@ -142,7 +142,7 @@ def _zipped(folder: Path, serves: Service, name: str) -> FileResponse:
 
 @router.post("/exports", status_code=201)
 def export(asks: Asks, serves: Serves, asked: Export) -> FileResponse:
-    """Everything in the registers as CSV or JSON lines with a schema, in a ZIP; no hashes, secrets or tokens."""
+    """Write everything as CSV or JSON lines with a schema, in a ZIP; no hashes, secrets or tokens."""
     name = f"registers-{_stamp()}"
     with tempfile.TemporaryDirectory(prefix="changtong-export-") as place:
         folder = Path(place) / name
@@ -198,7 +198,7 @@ def _rules_of(asked: Rules) -> tuple[dict[str, ErasureRule], datetime]:
 
 @router.post("/erasures/due")
 def list_due(asks: Asks, serves: Serves, asked: Rules) -> dict[str, Any]:
-    """Tell what would be erased by rules and what holds the rest; nothing is changed, the look is on record."""
+    """Tell what would be erased and what holds the rest; nothing is changed, the look is on record."""
     known, at = _rules_of(asked)
     return erasure.try_erasure(serves.store, asks.desk, known, at).to_json()
 

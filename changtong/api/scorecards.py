@@ -48,6 +48,7 @@ from changtong.storage.scorecards import read_marking
 
 router = APIRouter(prefix="/api/v1/scorecards", tags=["scorecards"])
 
+OF_CARD = ("card_id", "card_version", "title", "year", "subjects")
 Stage = Literal["self-report", "review", "appeal", "final"]
 Cell = Word | float | int | None
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,60}\.(csv|toml|json)$")]
@@ -120,7 +121,7 @@ def list_cards(asks: Asks, after: Annotated[str, Query(max_length=2000)] = "") -
     """List the cards that one may see."""
     page = asks.desk.page("scorecard", PageQuery(limit=MOST_ROWS, after=after))
     cards = [
-        {"card": one.id, **{name: one[name] for name in ("card_id", "card_version", "title", "year", "subjects")},
+        {"card": one.id, **{name: one[name] for name in OF_CARD},
          "organisation": one.organisation, "marks_are_blind": one["marks_shown_at"] is None}
         for one in page.records
     ]  # fmt: skip

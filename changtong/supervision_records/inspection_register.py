@@ -74,8 +74,8 @@ class SyncAnswer:
     inspection_id, revision_id : str
         As the phone made them; empty where it sent none that can be read.
     outcome : str
-        ``added``; ``known``: it was here before, nothing was changed; ``conflict``: the inspection was changed
-        in two places, both versions are kept; ``refused``: nothing of it was kept.
+        ``added``; ``known``: it was here before, nothing was changed; ``conflict``: it was changed in two
+        places, both versions are kept; ``refused``: nothing of it was kept.
     counts : dict
         Photos and findings of it, by the names of `collected.COUNTS`.
     findings_left : tuple of dict
