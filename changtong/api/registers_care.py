@@ -230,7 +230,7 @@ def erase(asks: Asks, serves: Serves, asked: Erase) -> dict[str, Any]:
     known, at = _rules_of(asked)
     erasure.note_erasure_care(asks.desk)
     if not serves.folder.seal_keys.exists():
-        raise UsageError("There is no key to seal the certificate: POST /api/v1/keys makes one.", "no-keys")
+        raise UsageError("There is no key to seal the certificate: POST /api/v1/keys makes one.", "no-seal-key")
     keys = key_file.read_keys(serves.folder.seal_keys)
     folder, name = serves.folder.path / "erasures", _stamp()
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -251,7 +251,8 @@ def problems_of_new(
         return None
 
     tried(lambda: check_values(kind, values, new=True))
-    tried(lambda: _leave_to_ledger(kind, values, {}))
+    known = {name: value for name, value in values.items() if name in register_columns(kind)}
+    tried(lambda: _leave_to_ledger(kind, known, {}))
     about = None
     for name, column in register_columns(kind).items():
         if column.references and values.get(name) and isinstance(values[name], str):
