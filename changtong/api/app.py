@@ -19,6 +19,7 @@ from changtong.api import (
     logs,
     networks,
     phone_sync,
+    register_routes,
     runs,
     sessions,
 )
@@ -64,15 +65,15 @@ def make_app(service: Service) -> FastAPI:
         epcis_capture,
         issued_plans,
     )
-    for area in parts:
-        app.include_router(area.router)
+    for router in (*(part.router for part in parts), *register_routes.ROUTERS):
+        app.include_router(router)
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)
     app.add_exception_handler(HTTPException, refuse_http)
     # the last added is the outermost
-    larger = {phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES, datasets.router.prefix: MOST_UPLOAD_BYTES}
-    app.add_middleware(BodyLimit, larger=larger)
+    larger = {datasets.router.prefix: MOST_UPLOAD_BYTES, phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES}
+    app.add_middleware(BodyLimit, larger=larger, larger_like=register_routes.LARGER)
     app.add_middleware(RequestLog, counts=service.counts)
     app.add_middleware(SecurityHeaders)
     return app

@@ -74,6 +74,21 @@ class DataFolder:
         """What the watches of scan logs found, and what people did about it."""
         return self.path / "alerts.db"
 
+    @property
+    def request_book(self) -> Path:
+        """What was answered to requests with a key."""
+        return self.path / "requests.db"
+
+    @property
+    def backups(self) -> Path:
+        """Backups of the registers."""
+        return self.path / "backups"
+
+    @property
+    def seal_keys(self) -> Path:
+        """The keys that seal certificates of erasures."""
+        return self.path / "seal-keys.json"
+
     def networks(self) -> tuple[str, ...]:
         """Return the ids of the networks that are there."""
         found = (entry for entry in os.scandir(self.path / "networks") if NAME.fullmatch(entry.name))

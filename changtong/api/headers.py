@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -53,12 +54,25 @@ class BodyLimit:
     most_bytes : int
     larger : mapping, optional
         From path to bytes, where more is taken.
+    larger_like : sequence of (pattern, int)
+        The same for whole paths that are alike.
     """
 
     def __init__(
-        self, app: ASGIApp, most_bytes: int = MOST_BODY_BYTES, larger: Mapping[str, int] | None = None
+        self,
+        app: ASGIApp,
+        most_bytes: int = MOST_BODY_BYTES,
+        larger: Mapping[str, int] | None = None,
+        larger_like: Sequence[tuple[re.Pattern[str], int]] = (),
     ) -> None:
         self.app, self.most_bytes, self.larger = app, most_bytes, larger or {}
+        self.larger_like = tuple(larger_like)
+
+    def _most(self, path: str) -> int:
+        if path in self.larger:
+            return self.larger[path]
+        found = (most for pattern, most in self.larger_like if pattern.fullmatch(path))
+        return next(found, self.most_bytes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, as far as it is not too large."""
@@ -66,7 +80,7 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         said = dict(scope["headers"]).get(b"content-length", b"0")
-        left = most = self.larger.get(scope["path"], self.most_bytes)
+        left = most = self._most(scope["path"])
         if said.isdigit() and int(said) > left:
             left = -1
 

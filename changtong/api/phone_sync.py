@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +9,21 @@ from starlette.concurrency import run_in_threadpool
 
 from changtong.api.people import Asks, Caller
 from changtong.safety.hazard_rules import read_hazard_rules
-from changtong.supervision_records.inspection_register import collect_into_registers
+from changtong.supervision_records.inspection_register import sync_inspections
+
+_SCHEMA = {
+    "type": "object",
+    "required": ["changtong", "inspections"],
+    "properties": {
+        "changtong": {"type": "object", "description": "kind and version of the file."},
+        "inspections": {
+            "type": "array",
+            "items": {"type": "object"},
+            "description": "With the ids and times that the phone made.",
+        },
+    },
+}
+_BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": _SCHEMA}}}}
 
 router = APIRouter(prefix="/api/v1", tags=["records"])
 
@@ -20,23 +32,18 @@ MOST_SYNC_BYTES = 64_000_000
 """Of a request: a form has 60 photos of 0.7 MB at most, which grow by a third as text."""
 
 
-@router.post(
-    "/sync",
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
-    },
-)
+@router.post("/sync", openapi_extra=_BODY)
 async def take_inspections(request: Request, asks: Asks) -> dict[str, Any]:
-    """Take the file that the page for phones exports: counts, and all that was set aside, with why.
+    """Take the file that the page for phones exports: counts, all that was set aside, and each by itself.
 
-    Sent twice, nothing is added twice. What the caller has no right to is set aside and told.
+    `inspections` answers each: added, known, conflict (both versions are kept) or refused, with why. Sent
+    again, whole or in part, nothing is there twice, whatever died in between; no key is needed. What the
+    caller has no right to is refused and told.
     """
     return await run_in_threadpool(_taken, asks, await request.body())
 
 
 def _taken(asks: Caller, content: bytes) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory(prefix="changtong-") as folder:
-        file = Path(folder) / "sent.json"
-        file.write_bytes(content)
-        taken = collect_into_registers(asks.desk, [file], read_hazard_rules())
-    return taken.to_json() | {"whole": taken.whole}
+    taken, answers = sync_inspections(asks.desk, content, read_hazard_rules())
+    each = [one.to_json() for one in answers]
+    return taken.to_json() | {"whole": taken.whole, "inspections": each}

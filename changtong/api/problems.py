@@ -33,6 +33,8 @@ OF_CLASS: tuple[tuple[type[ChangtongError], int], ...] = (
 )
 
 OF_CODE = {
+    "key-in-use": 409,
+    "unknown-register": 404,
     "session-over": 401,
     "sign-in-failed": 401,
     "second-factor-needed": 401,
@@ -81,12 +83,24 @@ class TooManyRequestsError(UsageError):
 
 
 class ChangedError(ConflictError):
-    """What If-Match names is not what is there any more."""
+    """What If-Match names is not what is there any more: nothing was written; what is there now is told."""
 
     code = "precondition-failed"
 
+    def __init__(
+        self,
+        text: str = "It has changed since it was read: read it again.",
+        now: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(text, current=now)
+
+
+class VersionMissingError(UsageError):
+    """A change that does not say which version was read."""
+
     def __init__(self) -> None:
-        super().__init__("It has changed since it was read: read it again.")
+        text = 'Say which version you read: If-Match: "N", as the ETag of the answer told it.'
+        super().__init__(text, "precondition-missing")
 
 
 class IntakeBehindError(TooManyRequestsError):
@@ -126,6 +140,7 @@ def problem_response(
     detail: str,
     problems: Sequence[Mapping[str, object]] = (),
     headers: Mapping[str, str] | None = None,
+    current: object = None,
 ) -> JSONResponse:
     """Return a refusal, its titles in the language of the request.
 
@@ -140,6 +155,8 @@ def problem_response(
     problems : sequence of mappings
         Each thing wrong, as everywhere.
     headers : mapping, optional
+    current : object
+        What is there now, where it was changed since it was read.
     """
     language = language_of(None, None, Headers(scope=scope).get("accept-language", ""))
     content = {
@@ -151,6 +168,8 @@ def problem_response(
         "problems": titled(problems, language),
         "request_id": request_id_of(scope),
     }
+    if current is not None:
+        content["current"] = current
     return JSONResponse(content, status, {"Vary": "Accept-Language", **(headers or {})}, MEDIA_TYPE)
 
 
@@ -186,7 +205,8 @@ async def refuse(request: Request, error: Exception) -> JSONResponse:
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if isinstance(error, TooManyRequestsError):
         headers["Retry-After"] = str(error.wait_s)
-    return problem_response(request.scope, status, error.code, str(error), problems, headers)
+    now = error.current if isinstance(error, ChangedError) else None
+    return problem_response(request.scope, status, error.code, str(error), problems, headers, now)
 
 
 async def refuse_values(request: Request, error: Exception) -> JSONResponse:

@@ -21,6 +21,7 @@ from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.offered import Offers, read_offers
 from changtong.api.rates import Rate
+from changtong.api.request_book import RequestBook
 from changtong.api.request_log import Counts
 from changtong.api.run_book import Run, RunBook
 from changtong.api.run_queue import RunQueue
@@ -59,6 +60,8 @@ class Service:
     watch : AlertWatch
     views : LogDesk
         What a day of a log shows, at hand.
+    requests_done : RequestBook
+        What was answered to requests with a key.
     counts : Counts
     sign_ins, requests, intakes : Rate
         By address; by person; by person who sends events, whom the spool holds back as well.
@@ -77,6 +80,7 @@ class Service:
     alerts: AlertBook
     watch: AlertWatch
     views: LogDesk
+    requests_done: RequestBook
     networks: NetworkDesk = field(default_factory=NetworkDesk)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
@@ -104,6 +108,7 @@ class Service:
         self.networks.close()
         self.book.close()
         self.datasets.close()
+        self.requests_done.close()
         self.store.close()
         os.close(self._lock)
 
@@ -142,10 +147,10 @@ def open_service(
 
             queue = RunQueue(folder, book, command, workers)
             shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
-            watch = AlertWatch(shelf, alerts)
+            watch, done = AlertWatch(shelf, alerts), RequestBook(folder.request_book)
             service = Service(
                 folder, store, book, queue, datasets, offers, shelf, Intake(shelf, watch.look), alerts, watch,
-                LogDesk(shelf), _lock=lock,
+                LogDesk(shelf), done, _lock=lock,
             )  # fmt: skip
             service.queue.start()
             service.intake.start()
@@ -164,7 +169,9 @@ def _store(folder: DataFolder, registers: str | None) -> Store:
     if registers is not None or folder.registers.exists():
         return open_store(place, files=folder.path / "files" if is_url(place) else None)
     password = "-".join(secrets.token_hex(3) for _ in range(4))
-    store = create_store(place, FIRST_USER, password, NewOrganisation("本单位", "headquarters", "000000"))
+    # administrators see no analysis: the first one is a planner, too, until there are others
+    top = NewOrganisation("本单位", "headquarters", "000000")
+    store = create_store(place, FIRST_USER, password, top, must_change=True, roles=("planner",))
     told = folder.path / FIRST_SIGN_IN
     with os.fdopen(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         stream.write(f"user: {FIRST_USER}\npassword: {password}\n")

@@ -244,6 +244,26 @@ def scopes(person: Person, action: str, kind: str, at: datetime) -> tuple[Scope,
     return _widest(found)
 
 
+def actions_anywhere(person: Person, kind: str, at: datetime) -> tuple[str, ...]:
+    """Return what a person may do to records of a kind somewhere, in order of the table.
+
+    Whether they may do it to one record, `decide` says.
+
+    Examples
+    --------
+    >>> from datetime import UTC
+    >>> li = Person("li", "/post/gd/", (Grant(Role.viewer, Scope()),))
+    >>> actions_anywhere(li, "site", datetime(2026, 6, 1, tzinfo=UTC))
+    ('view',)
+    """
+    roles = {grant.role for grant in person.grants if grant.holds(at)}
+    return tuple(
+        action
+        for of, action in kinds_and_actions()
+        if of == kind and any((kind, action, role) in rights_table() for role in roles)
+    )
+
+
 def named_within(person: Person, action: str, kind: str, at: datetime) -> Scope | None:
     """Return within what a person may do something to records of cards that name their organisation.
 

@@ -123,6 +123,28 @@ def make_backup(store: Store, desk: Desk, folder: str | Path) -> Backup:
     return _backup(folder, facts)
 
 
+def note_backup_use(desk: Desk, what: str, name: str = "") -> None:
+    """Go on only if the person may make backups; what is done with one goes on record.
+
+    Parameters
+    ----------
+    desk : Desk
+    what : str
+        list, verify, download.
+    name : str
+        Of the backup.
+
+    Raises
+    ------
+    DeniedError
+    """
+    with desk.work(writes=True) as work:
+        target = Target("registers", "/", "")
+        work.allow("backup", target)
+        if what != "list":
+            work.note("backup", target, "", {what: name})
+
+
 def _backup(folder: Path, facts: dict[str, Any]) -> Backup:
     return Backup(folder, *[facts[name] for name in ("version", "head", "made_at", "rows", "files")])
 

@@ -202,6 +202,25 @@ def erase(
     return finish(store, desk, keys, output)
 
 
+def note_erasure_care(desk: Desk, what: str = "") -> None:
+    """Go on only if the person may erase; what is done with keys and certificates goes on record.
+
+    Parameters
+    ----------
+    desk : Desk
+    what : str
+        As ``new key k2``; empty: it is only looked at.
+
+    Raises
+    ------
+    DeniedError
+    """
+    with desk.work(writes=bool(what)) as work:
+        work.allow("erase", EVERYTHING)
+        if what:
+            work.note("erase-care", EVERYTHING, "", {"what": what})
+
+
 def check_at(at: datetime) -> None:
     """Refuse an instant ahead of now: rules would be applied before their time.
 

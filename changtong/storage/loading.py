@@ -5,19 +5,88 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
-from changtong.errors import ChangtongError, DeniedError, InputError, Problem
+from changtong.errors import ChangtongError, DeniedError, InputError, Problem, UsageError
 from changtong.storage.definitions import Column, register_columns
-from changtong.storage.records import add_record, check_kind, problems_of_new
+from changtong.storage.records import Record, add_record, check_kind, problems_of_new
 from changtong.storage.work import Work
 from changtong.workbook_sheets import ENDING, label_of, read_sheet
 
 OWN = ("id", "organisation", "admin_code")
 MOST_PROBLEMS = 1000
+
+
+@dataclass(frozen=True)
+class NewRow:
+    """A record to be added beside others.
+
+    Attributes
+    ----------
+    values : mapping
+        Column -> value.
+    own : mapping
+        ``id``, ``organisation`` and ``admin_code`` where they are given.
+    """
+
+    values: Mapping[str, Any]
+    own: Mapping[str, str] = field(default_factory=dict)
+
+
+def add_rows(work: Work, kind: str, rows: Sequence[NewRow], reason: str = "") -> tuple[Record, ...]:
+    """Add records, all or none; return them.
+
+    Parameters
+    ----------
+    work : Work
+    kind : str
+    rows : sequence of NewRow
+    reason : str
+
+    Raises
+    ------
+    InputError
+        Every problem of every row, with its row and column, as `load_file` tells them.
+    DeniedError
+        The person may add none of this kind anywhere.
+    UsageError
+        ``own-way``: records of this kind are made another way.
+    """
+    if check_kind(kind) == "attachment":
+        raise UsageError("Files are added with the record they are about.", "own-way")
+    made: list[Record] = []
+    problems: list[Problem] = []
+    seen: dict[tuple[str, str], int] = {}
+    refused = None
+    for number, row in enumerate(rows, 1):
+        wrong: list[Problem] = []
+        try:
+            made.append(
+                add_record(
+                    work,
+                    kind,
+                    row.values,
+                    organisation=row.own.get("organisation"),
+                    admin_code=row.own.get("admin_code"),
+                    record_id=row.own.get("id"),
+                    reason=reason,
+                )  # fmt: skip
+            )
+        except (InputError, DeniedError):
+            wrong = problems_of_new(work, kind, row.values, row.own)
+        if work.refused is not None and work.refused.detail == {"why": "no-grant"}:
+            raise DeniedError(wrong[-1].message)  # no row could be added by this person
+        refused = refused or work.refused
+        keys = {"id": row.own.get("id", ""), "site_id": str(row.values.get("site_id") or "")}
+        wrong += _again(keys, number, seen, wrong)
+        problems += [replace(problem, row=number) for problem in wrong]
+    if problems:
+        work.refused = refused
+        raise InputError(problems)
+    return tuple(made)
 
 
 def load_file(work: Work, kind: str, path: Path, reason: str = "") -> int:

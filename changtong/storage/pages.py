@@ -79,7 +79,7 @@ def _order(table: sa.Table, kind: str, query: Query) -> list[Any]:
 
 
 def _of_part(table: sa.Table, kind: str, part: Rules, query: Query) -> sa.Select[Any]:
-    rules = [*part, *_filters(table, kind, query)]
+    rules = [*part, *filter_rules(kind, query)]
     return sa.select(table).where(*rules).order_by(*_order(table, kind, query)).limit(query.limit + 1)
 
 
@@ -99,8 +99,20 @@ def scope_rules(table: sa.Table, scope: Scope) -> list[sa.ColumnElement[bool]]:
     return rules
 
 
-def _filters(table: sa.Table, kind: str, query: Query) -> list[sa.ColumnElement[bool]]:
-    columns = register_columns(kind)
+def filter_rules(kind: str, query: Query) -> list[sa.ColumnElement[bool]]:
+    """Return what rows fulfil that a query asks for.
+
+    Parameters
+    ----------
+    kind : str
+    query : Query
+
+    Raises
+    ------
+    UsageError
+        A column that nothing is filtered by, bounds that are no instants, a place that no page has ended at.
+    """
+    table, columns = registers[kind], register_columns(kind)
     key = table.c[LEDGER_KEYS[kind]]
     rules: list[sa.ColumnElement[bool]] = []
     for name, value in (query.where or {}).items():

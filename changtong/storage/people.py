@@ -442,6 +442,37 @@ def end_pass(work: Work, token: str) -> None:
     work.note("sign-out", target, work.person.user_id)
 
 
+def list_passes(work: Work) -> list[dict[str, Any]]:
+    """Return one's own sessions and tokens that are in force, the oldest first, without what opens them."""
+    mine = (
+        passes.c.user == work.person.user_id,
+        passes.c.revoked_at.is_(None),
+        passes.c.expires_at > work.at,
+    )
+    chosen = sa.select(passes).where(*mine).order_by(passes.c.made_at, passes.c.id)
+    shown = ("id", "kind", "label", "made_at", "expires_at", "seen_at")
+    return [
+        {name: row[name] for name in shown} | {"is_this": row["id"] == work.pass_id}
+        for row in work.connection.execute(chosen).mappings()
+    ]
+
+
+def end_pass_named(work: Work, pass_id: str) -> None:
+    """End one of one's own sessions or tokens by its id.
+
+    Raises
+    ------
+    NotFoundError
+        One has none of this id that is in force.
+    """
+    mine = (passes.c.id == pass_id, passes.c.user == work.person.user_id, passes.c.revoked_at.is_(None))
+    ended = passes.update().where(*mine).values(revoked_at=work.at)
+    if work.connection.execute(ended).rowcount != 1:
+        raise NotFoundError("You have no session or token of this id.")
+    _, target = _own(work)
+    work.note("sign-out", target, work.person.user_id, {"pass": pass_id})
+
+
 def begin_second_factor(work: Work) -> SecondFactor:
     """Make a secret for an authenticator and recovery codes; it is on once a code was confirmed."""
     row, _ = _own(work)

@@ -251,10 +251,11 @@ def problems_of_new(
         return None
 
     tried(lambda: check_values(kind, values, new=True))
-    tried(lambda: _leave_to_ledger(kind, values, {}))
+    known = {name: value for name, value in values.items() if name in register_columns(kind)}
+    tried(lambda: _leave_to_ledger(kind, known, {}))
     about = None
     for name, column in register_columns(kind).items():
-        if column.references and values.get(name):
+        if column.references and values.get(name) and isinstance(values[name], str):
             row = tried(partial(_referred, work, kind, {name: values[name]}))
             about = about if about is not None or column.references == "user" else row
     organisation = own.get("organisation")
@@ -270,7 +271,9 @@ def problems_of_new(
     known_code = code is not None and tried(lambda: check_admin_code(code))
     if owner is not None and known_code:
         tried(lambda: work.allow("add", Target(kind, owner["path"], known_code), record_id))
-    same = _same(work, kind, {"site_id": None, **values, "id": record_id}) if known_id else ""
+    site_id = values.get("site_id")
+    named = {"site_id": site_id if isinstance(site_id, str) else None, "id": record_id}
+    same = _same(work, kind, named) if known_id else ""
     return problems + ([_there_already(kind, same)] if same else [])
 
 

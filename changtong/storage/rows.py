@@ -21,6 +21,9 @@ ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ADMIN_CODE = re.compile(r"\d{6}(\d{3}(\d{3})?)?")
 MOST_TEXT = 20_000
 MOST_JSON = 1_000_000
+MOST_WHOLE = 2**63
+"""Whole numbers below it fit into either database."""
+
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 LAST_MS = to_ms(datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -136,6 +139,8 @@ def _number(column: Column, value: Any) -> tuple[str, Any]:
     whole = column.type == "integer"
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
         return "is no number.", None
+    if isinstance(value, int) and not -MOST_WHOLE <= value < MOST_WHOLE:
+        return "is out of range.", None
     if not math.isfinite(value):
         return "is no number.", None
     low, high = column.minimum, column.maximum

@@ -427,6 +427,8 @@ def create_store(
     organisation: NewOrganisation,
     *,
     files: str | os.PathLike[str] | None = None,
+    must_change: bool = False,
+    roles: Sequence[str] = (),
 ) -> Store:
     """Make empty registers with their first organisation and its administrator.
 
@@ -440,6 +442,10 @@ def create_store(
     organisation : NewOrganisation
         The topmost.
     files : path, optional
+    must_change : bool
+        Whether the password is a first one that somebody else has set.
+    roles : sequence of str
+        Beside administrator, within the organisation.
 
     Raises
     ------
@@ -450,17 +456,19 @@ def create_store(
     """
     at = now()
     top = people.organisation_row(organisation, None, at, "set-up")
-    user = people.user_row(administrator, password, top["id"], at, "set-up", must_change=False)
+    user = people.user_row(administrator, password, top["id"], at, "set-up", must_change=must_change)
 
     def fill(connection: sa.Connection) -> None:
         connection.execute(organisations.insert(), top)
         connection.execute(users.insert(), user)
-        grant = {
-            "id": new_id(to_ms(at)), "user": user["id"], "role": "administrator", "path": "/", "region": "",
-            "given_at": at, "given_by": "set-up",
-        }  # fmt: skip
-        connection.execute(grants.insert(), grant)
+        for role, path in (("administrator", "/"), *((role, top["path"]) for role in roles)):
+            grant = {
+                "id": new_id(to_ms(at)), "user": user["id"], "role": role, "path": path, "region": "",
+                "given_at": at, "given_by": "set-up",
+            }  # fmt: skip
+            connection.execute(grants.insert(), grant)
         facts = {"organisation": top["id"], "digest": digest_of(top), "administrator": user["id"]}
+        facts |= {"roles": list(roles)} if roles else {}
         audit.append(
             connection,
             audit.Entry(at, "set-up", "create", "registers", "", top["path"], top["admin_code"], facts),

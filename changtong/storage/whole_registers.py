@@ -1,8 +1,9 @@
-"""Some columns of a whole register, row by row: for counts over all records, which pages would make slow."""
+"""Some columns of a whole register, row by row, and how many rows there are: pages would make that slow."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 from changtong.errors import UsageError
 from changtong.storage.blind_marks import blind_rules
 from changtong.storage.definitions import register_columns
+from changtong.storage.pages import Query, filter_rules
 from changtong.storage.records import check_kind
 from changtong.storage.schema import Instant, registers
 from changtong.storage.seen_parts import seen_parts
@@ -54,6 +56,27 @@ def read_columns(work: Work, kind: str, names: Sequence[str]) -> Iterator[tuple[
     )
     for rows in work.connection.execute(statement).partitions():
         yield from map(tuple, rows)
+
+
+def count_rows(work: Work, kind: str, query: Query) -> int:
+    """Return how many records a query finds, on all its pages, of those that the person may see.
+
+    Parameters
+    ----------
+    work : Work
+    kind : str
+    query : Query
+        Its ``limit`` and ``after`` do not count.
+    """
+    table = registers[check_kind(kind)]
+    filters = filter_rules(kind, replace(query, after=""))
+    found = (
+        sa.select(sa.func.count())
+        .select_from(table)
+        .where(sa.or_(*[sa.and_(sa.true(), *part) for part in seen_parts(work, kind)]))
+        .where(*filters, *blind_rules(kind, work.organisation))
+    )
+    return int(work.connection.execute(found).scalar_one())
 
 
 def _plain(column: sa.Column[Any]) -> sa.ColumnElement[Any]:

@@ -56,12 +56,29 @@ def update_hazard_register(
     taken = 0
     if actions is not None:
         events = read_actions(actions, NEEDED) if isinstance(actions, str | os.PathLike) else tuple(actions)
-        with desk.work(writes=True) as work:
-            _take(work, events, rules)
+        take_hazard_actions(desk, rules, events)
         taken = len(events)
     ledger = read_hazard_register(desk, rules)
     due, summary = ledger.due(day, ahead_days=ahead_days), ledger.summary(day)
     return LedgerUpdate(ledger, day, due, summary, 0, taken, pl.DataFrame(schema=LEFT_SCHEMA))
+
+
+def take_hazard_actions(desk: Desk, rules: HazardRules, events: Sequence[HazardEvent]) -> None:
+    """Take actions into the register of hazards, all or none, without telling what is due.
+
+    Parameters
+    ----------
+    desk : Desk
+    rules : HazardRules
+    events : sequence of HazardEvent
+
+    Raises
+    ------
+    InputError, DeniedError
+        As `update_hazard_register`.
+    """
+    with desk.work(writes=True) as work:
+        _take(work, events, rules)
 
 
 def read_hazard_register(desk: Desk, rules: HazardRules) -> Ledger:

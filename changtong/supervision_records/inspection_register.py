@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Literal
 
 from changtong.errors import InputError, Problem
 from changtong.safety.collect import content_of
 from changtong.safety.form import Form
 from changtong.safety.form_file import read_forms
 from changtong.safety.hazard_rules import HazardRules
-from changtong.safety.received import Received, read_received
+from changtong.safety.received import Received, ReceivedFile, read_received
 from changtong.storage.attachments import lock_erasing
 from changtong.storage.store import Desk
 from changtong.storage.work import Work
-from changtong.supervision_records.collected import CollectedRecords, collected_records
+from changtong.supervision_records.collected import COUNTS, CollectedRecords, collected_records
 from changtong.supervision_records.findings_taken import look_up_hazards, said_by
 from changtong.supervision_records.inspection_rows import EARLIEST, instant
 from changtong.supervision_records.inspections_taken import (
@@ -58,6 +60,98 @@ class _Sent:
     received: Received
     file: str
     number: int
+
+
+Outcome = Literal["added", "known", "conflict", "refused"]
+
+
+@dataclass(frozen=True)
+class SyncAnswer:
+    """What became of one filled form that a phone sent.
+
+    Attributes
+    ----------
+    inspection_id, revision_id : str
+        As the phone made them; empty where it sent none that can be read.
+    outcome : str
+        ``added``; ``known``: it was here before, nothing was changed; ``conflict``: it was changed in two
+        places, both versions are kept; ``refused``: nothing of it was kept.
+    counts : dict
+        Photos and findings of it, by the names of `collected.COUNTS`.
+    findings_left : tuple of dict
+    problems : tuple of Problem
+        Why it was refused, or warnings.
+    """
+
+    inspection_id: str
+    revision_id: str
+    outcome: Outcome
+    counts: dict[str, int]
+    findings_left: tuple[dict[str, str], ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as one JSON object."""
+        return {
+            "inspection_id": self.inspection_id, "revision_id": self.revision_id, "outcome": self.outcome,
+            "counts": self.counts, "findings_left": list(self.findings_left),
+            "problems": [one.to_dict() for one in self.problems],
+        }  # fmt: skip
+
+
+def sync_inspections(
+    desk: Desk, content: bytes, rules: HazardRules, name: str = "sent.json"
+) -> tuple[CollectedRecords, tuple[SyncAnswer, ...]]:
+    """Take what a phone sends when it is online again; each filled form is answered by itself.
+
+    Sent again, whole or in part, whatever was cut off: nothing is there twice.
+
+    Parameters
+    ----------
+    desk : Desk
+    content : bytes
+        As a file that the page for phones exports.
+    rules : HazardRules
+    name : str
+        By which problems name what was sent.
+
+    Returns
+    -------
+    tuple of CollectedRecords and tuple of SyncAnswer
+        What all of it brought; no answer of its own has what is no such file at all.
+
+    Raises
+    ------
+    DeniedError
+        ``session-over``.
+    """
+    found = read_received(content, name)
+    run = _Run(rules, (), False)
+    run.counts.update(files=1, read=len(found.inspections) + len(found.refused), set_aside=len(found.refused))
+    run.problems[0] += [problem for _, why in found.refused for problem in why]
+    answers = [_refused(part, why) for part, why in found.refused if why[0].row is not None]
+    for some in _parts(_oldest_first(found, name, 0)):
+        answers += [_answer(one, made) for one, made in zip(some, _take_part(desk, some, run), strict=True)]
+    return collected_records(run.counts, run.conflicts, run.left, run.problems[0]), tuple(answers)
+
+
+def _answer(sent: _Sent, made: Taken) -> SyncAnswer:
+    outcome: Outcome = "added" if made.counts["new"] else "known"
+    if made.counts["set_aside"]:
+        outcome = "refused"
+    elif made.conflict:
+        outcome = "conflict"
+    counts = {name: made.counts[name] for name in COUNTS if name not in ("files", "read")}
+    filled = sent.received.filled
+    ids = (str(filled["inspection_id"]), str(filled["revision_id"]))
+    return SyncAnswer(*ids, outcome, counts, tuple(made.left), tuple(made.problems))
+
+
+def _refused(part: bytes, why: Sequence[Problem]) -> SyncAnswer:
+    told = json.loads(part)
+    ids = [told.get(key, "") if isinstance(told, dict) else "" for key in ("inspection_id", "revision_id")]
+    named = [one[:64] if isinstance(one, str) else "" for one in ids]
+    return SyncAnswer(named[0], named[1], "refused", {}, (), tuple(why))
 
 
 def collect_into_registers(
@@ -111,10 +205,14 @@ def _sent(paths: Iterable[Path], run: _Run) -> Iterator[_Sent]:
         found = read_received(content, path.name)
         run.counts.update(read=len(found.inspections) + len(found.refused), set_aside=len(found.refused))
         run.problems[number] += [problem for _, why in found.refused for problem in why]
-        for one in sorted(
-            found.inspections, key=lambda one: (instant(one.filled.get("saved_at")) or EARLIEST, one.digest)
-        ):
-            yield _Sent(one, path.name, number)
+        yield from _oldest_first(found, path.name, number)
+
+
+def _oldest_first(found: ReceivedFile, name: str, number: int) -> Iterator[_Sent]:
+    for one in sorted(
+        found.inspections, key=lambda one: (instant(one.filled.get("saved_at")) or EARLIEST, one.digest)
+    ):
+        yield _Sent(one, name, number)
 
 
 def _parts(sent: Iterable[_Sent]) -> Iterator[list[_Sent]]:
@@ -132,7 +230,7 @@ def _parts(sent: Iterable[_Sent]) -> Iterator[list[_Sent]]:
         yield some
 
 
-def _take_part(desk: Desk, some: list[_Sent], run: _Run) -> None:
+def _take_part(desk: Desk, some: list[_Sent], run: _Run) -> list[Taken]:
     """Take some inspections in, in one transaction; what cannot be taken is set aside, alone."""
     ready = [made_ready(one.received, one.file, keep_position=run.keep_position) for one in some]
     with desk.work(writes=True) as work:
@@ -143,6 +241,7 @@ def _take_part(desk: Desk, some: list[_Sent], run: _Run) -> None:
         run.conflicts += [one.about] if made.conflict else []
         run.left += made.left
         run.problems[sent.number] += made.problems
+    return taken
 
 
 def _take_together(desk: Desk, work: Work, ready: Sequence[Ready], run: _Run) -> list[Taken]:

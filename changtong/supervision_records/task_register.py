@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from changtong.errors import InputError, Problem
-from changtong.safety.decision import Decision
+from changtong.errors import InputError, Problem, UsageError
+from changtong.safety.decision import Decision, PlannedTask
 from changtong.safety.task_report import TaskReport, report_tasks
 from changtong.safety.tasks import TaskBook, TaskEvent, read_task_events, see_through
-from changtong.storage.records import add_record, change_record, get_record, rows_to_decide
+from changtong.storage.records import Record, add_record, change_record, get_record, rows_to_decide
 from changtong.storage.store import Desk
 from changtong.storage.user_names import Named, organisations_there, own_name, users_by_name
 from changtong.storage.work import Work
@@ -96,6 +96,53 @@ def update_task_register(
     with desk.work(writes=False, snapshot=True) as work:
         book = _shown(work, decision)
     return TasksKept(report_tasks(book, day), registered, len(given))
+
+
+def move_kept_task(desk: Desk, record_id: str, event: TaskEvent) -> Record:
+    """Take one event of a task of a decision in, by the id of its record; the decision is as it was kept.
+
+    Parameters
+    ----------
+    desk : Desk
+    record_id : str
+    event : TaskEvent
+        Its ``task_id`` is not looked at.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such task that the person may see.
+    UsageError
+        ``not-kept``: it is of no decision, and moved by its state.
+    InputError, DeniedError
+        As `update_task_register`.
+    """
+    with desk.work(writes=True) as work:
+        found = get_record(work, "task", record_id)
+        if found["plan"] is None:
+            raise UsageError("This task is of no decision: change its state.", "not-kept")
+        decision = _kept_decision(work, str(found["decision"]))
+        _take(work, decision, [replace(event, task_id=str(found["code"]))])
+        return get_record(work, "task", record_id)
+
+
+def _kept_decision(work: Work, name: str) -> Decision:
+    """Return a decision as its tasks in the register tell it: what is reminded of and told is not in them."""
+    tasks = [
+        PlannedTask(
+            id=row["code"], title=plan["title"], owner=plan["owner"], subject=plan["subject"],
+            deadline=date.fromisoformat(plan["deadline"]), evidence=plan["evidence"],
+            needs=tuple(plan["needs"]), most_extensions=plan["most_extensions"],
+        )
+        for row in rows_to_decide(work, "task", "decision", [name])
+        if (plan := row["plan"]) is not None
+    ]  # fmt: skip
+    zones = {row["plan"]["zone"] for row in rows_to_decide(work, "task", "decision", [name]) if row["plan"]}
+    first = min(task.deadline for task in tasks)
+    return Decision(
+        id=name, title=name, source="", provenance="", decided_on=first, zone=zones.pop(),
+        remind_days=(), escalation=(), tasks=tuple(sorted(tasks, key=lambda one: one.id)),
+    )  # fmt: skip
 
 
 def _rows(work: Work, decision: Decision, *, lock: bool = False) -> dict[str, Row]:
