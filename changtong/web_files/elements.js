@@ -26,19 +26,22 @@ export function tell(text, { wrong = false, undo = null } = {}) {
 /** What a refusal, or one problem of it, says in the page's language, and below it smaller what exactly, in English. */
 export const wordsOf = (one, detail = one.message) => (one.title ? [one.title, make("small", { class: "detail", lang: "en" }, detail)] : [detail]);
 
+/** What stands above the list of problems. */
+const firstLine = (error) => error.message.split("\n")[0];
+
 /** Tell at the foot of the page that what was asked for did not work, and why. */
 export function tellRefusal(error) {
-  const [why, ...detail] = wordsOf(error);
+  const [why, ...detail] = wordsOf(error, firstLine(error));
   tell(make("span", {}, say("shell.failed", { why }), detail), { wrong: true });
 }
 
 /** Tell a refusal: the words, and each thing that is wrong. */
 export function refusal(error) {
   const problems = error.problems ?? [];
-  const parts = [make("p", {}, wordsOf(error, problems.length ? error.message.split("\n")[0] : error.message))];
+  const parts = [make("p", {}, wordsOf(error, problems.length ? firstLine(error) : error.message))];
   if (problems.length) {
     parts.push(make("ul", {}, problems.map((one) => make("li", {},
-      [one.file, one.row, one.column].filter((part) => part !== undefined && part !== null).join(" · "), " ",
+      make("b", {}, [one.file, one.row, one.column].filter((part) => part !== undefined && part !== null).join(" · ")), " ",
       wordsOf(one, `${one.message}${one.expected ? ` (${one.expected})` : ""}${one.hint ? ` ${one.hint}` : ""}`)))));
   }
   if (error.requestId) parts.push(make("p", { class: "note" }, say("shell.request", { id: error.requestId })));
