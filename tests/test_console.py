@@ -110,7 +110,7 @@ def test_a_code_is_said_in_chinese_to_those_who_speak_it(
     speak(monkeypatch, **named)
     explain(NotFoundError("No site B."), as_json=False)
     said = capsys.readouterr()
-    more = ["没有这个名称或页面，或者您无权查看。请核对。"] if named in CHINESE else []
+    more = ["找不到所指的内容，或者您无权查看。请核对名称。"] if named in CHINESE else []
     assert said.err.splitlines() == ["error [not-found]: No site B.", *more]
     assert said.out == ""
 
