@@ -10,7 +10,16 @@ from changtong.api.app import make_app
 from changtong.api.people import OPEN_ROUTES
 from changtong.api.service import Service
 from changtong.errors import ChangtongError
-from changtong.web import assets, entry, inspect_pages, respond, run_pages, situation, study_pages
+from changtong.web import (
+    assets,
+    entry,
+    inspect_pages,
+    issued_pages,
+    respond,
+    run_pages,
+    situation,
+    study_pages,
+)
 from changtong.web.refusals import refuse_for_people, refuse_http_for_people, refuse_values_for_people
 
 OPEN_PAGES = frozenset({("GET", "/sign-in"), ("GET", "/assets/{of_version}/{name:path}")})
@@ -34,6 +43,7 @@ def make_web_app(service: Service) -> FastAPI:
         run_pages.router,
         study_pages.router,
         inspect_pages.router,
+        issued_pages.router,
     ):
         app.include_router(router)
     app.add_exception_handler(ChangtongError, refuse_for_people)

@@ -5,7 +5,7 @@ import { count, lang, named, say, seconds, share, time } from "./words.js";
 const title = (run) => say(run.outcome?.summary.verified ?? run.request?.parameters?.verify ? "respond.title_verified" : "respond.title_plan");
 
 /** The parts of a plan's card. */
-export function planCard(run, { map, cancel, compare, classOf }) {
+export function planCard(run, { map, cancel, compare, propose }) {
   const head = make("div", { class: "row" }, make("a", { href: `/runs/${run.id}` }, title(run)),
     make("span", { class: `state ${run.state}` }, named("runs", run.state)), make("span", { class: "note" }, time(run.made_at)));
   if (run.problem) return [head, make("p", { class: "wrong" }, wordsOf(run.problem, run.problem.detail))];
@@ -22,7 +22,7 @@ export function planCard(run, { map, cancel, compare, classOf }) {
     make("p", { class: "big" }, say("respond.unserved", { pieces: count(plan.unserved_pieces, { short: true }), share: share(plan.unserved_pieces / plan.demand_pieces) })),
     make("p", { class: "note" }, [say("runs.gap", { gap: share(plan.gap_share) }), say("respond.late", { pieces: count(plan.late_pieces, { short: true }) }),
       say("respond.changed", { legs: count(plan.changed_legs) }), plan.outages.join(lang === "zh" ? "、" : ", ")].join(" · ")),
-    make("div", { class: "row" }, make("button", { type: "button", onclick: map }, say("respond.on_map")), make("button", { type: "button", onclick: compare }, say("respond.compare")))];
+    make("div", { class: "row" }, make("button", { type: "button", onclick: map }, say("respond.on_map")), make("button", { type: "button", onclick: compare }, say("respond.compare")), make("button", { type: "button", onclick: propose }, say("issued.propose")))];
 }
 
 /** Open the comparison of plans that are done. */
