@@ -285,7 +285,8 @@ def test_scans_are_made_ingested_and_counted(duty: Client) -> None:
     scans = answered(
         duty, "scans", {"network": "tiny"}, events=2000, days=3, first_day="2026-07-20", format="parquet"
     )
-    log = answered(duty, "ingest", {"scans": {"run": scans["id"]}}, format="parquet")
+    made = {"run": scans["id"]}
+    log = answered(duty, "ingest", {"scans": made, "mapping": made, "sites": made}, format="parquet")
     day = answered(duty, "indicators", {"log": {"run": log["id"]}}, date="2026-07-21")
     assert day["outcome"]["summary"]["day"] == "2026-07-21"
     page = answered(duty, "report", {"log": {"run": log["id"]}}, date="2026-07-21", output="docx")
