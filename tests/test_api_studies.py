@@ -301,7 +301,7 @@ def test_scans_are_made_ingested_and_counted(duty: Client) -> None:
     [
         ("plan", {"close": ["A"], "seconds": 5}, "planning"),
         ("stress", {"worst": 2, "seconds": 5}, "Planning closures"),
-        ("simulate", {"close": ["A"], "hours": 400, "step": 0.05, "replications": 3}, "replications"),
+        ("simulate", {"close": ["A"], "hours": 200, "replications": 3}, "replications"),
     ],
 )
 def test_progress_is_told_while_it_runs(
