@@ -69,7 +69,9 @@ def asked(client: Client, study: str, inputs: dict[str, Any], **parameters: Any)
 
 
 def answered(client: Client, study: str, inputs: dict[str, Any], **parameters: Any) -> dict[str, Any]:
-    run = client.ended(asked(client, study, inputs, **parameters)["id"], 300.0)
+    run = client.ended(
+        asked(client, study, inputs, **parameters)["id"], 900.0
+    )  # kernels may have to be compiled first
     assert run["state"] == "done", run
     return run
 
