@@ -91,6 +91,11 @@ class _Line:
         self.shown_at = time.perf_counter()
         self.open = False
 
+    def begin(self, stage: str) -> None:
+        """Tell a program that work begins; a person sees it soon enough."""
+        if self.to_program:
+            self.show("", stage, {}, now=True)
+
     def show(self, text: str, stage: str, facts: dict[str, float], *, now: bool = False) -> None:
         """Show a text, unless one was shown a moment ago; facts may be share, seconds_left, gap_share, …"""
         at = time.perf_counter()
@@ -123,6 +128,7 @@ class FlowProgress:
     def __init__(self, limit_s: float, goal: float, *, silence_s: float = 4.0) -> None:
         self.limit_s, self.goal, self.silence_s = limit_s, goal, silence_s
         self.line = _Line()
+        self.line.begin("planning")
         self._told_at = time.perf_counter()
         self._ended = threading.Event()
         self._watch = threading.Thread(target=self._say_what_follows, daemon=True)
@@ -185,6 +191,7 @@ class StepProgress:
     def __init__(self, what: str) -> None:
         self.what, self.begin = what, time.perf_counter()
         self.line = _Line()
+        self.line.begin(what.strip())
 
     def __call__(self, done: int, total: int) -> None:
         spent = time.perf_counter() - self.begin

@@ -77,7 +77,8 @@ def test_a_program_is_told_facts_instead_of_words(
     console.print_result({"pieces": 3}, "Three pieces", as_json=True)
     said = capsys.readouterr()
     assert json.loads(said.out) == {"pieces": 3}
-    first, begun, half, three, note, text = told(said.err)
+    planning, first, begun, half, stepping, three, note, text = told(said.err)
+    assert (planning, stepping) == ({"progress": {"stage": "planning"}}, {"progress": {"stage": "steps"}})
     assert first == {
         "progress": {
             "stage": "planning",

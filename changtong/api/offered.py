@@ -202,7 +202,7 @@ def read_offers(root: Any) -> Offers:
     """
     table, words = _table("offered.toml"), _table("offered_words.toml")
     studies, problems = {}, []
-    commands = dict(_leaves(root))
+    commands = dict(leaves_of(root))
     for name, command in commands.items():
         said = table["study"].get(name)
         if said is None:
@@ -221,10 +221,18 @@ def _table(name: str) -> dict[str, Any]:
     return tomllib.loads(files("changtong.api").joinpath(name).read_text("utf-8"))
 
 
-def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+def leaves_of(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Give all commands of a program, each with all the words of its name.
+
+    Parameters
+    ----------
+    group : click or typer group
+    before : str
+        Words before.
+    """
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
-            yield from _leaves(command, f"{before}{name} ")
+            yield from leaves_of(command, f"{before}{name} ")
         else:
             yield f"{before}{name}", command
 
@@ -236,7 +244,11 @@ class _Reading:
         self.name, self.said, self.table, self.words = name, said, table, words
         self.says_en = inspect.cleandoc(command.help or command.short_help or "").split("\n\n")[0]
         self.hints = get_type_hints(inspect.unwrap(command.callback), include_extras=True)
-        self.params = {_name(param): param for param in command.params}
+        by_place = {_name(param) for param in command.params if not _long(param)}
+        self.params = {
+            str(param.name) if _long(param) and _name(param) in by_place else _name(param): param
+            for param in command.params
+        }
         self.problems: list[str] = []
 
     def offer(self) -> Offer:
