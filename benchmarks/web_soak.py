@@ -73,6 +73,8 @@ class Server:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port, self.peak_mib = folder, port, 0.0
         self.process: subprocess.Popen[bytes] | None = None
+        self.cpu_s: dict[int, float] = {}
+        """Processor time of each process that was there, as last seen: what counts on a machine with other work."""
         threading.Thread(target=self._measure, daemon=True).start()
 
     def start(self) -> float:
@@ -118,24 +120,28 @@ class Server:
         while True:
             time.sleep(1.0)
             if self.process is not None:
-                self.peak_mib = max(self.peak_mib, tree_mib(self.process.pid))
+                mib, cpu_s = tree(self.process.pid)
+                self.peak_mib = max(self.peak_mib, mib)
+                self.cpu_s |= cpu_s
 
 
-def tree_mib(root: int) -> float:
-    """Return the memory that a process and all below it hold, shared pages once each process."""
-    parents, pages = {}, {}
+def tree(root: int) -> tuple[float, dict[int, float]]:
+    """Return the memory that a process and all below it hold, MiB, and the processor time of each, seconds."""
+    parents, pages, ticks = {}, {}, {}
     for entry in os.scandir("/proc"):
         if entry.name.isdigit():
             try:
                 stat = Path(entry.path, "stat").read_text().rpartition(")")[2].split()
                 pages[int(entry.name)] = int(Path(entry.path, "statm").read_text().split()[1])
                 parents[int(entry.name)] = int(stat[1])
+                ticks[int(entry.name)] = int(stat[11]) + int(stat[12])
             except (OSError, IndexError):
                 continue
     inside = {root}
     while more := {pid for pid, parent in parents.items() if parent in inside and pid not in inside}:
         inside |= more
-    return sum(pages.get(pid, 0) for pid in inside) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    mib = sum(pages.get(pid, 0) for pid in inside) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    return mib, {pid: ticks[pid] / os.sysconf("SC_CLK_TCK") for pid in inside if pid in ticks}
 
 
 def settled(server: Server, token: str, within_s: float = 300.0) -> float:
@@ -217,7 +223,7 @@ def soak(server: Server, asked: argparse.Namespace, machine: str, tokens: list[s
     work = {"port": server.port, "seconds": asked.seconds, "users": asked.users, "streams": STREAMS, "rate": asked.rate,
             "log": LOG, "name": "e", "machine": machine, "tokens": tokens, "looks": paths}  # fmt: skip
     command = [sys.executable, str(Path(__file__).with_name("web_soak_load.py"))]
-    again_s = None
+    again_s, before_s = None, sum(server.cpu_s.values())
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as load:
         assert load.stdin is not None
         assert load.stdout is not None
@@ -233,13 +239,14 @@ def soak(server: Server, asked: argparse.Namespace, machine: str, tokens: list[s
             load.stdin.write("up\n")
             load.stdin.flush()
         found: dict[str, Any] = json.loads(load.stdout.readline())
+    cpu_s = sum(server.cpu_s.values()) - before_s
     behind_s = settled(server, machine)
     server.stop()
     found |= counted(server.folder, "e", found["events"])
     return {
         "seconds": asked.seconds, "users": asked.users, "rate": asked.rate, "started_s": round(started_s, 1),
         "ready_again_s": None if again_s is None else round(again_s, 1), "settled_s": round(behind_s, 1),
-        "peak_mib": round(server.peak_mib), "target_p95_ms": TARGET_MS, "load_average": os.getloadavg()[0],
+        "cpu_s": round(cpu_s, 1), "peak_mib": round(server.peak_mib), "target_p95_ms": TARGET_MS, "load_average": os.getloadavg()[0],
     } | found  # fmt: skip
 
 
