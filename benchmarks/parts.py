@@ -9,7 +9,7 @@ from pathlib import Path
 import part_tables as tables
 from part_tables import Show, as_it_is, as_printed, lines_table, of_json, of_last_line
 
-HELPERS = ("growth.py",)
+HELPERS = ("growth.py", "web_soak_load.py")
 """Programs that others run."""
 
 
@@ -173,6 +173,8 @@ def _on_watch(places: Places) -> list[Part]:
              ("--runs", "1", "--points", "3", "--seconds", "2")),
         Part("duty", "Duty rosters", ("duty.py",), as_printed, None,
              ("--days", "14", "--seconds", "5", "--seeds", "0")),
+        Part("web-soak", "The server under load", ("web_soak.py",), of_json(tables.plain_table), None,
+             ("--seconds", "30", "--users", "20", "--rate", "1000")),
         Part("workforce", "Rosters of sorting centres", ("workforce.py", str(centres)), as_printed, centres),
     ]  # fmt: skip
 
