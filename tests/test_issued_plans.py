@@ -152,6 +152,9 @@ def test_what_is_wrong_with_a_proposal_is_told_at_once(desks: dict[str, Desk], f
     again, is_new_again = propose_plan(desks["li"], plan, said)
     assert (is_new, is_new_again, first["id"]) == (True, False, again["id"])
     assert propose_plan(desks["wu"], plan, said)[0]["id"] != first["id"]  # keys are each person's own
+    own = Proposal("A shut", SINCE, record_id="plan-1")
+    assert propose_plan(desks["li"], plan, own)[0]["id"] == "plan-1"
+    assert code_of(lambda: propose_plan(desks["wu"], plan, own)) == "duplicate-record"
     other = Proposal("B shut", SINCE, key="k1")
     assert code_of(lambda: propose_plan(desks["li"], plan, other)) == "key-reused"
 
