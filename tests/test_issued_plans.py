@@ -152,6 +152,9 @@ def test_what_is_wrong_with_a_proposal_is_told_at_once(desks: dict[str, Desk], f
     again, is_new_again = propose_plan(desks["li"], plan, said)
     assert (is_new, is_new_again, first["id"]) == (True, False, again["id"])
     assert propose_plan(desks["wu"], plan, said)[0]["id"] != first["id"]  # keys are each person's own
+    own = Proposal("A shut", SINCE, record_id="plan-1")
+    assert propose_plan(desks["li"], plan, own)[0]["id"] == "plan-1"
+    assert code_of(lambda: propose_plan(desks["wu"], plan, own)) == "duplicate-record"
     other = Proposal("B shut", SINCE, key="k1")
     assert code_of(lambda: propose_plan(desks["li"], plan, other)) == "key-reused"
 
@@ -191,10 +194,24 @@ def test_a_replacement_tells_each_site_what_differs(
     # a third: C has nothing to do any more and is told so; B had not acknowledged: all is new to it
     third = issued(desks, plan_folder(tmp_path / "third", changed[:3], number="Six sites-3"), replaces=plan)
     assert {one["site"]: one["told"] for one in list_orders(li, third)[0]} == {
-        "B": {"new": 2, "same": 0, "withdrawn": 0},
+        "B": {"new": 2, "same": 0, "withdrawn": 2},
         "C": {"new": 0, "same": 0, "withdrawn": 1},
         "H1": {"new": 0, "same": 1, "withdrawn": 0},
     }
+    # and a fourth: C has not said that it has read this, and is told again; then it is done with
+    acknowledge_order(ft, third, "B")
+    fourth = issued(desks, plan_folder(tmp_path / "third", changed[:3]), replaces=third)
+    assert {one["site"]: one["told"] for one in list_orders(li, fourth)[0]} == {
+        "B": {"new": 0, "same": 2, "withdrawn": 0},
+        "C": {"new": 0, "same": 0, "withdrawn": 1},
+        "H1": {"new": 0, "same": 1, "withdrawn": 0},
+    }
+    assert [row["told"] for row in read_order(li, third, "C")["rows"]] == ["withdrawn"]
+    acknowledge_order(li, fourth, "C", BY_PHONE)
+    assert read_plan(li, fourth)["state"] == "completed"
+    fifth = issued(desks, plan_folder(tmp_path / "third", changed[:3]), replaces=fourth)
+    assert [one["site"] for one in list_orders(li, fifth)[0]] == ["B", "H1"]
+    assert read_plan(li, fifth)["state"] == "completed"
     with pytest.raises(ConflictError, match="withdrawn by li"):
         proposed(li, folder, replaces=former)
     assert desks["admin"].verify_audit(with_records=True).whole

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
-from changtong.response_records.issued_plans import IN_FORCE, Check, proposed_sheets
+from changtong.response_records.issued_plans import IN_FORCE, Check
 from changtong.response_records.order_lines import Sheet, sheet_of, told
 from changtong.response_records.plan_log import PlanLog
 from changtong.response_records.plan_rows import (
@@ -27,6 +27,7 @@ from changtong.response_records.plan_rows import (
     seen_orders,
     told_who,
 )
+from changtong.response_records.sent_orders import proposed_sheets
 from changtong.rights.decide import Grant, Role
 from changtong.rights.scope import Scope
 from changtong.storage.definitions import register_columns
@@ -190,9 +191,8 @@ def _rows(order: Row, *, whole: bool) -> Iterator[dict[str, Any]]:
     for row, is_new in zip(sheet.rows(), differs["new"], strict=True):
         if is_new or whole or is_over:
             yield told(row, names, "withdrawn" if is_over else "new" if is_new else "same")
-    if not is_over:
-        for row in differs["over"]:
-            yield told(row, names, "withdrawn")
+    for row in differs["over"]:
+        yield told(row, names, "withdrawn")
 
 
 def every_row(desk: Desk, plan: str) -> Iterator[dict[str, Any]]:

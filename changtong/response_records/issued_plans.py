@@ -16,12 +16,11 @@ import sqlalchemy as sa
 
 from changtong.emergency.case_log import LogCheck
 from changtong.errors import DeniedError, InputError, Problem, UsageError
-from changtong.response_records.order_lines import Sheet, counted, differing, sheet_of
-from changtong.response_records.plan_log import ORDERS, PlanLog, check_log, entries_after, proposed_parts
+from changtong.response_records.order_lines import counted
+from changtong.response_records.plan_log import ORDERS, PlanLog, check_log, entries_after
 from changtong.response_records.plan_rows import (
     Row,
     names_of,
-    order_id,
     orders,
     plan_facts,
     plan_row,
@@ -31,6 +30,7 @@ from changtong.response_records.plan_rows import (
     seen_plans,
     told_who,
 )
+from changtong.response_records.sent_orders import send_orders
 from changtong.rights.decide import Target
 from changtong.storage.pages import MOST_ROWS
 from changtong.storage.records import add_record, change_record, rows_to_decide
@@ -206,17 +206,6 @@ def _parts(plan: PlanFolder) -> list[list[dict[str, Any]]]:
     return parts
 
 
-def proposed_sheets(work: Work, plan: str) -> list[Sheet]:
-    """Return the orders of a plan as they were proposed, by site.
-
-    Parameters
-    ----------
-    work : Work
-    plan : str
-    """
-    return [sheet_of(one) for part in proposed_parts(work, plan) for one in part["sheets"]]
-
-
 def approve_plan(desk: Desk, plan: str, *, check: Check | None = None) -> dict[str, Any]:
     """Approve a plan that another person has proposed.
 
@@ -318,7 +307,7 @@ def issue_plan(desk: Desk, plan: str, *, check: Check | None = None) -> dict[str
         due = work.at + timedelta(minutes=row["acknowledge_within_min"])
         with work.part(), work.holding():
             before = {} if former is None else _replaced(work, former, row)
-            states = _send(work, row, former, before, due)
+            states = send_orders(work, row, former, before, due)
             log = _log(work, row, "issue")
             log.add("issued", {"sites": len(states), "replaces": row["replaces"]})
             values = {
@@ -355,57 +344,6 @@ def _replaced(work: Work, former: Row, row: Row) -> dict[str, Row]:
     had = rows_to_decide(work, "issued_order", "plan", [former["id"]], lock=True)
     _withdraw(work, former, had, replaced_by=row["id"], reason="")
     return {one["site"]: one for one in had}
-
-
-def _send(work: Work, row: Row, former: Row | None, before: Mapping[str, Row], due: datetime) -> list[str]:
-    """Add the orders of every site; return their states."""
-    sheets = {sheet.site: sheet for sheet in proposed_sheets(work, row["id"])}
-    gone = [site for site in before if site not in sheets and before[site]["sheet"]["lines"]]
-    for site in gone:  # nothing to do any more: told so
-        sheets[site] = Sheet(site, before[site]["site_name"] or "", (), before[site]["sheet"]["names"])
-    registered = {
-        one["site_id"]: one
-        for one in rows_to_decide(work, "site", "site_id", sheets)
-        if work.may_see("site", one)
-    }
-    since = None if former is None else former["valid_from"]
-    states = []
-    for site, sheet in sheets.items():
-        values = _order_values(sheet, before.get(site), row["valid_from"], since)
-        place = registered.get(site, row)
-        values |= {
-            "sent_at": work.at, "plan": row["id"], "due_at": due,
-            "registered_site": registered[site]["id"] if site in registered else None,
-        }  # fmt: skip
-        add_record(
-            work, "issued_order", values, organisation=place["organisation"], admin_code=place["admin_code"],
-            record_id=order_id(row["id"], site), by_ledger=True,
-            right=("issue", target_of("issued_plan", row)),
-        )  # fmt: skip
-        states.append(values["state"])
-    return states
-
-
-def _order_values(
-    sheet: Sheet, had: Row | None, since: datetime, since_before: datetime | None
-) -> dict[str, Any]:
-    """Return what is kept of a site's orders, with what differs from those it had under the former plan."""
-    known = had is not None and had["state"] == "acknowledged"
-    new, over = differing(
-        sheet, sheet_of(had["sheet"]) if had is not None else None, since=since, since_before=since_before
-    )
-    names = {} if had is None else had["sheet"]["names"]
-    if not known:  # it has not said that it has read them
-        new = (True,) * len(new)
-    values: dict[str, Any] = {
-        "site": sheet.site, "site_name": sheet.name or None, "sheet": sheet.to_json(),
-        "differs": {"new": list(new), "over": list(over), "names": names},
-        "counts": sheet.counts(), "digest": sheet.digest(), "state": "sent",
-        "told": {"new": sum(new), "same": len(new) - sum(new), "withdrawn": len(over)},
-    }  # fmt: skip
-    if had is not None and known and not any(new) and not over:
-        values |= {name: had[name] for name in ("state", "answered_at", "answered_by", "said_by", "words")}
-    return values
 
 
 def withdraw_plan(desk: Desk, plan: str, reason: str, *, check: Check | None = None) -> dict[str, Any]:

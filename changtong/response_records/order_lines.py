@@ -134,7 +134,12 @@ def _rounded(value: float | None, digits: int | None) -> float | None:
 
 
 def differing(
-    new: Sheet, before: Sheet | None, *, since: datetime, since_before: datetime | None
+    new: Sheet,
+    before: Sheet | None,
+    *,
+    since: datetime,
+    since_before: datetime | None,
+    unread: Sequence[Row] = (),
 ) -> tuple[tuple[bool, ...], tuple[Row, ...]]:
     """Return which orders of a sheet a site has not had before, and which it had that count no longer.
 
@@ -148,17 +153,20 @@ def differing(
         What the site was told before; None where nothing.
     since, since_before : datetime
         From when each of them counts.
+    unread : sequence of mapping
+        Rows that the site was told count no longer, and has not acknowledged: it is told again.
 
     Returns
     -------
     tuple of bool
         For each of ``new.rows()``.
     tuple of mapping
-        Rows of ``before``.
+        Rows of ``before``, and of ``unread``.
     """
     had = {} if before is None else {_what(row, since_before): row for row in before.rows()}
     wanted = [_what(row, since) for row in new.rows()]
     over = [row for key, row in had.items() if key not in set(wanted)]
+    over += [row for row in unread if _what(row, since_before) not in {*wanted, *had}]
     return tuple(key not in had for key in wanted), tuple(over)
 
 
