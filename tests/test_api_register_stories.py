@@ -185,11 +185,11 @@ def test_a_rights_ticket_is_seen_by_its_parties_and_answered_with_evidence(
     small: Small, app: FastAPI
 ) -> None:
     li = client(app, officer(*small, "li"))
-    firm = Scope("/sd/")
-    handler = client(app, person(*small, "handler", "sd", ("viewer", firm)))
-    other = client(app, person(*small, "zhao", "sd", ("viewer", firm)))
+    firm = Scope("/sd/sd-gd/")
+    handler = client(app, person(*small, "handler", "sd-gd", ("viewer", firm)))
+    other = client(app, person(*small, "zhao", "sd-gd", ("viewer", firm)))
     person(*small, "seer", "spb-gd", ("viewer", GUANGDONG))
-    asked = {"kind": "pay", "firm": "sd", "name": "王小明", "text": "三月工资"}
+    asked = {"kind": "pay", "firm": "sd-gd", "name": "王小明", "text": "三月工资"}
     made = li("POST", "/api/v1/rights-tickets", json=asked, headers={"Idempotency-Key": "t"})
     assert made.status_code == 201, made.text
     place = f"/api/v1/rights-tickets/{made.json()['ticket_id']}"
