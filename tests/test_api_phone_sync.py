@@ -63,3 +63,23 @@ def test_photos_may_be_larger_than_other_requests_but_not_without_end(inspector:
     header = {"Content-Length": str(MOST_SYNC_BYTES + 1)}
     assert inspector("POST", "/api/v1/sync", headers=header, content=b"{}").status_code == 413
     assert inspector("POST", "/api/v1/runs", content=b"x" * 1_100_000).status_code == 413
+
+
+def test_each_is_answered_by_itself(inspector: Client) -> None:
+    def outcomes(*inspections: object) -> list[tuple[str, str]]:
+        told = send(inspector, *inspections)["inspections"]
+        assert isinstance(told, list)
+        return [(one["revision_id"][-2:], one["outcome"]) for one in told]
+
+    named = filled(51)["revision_id"][-2:]
+    assert outcomes(filled(51)) == [(named, "added")]
+    assert outcomes(filled(51), filled(52)) == [(named, "known"), (filled(52)["revision_id"][-2:], "added")]
+    later, other = filled(51, revision=2, history=(1,)), filled(51, revision=3, history=(1,))
+    assert [one for _, one in outcomes(later)] == ["added"]
+    assert [one for _, one in outcomes(other)] == ["conflict"]
+    told = send(inspector, filled(53), {"inspection_id": "x", "revision_id": 7})["inspections"]
+    assert isinstance(told, list)
+    refused = next(one for one in told if one["outcome"] == "refused")
+    assert (refused["inspection_id"], refused["revision_id"]) == ("x", "")
+    assert {problem["row"] for problem in refused["problems"]} == {2}
+    assert [one["outcome"] for one in told if one is not refused] == ["added"]

@@ -100,6 +100,8 @@ def matrix(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FastAPI, 
 
 def allowed(role: str, action: str, kind: str, where: str) -> bool:
     """Return what the table says, by the one place that decides."""
+    if kind == "mark" and where != "own":  # blind until all departments have handed in
+        return False
     _, path, code = PLACES[where]
     who = Person("x", PLACES["own"][1], (Grant(Role(role), REGION),), "440000", is_authority=True)
     return decide(who, action, Target(kind, path, code), now()).allowed

@@ -86,7 +86,7 @@ def test_a_duty_room_from_its_roster_to_a_call_that_two_answer(
 
 def test_hazards_move_by_their_ledger_and_by_their_state(small: Small, app: FastAPI) -> None:
     li = client(app, officer(*small, "li"))
-    wu = client(app, person(*small, "wu", "spb-sz", ("inspector", GUANGDONG)))
+    wu = client(app, person(*small, "wu", "spb", ("inspector", GUANGDONG)))
     made = added(li, "hazard", **hazard())
     place = f"/api/v1/records/hazard/{made['id']}"
     assert refused(li("POST", f"{place}/moves", json={})) == (400, "bad-usage")
@@ -109,7 +109,7 @@ def test_hazards_move_by_their_ledger_and_by_their_state(small: Small, app: Fast
 
 def test_states_are_set_by_those_who_may_from_what_was_read(small: Small, app: FastAPI) -> None:
     li = client(app, officer(*small, "li"))
-    wu = client(app, person(*small, "wu", "spb-sz", ("inspector", GUANGDONG)))
+    wu = client(app, person(*small, "wu", "spb", ("inspector", GUANGDONG)))
     made = added(
         li, "inspection", form_id="f", form_version="1", planned_at=now().isoformat(), unannounced=False
     )
@@ -185,11 +185,11 @@ def test_a_rights_ticket_is_seen_by_its_parties_and_answered_with_evidence(
     small: Small, app: FastAPI
 ) -> None:
     li = client(app, officer(*small, "li"))
-    firm = Scope("/sd/")
-    handler = client(app, person(*small, "handler", "sd", ("viewer", firm)))
-    other = client(app, person(*small, "other", "sd", ("viewer", firm)))
+    firm = Scope("/sd/sd-gd/")
+    handler = client(app, person(*small, "handler", "sd-gd", ("viewer", firm)))
+    other = client(app, person(*small, "zhao", "sd-gd", ("viewer", firm)))
     person(*small, "seer", "spb-gd", ("viewer", GUANGDONG))
-    asked = {"kind": "pay", "firm": "sd", "name": "王小明", "text": "三月工资"}
+    asked = {"kind": "pay", "firm": "sd-gd", "name": "王小明", "text": "三月工资"}
     made = li("POST", "/api/v1/rights-tickets", json=asked, headers={"Idempotency-Key": "t"})
     assert made.status_code == 201, made.text
     place = f"/api/v1/rights-tickets/{made.json()['ticket_id']}"
@@ -252,9 +252,8 @@ def test_retention_backup_keys_and_audit_are_the_administrators(
 RULES = """
 [hazard]
 name_zh = "隐患"
-name_en = "hazards"
 basis = "test"
-provenance = "assumption"
+provenance = "synthetic"
 source = "test"
 since = "closed_at"
 states = ["closed"]

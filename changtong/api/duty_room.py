@@ -89,6 +89,7 @@ class When(Asked):
 
 
 def _at(given: datetime | None) -> datetime:
+    """Return when it was done: asked before the work begins, since nothing is entered ahead of that."""
     return given or now()
 
 
@@ -201,10 +202,9 @@ def add_note(
     once = Once(asks, serves, idempotency_key, "note", record_id, asked)
 
     def write() -> dict[str, Any]:
+        at = _at(asked.at)
         with open_register_room(asks.desk, record_id, writes=True, needs_roster=False) as opened:
-            return _facts(
-                hand_over(opened.log, asked.note, opened.by, _at(asked.at), asked.open, asked.watch)
-            )
+            return _facts(hand_over(opened.log, asked.note, opened.by, at, asked.open, asked.watch))
 
     return once.answer(write)
 
@@ -212,8 +212,9 @@ def add_note(
 @router.post("/{record_id}/hand-overs/{note}/receive")
 def receive_note(asks: Asks, record_id: RecordId, note: Id, asked: When) -> dict[str, Any]:
     """Receive a hand-over note; the first receipt stands, and `mine` says whether it is one's own."""
+    at = _at(asked.at)
     with open_register_room(asks.desk, record_id, writes=True, needs_roster=False) as opened:
-        kept = receive(opened.log, note, opened.by, _at(asked.at))
+        kept = receive(opened.log, note, opened.by, at)
         return _facts(kept) | {"mine": kept.by == opened.by}
 
 
@@ -244,6 +245,7 @@ def add_call(
     once = Once(asks, serves, idempotency_key, "call", record_id, asked)
 
     def begin() -> dict[str, Any]:
+        at = _at(asked.at)
         with open_register_room(asks.desk, record_id, writes=True) as opened:
             there = [one for one in opened.log.entries() if one.key == f"call/{asked.call}"]
             if once.was_begun and there:
@@ -256,7 +258,7 @@ def add_call(
                     asked.subject,
                     asked.chain,
                     opened.by,
-                    _at(asked.at),
+                    at,
                 )
             )
 
@@ -266,8 +268,9 @@ def add_call(
 @router.post("/{record_id}/calls/{call}/answer")
 def answer(asks: Asks, record_id: RecordId, call: Id, asked: When) -> dict[str, Any]:
     """Answer a call: the first has it. Whoever comes second is told who: `mine` is false."""
+    at = _at(asked.at)
     with open_register_room(asks.desk, record_id, writes=True, needs_roster=False) as opened:
-        got = answer_call(opened.log, call, opened.by, _at(asked.at))
+        got = answer_call(opened.log, call, opened.by, at)
     return {"call": got.call_id, "by": got.by, "at": got.at.isoformat(), "mine": got.mine}
 
 

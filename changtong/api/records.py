@@ -124,7 +124,10 @@ def _described(kind: str, rights: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _way_of(kind: str) -> str:
-    of_command = {"emergency": "cases", "duty": "duty-rooms", "rights-tickets": "rights-tickets"}
+    of_command = {
+        "emergency": "cases", "duty": "duty-rooms", "rights-tickets": "rights-tickets",
+        "issued": "issued-plans",
+    }  # fmt: skip
     return f"/api/v1/{of_command.get(COMMANDS.get(kind, ''), 'scorecards')}"
 
 

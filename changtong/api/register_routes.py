@@ -27,7 +27,7 @@ ABOUT_A_FILE = 1 << 20
 
 LARGER = (
     (re.compile(r"/api/v1/records/[a-z_]+/([^/]+/attachments|load)"), MOST_BYTES + ABOUT_A_FILE),
-    (re.compile(r"/api/v1/rights-tickets/[^/]+/answers"), 10 * MOST_BYTES + ABOUT_A_FILE),
+    (re.compile(r"/api/v1/rights-tickets/[^/]+/answers"), 2 * MOST_BYTES + ABOUT_A_FILE),
     (re.compile(r"/api/v1/(scorecards|duty-rooms/[^/]+/rosters)"), 4 << 20),
 )
 """Path of a POST -> bytes its body may have."""

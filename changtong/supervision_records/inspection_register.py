@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections import Counter, defaultdict
@@ -118,7 +119,8 @@ def sync_inspections(
     Returns
     -------
     tuple of CollectedRecords and tuple of SyncAnswer
-        What all of it brought; no answer of its own has what is no such file at all.
+        What all of it brought, and each in the order it was sent; what is no such file at all has no answer
+        of its own.
 
     Raises
     ------
@@ -129,10 +131,15 @@ def sync_inspections(
     run = _Run(rules, (), False)
     run.counts.update(files=1, read=len(found.inspections) + len(found.refused), set_aside=len(found.refused))
     run.problems[0] += [problem for _, why in found.refused for problem in why]
-    answers = [_refused(part, why) for part, why in found.refused if why[0].row is not None]
+    refused = {int(why[0].row): (part, why) for part, why in found.refused if why[0].row is not None}
+    answers = {row: _refused(*told) for row, told in refused.items()}
+    others = (row for row in itertools.count(1) if row not in refused)
+    row_of = {id(one): row for one, row in zip(found.inspections, others, strict=False)}
     for some in _parts(_oldest_first(found, name, 0)):
-        answers += [_answer(one, made) for one, made in zip(some, _take_part(desk, some, run), strict=True)]
-    return collected_records(run.counts, run.conflicts, run.left, run.problems[0]), tuple(answers)
+        for one, made in zip(some, _take_part(desk, some, run), strict=True):
+            answers[row_of[id(one.received)]] = _answer(one, made)
+    told = tuple(answers[row] for row in sorted(answers))
+    return collected_records(run.counts, run.conflicts, run.left, run.problems[0]), told
 
 
 def _answer(sent: _Sent, made: Taken) -> SyncAnswer:
