@@ -35,14 +35,21 @@ def serve(
             "--proxy", metavar="ADDRESS", help="Of a proxy before it that says who asks, and ends TLS."
         ),
     ] = None,
+    name: Annotated[
+        list[str] | None,
+        typer.Option("--name", metavar="HOST", help="Name it goes by; others are refused; may be repeated."),
+    ] = None,
 ) -> None:
     """Serve pages and API until Ctrl-C or SIGTERM; runs that have not ended go on when it serves again."""
+    from changtong.api.headers import names_of
     from changtong.api.request_log import log, log_to_stderr
     from changtong.api.run_upkeep import keep_deleting
-    from changtong.api.server import run_server
+    from changtong.api.server import check_proxy, run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
     from changtong.web.app import make_web_app
 
+    if proxy is not None:
+        check_proxy(proxy)
     log_to_stderr()
     os.umask(0o077)  # what is kept is nobody else's on this machine
     service = open_service(data, registers, workers, program=context.find_root().command)
@@ -52,6 +59,6 @@ def serve(
             log("first-sign-in", file=str(first), says="It holds the first password: change it, remove it.")
         if keep_days is not None:
             keep_deleting(service.book, service.folder, keep_days, service.stopping)
-        run_server(make_web_app(service), host, port, proxy)
+        run_server(make_web_app(service, names_of(name or (), host, proxy)), host, port, proxy)
     finally:
         service.close()

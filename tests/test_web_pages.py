@@ -64,8 +64,12 @@ def test_only_the_door_and_its_files_are_open(app: FastAPI, nobody: Client) -> N
 
 
 @pytest.mark.parametrize(
-    "onward", ["//evil.example/x", "https://evil.example", "/\\evil.example", "javascript:x"]
-)
+    "onward",
+    [
+        "//evil.example/x", "https://evil.example", "/\\evil.example", "javascript:x",
+        "/\t/evil.example", "/\n/evil.example", "\t//evil.example", "/\r\\evil.example",
+    ],
+)  # fmt: skip
 def test_the_way_onward_never_leaves_this_site(nobody: Client, duty: Client, onward: str) -> None:
     assert 'data-onward="/"' in nobody("GET", "/sign-in", params={"next": onward}).text
     assert duty("GET", "/sign-in", params={"next": onward}).headers["location"] == "/"

@@ -23,7 +23,7 @@ from changtong.api import (
     runs,
     sessions,
 )
-from changtong.api.headers import BodyLimit, SecurityHeaders
+from changtong.api.headers import BodyLimit, HostCheck, SecurityHeaders
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
 from changtong.api.request_log import RequestLog
@@ -34,12 +34,14 @@ from changtong.errors import ChangtongError
 OPENAPI = "/api/v1/openapi.json"
 
 
-def make_app(service: Service) -> FastAPI:
+def make_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
     """Return the application of a service that is open.
 
     Parameters
     ----------
     service : Service
+    names : frozenset of str, optional
+        Hosts it goes by; any without them.
     """
     app = FastAPI(
         title="Changtong 畅通",
@@ -74,6 +76,7 @@ def make_app(service: Service) -> FastAPI:
     # the last added is the outermost
     larger = {datasets.router.prefix: MOST_UPLOAD_BYTES, phone_sync.SYNC: phone_sync.MOST_SYNC_BYTES}
     app.add_middleware(BodyLimit, larger=larger, larger_like=register_routes.LARGER)
+    app.add_middleware(HostCheck, names=names)
     app.add_middleware(RequestLog, counts=service.counts)
     app.add_middleware(SecurityHeaders)
     return app

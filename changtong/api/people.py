@@ -7,10 +7,10 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 
+from changtong.api.headers import LOOPBACK, host_of
 from changtong.api.service import Service
 from changtong.errors import DeniedError, NotFoundError
 from changtong.rights.decide import Person, Target, decide, scopes
@@ -25,7 +25,6 @@ INTAKE_ROUTES = frozenset({("POST", "/api/v1/logs/{log_id}/events"), ("POST", "/
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 CSRF_HEADER = "X-CSRF-Token"
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 NO_ROUTE = "(none)"
 
 
@@ -85,7 +84,7 @@ def service_of(request: Request) -> Service:
 
 def is_loopback(request: Request) -> bool:
     """Return whether the browser talks to this very machine, where there is no TLS."""
-    return (urlsplit(f"//{request.headers.get('host', '')}").hostname or "") in LOOPBACK
+    return host_of(request.headers.get("host", "")) in LOOPBACK
 
 
 def cookie_name(request: Request) -> str:

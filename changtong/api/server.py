@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 
 from changtong.api.request_log import log
 from changtong.api.service import Service
+from changtong.errors import UsageError
 
 STOP_WITHIN_S = 15
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -38,6 +40,29 @@ class Server(uvicorn.Server):
         """Begin to stop."""
         self.service.stopping.set()
         super().handle_exit(sig, frame)
+
+
+def check_proxy(proxy: str) -> None:
+    """Refuse what is no proxy's address: whose word is taken on who asks must be known.
+
+    Parameters
+    ----------
+    proxy : str
+        Addresses or networks, with commas between.
+
+    Raises
+    ------
+    UsageError
+        ``bad-usage``.
+    """
+    for one in proxy.split(","):
+        try:
+            known = ipaddress.ip_network(one.strip(), strict=False).prefixlen > 0
+        except ValueError:
+            known = False
+        if not known:
+            text = f"--proxy {one.strip()}: the address or network of the proxy is expected, as 10.0.0.2."
+            raise UsageError(text)
 
 
 def run_server(app: FastAPI, host: str, port: int, proxy: str | None = None) -> None:

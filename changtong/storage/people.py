@@ -479,7 +479,7 @@ def begin_second_factor(work: Work) -> SecondFactor:
     if row["totp_is_on"]:
         raise UsageError("The second factor is on already.")
     secret = pyotp.random_base32()
-    codes = tuple(secrets.token_hex(8) for _ in range(RECOVERY_CODES))
+    codes = tuple(secrets.token_hex(14) for _ in range(RECOVERY_CODES))
     work.connection.execute(users.update().where(users.c.id == row["id"]).values(totp_secret=secret))
     work.connection.execute(recovery_codes.delete().where(recovery_codes.c.user == row["id"]))
     rows = [{"id": new_id(), "user": row["id"], "hash": token_hash(code)} for code in codes]

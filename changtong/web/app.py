@@ -26,14 +26,16 @@ OPEN_PAGES = frozenset({("GET", "/sign-in"), ("GET", "/assets/{of_version}/{name
 """Pages that ask for nobody."""
 
 
-def make_web_app(service: Service) -> FastAPI:
+def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
     """Return the application with its pages.
 
     Parameters
     ----------
     service : Service
+    names : frozenset of str, optional
+        Hosts it goes by; any without them.
     """
-    app = make_app(service)
+    app = make_app(service, names)
     app.state.open_routes = OPEN_ROUTES | OPEN_PAGES
     for router in (
         assets.router,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -10,6 +12,9 @@ from changtong.errors import ChangtongError
 from changtong.web.pages import page
 
 router = APIRouter(include_in_schema=False)
+
+OURS = re.compile(r"/(?![/\\])[^\x00-\x1f\x7f]*")
+"""Ways onward that stay here; browsers take tabs and line ends out of an address before they read it."""
 
 
 @router.get("/sign-in")
@@ -20,7 +25,7 @@ def sign_in_page(request: Request, next: str = "/") -> Response:
         signed_in = request.app.state.service.store.desk(token_of(request)[0]).check()
     except ChangtongError:
         signed_in = ""
-    onward = next if next.startswith("/") and not next.startswith(("//", "/\\")) else "/"
+    onward = next if OURS.fullmatch(next) else "/"
     if signed_in:
         return RedirectResponse(onward, 303, {"Cache-Control": "no-store"})
     return page(request, "sign_in.html.j2", area="", title="sign_in.title", onward=onward)

@@ -3,7 +3,7 @@ import { ask } from "./api.js";
 import { byId, make, tellRefusal } from "./elements.js";
 import { lang, say } from "./words.js";
 
-const keep = (name, value) => { document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=strict`; };
+const keep = (name, value) => { document.cookie = `${name}=${value}; path=/; max-age=31536000; samesite=strict${location.protocol === "https:" ? "; secure" : ""}`; };
 
 byId("language").addEventListener("click", () => {
   keep("lang", lang === "zh" ? "en" : "zh");
@@ -23,6 +23,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => disp
 
 byId("sign-out")?.addEventListener("click", async () => {
   await ask("DELETE", "/api/v1/session");
+  sessionStorage.clear(); // what was drafted is nothing for whoever signs in next
   location.href = "/sign-in";
 });
 
