@@ -10,9 +10,9 @@ from pathlib import Path
 import docx
 import pytest
 from assessment_cases import SECTION, card, deduct, fact, head, subject
-from browser import CHROMIUM, FRAME, opened
 from pages import Page
 
+from browser import CHROMIUM, FRAME, opened
 from changtong.assessment.assess import assess, what_if
 from changtong.assessment.result import Assessment
 from changtong.assessment.sensitivity import sensitivity

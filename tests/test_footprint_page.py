@@ -7,10 +7,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from browser import CHROMIUM, FRAME, opened
 from footprint_cases import TINY, chain, folder
 from pages import Page
 
+from browser import CHROMIUM, FRAME, opened
 from changtong.cli import main
 from changtong.footprint.estimate import estimate_carbon
 from changtong.footprint.factors import read_factors

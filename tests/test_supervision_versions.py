@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import CHROMIUM, FRAME, opened
 from registers_cases import (  # noqa: F401
     cheap_hashes,
     place,
@@ -21,6 +20,7 @@ from registers_cases import (  # noqa: F401
 from safety_cases import filled, photo, png, uuid, write_file
 from supervision_cases import office
 
+from browser import CHROMIUM, FRAME, opened
 from changtong.cli import main
 from changtong.errors import UsageError
 from changtong.safety.collect import collect

@@ -33,8 +33,8 @@ SMALL = 1500
 TOO_LARGE = 6000
 """Assignments from which on the whole program was seen to find and prove nothing in minutes: left out."""
 
-SEARCH_SHARE = 0.4
-"""Part of the time for the search."""
+SEARCH_SHARE, WORTH = 0.4, 0.5
+"""Part of the time for the search; part of the time of the last one from which on one more is begun."""
 
 LAZY = ("rest", "one_a_day", "most_in_row", "most_nights_in_row", "most_in_week", "most_h_in_week",
         "most_in_month", "most_h_in_month", "never")  # fmt: skip
@@ -173,11 +173,14 @@ def _search_and_bound(
         return some - known[0] <= max(gap * some, SAME * max(1.0, some))
 
     def search(number: int) -> Flags:
-        left = quick - time.perf_counter()
-        if left < 0.1:
-            return taken
-        found = search_roster(question, shares, crews, seed=seed + number, seconds=left, is_enough=is_enough)
-        return found.taken if found.whole else taken
+        best, spent = taken, 0.0
+        while (left := quick - time.perf_counter()) > max(0.1, WORTH * spent) and not is_enough(cost(best)):
+            found = search_roster(
+                question, shares, crews, seed=seed + number, seconds=left, is_enough=is_enough
+            )
+            best = min(best, found.taken if found.whole else best, key=cost)
+            number, spent = number + 2, left - (quick - time.perf_counter())
+        return best
 
     def bound_and_search() -> tuple[float, Flags]:
         patterns = build_program(question, shares, crews, near=counted(question, taken), below=cost(taken))
