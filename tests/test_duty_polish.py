@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from test_duty_roster import FIRST, brute_force, days, person, tiny
 
-from changtong.duty import roster_polish
+from changtong.duty import roster_polish, roster_search
 from changtong.duty.crews import crew_rules
 from changtong.duty.fair_shares import counted, fair_shares
 from changtong.duty.question import Question, make_question
@@ -19,7 +19,8 @@ from changtong.duty.roster_polish import _Work, polish
 from changtong.duty.roster_program import build_program
 from changtong.duty.roster_search import search_near, search_roster
 from changtong.duty.roster_solve import costly_people, roster_cost
-from changtong.duty.staff import DutyFolder, Limits
+from changtong.duty.search_steps import anneal
+from changtong.duty.staff import DutyFolder, Limits, Pair
 
 Flags = NDArray[np.bool_]
 
@@ -141,3 +142,38 @@ def test_a_search_around_a_roster_never_leaves_a_worse_or_a_broken_one() -> None
     assert long.whole
     assert not broken(question, folder, long.taken)
     assert roster_cost(question, shares, crews, long.taken) <= before + 1e-9
+
+
+def test_what_the_search_counts_on_its_way_is_what_the_roster_has() -> None:
+    """Exchanges of days, swaps and helped groups, taken and taken back: every count stays right."""
+    people = tuple(
+        person(f"p{k}", level=["new", "trained", "experienced"][k % 3], share=1.0 - 0.1 * k) for k in range(6)
+    )
+    folder = replace(
+        tiny(heads=2), people=people, new_with_experienced=True, limits=Limits(most_in_week=4),
+        pairs=(Pair("p1", "p2", "together"), Pair("p3", "p4", "avoid"), Pair("p4", "p5", "never")),
+    )  # fmt: skip
+    question = make_question(folder, FIRST, days(20))
+    shares, crews = fair_shares(question), crew_rules(question)
+    data = roster_search._data(question, shares, crews)
+    for soft in (0.002, 1.0):
+        state, seats, cost = roster_search._empty(question, data, 5)
+        cost = roster_search._fill(question, data, state, cost)
+        cost += roster_search._make_soft(state, seats, soft)
+        best = state.seat.copy()
+        end, _, _ = anneal(data, state, seats, 20_000, 3.0, 0.5, cost, cost, best, float(state.broken[0]))
+        taken = np.zeros(question.may.shape, bool)
+        for slot, seat in enumerate(state.seat):
+            taken[seat[seat >= 0], slot] = True
+        assert (state.count == counted(question, taken)).all()
+        assert (state.left == question.caps.most - taken.astype(int) @ question.caps.uses.T).all()
+        assert (state.left >= 0).all()
+        for p, slot in zip(*np.nonzero(taken), strict=True):
+            place = state.place[p, question.slots.day[slot]]
+            assert state.seat[place // 2, place % 2] == p
+            assert place // 2 == slot
+        assert (state.place >= 0).sum() == taken.sum()
+        empty = len(seats) - taken.sum()
+        rules = state.broken[0] - roster_search.PENALTY * empty
+        fair = roster_cost(question, shares, crews, taken)
+        assert end == pytest.approx(fair + soft * rules + roster_search.PENALTY * empty)

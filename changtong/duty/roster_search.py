@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from changtong.duty.search_steps import (
     anneal,
     change,
     fits,
+    sit,
     use,
 )
 from changtong.duty.staff import KINDS
@@ -33,9 +35,10 @@ from changtong.duty.staff import KINDS
 PENALTY = 2000.0
 """Cost of a missing head or a broken rule of crews: no fairness is worth one."""
 
-SOFT = 0.002
-"""Part of the penalty that a broken rule of crews costs once a whole roster is known: walls that a search
-cannot cross keep it from better ones."""
+SOFT, FIRM = 0.002, 0.2
+"""Part of the penalty that a broken rule of crews costs once a whole roster is known, at the start and at the
+end of the long cooling: walls that a search cannot cross keep it from better ones. Where much is carried over
+a step saves more than the start asks, and a search that never asked more ended with rules broken."""
 
 KEEP = 200.0
 """Cost of an assignment of the roster in force that is given up."""
@@ -44,8 +47,8 @@ STEPS = 1_000_000
 STEPS_A_SEAT = 2500
 """Small rosters need fewer steps."""
 
-LONG_A_SEAT = 40_000
-"""Steps a seat from which on cooling more slowly was seen to gain nothing."""
+LONG_A_SEAT = 12_000
+"""Steps a seat from which on cooling more slowly was seen to gain less than cooling once more."""
 
 PART = 50_000
 """Steps between two looks at the clock."""
@@ -83,6 +86,7 @@ def search_roster(
     seed: int = 0,
     steps: int = STEPS,
     seconds: float = 0.0,
+    is_enough: Callable[[float], bool] = lambda cost: False,
 ) -> Found:
     """Search for a roster: a short cooling that keeps rules of crews, then a long one that may break them.
 
@@ -96,6 +100,8 @@ def search_roster(
         Of the short cooling, at most.
     seconds : float
         For the long cooling; 0: none. It is as slow as the time lets it be.
+    is_enough : callable
+        Whether the long cooling may end at a roster of such a cost.
     """
     data = _data(question, shares, crews)
     state, seats, cost = _empty(question, data, seed)
@@ -105,7 +111,7 @@ def search_roster(
     warmth = HOT * scale, COLD * scale
     met = anneal(data, state, seats, steps, *warmth, cost, cost, seat, float(state.broken[0]))
     if seconds > 0.0 and met[2] < 0.5:
-        _cool_slowly(data, state, seats, seconds, scale, met, seat)
+        _cool_slowly(data, state, seats, seconds, scale, met, seat, is_enough)
         # rules of crews are not broken in what was kept, whatever the search broke on its way
     return _found(question, seats, seat, met[2])
 
@@ -135,7 +141,7 @@ def search_near(
     for j in np.flatnonzero(taken.any(axis=0)):
         for h, p in enumerate(np.flatnonzero(taken[:, j])):
             cost += _seat(data, state, int(p), int(j), h)
-    state.soft[0] = SOFT
+    _make_soft(state, seats, (SOFT * FIRM) ** 0.5)  # that of the long cooling when it is as warm
     scale, seat = _scale(question), state.seat.copy()
     warmth = NEAR_WARM * scale, COLD * scale
     steps = min(steps, LONG_A_SEAT * len(seats))
@@ -160,22 +166,29 @@ def _found(question: Question, seats: Seats, seat: Seats, broken: float) -> Foun
 
 def _cool_slowly(
     data: Data, state: State, seats: Seats, seconds: float, scale: float,
-    met: tuple[float, float, float], seat: Seats,
+    met: tuple[float, float, float], seat: Seats, is_enough: Callable[[float], bool],
 ) -> None:  # fmt: skip
     """Cool once from hot to cold in a time; ``seat`` becomes the best roster met that breaks no rule."""
-    broken_rules = state.broken[0] - PENALTY * (state.seat[seats[:, 0], seats[:, 1]] < 0).sum()
-    cost, best, least = met[0] + (SOFT - state.soft[0]) * broken_rules, met[1], met[2]
-    state.soft[0] = SOFT
+    cost, best, least = met
     most, done, begun = LONG_A_SEAT * len(seats), 0, time.perf_counter()
     at = 0.0
-    while at < 1.0:
+    while at < 1.0 and not (least < 0.5 and is_enough(best)):
         spent = time.perf_counter() - begun
         a_step = max(spent / seconds / done, 1.0 / most) if done else 1.0 / most
         after = at + PART * a_step
+        cost += _make_soft(state, seats, SOFT * (FIRM / SOFT) ** min(1.0, at))
         hot, cold = (WARM * scale * (COLD / WARM) ** min(1.0, part) for part in (at, after))
         cost, best, least = anneal(data, state, seats, PART, hot, cold, cost, best, seat, least)
         done += PART
         at = max(done / most, (time.perf_counter() - begun) / seconds)
+
+
+def _make_soft(state: State, seats: Seats, soft: float) -> float:
+    """Let broken rules cost another part of the penalty; return what the cost changes by."""
+    empty = PENALTY * int((state.seat[seats[:, 0], seats[:, 1]] < 0).sum())
+    more = (soft - state.soft[0]) * (state.broken[0] - empty)
+    state.soft[0] = soft
+    return float(more)
 
 
 def _empty(question: Question, data: Data, seed: int) -> tuple[State, Seats, float]:
@@ -184,6 +197,7 @@ def _empty(question: Question, data: Data, seed: int) -> tuple[State, Seats, flo
     seats = np.array([(j, h) for j, count in enumerate(heads) for h in range(count)], np.int64)
     state = State(
         np.full((len(heads), int(heads.max())), -1, np.int64),
+        np.full((len(question.may), int(question.slots.day.max()) + 1), -1, np.int64),
         question.caps.most.astype(np.int32, order="C"),  # a copy
         np.zeros((len(question.may), len(KINDS)), np.int64),
         np.zeros(n_groups, np.int64),
@@ -219,7 +233,7 @@ def _seat(data: Data, state: State, p: int, j: int, h: int) -> float:
     """Give an empty seat to somebody who fits; return what the cost changes by."""
     state.broken[0] -= PENALTY
     use(data, state, p, j, 1)
-    state.seat[j, h] = p
+    sit(data, state, p, j, h)
     return float(change(data, state, p, j, 1)) - PENALTY
 
 
@@ -243,10 +257,20 @@ def _data(question: Question, shares: FairShares, crews: CrewRules) -> Data:
     members: list[tuple[int, int, int]] = sorted(
         (p * n_slots + j, g, side) for g, group in enumerate(groups) for p, j, side in group[3] if may[p, j]
     )
+    # who would help each group that may lack somebody: the second of a pair, the experienced, the qualified
+    helps: list[list[tuple[int, int]]] = [
+        [(p, j) for p, j, side in group[3] if side == (group[0] in (NEWCOMER, TOGETHER)) and may[p, j]]
+        if group[0] in (QUALIFIED, NEWCOMER, TOGETHER, WISHED, LOCKED)
+        else []
+        for group in groups
+    ]
+    lacks = [g for g, some in enumerate(helps) if some]
+    help_who, help_slot = np.array([one for g in lacks for one in helps[g]], np.int64).reshape(-1, 2).T.copy()
     at = np.zeros(n_people * n_slots + 1, np.int64)
     np.add.at(at, np.array([one[0] + 1 for one in members], np.int64), 1)
     return Data(
-        may=may, line=line,
+        may=may, able=np.nonzero(may.T)[1],
+        able_at=np.append(0, np.cumsum(may.sum(axis=0))), day=question.slots.day, line=line,
         uses_at=np.searchsorted(slot, np.arange(n_slots + 1)).astype(np.int64),
         uses_row=row.astype(np.int32),
         uses_by=caps.uses[row, slot].astype(np.int32),
@@ -258,7 +282,8 @@ def _data(question: Question, shares: FairShares, crews: CrewRules) -> Data:
         group_kind=np.array([one[0] for one in groups], np.int64),
         group_least=np.array([one[1] for one in groups], np.int64),
         group_weight=np.array([one[2] for one in groups], float),
-        penalty=PENALTY,
+        penalty=PENALTY, lacks=np.array(lacks, np.int64),
+        help_at=np.cumsum([0, *(len(helps[g]) for g in lacks)]), help_who=help_who, help_slot=help_slot,
     )  # fmt: skip
 
 

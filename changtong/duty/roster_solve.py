@@ -33,12 +33,16 @@ SMALL = 1500
 TOO_LARGE = 6000
 """Assignments from which on the whole program was seen to find and prove nothing in minutes: left out."""
 
-SEARCH_SHARE = 0.3
-"""Part of the time for the search."""
+SEARCH_SHARE, WORTH = 0.4, 0.5
+"""Part of the time for the search; part of the time of the last one from which on one more is begun."""
 
 LAZY = ("rest", "one_a_day", "most_in_row", "most_nights_in_row", "most_in_week", "most_h_in_week",
         "most_in_month", "most_h_in_month", "never")  # fmt: skip
 """Rules that seldom bind in the relaxation: added where they are broken."""
+
+FEW_BROKEN = 0.03
+"""Part of the rows of a relaxation below which rows broken by it are not added: they were seen to cost
+as much time again, for the same bound."""
 
 SAME = 1e-6
 
@@ -132,18 +136,19 @@ def solve(
         taken = found.taken
     if question.kept:
         return _fewest_changes(question, shares, crews, taken, deadline, gap)
-    taken, bound = _search_and_bound(question, shares, crews, taken, deadline, quick, seed)
+    taken, bound = _search_and_bound(question, shares, crews, taken, deadline, quick, gap, seed)
     value = roster_cost(question, shares, crews, taken)
     program = build_program(question, shares, crews, near=counted(question, taken))
     interrupted = False
-    if value - bound > max(gap, SAME) * max(1.0, value) and program.n_whole > SMALL:
+    if value - bound > max(gap * value, SAME * max(1.0, value)) and program.n_whole > SMALL:
         share = POLISH_SHARE if program.n_whole < TOO_LARGE else 1.0
         taken, interrupted = polish(
             question, program, taken,
             lambda some: roster_cost(question, shares, crews, some),
             lambda some: costly_people(question, shares, crews, some),
             lambda some, number: search_near(question, shares, crews, some, seed=seed + number).taken,
-            enough=bound + max(gap * value, SAME), seed=seed, workers=min(2, usable_cores()),
+            enough=bound + max(gap * value, SAME * max(1.0, value)), seed=seed,
+            workers=min(2, usable_cores()),
             deadline=time.perf_counter() + share * (deadline - time.perf_counter()),
         )  # fmt: skip
     solved = _improve(
@@ -155,23 +160,32 @@ def solve(
 
 def _search_and_bound(
     question: Question, shares: FairShares, crews: CrewRules, taken: Flags, deadline: float, quick: float,
-    seed: int,
+    gap: float, seed: int,
 ) -> tuple[Flags, float]:  # fmt: skip
     """Search on one core while the other computes the bound, and searches, too, in the time left then."""
 
     def cost(some: Flags) -> float:
         return roster_cost(question, shares, crews, some)
 
+    known = [-np.inf]
+
+    def is_enough(some: float) -> bool:
+        return some - known[0] <= max(gap * some, SAME * max(1.0, some))
+
     def search(number: int) -> Flags:
-        left = quick - time.perf_counter()
-        if left < 0.1:
-            return taken
-        found = search_roster(question, shares, crews, seed=seed + number, seconds=left)
-        return found.taken if found.whole else taken
+        best, spent = taken, 0.0
+        while (left := quick - time.perf_counter()) > max(0.1, WORTH * spent) and not is_enough(cost(best)):
+            found = search_roster(
+                question, shares, crews, seed=seed + number, seconds=left, is_enough=is_enough
+            )
+            best = min(best, found.taken if found.whole else best, key=cost)
+            number, spent = number + 2, left - (quick - time.perf_counter())
+        return best
 
     def bound_and_search() -> tuple[float, Flags]:
         patterns = build_program(question, shares, crews, near=counted(question, taken), below=cost(taken))
-        return relaxed_bound(patterns, deadline), search(2)
+        known[0] = relaxed_bound(patterns, deadline)
+        return known[0], search(2)
 
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(bound_and_search)
@@ -255,8 +269,8 @@ def costly_people(question: Question, shares: FairShares, crews: CrewRules, take
 def relaxed_bound(program: Program, deadline: float) -> float:
     """Return a bound from the relaxation; minus infinite where the time is over first.
 
-    Rules that one person must keep are added where they are broken, at most a few times: the bound holds
-    with any of them. It follows from the duals, whatever the solver's tolerance.
+    Rules that one person must keep are added where many of them are broken, at most a few times: the bound
+    holds with any of them. It follows from the duals, whatever the solver's tolerance.
 
     Parameters
     ----------
@@ -288,7 +302,7 @@ def relaxed_bound(program: Program, deadline: float) -> float:
             break
         activity = matrix @ np.array(solution.col_value)
         broken = ((activity > program.upper + SAME) | (activity < program.lower - SAME)) & ~used
-        if not broken.any():
+        if broken.sum() < FEW_BROKEN * used.sum():
             break
         used |= broken
     return best

@@ -19,24 +19,32 @@ numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # r
 QUALIFIED, NEWCOMER, NEVER, AVOID, TOGETHER, WISHED, LOCKED = range(7)
 """Kinds of groups: what the two counts of a group mean for the cost."""
 
-GIVEN = 0.4
-"""Part of the steps that give a seat to somebody else; the others swap two."""
+GIVEN, SWAPPED, HELPED = 0.1, 0.4, 0.15
+"""Parts of the steps that give a seat to somebody else, that swap two, and that bring somebody to where a
+group lacks them; the others exchange days."""
+
+TRIES = 8
+"""Draws for a group that lacks somebody, and for a duty that they could leave for it."""
+
+LONGEST = 10
+"""Days that two people exchange at most: stretches that keep rest and rows are moved as they are."""
 
 HARD = (QUALIFIED, NEWCOMER, NEVER, LOCKED)
 """Rules: broken, they cost a penalty times ``soft``; the best roster breaks none if it can."""
 
 Data = namedtuple(
     "Data",
-    "may line uses_at uses_row uses_by counts sort tables group_at group_of group_side group_kind"
-    " group_least group_weight penalty",
+    "may able able_at day line uses_at uses_row uses_by counts sort tables group_at group_of group_side"
+    " group_kind group_least group_weight penalty lacks help_at help_who help_slot",
 )
-"""What is given: who may sit where and what it costs; rows of limits by slot; counts of duties by slot, and
-a number for each sort of counts; cost tables by person, kind and count; groups by person times slots plus
-slot."""
+"""What is given: who may sit where, the same as lists by slot, days of slots, and what it costs; rows of
+limits by slot; counts of duties by slot, and a number for each sort of counts; cost tables by person, kind
+and count; groups by person times slots plus slot. Groups that may
+lack somebody, and for each of these who would help in which slots."""
 
-State = namedtuple("State", "seat left count side_a side_b now broken soft rng")
-"""Who sits where (-1: nobody), what is left of each limit, counts of duties and of groups, what each group
-costs now."""
+State = namedtuple("State", "seat place left count side_a side_b now broken soft rng")
+"""Who sits where (-1: nobody), the seat of each person on each day (slot times heads plus head; -1: none),
+what is left of each limit, counts of duties and of groups, what each group costs now."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -163,19 +171,17 @@ def moves(data, state, p, j, k):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def sits(state, p, j):
-    """Tell whether a person has a seat of a slot."""
-    found = False
-    for h in range(state.seat.shape[1]):
-        found = found or state.seat[j, h] == p
-    return found
+def sit(data, state, p, j, h):
+    """Let somebody sit in a seat."""
+    state.seat[j, h] = p
+    state.place[p, data.day[j]] = j * state.seat.shape[1] + h
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def give(data, state, j, h, q, limit):
     """Give a seat to somebody if that costs less than a limit; return what it costs, or infinite."""
     p = state.seat[j, h]
-    if q == p or not data.may[q, j] or sits(state, q, j):
+    if state.place[q, data.day[j]] >= 0:
         return np.inf
     least = shares_change(data, state, q, -1, j) - at_stake(data, state, q, j)
     if p < 0:
@@ -192,7 +198,8 @@ def give(data, state, j, h, q, limit):
             state.broken[0] -= data.penalty
         else:
             use(data, state, p, j, -1)
-        state.seat[j, h] = q
+            state.place[p, data.day[j]] = -1
+        sit(data, state, q, j, h)
         return delta
     change(data, state, q, j, -1)
     if p >= 0:
@@ -206,7 +213,8 @@ def swap(data, state, j, h, k, i, limit):
     p, q = state.seat[j, h], state.seat[k, i]
     if k == j or q == p or q < 0 or not data.may[p, k] or not data.may[q, j]:
         return np.inf
-    if sits(state, p, k) or sits(state, q, j):
+    at, then = data.day[j], data.day[k]
+    if at != then and (state.place[p, then] >= 0 or state.place[q, at] >= 0):
         return np.inf
     least = shares_change(data, state, p, j, k) + shares_change(data, state, q, k, j)
     if least > limit:
@@ -218,7 +226,9 @@ def swap(data, state, j, h, k, i, limit):
     delta += change(data, state, p, k, 1) + change(data, state, q, j, 1)
     if delta <= limit and moves(data, state, p, j, k):
         if moves(data, state, q, k, j):
-            state.seat[j, h], state.seat[k, i] = q, p
+            state.place[p, at] = state.place[q, then] = -1
+            sit(data, state, q, j, h)
+            sit(data, state, p, k, i)
             return delta
         use(data, state, p, k, -1)
         use(data, state, p, j, 1)
@@ -230,12 +240,177 @@ def swap(data, state, j, h, k, i, limit):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def slot_on(state, p, day):
+    """Return the slot of a person on a day; -1: none."""
+    return state.place[p, day] // state.seat.shape[1] if state.place[p, day] >= 0 else -1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def least_of_exchange(data, state, p, q, first, last):
+    """Return what an exchange of days costs at least; infinite where it is none, or somebody may not."""
+    least, any_change = 0.0, False
+    for day in range(first, last):
+        j, k = slot_on(state, p, day), slot_on(state, q, day)
+        if j == k:
+            continue
+        any_change = True
+        if j >= 0:
+            if not data.may[q, j]:
+                return np.inf
+            least += data.line[q, j] - data.line[p, j]
+            least -= at_stake(data, state, p, j) + at_stake(data, state, q, j)
+        if k >= 0:
+            if not data.may[p, k]:
+                return np.inf
+            least += data.line[p, k] - data.line[q, k]
+            least -= at_stake(data, state, p, k) + at_stake(data, state, q, k)
+    if not any_change:
+        return np.inf
+    for kind in range(data.counts.shape[0]):
+        step = 0
+        for day in range(first, last):
+            j, k = slot_on(state, p, day), slot_on(state, q, day)
+            if j >= 0:
+                step -= data.counts[kind, j]
+            if k >= 0:
+                step += data.counts[kind, k]
+        if step != 0:
+            one, other = state.count[p, kind], state.count[q, kind]
+            least += data.tables[p, kind, one + step] - data.tables[p, kind, one]
+            least += data.tables[q, kind, other - step] - data.tables[q, kind, other]
+    return least
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def change_days(data, state, p, q, first, last, one, other, sign):
+    """Count (1) what ``p`` does on some days for ``one``, and ``q`` for ``other``, or no longer (-1)."""
+    delta = 0.0
+    for day in range(first, last):
+        j, k = slot_on(state, p, day), slot_on(state, q, day)
+        if j != k:
+            if j >= 0:
+                delta += change(data, state, one, j, sign)
+            if k >= 0:
+                delta += change(data, state, other, k, sign)
+    return delta
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def use_days(data, state, p, q, first, last, one, other, sign):
+    """Let ``one`` use limits for what ``p`` does on some days, ``other`` for ``q`` (1), or no longer (-1)."""
+    for day in range(first, last):
+        j, k = slot_on(state, p, day), slot_on(state, q, day)
+        if j != k:
+            if j >= 0:
+                use(data, state, one, j, sign)
+            if k >= 0:
+                use(data, state, other, k, sign)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def take_days(data, state, p, q, first, last):
+    """Let two people, free on some days, do what the other did; return the first day that breaks a limit."""
+    for day in range(first, last):
+        j, k = slot_on(state, p, day), slot_on(state, q, day)
+        if j == k:
+            continue
+        if j >= 0:
+            if not fits(data, state, q, j):
+                return day
+            use(data, state, q, j, 1)
+        if k >= 0:
+            if not fits(data, state, p, k):
+                if j >= 0:
+                    use(data, state, q, j, -1)
+                return day
+            use(data, state, p, k, 1)
+    return last
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def change_seats(state, p, q, first, last):
+    """Let two people change their seats of some days."""
+    width = state.seat.shape[1]
+    for day in range(first, last):
+        one, other = state.place[p, day], state.place[q, day]
+        state.place[p, day], state.place[q, day] = other, one
+        if one >= 0:
+            state.seat[one // width, one % width] = q
+        if other >= 0:
+            state.seat[other // width, other % width] = p
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def exchange(data, state, p, q, first, last, limit):
+    """Let two people change their duties of some days if that costs less than a limit; as ``swap``."""
+    if least_of_exchange(data, state, p, q, first, last) > limit:
+        return np.inf
+    delta = change_days(data, state, p, q, first, last, p, q, -1)
+    delta += change_days(data, state, p, q, first, last, q, p, 1)
+    if delta <= limit:
+        use_days(data, state, p, q, first, last, p, q, -1)
+        end = take_days(data, state, p, q, first, last)
+        if end == last:
+            change_seats(state, p, q, first, last)
+            return delta
+        use_days(data, state, p, q, first, end, q, p, -1)
+        use_days(data, state, p, q, first, last, p, q, 1)
+    change_days(data, state, p, q, first, last, q, p, -1)
+    change_days(data, state, p, q, first, last, p, q, 1)
+    return np.inf
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def help_group(data, state, limit):
+    """Bring somebody to where a group lacks them, if that costs less than a limit; as ``swap``."""
+    one, found = 0, False
+    for _ in range(TRIES):
+        one = int(draw(state.rng) * data.lacks.shape[0])
+        found = state.now[data.lacks[one]] > 0.0
+        if found:
+            break
+    count = data.help_at[one + 1] - data.help_at[one]
+    if not found or count == 0:
+        return np.inf
+    at = data.help_at[one] + int(draw(state.rng) * count)
+    q, j = data.help_who[at], data.help_slot[at]
+    heads = 0
+    while heads < state.seat.shape[1] and state.seat[j, heads] >= 0:
+        heads += 1
+    if heads == 0:
+        return np.inf
+    h, day = int(draw(state.rng) * heads), data.day[j]
+    p = state.seat[j, h]
+    if p == q or slot_on(state, q, day) == j:
+        return np.inf
+    how = draw(state.rng)
+    if how < 0.2 and state.place[q, day] < 0:
+        return give(data, state, j, h, q, limit)
+    if how < 0.4:
+        first = max(0, day - int(draw(state.rng) * 3))
+        last = min(state.place.shape[1], day + 1 + int(draw(state.rng) * 3))
+        return exchange(data, state, p, q, first, last, limit)
+    # the duty that is left for it: the one of that day, or any
+    then = day
+    for _ in range(TRIES):
+        if state.place[q, then] >= 0:
+            break
+        then = int(draw(state.rng) * state.place.shape[1])
+    left = state.place[q, then]
+    if left < 0:
+        return np.inf
+    width = state.seat.shape[1]
+    return swap(data, state, j, h, left // width, left % width, limit)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, best_broken):
     """Take steps from hot to cold; return the cost at the end, the best one met, and what it breaks.
 
-    A step gives a seat to somebody else, or lets two seats change their people.
+    A step gives a seat to somebody else, lets two seats change their people, or two people their duties of
+    some days, or brings somebody to where a group lacks them.
     """
-    n_people, n_seats = data.may.shape[0], seats.shape[0]
+    n_seats, n_days = seats.shape[0], state.place.shape[1]
     cooling = (cold / hot) ** (1.0 / steps)
     warmth = hot
     for _step in range(steps):
@@ -243,11 +418,22 @@ def anneal(data, state, seats, steps, hot, cold, cost, best_cost, best_seat, bes
         limit = -warmth * np.log(1.0 - draw(state.rng))  # Metropolis, drawn before the cost is known
         one = int(draw(state.rng) * n_seats)
         j, h = seats[one, 0], seats[one, 1]
-        if draw(state.rng) < GIVEN or state.seat[j, h] < 0:
-            delta = give(data, state, j, h, int(draw(state.rng) * n_people), limit)
-        else:
+        which = draw(state.rng)
+        if which >= 1.0 - HELPED and data.lacks.shape[0] > 0:
+            delta = help_group(data, state, limit)
+        elif GIVEN <= which < GIVEN + SWAPPED and state.seat[j, h] >= 0:
             other = int(draw(state.rng) * n_seats)
             delta = swap(data, state, j, h, seats[other, 0], seats[other, 1], limit)
+        else:
+            p, able = state.seat[j, h], data.able_at[j + 1] - data.able_at[j]
+            q = data.able[data.able_at[j] + int(draw(state.rng) * able)] if able > 0 else p
+            if p == q:
+                delta = np.inf
+            elif which < GIVEN or p < 0:
+                delta = give(data, state, j, h, q, limit)
+            else:
+                last = min(n_days, data.day[j] + 1 + int(draw(state.rng) * LONGEST))
+                delta = exchange(data, state, p, q, data.day[j], last, limit)
         if delta == np.inf:
             continue
         cost += delta
