@@ -158,6 +158,43 @@ def test_a_run_is_followed_and_its_report_shown_within(looker: Looker) -> None:
     assert page.locator("a[download]").count() > 5
 
 
+def test_a_plan_is_approved_by_another_issued_and_acknowledged(chromium: sync_api.Browser, base: str) -> None:
+    one, other = Looker(chromium, base).sign_in(), Looker(chromium, base).sign_in("second-gd")
+    page = one.open("/respond?site=A")
+    page.click("#go")
+    page.wait_for_selector(".plan-card[data-state=done]")
+    page.click(".plan-card[data-state=done] button >> text=提交下达")
+    page.click("#ask button[type=submit]")
+    page.wait_for_url(re.compile(r"/issued/"))
+    page.wait_for_selector("body[data-state=proposed]")
+    page.click("#plan button >> text=批准")  # who proposed does not approve
+    page.click("#ask button[type=submit]")
+    page.wait_for_selector("#ask .notice.wrong")
+    page.keyboard.press("Escape")
+    second = other.page
+    second.goto(page.url)
+    second.wait_for_selector("body[data-state=proposed]")
+    second.click("#plan button >> text=批准")
+    second.click("#ask button[type=submit]")
+    page.wait_for_selector("body[data-state=approved]")  # the first one's page follows
+    page.click("#plan button >> text=下达")
+    page.click("#ask button[type=submit]")
+    page.wait_for_selector("body[data-state=issued]")
+    page.wait_for_selector("#orders tbody tr")
+    sites = page.locator("#orders tbody tr").count()
+    assert sites > 0
+    for k in range(sites):
+        page.locator("#orders tbody tr button").nth(k).click()
+        page.fill("#ask [name=said_by]", "值班电话")
+        page.click("#ask button[type=submit]")
+        page.wait_for_selector(f"#orders tbody tr:nth-child({k + 1}):has-text('已签收')")
+    page.wait_for_selector("body[data-state=completed]")
+    second.wait_for_selector("body[data-state=completed]")
+    for looker in (one, other):
+        looker.context.close()
+    assert other.wrong == []
+
+
 def test_an_inspection_is_filled_in_without_a_network_and_sent_when_there_is_one(
     chromium: sync_api.Browser, base: str
 ) -> None:
