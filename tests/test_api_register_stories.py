@@ -20,6 +20,7 @@ from registers_cases import (
     small_file,
 )
 from scorecard_cases import CARD, people, small_card
+from supervision_cases import office, outlet
 from test_api_records import at_once
 
 from changtong.assessment.card_writer import write_scorecard
@@ -123,6 +124,49 @@ def test_states_are_set_by_those_who_may_from_what_was_read(small: Small, app: F
     assert sorted(one.status_code for one in answers) == [200, 412]
     back = wu("POST", place, json={"to": "planned"}, headers={"If-Match": '"3"'})
     assert back.json()["problems"][0]["code"] == "bad-state"
+
+
+DECISION = """
+id = "D1"
+title = "fire"
+source = "made up"
+provenance = "synthetic"
+decided_on = 2026-03-01
+[[tasks]]
+id = "T1"
+title = "list them"
+owner = "ning"
+subject = "甲县"
+deadline = 2026-03-10
+evidence = "list"
+"""
+
+
+def test_tasks_of_a_decision_are_registered_once_reported_and_accepted_by_another(
+    small: Small, app: FastAPI
+) -> None:
+    li = client(app, office(*small)["li"])
+    ning = client(app, outlet(*small))
+    place = "/api/v1/supervision/decisions"
+    first = li("POST", place, json={"decision": DECISION, "on": "2026-03-19"})
+    assert (first.status_code, first.json()["registered"]) == (201, 1), first.text
+    assert li("POST", place, json={"decision": DECISION}).json()["registered"] == 0
+    other = li("POST", place, json={"decision": DECISION.replace("list them", "count them")})
+    assert other.json()["problems"][0]["code"] == "other-decision"
+    assert refused(li("POST", place, json={"decision": "x ="})) == (422, "bad-input")
+    (task,) = ning("GET", "/api/v1/records/task").json()["records"]
+    moves = f"/api/v1/records/task/{task['id']}/moves"
+    missing = ning("POST", moves, json={"action": "report", "text": "done"})
+    assert missing.status_code == 422  # the list that it asks for is not shown
+    told = ning("POST", moves, json={"action": "report", "text": "done", "evidence": "list.pdf"})
+    assert (told.status_code, told.json()["values"]["state"]) == (200, "done"), told.text
+    own = ning("POST", moves, json={"action": "accept"})  # who reported it does not accept it
+    assert [one["code"] for one in own.json()["problems"]] == ["same-person"]
+    accepted = li("POST", moves, json={"action": "accept"})
+    assert (accepted.status_code, accepted.json()["values"]["state"]) == (200, "accepted"), accepted.text
+    added(li, "hazard", **hazard(deadline="2026-06-10T00:00:00+08:00"))
+    due = li("GET", "/api/v1/supervision/hazards", params={"on": "2026-07-01"})
+    assert (due.status_code, due.json()["hazards"]) == (200, 1), due.text
 
 
 def test_a_scorecard_from_self_report_to_ranking_and_rectifications(

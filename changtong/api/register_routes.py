@@ -13,13 +13,14 @@ from changtong.api import (
     registers_care,
     rights_tickets,
     scorecards,
+    supervision,
 )
 from changtong.storage.attachments import MOST_BYTES
 
 ROUTERS = (
-    records.router, record_moves.router, records.holds, scorecards.router, duty_room.router,
-    rights_tickets.router, emergency_cases.router, administration.router, administration.own,
-    registers_care.router,
+    records.router, record_moves.router, records.holds, supervision.router, scorecards.router,
+    duty_room.router, rights_tickets.router, emergency_cases.router, administration.router,
+    administration.own, registers_care.router,
 )  # fmt: skip
 
 ABOUT_A_FILE = 1 << 20
