@@ -1,4 +1,4 @@
-"""What is done with data sets: kept once they are checked, and removed; samples made and removed."""
+"""What is done with data sets: kept once they are checked, and removed; samples made."""
 
 from __future__ import annotations
 
@@ -205,12 +205,9 @@ class DatasetDesk:
 
         return self.keep(kind, name, owner, write, sample=True)
 
-    def remove_samples(self, owner: Owner) -> list[Dataset]:
-        """Remove the samples of an organisation; return them."""
-        found = [one for one in self.places.datasets.samples() if one.path == owner.path]
-        for one in found:
-            self.remove(one)
-        return found
+    def samples_of(self, owner: Owner) -> list[Dataset]:
+        """Return the samples of an organisation."""
+        return [one for one in self.places.datasets.samples() if one.path == owner.path]
 
     def _known(self, kind: str, dataset_id: str, owner: Owner) -> Dataset | None:
         """Return the organisation's own data set of this id.

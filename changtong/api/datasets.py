@@ -143,10 +143,15 @@ def add_samples(asks: Asks, serves: Serves, asked: Sample) -> dict[str, Any]:
 def remove_samples(asks: Asks, serves: Serves) -> dict[str, Any]:
     """Remove all sample data of one's organisation; runs and their results stay."""
     _must_add(asks)
-    gone = serves.dataset_desk.remove_samples(_owner(asks))
-    with asks.desk.work(writes=True) as work:
-        for one in gone:
-            work.note("delete", _target(one), f"{one.kind}/{one.id}", {"sample": True})
+    gone: list[Dataset] = []
+    try:
+        for one in serves.dataset_desk.samples_of(_owner(asks)):
+            serves.dataset_desk.remove(one)
+            gone.append(one)
+    finally:  # one that is in use stays, and those that went are on record
+        with asks.desk.work(writes=True) as work:
+            for one in gone:
+                work.note("delete", _target(one), f"{one.kind}/{one.id}", {"sample": True})
     return {"removed": [f"{one.kind}/{one.id}" for one in gone]}
 
 
