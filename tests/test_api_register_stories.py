@@ -10,6 +10,7 @@ from duty_cases import roster_folder
 from fastapi import FastAPI
 from register_api_cases import GUANGDONG, added, app_of, client, officer, refused
 from registers_cases import (
+    OWN,
     cheap_hashes,
     hazard,
     person,
@@ -326,7 +327,7 @@ def test_users_roles_and_passes_are_kept_within_scope(small: Small, app: FastAPI
     assert (out.status_code, out.json()["is_active"]) == (200, False)
     again = boss("PATCH", user, json={"is_active": True}, headers={"If-Match": '"1"'})
     assert (refused(again), again.json()["current"]["version"]) == ((412, "precondition-failed"), 2)
-    token = li("POST", "/api/v1/session/tokens", json={"label": "script", "days": 3})
+    token = li("POST", "/api/v1/session/tokens", json={"label": "script", "days": 3, "password": OWN})
     assert token.status_code == 201
     program = client(app, small[1])
     program.token = token.json()["token"]

@@ -6,12 +6,13 @@ import io
 import json
 import logging
 import zipfile
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from api_cases import Client, app, browser, duty, service, service_and_tokens, tokens
 from fastapi import FastAPI
-from registers_cases import ADMIN, cheap_hashes
+from registers_cases import ADMIN, OWN, cheap_hashes
 
 from changtong.api.app import make_app
 from changtong.api.headers import names_of
@@ -19,10 +20,14 @@ from changtong.api.request_log import JsonLines
 from changtong.api.server import check_proxy
 from changtong.api.service import Service
 from changtong.errors import UsageError
+from changtong.storage.rows import now
 from changtong.storage.schema import passes
+from changtong.storage.work import token_hash
 from changtong.web.app import make_web_app
 
 __all__ = ["app", "browser", "cheap_hashes", "duty", "service", "service_and_tokens", "tokens"]
+
+HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def test_browsers_are_told_to_ask_by_tls_where_tls_is(app: FastAPI) -> None:
@@ -123,11 +128,10 @@ def test_a_session_left_alone_is_over_and_one_in_use_ends_all_the_same(
     browser.sign_in("duty-gd")
     assert browser("GET", "/api/v1/session").status_code == 200
     for column in ("seen_at", "expires_at"):
+        this = passes.c.hash == token_hash(browser.cookies["changtong"])
         with service.store.engine.begin() as connection:
-            kept = connection.execute(passes.select().where(passes.c.kind == "session")).mappings().all()
-            long_ago = {"seen_at": kept[0]["made_at"].replace(year=2001)}
-            change = long_ago if column == "seen_at" else {"expires_at": kept[0]["made_at"]}
-            connection.execute(passes.update().where(passes.c.kind == "session").values(**change))
+            changed = connection.execute(passes.update().where(this).values(**{column: now() - HALF_AN_HOUR}))
+        assert changed.rowcount == 1
         answer = browser("GET", "/api/v1/session")
         assert (answer.status_code, answer.json()["code"]) == (401, "session-over")
         assert browser.sign_in("duty-gd").status_code == 201
@@ -170,3 +174,16 @@ def test_who_is_shut_out_is_out_at_the_next_request(service: Service) -> None:
         assert (answer.status_code, answer.json()["code"]) == (401, "session-over")
     finally:
         admin.change_user("duty-bj", user.version, is_active=True)
+
+
+def test_a_session_left_open_makes_no_way_in(app: FastAPI, browser: Client, duty: Client) -> None:
+    browser.sign_in("duty-sd")
+    for path, asked in (("tokens", {"label": "mine", "days": 300}), ("second-factor", {})):
+        for client in (browser, duty):
+            place = f"/api/v1/session/{path}"
+            assert client("POST", place, json=asked).status_code == 422
+            answer = client("POST", place, json={**asked, "password": "not this one at all"})
+            assert (answer.status_code, answer.json()["code"]) == (401, "sign-in-failed")
+        made = browser("POST", place, json={**asked, "password": OWN})
+        assert made.status_code == 201
+        assert set(made.json()) & {"token", "secret"}

@@ -13,6 +13,7 @@ import typer
 from api_cases import Client, app, duty, service, service_and_tokens, tokens
 from registers_cases import cheap_hashes
 
+from changtong.api.data_folder import FOLDERS, DataFolder
 from changtong.api.people import OPEN_ROUTES
 from changtong.api.run_queue import STOP_WITHIN_S as RUNS_STOP_WITHIN_S
 from changtong.api.server import STOP_WITHIN_S
@@ -119,6 +120,15 @@ def test_alert_rules_ask_for_metrics_that_are_told(duty: Client) -> None:
     )))  # fmt: skip
     assert len(asked) >= 5
     assert {re.sub(r"_bucket$", "", name) for name in asked} <= families
+
+
+def test_what_lies_in_the_data_folder_is_told_of() -> None:
+    folder = DataFolder(Path("DATA"))
+    files = [value.name for name, kind in vars(DataFolder).items() if isinstance(kind, property)
+             for value in [getattr(folder, name)]]  # fmt: skip
+    page = OPERATION.read_text("utf-8")
+    assert len(files) >= 7
+    assert [name for name in (*FOLDERS, *files) if f"`{name}`" not in page and f"`{name}/`" not in page] == []
 
 
 def requirements() -> dict[str, tuple[str, str]]:

@@ -103,6 +103,13 @@ class TokenAsked(Asked):
 
     label: Word = Field(min_length=1, description="What it is for.")
     days: int = Field(ge=1, le=366)
+    password: Password = Field(description="One's own, again: a session left open makes no way in.")
+
+
+class SecondFactorAsked(Asked):
+    """A second factor of one's own."""
+
+    password: Password = Field(description="One's own, again.")
 
 
 class Code(Asked):
@@ -275,15 +282,17 @@ def end_pass(asks: Asks, record_id: RecordId) -> None:
 
 
 @own.post("/tokens", status_code=201)
-def make_token(asks: Asks, asked: TokenAsked) -> dict[str, Any]:
+def make_token(asks: Asks, serves: Serves, asked: TokenAsked) -> dict[str, Any]:
     """Make a token for a program that works as oneself; it is told once."""
+    _again(asks, serves, asked.password)
     made = asks.desk.make_token(asked.label, timedelta(days=asked.days))
     return {"token": made.token, "expires_at": made.expires_at.isoformat()}
 
 
 @own.post("/second-factor", status_code=201)
-def begin_second_factor(asks: Asks) -> dict[str, Any]:
+def begin_second_factor(asks: Asks, serves: Serves, asked: SecondFactorAsked) -> dict[str, Any]:
     """Make a secret and recovery codes, told once; the second factor is on once a code was confirmed."""
+    _again(asks, serves, asked.password)
     made = asks.desk.begin_second_factor()
     return {"secret": made.secret, "uri": made.uri, "recovery": list(made.recovery)}
 
@@ -293,3 +302,9 @@ def confirm_second_factor(asks: Asks, serves: Serves, asked: Code) -> None:
     """Turn the second factor on, with a first code."""
     serves.sign_ins.take(asks.person.user_id)  # a code is a guess, too
     asks.desk.confirm_second_factor(asked.code)
+
+
+def _again(asks: Caller, serves: Serves, password: str) -> None:
+    """Ask for one's own password again, at the pace of signing in."""
+    serves.sign_ins.take(asks.person.user_id)
+    asks.desk.check_password(password)

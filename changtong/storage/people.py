@@ -399,6 +399,20 @@ def _own(work: Work) -> tuple[Mapping[Any, Any], Target]:
     return row, Target("user", row["path"], row["admin_code"])
 
 
+def check_own_password(work: Work, password: str) -> tuple[Any, Any]:
+    """Go on only if this is one's own password; return one's row and what rights to it are decided by.
+
+    Raises
+    ------
+    DeniedError
+        ``sign-in-failed``.
+    """
+    row, target = _own(work)
+    if not fits(row["password_hash"], password):
+        raise DeniedError("The password is wrong.", "sign-in-failed")
+    return row, target
+
+
 def change_own_password(work: Work, old: str, new: str) -> None:
     """Change one's own password; all sessions and tokens end, but for the one it is changed in.
 
@@ -409,9 +423,7 @@ def change_own_password(work: Work, old: str, new: str) -> None:
     InputError
         ``weak-password``.
     """
-    row, target = _own(work)
-    if not fits(row["password_hash"], old):
-        raise DeniedError("The old password is wrong.", "sign-in-failed")
+    row, target = check_own_password(work, old)
     check_password(new, row["name"])
     if new == old:
         raise InputError([Problem("weak-password", "The new password is the old one.", column="password")])

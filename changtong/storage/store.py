@@ -332,6 +332,11 @@ class Desk:
         with self.work(writes=True, any_password=True) as work:
             people.change_own_password(work, old, new)
 
+    def check_password(self, password: str) -> None:
+        """Go on only if this is the user's own password: what opens a way in asks for it again."""
+        with self.work(writes=False) as work:
+            people.check_own_password(work, password)
+
     def make_token(self, label: str, lasts: timedelta) -> Session:
         """Make a token for a program that works as this user."""
         with self.work(writes=True) as work:
