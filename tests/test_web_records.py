@@ -1,4 +1,4 @@
-"""Pages of the registers without a browser: who may open what, that other regions are not there, the wording."""
+"""Pages of the registers without a browser: who may open what; other regions are not there; the wording."""
 
 from __future__ import annotations
 

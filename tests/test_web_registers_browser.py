@@ -1,4 +1,4 @@
-"""Pages of the registers in a real browser: a hazard put right, a change that meets another, a call answered."""
+"""Pages of the registers in a browser: a hazard put right, a change that meets another, a call answered."""
 
 from __future__ import annotations
 

@@ -41,7 +41,9 @@ def _may(asks: Caller, kind: str, action: str) -> str:
 @router.get("/registers")
 def registers_page(request: Request, asks: Asks) -> Response:
     """Show which registers the caller may see."""
-    return page(request, "registers.html.j2", area="safety", title="registers.title", asks=asks, groups=GROUPS)
+    return page(
+        request, "registers.html.j2", area="safety", title="registers.title", asks=asks, groups=GROUPS
+    )
 
 
 @router.get("/registers/{kind}")

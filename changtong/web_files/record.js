@@ -43,7 +43,7 @@ function showFields(told = record) {
 /** Columns that a person may change: what a ledger keeps is moved by steps. */
 function changeable() {
   const isKept = about.columns.some((one) => one.kept_by_ledger === "mark" && record.values[one.name]);
-  return about.columns.filter((one) => !["only", "mark"].includes(one.kept_by_ledger) && !(isKept && one.kept_by_ledger) && one.name !== about.state);
+  return about.columns.filter((one) => !["only", "mark"].includes(one.kept_by_ledger) && !(isKept && one.kept_by_ledger) && !(one.name === about.state && about.moves.length));
 }
 
 function showForm() {
@@ -87,7 +87,7 @@ function conflict(columns, before, now, form) {
 
 function showSteps() {
   const offered = stepsOf(about, record);
-  steps.hidden = Boolean(about.own_way) || !about.state;
+  steps.hidden = Boolean(about.own_way) || !about.moves.length;
   fill(steps, make("h2", { id: "h-moves" }, say("registers.moves")), offered.length ? make("div", { class: "row" }, offered.map((one, k) => make("button", { type: "button", class: k ? null : "main", "data-step": one.name, onclick: () => {
     const version = record.version, key = crypto.randomUUID();
     askFor(dialog, { title: one.title, says: one.says, fields: one.fields, go: one.title }, async (values) => {

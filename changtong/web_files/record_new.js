@@ -9,7 +9,7 @@ const key = crypto.randomUUID();
 
 function show(about) {
   const columns = about.columns.filter((one) => !["only", "mark"].includes(one.kept_by_ledger));
-  const control = (one) => one.name === about.state ? field(kind, one, one.default ?? about.first_states[0], about.first_states) : field(kind, one, one.default);
+  const control = (one) => one.name === about.state && about.first_states.length ? field(kind, one, one.default ?? about.first_states[0], about.first_states) : field(kind, one, one.default);
   const needed = columns.filter((one) => one.required), more = columns.filter((one) => !one.required);
   const wrong = make("div", { "aria-live": "assertive" });
   const form = make("form", { class: "form", onsubmit: async (event) => {

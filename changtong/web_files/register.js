@@ -32,7 +32,7 @@ function filters(about) {
   isInstant ? days.map((name) => make("label", {}, say(name === "since" ? "registers.since" : "registers.until", { column: columnName(ordering) }), make("input", { type: "date", name, value: asked.get(name) ?? "" }))) : null,
   select("order", say("registers.order"), [["", say("registers.newest")], ["oldest", say("registers.oldest")]]),
   typed.length ? make("details", { open: isOpen }, make("summary", {}, say("registers.more_filters")), make("div", {}, typed.map(text))) : null,
-  make("div", { class: "row" }, make("button", { type: "submit", class: "main" }, say("registers.go")), location.search ? make("a", { class: "button", href: location.pathname }, say("registers.clear")) : null));
+  make("div", { class: "row" }, make("button", { type: "submit", class: "main" }, say("registers.go")), [...asked.keys()].some((name) => name !== "lang") ? make("a", { class: "button", href: location.pathname }, say("registers.clear")) : null));
   return form;
 }
 
@@ -46,8 +46,10 @@ function wanted(more) {
 }
 
 function columnsOf(about) {
-  const first = about.columns.filter((one) => ["title", "name", "site_id", about.order, about.state].includes(one.name));
+  const first = about.columns.filter((one) => ["title", "name", "site_id", about.order, about.state].includes(one.name) && one.type !== "json");
   const rest = about.columns.filter((one) => !first.includes(one) && one.type !== "json" && one.kept_by_ledger !== "only");
+  const weight = (one) => one.choices.length ? 0 : one.type === "instant" ? 1 : 2;
+  rest.sort((a, b) => weight(a) - weight(b));
   const some = new Set([...first, ...rest].slice(0, MOST_COLUMNS));
   const kept = about.columns.filter((one) => some.has(one));
   return [...kept.filter((one) => ["title", "name"].includes(one.name)), ...kept.filter((one) => !["title", "name"].includes(one.name))];
