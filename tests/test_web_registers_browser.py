@@ -15,6 +15,7 @@ from registers_cases import cheap_hashes, hazard, site
 from test_serve import serving
 from test_web_browser import LONG_MS, Looker, chromium, sync_api
 
+from changtong.api.answers import plain_row
 from changtong.rights.scope import Scope
 
 pytestmark = [
@@ -56,7 +57,7 @@ def told(asking: Asking, method: str, path: str, body: object, user: str = "duty
 
 
 def added(asking: Asking, kind: str, **values: object) -> str:
-    made = told(asking, "POST", f"records/{kind}", {"records": [{"values": values}]})
+    made = told(asking, "POST", f"records/{kind}", {"records": [{"values": plain_row(values)}]})
     return str(made["records"][0]["id"])
 
 

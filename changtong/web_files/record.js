@@ -55,7 +55,7 @@ function showForm() {
     const values = {};
     mark(form, null);
     try {
-      for (const one of columns) if (form.elements[one.name].value.trim() !== typedNow(one)) values[one.name] = valueOf(one, form.elements[one.name]);
+      for (const one of columns) if (form.elements.namedItem(one.name).value.trim() !== typedNow(one)) values[one.name] = valueOf(one, form.elements.namedItem(one.name));
       if (!Object.keys(values).length) { fill(wrong, make("p", { class: "notice" }, say("registers.nothing"))); return; }
       show(await ask("PATCH", path, { values, reason: form.elements.why_changed.value.trim() }, { "If-Match": `"${read.version}"` }));
       tell(say("registers.saved"));
@@ -77,7 +77,7 @@ function showForm() {
 function conflict(columns, before, now, form) {
   const rows = [];
   for (const one of columns) {
-    const control = form.elements[one.name], old = typedOf(one, before.values[one.name]), there = typedOf(one, now.values[one.name]);
+    const control = form.elements.namedItem(one.name), old = typedOf(one, before.values[one.name]), there = typedOf(one, now.values[one.name]);
     if (control.value.trim() === old) control.value = there;
     if (there !== old || control.value.trim() !== there) rows.push([columnName(one), shown(kind, one, now.values[one.name], names), control.value || "–"]);
   }

@@ -88,7 +88,7 @@ export function mark(form, error) {
   for (const control of form.elements) control.removeAttribute("aria-invalid");
   let first = null;
   for (const problem of error?.problems ?? []) {
-    const name = problem.column?.split(".").at(-1), control = name ? form.elements[name] : null;
+    const name = problem.column?.split(".").at(-1), control = name ? form.elements.namedItem(name) : null;
     if (!(control instanceof HTMLElement)) continue;
     control.setAttribute("aria-invalid", "true");
     control.closest("details")?.setAttribute("open", "");

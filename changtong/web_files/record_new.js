@@ -19,7 +19,8 @@ function show(about) {
     button.disabled = true;
     try {
       const values = {};
-      for (const one of columns) { const value = valueOf(one, form.elements[one.name]); if (value !== null) values[one.name] = value; }
+      // by namedItem: a column called "item" is a method of the collection
+      for (const one of columns) { const value = valueOf(one, form.elements.namedItem(one.name)); if (value !== null) values[one.name] = value; }
       const own = Object.fromEntries([["organisation", form.elements.of_organisation.value.trim()], ["admin_code", form.elements.of_region.value.trim()]].filter(([, text]) => text));
       const { records } = await post(`/api/v1/records/${kind}`, { records: [{ values, ...own }] }, { "Idempotency-Key": key });
       location.href = `/registers/${kind}/${encodeURIComponent(records[0].id)}`;
