@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -158,6 +158,29 @@ def read_now(asks: Asks, record_id: RecordId, at: AsOf = None) -> dict[str, Any]
     ]  # fmt: skip
     waiting = [one.note_id for one in hand_overs(entries) if one.received_by is None and one.at <= instant]
     return {"at": instant.isoformat(), "on_duty": on_duty, "not_received": waiting}
+
+
+@router.get("/{record_id}/duties")
+def read_duties(
+    asks: Asks,
+    record_id: RecordId,
+    at: AsOf = None,
+    days: Annotated[int, Query(ge=1, le=31, description="So many before and after.")] = 3,
+) -> dict[str, Any]:
+    """List the duties of the days around an instant, the first one first."""
+    instant, span = _at(at), timedelta(days=days)
+    with open_register_room(asks.desk, record_id, writes=False) as opened:
+        first, last = instant.timestamp() - span.total_seconds(), instant.timestamp() + span.total_seconds()
+        found = [
+            {
+                "person_id": one.assignment.person_id, "post_id": one.assignment.post_id,
+                "shift_id": one.assignment.shift_id, "day": one.assignment.day.isoformat(),
+                "begins_at": one.begin.isoformat(), "ends_at": one.end.isoformat(),
+            }
+            for one in opened.rosters.around(instant - span, 2 * span)
+            if one.end.timestamp() > first and one.begin.timestamp() < last
+        ]  # fmt: skip
+    return {"duties": sorted(found, key=lambda one: (one["begins_at"], one["post_id"], one["person_id"]))}
 
 
 @router.post("/{record_id}/check-ins", status_code=201)

@@ -15,6 +15,7 @@ from changtong.web import (
     entry,
     inspect_pages,
     issued_pages,
+    record_pages,
     respond,
     run_pages,
     situation,
@@ -46,6 +47,7 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         study_pages.router,
         inspect_pages.router,
         issued_pages.router,
+        record_pages.router,
     ):
         app.include_router(router)
     app.add_exception_handler(ChangtongError, refuse_for_people)

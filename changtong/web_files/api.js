@@ -4,7 +4,7 @@ const csrf = document.querySelector("meta[name=csrf]")?.content ?? "";
 export class Refused extends Error {
   constructor(status, told) {
     super(told.detail ?? String(status));
-    Object.assign(this, { status, code: told.code ?? "", title: told.title ?? "", problems: told.problems ?? [], requestId: told.request_id ?? "" });
+    Object.assign(this, { status, code: told.code ?? "", title: told.title ?? "", problems: told.problems ?? [], requestId: told.request_id ?? "", current: told.current ?? null });
   }
 }
 
@@ -24,6 +24,12 @@ export async function ask(method, path, body = undefined, headers = {}) {
     location.href = `/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`;
   }
   throw new Refused(answer.status, told ?? {});
+}
+/** A file that is read for a reason, as bytes. */
+export async function download(path, body) {
+  const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf, "Accept-Language": document.documentElement.lang }, credentials: "same-origin", body: JSON.stringify(body) });
+  if (!answer.ok) throw new Refused(answer.status, await answer.json().catch(() => ({})));
+  return answer.blob();
 }
 export const get = (path) => ask("GET", path);
 export const post = (path, body, headers) => ask("POST", path, body, headers);

@@ -90,11 +90,11 @@ function valueOf(one, text) {
 async function send(form, wrong) {
   const inputs = {}, parameters = {};
   for (const one of offer.inputs) {
-    const chosen = [...form.elements[one.name].selectedOptions].map((option) => option.value).filter(Boolean).map((value) => JSON.parse(value));
+    const chosen = [...form.elements.namedItem(one.name).selectedOptions].map((option) => option.value).filter(Boolean).map((value) => JSON.parse(value));
     if (chosen.length) inputs[one.name] = one.many ? chosen : chosen[0];
   }
   for (const one of offer.parameters) {
-    const control = form.elements[one.name];
+    const control = form.elements.namedItem(one.name); // `item` is a method of the collection
     if (one.type === "boolean") { if (control.checked !== Boolean(one.default)) parameters[one.name] = control.checked; } else if (control.value.trim()) parameters[one.name] = valueOf(one, control.value.trim());
   }
   const button = form.querySelector("button.main");
@@ -106,7 +106,7 @@ async function send(form, wrong) {
     fill(wrong, refusal(error));
     wrong.scrollIntoView({ block: "center" });
     for (const problem of error.problems ?? []) {
-      const field = form.elements[problem.column?.split(".")[1]];
+      const field = form.elements.namedItem(problem.column?.split(".")[1] ?? "");
       if (field instanceof HTMLElement) { field.setAttribute("aria-invalid", "true"); field.closest("details")?.setAttribute("open", ""); }
     }
     tell(say("shell.failed", { why: error.title || error.message }), { wrong: true });
