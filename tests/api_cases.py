@@ -28,7 +28,7 @@ from changtong.storage import passwords
 CLOSE_A = {"label": "A shut", "sites": ["A"]}
 PEOPLE = {
     "duty-gd": ("spb-gd", ("duty_officer", Scope(region="440000"))),
-    "second-gd": ("spb-gd", ("duty_officer", Scope(region="440000"))),
+    "other-gd": ("spb-gd", ("duty_officer", Scope(region="440000"))),
     "duty-bj": ("spb-bj", ("duty_officer", Scope(region="110000"))),
     "inspector-gd": ("spb-gd", ("inspector", Scope(region="440000"))),
     "looker-gd": ("spb-gd", ("viewer", Scope(region="440000"))),

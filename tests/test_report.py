@@ -36,7 +36,7 @@ FILES = (
     "style.css", "orders.css", "stress.css", "simulation.html.j2", "geography.js", "playback.js",
     "remedies.html.j2", "forecast.html.j2", "forecast.css", "forecast.js",
     "daily.html.j2", "daily.css", "county.html.j2", "county.css", "county.js", "route_sheets.html.j2",
-    "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js",
+    "route_sheets.css", "inspection.html.j2", "inspection.css", "inspection.js", "inspection_sync.js",
     "assessment.html.j2", "versions.html.j2", "outlets.html.j2", "outlets.css", "case.html.j2", "case.css",
     "warnings.html.j2", "warnings.css", "epidemic.html.j2", "epidemic.css", "workforce.html.j2",
     "figures.html.j2", "base.html.j2", "cells.html.j2",

@@ -159,7 +159,7 @@ def test_a_run_is_followed_and_its_report_shown_within(looker: Looker) -> None:
 
 
 def test_a_plan_is_approved_by_another_issued_and_acknowledged(chromium: sync_api.Browser, base: str) -> None:
-    one, other = Looker(chromium, base).sign_in(), Looker(chromium, base).sign_in("second-gd")
+    one, other = Looker(chromium, base).sign_in(), Looker(chromium, base).sign_in("other-gd")
     page = one.open("/respond?site=A")
     page.click("#go")
     page.wait_for_selector(".plan-card[data-state=done]")
