@@ -9,9 +9,11 @@ import pytest
 from fluid_oracle import waiting_by_batches
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from network_cases import TINY
 from plan_cases import planned_networks
 
 from changtong.errors import InputError, UsageError
+from changtong.network.io import read_network
 from changtong.network.model import Network, build_network
 from changtong.outages import Outage, close_sites
 from changtong.planning.plan import plan
@@ -386,3 +388,9 @@ def test_backlogs_agree_with_batches_first_in_first_out(
     left_out = 0.5 * network.service_classes.height + 1e-3
     blurred = 0.0 if one_destination else 0.2 * batches.max(initial=0.0)
     assert np.abs(ours - batches).max() <= left_out + blurred
+
+
+def test_weeks_in_the_finest_steps_lose_nothing_but_rounding() -> None:
+    network = read_network(TINY)
+    run = play(network, close_sites(network, ["A"]), hours=400.0, warm_up_h=120.0, step_h=0.05)
+    assert run.summary()["hours"] == 400.0  # it ended: more lost than rounding is an error
