@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from changtong.network.model import Network
 from changtong.outages import Outage, apply_outages
 from changtong.structure import class_table, column
+
+Floats = NDArray[np.float64]
 
 SHUT = 1e-9
 """A share of capacity below which nothing gets through."""
@@ -78,6 +81,7 @@ def stranded_by(network: Network, outages: Sequence[Outage]) -> Stranded:
     )
     pieces = network.demand["pieces_per_day"].cast(pl.Float64).to_numpy()
     hit = np.flatnonzero(shut[start] | shut[end])
+    classes, add = pieces_by_class(network, hit)
     known = "flow_pieces_per_day" in network.legs.columns
     passing = 0.0
     if known:
@@ -93,22 +97,39 @@ def stranded_by(network: Network, outages: Sequence[Outage]) -> Stranded:
         sites_slowed=int(((effect.site_share < 1.0) & ~shut).sum()),
         legs_slowed=int(((effect.leg_share < 1.0) & ~leg_shut).sum()),
         pieces_begin_or_end=float(pieces[hit].sum()),
-        pieces_by_class=_by_class(network, hit, pieces),
+        pieces_by_class=dict(zip(classes, add(pieces[hit]).tolist(), strict=True)),
         pieces_pass=passing,
         flow_known=known,
     )
 
 
-def _by_class(network: Network, rows: np.ndarray, pieces: np.ndarray) -> dict[str, float]:
-    """Return pieces of rows of the demand by class; where rows name none, by the classes' shares."""
+def pieces_by_class(
+    network: Network, rows: NDArray[np.int64]
+) -> tuple[list[str], Callable[[Floats], Floats]]:
+    """Return the classes by rank, and a function that adds pieces of rows of the demand up by class.
+
+    Pieces of rows that name no class, or none that is known, count by the classes' shares.
+
+    Parameters
+    ----------
+    network : Network
+    rows : array of int64
+    """
     table = class_table(network)
     names = table["service_class"].cast(pl.String).to_list()
-    demand = network.demand
-    if "service_class" in demand.columns and demand["service_class"].null_count() < demand.height:
-        said = demand["service_class"].gather(rows).cast(pl.String).fill_null(names[-1])
-        frame = pl.DataFrame({"service_class": said, "pieces": pieces[rows]})
-        found = dict(frame.group_by("service_class").agg(pl.col("pieces").sum()).iter_rows())
-        return {name: float(found.get(name, 0.0)) for name in names}
     share = table["share"].to_numpy().astype(float)
     share = share / share.sum() if share.sum() > 0.0 else np.full(len(names), 1.0 / len(names))
-    return {name: float(part * pieces[rows].sum()) for name, part in zip(names, share, strict=True)}
+    demand = network.demand
+    if "service_class" not in demand.columns or demand["service_class"].null_count() == demand.height:
+        return names, lambda hit: float(hit.sum()) * share
+    number = {name: k for k, name in enumerate(names)}
+    said = demand["service_class"].gather(rows).cast(pl.String)
+    code = said.replace_strict(number, default=len(names), return_dtype=pl.Int64).fill_null(len(names))
+    places = code.to_numpy()
+
+    def add(hit: Floats) -> Floats:
+        total = np.bincount(places, hit, len(names) + 1)
+        split: Floats = total[:-1] + total[-1] * share
+        return split
+
+    return names, add

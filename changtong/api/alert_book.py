@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,10 +11,11 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from changtong.api.book import Book
 from changtong.errors import ConflictError, NotFoundError
 from changtong.events.alerts.life import TIERS
 from changtong.rights.scope import Scope
-from changtong.storage.engine import make_engine, reading, writing
+from changtong.storage.engine import reading, writing
 from changtong.storage.rows import now
 from changtong.storage.schema import Instant, JsonText
 
@@ -102,7 +102,7 @@ def alert_id(log_id: str, name: str) -> str:
     return hashlib.sha256(f"{log_id}\n{name}".encode()).hexdigest()[:24]
 
 
-class AlertBook:
+class AlertBook(Book):
     """The book, in a file of its own.
 
     Parameters
@@ -112,17 +112,10 @@ class AlertBook:
     """
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        self.engine = make_engine(path)
-        with writing(self.engine) as connection:
-            _tables.create_all(connection)
+        super().__init__(path, _tables)
         with reading(self.engine) as connection:
             self.latest = _latest(connection)
         """Number of the last change: who follows looks into the book only when it has grown."""
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
 
     def put(self, log_id: str, path: str, admin_code: str, rows: Iterable[Mapping[str, Any]]) -> int:
         """Enter what a watch found; return how many are new or changed. Told again, nothing changes.

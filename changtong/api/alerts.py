@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from changtong.api.alert_book import KeptAlert
 from changtong.api.people import Asks, Caller, Serves
+from changtong.api.server_events import event_text
 from changtong.api.service import Service
 from changtong.errors import ChangtongError, NotFoundError
 from changtong.rights.decide import Target
@@ -132,8 +132,7 @@ async def _events(request: Request, asks: Caller, serves: Service, told: int) ->
             latest = serves.alerts.latest
             found = await run_in_threadpool(serves.alerts.since, told, asks.sees())
             for one in found:
-                data = json.dumps(shown(one), ensure_ascii=False)
-                yield f"event: alert\nid: {one.changed}\ndata: {data}\n\n"
+                yield event_text("alert", shown(one), one.changed)
             told = found[-1].changed if found else latest
             quiet_s = 0.0 if found else quiet_s
         if quiet_s >= SIGN_OF_LIFE_S:
@@ -141,7 +140,7 @@ async def _events(request: Request, asks: Caller, serves: Service, told: int) ->
             try:
                 await run_in_threadpool(asks.desk.check)
             except ChangtongError as error:
-                yield f"event: over\ndata: {json.dumps({'code': error.code})}\n\n"
+                yield event_text("over", {"code": error.code})
                 return
             yield ": nothing new\n\n"
         await asyncio.sleep(LOOK_EVERY_S)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from changtong.api.book import Book
 from changtong.errors import NotFoundError
 from changtong.rights.scope import Scope
-from changtong.storage.engine import make_engine, reading, writing
+from changtong.storage.engine import reading, writing
 from changtong.storage.schema import Instant, JsonText
 
 _tables = sa.MetaData()
@@ -84,7 +84,7 @@ class Dataset:
 _COLUMNS = [datasets.c[name] for name in Dataset.__dataclass_fields__]
 
 
-class DatasetBook:
+class DatasetBook(Book):
     """The book, in a file of its own.
 
     Parameters
@@ -94,14 +94,7 @@ class DatasetBook:
     """
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        self.engine = make_engine(path)
-        with writing(self.engine) as connection:
-            _tables.create_all(connection)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
+        super().__init__(path, _tables)
 
     def add(self, one: Dataset) -> None:
         """Enter a data set."""

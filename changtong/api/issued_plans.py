@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError
+from changtong.api.server_events import event_text
 from changtong.api.service import Service
 from changtong.errors import ChangtongError, InputError, Problem
 from changtong.response_records import issued_orders, issued_plans
@@ -244,13 +244,13 @@ async def _events(
         try:
             plan, changes = await run_in_threadpool(issued_plans.changes_of_plan, asks.desk, plan_id, after)
         except ChangtongError as error:
-            yield _event("over", {"code": error.code}, max(after, 0))
+            yield event_text("over", {"code": error.code}, max(after, 0))
             return
         for change in changes:
-            yield _event("change", change, change["n"])
+            yield event_text("change", change, change["n"])
         if begins or changes:
             after, quiet_s, begins = plan["newest"], 0.0, False
-            yield _event("plan", plan, after)
+            yield event_text("plan", plan, after)
         elif quiet_s >= SIGN_OF_LIFE_S:
             quiet_s = 0.0
             yield ": nothing new\n\n"
@@ -259,10 +259,6 @@ async def _events(
             return
         await asyncio.sleep(LOOK_EVERY_S)
         quiet_s += LOOK_EVERY_S
-
-
-def _event(name: str, facts: Mapping[str, Any], number: int) -> str:
-    return f"event: {name}\nid: {number}\ndata: {json.dumps(facts, ensure_ascii=False)}\n\n"
 
 
 def tag_of(told: Mapping[str, Any]) -> str:

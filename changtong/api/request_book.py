@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +10,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from changtong.api.book import Book
 from changtong.errors import UsageError
-from changtong.storage.engine import make_engine, writing
+from changtong.storage.engine import writing
 from changtong.storage.rows import now
 from changtong.storage.schema import Instant, JsonText
 
@@ -54,7 +54,7 @@ class Kept:
     headers: dict[str, str] | None = None
 
 
-class RequestBook:
+class RequestBook(Book):
     """The book, in a file of its own.
 
     Parameters
@@ -64,16 +64,9 @@ class RequestBook:
     """
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        self.engine = make_engine(path)
+        super().__init__(path, _tables)
         self._at_work: set[tuple[str, str]] = set()
         self._one_at_a_time = threading.Lock()
-        with writing(self.engine) as connection:
-            _tables.create_all(connection)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
 
     def begin(self, user: str, key: str, digest: str, at: datetime | None = None) -> Kept:
         """Begin a request, or find what was answered to it.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +12,10 @@ from typing import Any, Literal
 
 import sqlalchemy as sa
 
+from changtong.api.book import Book
 from changtong.errors import ConflictError, NotFoundError, UsageError
 from changtong.rights.scope import Scope
-from changtong.storage.engine import make_engine, reading, writing
+from changtong.storage.engine import reading, writing
 from changtong.storage.rows import new_id, now
 from changtong.storage.schema import Instant, JsonText, to_ms
 
@@ -121,7 +121,7 @@ class NewRun:
 _OF_RUN = [runs.c[name] for name in Run.__dataclass_fields__]
 
 
-class RunBook:
+class RunBook(Book):
     """The book, in a file of its own.
 
     Parameters
@@ -131,14 +131,7 @@ class RunBook:
     """
 
     def __init__(self, path: Path) -> None:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
-        self.engine = make_engine(path)
-        with writing(self.engine) as connection:
-            _tables.create_all(connection)
-
-    def close(self) -> None:
-        """Close all connections."""
-        self.engine.dispose()
+        super().__init__(path, _tables)
 
     def add(self, new: NewRun) -> tuple[Run, bool]:
         """Enter a run, or find the one this key was used for; return it and whether it is new.

@@ -19,6 +19,7 @@ from changtong.api.networks import seen_networks
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError, titled
 from changtong.api.run_book import NewRun, Run, State
+from changtong.api.server_events import event_text
 from changtong.api.service import Service
 from changtong.api.study_request import checked_request
 from changtong.errors import ChangtongError, NotFoundError
@@ -260,11 +261,11 @@ async def _events(request: Request, asks: Caller, serves: Service, run_id: str) 
                 await run_in_threadpool(asks.desk.check)
             run = await run_in_threadpool(serves.book.get, run_id)
         except ChangtongError as error:
-            yield _event("over", {"code": error.code}, told)
+            yield event_text("over", {"code": error.code}, told)
             return
         if run.version != told:
             told, quiet_s = run.version, 0.0
-            yield _event("run", shown(run, whole=run.ended), told)
+            yield event_text("run", shown(run, whole=run.ended), told)
         elif quiet_s >= SIGN_OF_LIFE_S:
             quiet_s = 0.0
             yield ": nothing new\n\n"
@@ -272,7 +273,3 @@ async def _events(request: Request, asks: Caller, serves: Service, run_id: str) 
             return
         await asyncio.sleep(LOOK_EVERY_S)
         quiet_s += LOOK_EVERY_S
-
-
-def _event(name: str, facts: dict[str, Any], number: int) -> str:
-    return f"event: {name}\nid: {number}\ndata: {json.dumps(facts, ensure_ascii=False)}\n\n"

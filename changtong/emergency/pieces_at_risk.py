@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from changtong.network.model import Network
-from changtong.structure import class_table
+from changtong.stranded import pieces_by_class
 
 Floats = NDArray[np.float64]
 MOST_DAYS = 14
@@ -53,7 +53,7 @@ def pieces_at_risk(
     rows = np.flatnonzero(ever[tail] | ever[head])
     tail, head = tail[rows], head[rows]
     pieces = network.demand["pieces_per_day"].gather(rows).cast(pl.Float64).to_numpy()
-    classes, share = _classes(network, rows)
+    classes, share = pieces_by_class(network, rows)
     made = []
     for day, start, end in _days(at, float(ends.max()), ZoneInfo(zone)):
         overlap = np.clip(np.minimum(ends, end) - np.maximum(begins, start), 0.0, None)
@@ -96,25 +96,3 @@ def _days(at: datetime, until: float, zone: ZoneInfo) -> Iterator[tuple[date, fl
             return
         yield day, start, end
         day = after
-
-
-def _classes(network: Network, rows: NDArray[np.int64]) -> tuple[list[str], Callable[[Floats], Floats]]:
-    """Return the classes by rank, and a function that adds pieces of rows up by class."""
-    table = class_table(network)
-    names = table["service_class"].cast(pl.String).to_list()
-    share = table["share"].to_numpy().astype(float)
-    share = share / share.sum() if share.sum() > 0.0 else np.full(len(names), 1.0 / len(names))
-    demand = network.demand
-    if "service_class" not in demand.columns or demand["service_class"].null_count() == demand.height:
-        return names, lambda hit: float(hit.sum()) * share
-    number = {name: k for k, name in enumerate(names)}
-    said = demand["service_class"].gather(rows).cast(pl.String)
-    code = said.replace_strict(number, default=len(names), return_dtype=pl.Int64).fill_null(len(names))
-    places = code.to_numpy()
-
-    def add(hit: Floats) -> Floats:
-        total = np.bincount(places, hit, len(names) + 1)
-        split: Floats = total[:-1] + total[-1] * share
-        return split
-
-    return names, add
