@@ -11,13 +11,14 @@ from typing import Any
 import pyotp
 import pytest
 from api_cases import Client, app, browser, duty, plan_request, service, service_and_tokens, tokens
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from registers_cases import OWN, cheap_hashes
 
 from changtong.api.people import OPEN_ROUTES
 from changtong.api.problems import TooManyRequestsError
 from changtong.api.rates import Rate
+from changtong.api.routing import Headed
 from changtong.api.service import Service
 
 __all__ = ["app", "browser", "cheap_hashes", "duty", "service", "service_and_tokens", "tokens"]
@@ -53,6 +54,24 @@ def test_every_route_asks_for_a_person_but_three(app: FastAPI, browser: Client) 
 def test_a_route_that_nobody_has_thought_of_asks_for_a_person_too(app: FastAPI, browser: Client) -> None:
     app.add_api_route("/api/v1/fresh", lambda: {"open": True})
     assert code_of(browser("GET", "/api/v1/fresh")) == (401, "session-over")
+
+
+def test_routes_passed_by_for_their_beginning_fit_none_of_their_paths() -> None:
+    router = APIRouter(prefix="/api/v1/things")
+    router.add_api_route("/{thing_id}/parts", lambda thing_id: {"id": thing_id})
+    router.add_api_route("", lambda: {"all": True}, methods=["PUT"])
+    other = APIRouter()
+    other.add_api_route("/{anything}", lambda anything: {"other": anything})
+    app = FastAPI()
+    for one in (router, other):
+        app.include_router(Headed(one))
+    assert Headed(router).heads == ("/api/v1/things", "/api/v1/things/")
+    client = Client(app)
+    assert client("GET", "/api/v1/things/7/parts").json() == {"id": "7"}
+    assert client("PUT", "/api/v1/things").json() == {"all": True}
+    assert client("GET", "/api/v1/things").status_code == 405
+    assert client("GET", "/api/v1/thin").status_code == 404
+    assert client("GET", "/thin").json() == {"other": "thin"}
 
 
 def test_no_route_stands_before_the_gate(app: FastAPI) -> None:

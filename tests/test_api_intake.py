@@ -201,6 +201,19 @@ def test_a_log_that_is_behind_takes_nothing_more(duty: Client, service: Service)
     assert 'changtong_intake_spool_bytes{log="behind"} 0.0' in metrics
 
 
+def test_where_the_process_that_checks_has_died_the_next_request_has_another_one(
+    duty: Client, service: Service
+) -> None:
+    made(duty, "died")
+    assert duty("POST", "/api/v1/logs/died/events", json=[event(0)]).status_code == 202
+    process = service.intake._door._process
+    assert process is not None
+    process.kill()
+    process.wait()
+    assert duty("POST", "/api/v1/logs/died/events", json=[event(1)]).status_code == 202
+    assert settled(duty, "died")["rows"] == 2
+
+
 def test_age_holds_back_as_well(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", 0, most_behind_s=5.0)
     spool.put(b"x\n", 1)

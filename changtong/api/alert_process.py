@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from changtong.api.network_process import answer_lines
+from changtong.api.program import stand_back
 
 NEW = ".new"
 
 
 def main() -> int:
     """Answer until nobody asks any more."""
+    stand_back()
     return answer_lines(watched, ends_at_once=True)
 
 

@@ -27,6 +27,7 @@ from changtong.api.headers import BodyLimit, HostCheck, SecurityHeaders
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
 from changtong.api.request_log import RequestLog
+from changtong.api.routing import Headed
 from changtong.api.service import Service
 from changtong.api.upload import MOST_UPLOAD_BYTES
 from changtong.errors import ChangtongError
@@ -68,7 +69,7 @@ def make_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
         issued_plans,
     )
     for router in (*(part.router for part in parts), *register_routes.ROUTERS):
-        app.include_router(router)
+        app.include_router(Headed(router))
     app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)

@@ -95,12 +95,15 @@ class DatasetBook(Book):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, _tables)
+        self._known: dict[str, dict[str, Dataset]] = {}
+        self._writes = 0
 
     def add(self, one: Dataset) -> None:
         """Enter a data set."""
         row = {name: getattr(one, name) for name in Dataset.__dataclass_fields__}
         with writing(self.engine) as connection:
             connection.execute(datasets.insert(), row)
+        self._forget()
 
     def get(self, kind: str, dataset_id: str) -> Dataset:
         """Return a data set.
@@ -109,16 +112,24 @@ class DatasetBook(Book):
         ------
         NotFoundError
         """
-        chosen = sa.select(*_COLUMNS).where(datasets.c.kind == kind, datasets.c.id == dataset_id)
-        with reading(self.engine) as connection:
-            found = connection.execute(chosen).mappings().first()
+        found = self._of_kind(kind).get(dataset_id)
         if found is None:
             raise NotFoundError("There is no data set of this id.")
-        return _dataset(found)
+        return found
 
     def all_of(self, kind: str) -> tuple[Dataset, ...]:
         """Return all of a kind, whoever's they are."""
-        return self._read(sa.select(*_COLUMNS).where(datasets.c.kind == kind).order_by(datasets.c.id))
+        return tuple(self._of_kind(kind).values())
+
+    def _of_kind(self, kind: str) -> dict[str, Dataset]:
+        """Return the data sets of a kind by id, remembered until one comes or goes."""
+        known, writes = self._known.get(kind), self._writes
+        if known is None:
+            found = self._read(sa.select(*_COLUMNS).where(datasets.c.kind == kind).order_by(datasets.c.id))
+            known = {one.id: one for one in found}
+            if writes == self._writes:
+                self._known[kind] = known
+        return known
 
     def page(
         self, scopes: Sequence[Scope], kind: str, limit: int, after: tuple[str, str]
@@ -157,6 +168,12 @@ class DatasetBook(Book):
         same = (datasets.c.kind == kind, datasets.c.id == dataset_id)
         with writing(self.engine) as connection:
             connection.execute(datasets.delete().where(*same))
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was read: only this book, of the one server of a folder, writes to it."""
+        self._writes += 1
+        self._known = {}
 
     def _read(self, chosen: sa.Select[Any]) -> tuple[Dataset, ...]:
         with reading(self.engine) as connection:

@@ -1,4 +1,4 @@
-"""Intake of events: a spool for each log, and one process that brings what waits into the logs."""
+"""Intake of events: a process that checks them, a spool for each log, one that brings it in."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from changtong.api.intake_rows import Checked, check_epcis, check_events
+from changtong.api.intake_check_process import checked_of, question_of
+from changtong.api.intake_rows import Checked
 from changtong.api.intake_spool import Spool, in_log
 from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
@@ -18,6 +20,11 @@ from changtong.errors import ChangtongError
 from changtong.kernels import prepare_kernels
 
 COMMAND = ("-m", "changtong.api.intake_process")
+CHECK = ("-m", "changtong.api.intake_check_process")
+CHECK_WITHIN_S = 60.0
+MOST_CHECKS = 200
+"""Requests that may wait to be checked; more are refused at once."""
+
 TAKE_EVERY_S = 3.0
 """A batch of the log costs the same whatever is in it: what comes within this is taken together."""
 
@@ -41,6 +48,7 @@ class Intake:
     def __init__(self, shelf: LogShelf, after: Callable[[str], None] | None = None) -> None:
         self.shelf, self._after = shelf, after
         self._desk = NetworkDesk(COMMAND, WITHIN_S)
+        self._door = NetworkDesk(CHECK, CHECK_WITHIN_S, MOST_CHECKS)
         self._spools: dict[str, Spool] = {}
         self._keys: dict[str, bytes] = {}
         self._one_at_a_time = threading.Lock()
@@ -83,6 +91,7 @@ class Intake:
         self._closed.set()
         self._something.set()
         self._desk.close()
+        self._door.close(at_once=True)
         if self._worker.ident is not None:
             self._worker.join()
 
@@ -110,12 +119,15 @@ class Intake:
             raise
 
     def check_events(self, log_id: str, body: bytes, time_zone: str | None) -> Checked:
-        """Check events with the columns of the log; see :func:`check_events`."""
-        return check_events(body, self._key(log_id), time_zone)
+        """Check events with the columns of the log; see :func:`changtong.api.intake_rows.check_events`."""
+        return self._checked(log_id, question_of("events", body, self._key(log_id), time_zone))
 
     def check_epcis(self, log_id: str, body: bytes) -> Checked:
-        """Check a document of EPCIS; see :func:`check_epcis`."""
-        return check_epcis(body, self._key(log_id))
+        """Check a document of EPCIS; see :func:`changtong.api.intake_rows.check_epcis`."""
+        return self._checked(log_id, question_of("epcis", body, self._key(log_id)))
+
+    def _checked(self, log_id: str, question: dict[str, Any]) -> Checked:
+        return checked_of(self._door.ask(self.shelf.log_folder(log_id), question))
 
     def accept(self, log_id: str, checked: Checked) -> int:
         """Bring good rows to the disk; return the number under which they will be in the log.

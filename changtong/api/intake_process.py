@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from changtong.api.network_process import GONE, answer_lines
+from changtong.api.program import stand_back
 
 MOST_TAKEN_BYTES = 96_000_000
 """Of spool files taken together: what 90 MB hold takes a second or two."""
@@ -25,6 +26,7 @@ POINTS = "CHANGTONG_DIE_AT"
 
 def main() -> int:
     """Answer until nobody asks any more."""
+    stand_back()
 
     def answered(question: dict[str, Any]) -> dict[str, Any]:
         return take(*(Path(question[name]) for name in ("folder", "spool", "keys")))

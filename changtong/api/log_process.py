@@ -6,10 +6,12 @@ import sys
 from typing import Any
 
 from changtong.api.network_process import answer_lines
+from changtong.api.program import stand_back
 
 
 def main() -> int:
     """Answer until nobody asks any more."""
+    stand_back()
 
     def answered(question: dict[str, Any]) -> dict[str, Any]:
         from changtong.api.log_answers import answer

@@ -58,6 +58,7 @@ class LogShelf:
         self._folder, self._datasets = folder, datasets
         self._one_at_a_time = threading.Lock()
         self._logs: dict[str, tuple[int, EventLog]] = {}
+        self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def log_folder(self, log_id: str) -> Path:
         """Return where a log lies."""
@@ -94,12 +95,23 @@ class LogShelf:
         """
         if not NAME.fullmatch(log_id) or not (self.log_folder(log_id) / "log.json").is_file():
             raise NotFoundError("There is no scan log of this id.")
-        place = self.beside(log_id) / ABOUT
-        alerts = json.loads(place.read_text("utf-8"))["alerts"] if place.is_file() else {}
+        alerts = self._alerts_of(log_id)
         owner = self._owner(log_id)
         if owner is None:
             return LogAbout(log_id, ROOT, "", alerts)
         return LogAbout(log_id, owner.path, owner.admin_code, alerts)
+
+    def _alerts_of(self, log_id: str) -> dict[str, Any]:
+        """Return the settings of a log's watch, read anew when they have changed."""
+        place = self.beside(log_id) / ABOUT
+        try:
+            at = place.stat().st_mtime_ns
+        except FileNotFoundError:
+            return {}
+        known = self._alerts.get(log_id)
+        if known is None or known[0] != at:
+            known = self._alerts[log_id] = (at, json.loads(place.read_text("utf-8"))["alerts"])
+        return known[1]
 
     def _owner(self, log_id: str) -> Dataset | None:
         try:

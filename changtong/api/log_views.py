@@ -92,8 +92,7 @@ async def _told(
 ) -> Response:
     """Answer a part of what is at hand; wait where it is made for the first time."""
     ask, day, part = which
-    await run_in_threadpool(seen_log, asks, serves, log_id)
-    made = await run_in_threadpool(serves.views.at_hand, log_id, ask, day)
+    made = await run_in_threadpool(_at_hand, asks, serves, log_id, ask, day)
     until = time.monotonic() + WAIT_S
     while made is None:
         if time.monotonic() > until or serves.stopping.is_set():
@@ -101,6 +100,11 @@ async def _told(
         await asyncio.sleep(LOOK_EVERY_S)
         made = await run_in_threadpool(serves.views.at_hand, log_id, ask, day)
     return _answer(made, part, known, encodings)
+
+
+def _at_hand(asks: Caller, serves: Service, log_id: str, ask: str, day: date) -> Made | None:
+    seen_log(asks, serves, log_id)
+    return serves.views.at_hand(log_id, ask, day)
 
 
 def _answer(made: Made, part: str, known: str, encodings: str) -> Response:

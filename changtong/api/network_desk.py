@@ -25,7 +25,6 @@ IDLE_S = 900.0
 """After so long without a question the memory is given back."""
 
 WAITING = 32
-"""Questions that may wait; more are refused at once."""
 
 
 class NetworkDesk:
@@ -37,14 +36,18 @@ class NetworkDesk:
         What the process runs.
     within_s : float
         After so long without an answer the process is ended.
+    waiting : int
+        Questions that may wait; more are refused at once.
     """
 
-    def __init__(self, command: tuple[str, ...] = COMMAND, within_s: float = WITHIN_S) -> None:
+    def __init__(
+        self, command: tuple[str, ...] = COMMAND, within_s: float = WITHIN_S, waiting: int = WAITING
+    ) -> None:
         self._command, self._within_s = command, within_s
         self._one_at_a_time = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._waiting = threading.Semaphore(WAITING)
+        self._waiting = threading.Semaphore(waiting)
         self._asked_at = 0.0
         self._maps: dict[str, tuple[str, bytes]] = {}
         self._closed = threading.Event()

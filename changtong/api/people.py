@@ -9,13 +9,16 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from changtong.api.headers import LOOPBACK, host_of
 from changtong.api.service import Service
 from changtong.errors import DeniedError, NotFoundError
 from changtong.rights.decide import Person, Target, decide, scopes
 from changtong.rights.scope import Scope
+from changtong.storage.rows import now
 from changtong.storage.store import Desk
+from changtong.storage.work import Pass
 
 OPEN_ROUTES = frozenset({("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/v1/session")})
 """Methods and paths that ask for nobody; all others do, those yet to be written as well."""
@@ -114,7 +117,7 @@ def token_of(request: Request) -> tuple[str, bool]:
     return cookie, True
 
 
-def gate(request: Request) -> None:
+async def gate(request: Request) -> None:
     """Let a request in, or not: every route but the open ones asks for a person.
 
     Raises
@@ -134,19 +137,39 @@ def gate(request: Request) -> None:
             text = f"A page sends {CSRF_HEADER} along; GET /api/v1/session tells it."
             raise DeniedError(text, "csrf-missing")
     service = service_of(request)
+    at = now()
+    known = service.passes.get(token, at)
+    if known is not None:
+        holds = known
+    else:
+        own = route.startswith("/api/v1/session") or route == "/password"
+        holds, at = await run_in_threadpool(_read, service, token, own)
     desk = Desk(service.store.engine, token, service.store.folder)
-    own = route.startswith("/api/v1/session") or route == "/password"
-    with desk.work(writes=False, any_password=own) as work:
-        request.state.caller = Caller(desk, work.person, work.at, by_cookie)
+    request.state.caller = Caller(desk, holds.person, at, by_cookie)
     rate = service.intakes if (request.method, route) in INTAKE_ROUTES else service.requests
-    rate.take(work.person.user_id)
+    rate.take(holds.person.user_id)
 
 
-def caller_of(request: Request) -> Caller:
+def _read(service: Service, token: str, any_password: bool) -> tuple[Pass, datetime]:
+    """Return what a token gives, from the registers, and when that was."""
+    version = service.passes.version()
+    desk = Desk(service.store.engine, token, service.store.folder)
+    with desk.work(writes=False, any_password=any_password) as work:
+        holds, at = work.holds, work.at
+    service.passes.keep(token, holds, version)
+    return holds, at
+
+
+async def caller_of(request: Request) -> Caller:
     """Return who asks; the gate has found out."""
     caller: Caller = request.state.caller
     return caller
 
 
+async def _service_for(request: Request) -> Service:
+    """Return what this server has open; not a plain function, which would wait for a thread."""
+    return service_of(request)
+
+
 Asks = Annotated[Caller, Depends(caller_of)]
-Serves = Annotated[Service, Depends(service_of)]
+Serves = Annotated[Service, Depends(_service_for)]

@@ -8,6 +8,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
+STANDS_BACK_BY = 10
+"""Steps of the system's scale, whose last is 19: with both cores full such a process gets a tenth of one."""
+
 
 def command_of(module: str, *arguments: str) -> tuple[str, ...]:
     """Return the command that runs a module; -P: where it works is no place for modules.
@@ -29,3 +32,9 @@ def environment(**more: str) -> dict[str, str]:
     """
     path = os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH", ""))))
     return os.environ | {"PYTHONPATH": path} | more
+
+
+def stand_back() -> None:
+    """Let this process, and those it starts, work with what the machine has left: people wait for others."""
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(STANDS_BACK_BY)

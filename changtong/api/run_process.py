@@ -19,7 +19,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from changtong.api.program import command_of, environment
+from changtong.api.program import command_of, environment, stand_back
 
 GONE = 9
 """Exit code of a run whose server has gone."""
@@ -35,6 +35,7 @@ KEPT, RESULT = "kept", "result"
 
 def main() -> int:
     """Run what standard input asks for."""
+    stand_back()
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_server, daemon=True).start()
     told = _Told()

@@ -78,7 +78,7 @@ def run_server(app: FastAPI, host: str, port: int, proxy: str | None = None) -> 
         Address of a proxy whose word on who asks, and how, is taken.
     """
     config = uvicorn.Config(
-        app, host=host, port=port, log_config=None, access_log=False, server_header=False,
+        app, host=host, port=port, http="httptools", log_config=None, access_log=False, server_header=False,
         proxy_headers=proxy is not None, forwarded_allow_ips=proxy, lifespan="off",
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )  # fmt: skip

@@ -28,6 +28,7 @@ from changtong.api.run_queue import RunQueue
 from changtong.api.run_upkeep import tidy
 from changtong.api.study_command import StudyCommand, study_command
 from changtong.storage.engine import is_url
+from changtong.storage.known_passes import KnownPasses
 from changtong.storage.people import NewOrganisation
 from changtong.storage.store import Store, create_store, open_store
 
@@ -62,6 +63,8 @@ class Service:
         What a day of a log shows, at hand.
     requests_done : RequestBook
         What was answered to requests with a key.
+    passes : KnownPasses
+        Who holds which token, while nothing changes in the registers.
     counts : Counts
     sign_ins, requests, intakes : Rate
         By address; by person; by person who sends events, whom the spool holds back as well.
@@ -91,6 +94,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self.dataset_desk = DatasetDesk(self.places, self.offers)
+        self.passes = KnownPasses(self.store.engine)
 
     @property
     def places(self) -> InputPlaces:
@@ -109,6 +113,7 @@ class Service:
         self.book.close()
         self.datasets.close()
         self.requests_done.close()
+        self.passes.close()
         self.store.close()
         os.close(self._lock)
 

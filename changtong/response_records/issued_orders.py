@@ -351,4 +351,5 @@ def _inside(work: Work, row: Row) -> Work:
     Nothing that is read this way is told.
     """
     sees = Grant(Role.viewer, Scope(row["path"]))
-    return replace(work, person=replace(work.person, grants=(*work.person.grants, sees)))
+    person = replace(work.person, grants=(*work.person.grants, sees))
+    return replace(work, holds=replace(work.holds, person=person))

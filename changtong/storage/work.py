@@ -32,6 +32,43 @@ SEEN_EVERY = timedelta(seconds=20)
 """A session's use is noted so often at most: not every look needs to be written."""
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What a session or token gives to who holds it.
+
+    Attributes
+    ----------
+    id : str
+    person : Person
+    organisation : str
+        Id of the person's organisation.
+    is_session : bool
+        A token, which a program holds, never is idle.
+    expires_at, seen_at : datetime
+    idle : timedelta
+        A session left alone for so long is over.
+    must_change : bool
+        Whether somebody else has set the password.
+    """
+
+    id: str
+    person: Person
+    organisation: str
+    is_session: bool
+    expires_at: datetime
+    seen_at: datetime
+    idle: timedelta
+    must_change: bool
+
+    def lasts(self, at: datetime) -> bool:
+        """Return whether it still holds at an instant."""
+        return at < self.expires_at and not (self.is_session and at - self.seen_at >= self.idle)
+
+    def is_unseen(self, at: datetime) -> bool:
+        """Return whether its use was noted so long ago that it is to be noted again."""
+        return self.is_session and at - self.seen_at >= SEEN_EVERY
+
+
 @dataclass
 class Work:
     """A transaction of one person.
@@ -41,11 +78,8 @@ class Work:
     connection : Connection
     at : datetime
         When it began: the same instant in all it writes.
-    person : Person
-    organisation : str
-        Id of the person's organisation.
-    pass_id : str
-        Of the session or token that is used.
+    holds : Pass
+        The session or token that is used.
     entries : list of audit.Entry
         What will be put on record at the end.
     refused : audit.Entry or None
@@ -56,12 +90,25 @@ class Work:
 
     connection: sa.Connection
     at: datetime
-    person: Person
-    organisation: str
-    pass_id: str
+    holds: Pass
     entries: list[audit.Entry] = field(default_factory=list)
     refused: audit.Entry | None = None
     held: HeldRows | None = None
+
+    @property
+    def person(self) -> Person:
+        """Who works."""
+        return self.holds.person
+
+    @property
+    def organisation(self) -> str:
+        """Id of the person's organisation."""
+        return self.holds.organisation
+
+    @property
+    def pass_id(self) -> str:
+        """Id of the session or token that is used."""
+        return self.holds.id
 
     def may(self, action: str, target: Target) -> bool:
         """Return whether the person may do it."""
@@ -252,25 +299,29 @@ def work_of(
 def _begin(connection: sa.Connection, token: str, *, any_password: bool) -> tuple[Work, bool]:
     """Return the work, and whether its session has not been seen for so long that it is to be noted."""
     at = now()
-    rows = connection.execute(_PASS, {"hash": token_hash(token)}).mappings().all()
-    found = rows[0] if rows else None
-    over = found is None or found["revoked_at"] is not None or found["expires_at"] <= at
-    if found is None or over or not found["is_active"] or _is_idle(found, at):
+    holds = _read_pass(connection, token)
+    if holds is None or not holds.lasts(at):
         raise DeniedError("The session or token is over, or there is none: sign in.", "session-over")
-    if found["must_change"] and not any_password:
+    if holds.must_change and not any_password:
         raise DeniedError("Change your password first: somebody else has set it.", "password-must-change")
+    return Work(connection, at, holds), holds.is_unseen(at)
+
+
+def _read_pass(connection: sa.Connection, token: str) -> Pass | None:
+    """Return what a token gives, as the registers have it now; nothing where it gives nothing any more."""
+    rows = connection.execute(_PASS, {"hash": token_hash(token)}).mappings().all()
+    if not rows or rows[0]["revoked_at"] is not None or not rows[0]["is_active"]:
+        return None
+    found = rows[0]
     person = Person(
         found["user"], found["path"], tuple(_grant(row) for row in rows if row["role"] is not None),
         admin_code=found["admin_code"], is_authority=found["of_kind"] in AUTHORITIES,
     )  # fmt: skip
-    unseen = found["pass_kind"] == "session" and at - found["seen_at"] >= SEEN_EVERY
-    return Work(connection, at, person, found["organisation"], found["pass_id"]), unseen
-
-
-def _is_idle(found: Row, at: datetime) -> bool:
-    """Return whether a session was left alone for too long; a token, which a program holds, never is."""
-    minutes = int(found["idle_minutes"] or IDLE_MINUTES)
-    return bool(found["pass_kind"] == "session" and at - found["seen_at"] >= timedelta(minutes=minutes))
+    idle = timedelta(minutes=int(found["idle_minutes"] or IDLE_MINUTES))
+    return Pass(
+        found["pass_id"], person, found["organisation"], found["pass_kind"] == "session", found["expires_at"],
+        found["seen_at"], idle, bool(found["must_change"]),
+    )  # fmt: skip
 
 
 def _see(connection: sa.Connection, work: Work) -> None:

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 
 from changtong.api.app import make_app
 from changtong.api.people import OPEN_ROUTES
+from changtong.api.routing import Headed
 from changtong.api.service import Service
 from changtong.errors import ChangtongError
 from changtong.web import (
@@ -49,7 +50,7 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         issued_pages.router,
         record_pages.router,
     ):
-        app.include_router(router)
+        app.include_router(Headed(router))
     app.add_exception_handler(ChangtongError, refuse_for_people)
     app.add_exception_handler(RequestValidationError, refuse_values_for_people)
     app.add_exception_handler(HTTPException, refuse_http_for_people)
