@@ -305,7 +305,14 @@ def test_health_readiness_and_metrics(
 def test_the_description_is_data_and_loads_nothing(duty: Client) -> None:
     answer = duty("GET", "/api/v1/openapi.json")
     assert answer.headers["content-type"] == "application/json"
-    assert answer.json()["openapi"].startswith("3.")
+    told = answer.json()
+    assert told["openapi"].startswith("3.")
+    for path, methods in told["paths"].items():
+        for method, operation in methods.items():
+            assert (operation.get("security") == []) is ((method.upper(), path) in OPEN_ROUTES)
+            assert list(operation["responses"]["default"]["content"]) == ["application/problem+json"]
+    assert "HTTPValidationError" not in answer.text
+    assert set(told["components"]["securitySchemes"]) == {"token", "session"}
     assert "http://" not in answer.text
     assert "https://" not in answer.text
     for page in ("/docs", "/redoc", "/openapi.json"):

@@ -24,6 +24,7 @@ from changtong.api import (
     sessions,
 )
 from changtong.api.headers import BodyLimit, HostCheck, SecurityHeaders
+from changtong.api.openapi import PATH, described
 from changtong.api.people import OPEN_ROUTES, gate
 from changtong.api.problems import refuse, refuse_http, refuse_values
 from changtong.api.request_log import RequestLog
@@ -31,8 +32,6 @@ from changtong.api.routing import Headed
 from changtong.api.service import Service
 from changtong.api.upload import MOST_UPLOAD_BYTES
 from changtong.errors import ChangtongError
-
-OPENAPI = "/api/v1/openapi.json"
 
 
 def make_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
@@ -70,7 +69,7 @@ def make_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
     )
     for router in (*(part.router for part in parts), *register_routes.ROUTERS):
         app.include_router(Headed(router))
-    app.add_api_route(OPENAPI, _openapi, methods=["GET"], tags=["health"])
+    app.add_api_route(PATH, _openapi, methods=["GET"], tags=["health"])
     app.add_exception_handler(ChangtongError, refuse)
     app.add_exception_handler(RequestValidationError, refuse_values)
     app.add_exception_handler(HTTPException, refuse_http)
@@ -86,4 +85,4 @@ def make_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
 def _openapi(request: Request) -> dict[str, Any]:
     """Describe this API in OpenAPI."""
     app: FastAPI = request.app
-    return app.openapi()
+    return described(app, app.state.open_routes)
