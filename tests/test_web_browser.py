@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from api_cases import fill_folder
@@ -12,6 +13,7 @@ from registers_cases import OWN, cheap_hashes
 from test_serve import serving
 
 from changtong.error_words import error_words
+from changtong.web.words import say
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
@@ -21,6 +23,7 @@ pytestmark = [
 __all__ = ["cheap_hashes"]
 
 FLAGS = ("--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+MESSAGES = Path(__file__).parents[1] / "examples" / "warnings" / "messages"
 SIZES = {"phone": (390, 844), "desk": (1280, 800), "wall": (1920, 1080)}
 LONG_MS = 60_000
 
@@ -158,9 +161,27 @@ def test_a_run_is_followed_and_its_report_shown_within(looker: Looker) -> None:
     assert page.locator("a[download]").count() > 5
 
 
-def test_a_plan_is_approved_by_another_issued_and_acknowledged(chromium: sync_api.Browser, base: str) -> None:
+def test_from_a_warning_to_a_plan_that_is_approved_by_another_issued_and_acknowledged(
+    chromium: sync_api.Browser, base: str
+) -> None:
     one, other = Looker(chromium, base).sign_in(), Looker(chromium, base).sign_in("other-gd")
-    page = one.open("/respond?site=A")
+    page = one.open("/studies/warnings")
+    page.click(".field:has([name=sources]) button")
+    page.fill("#upload [name=id]", "rain")
+    page.set_input_files("#upload [name=files]", [MESSAGES / "rain-1.xml", MESSAGES / "rain-2.xml"])
+    page.click("#upload button.main")
+    page.wait_for_selector("#upload:not([open])", state="attached")
+    page.select_option("[name=network]", label="tiny")
+    page.click("details summary >> text=" + say("zh", "studies.further"))
+    page.fill("[name=at]", "2026-07-20T09:00+08:00")
+    page.click("form.form > .row button.main")
+    page.wait_for_url(re.compile(r"/runs/"))
+    page.wait_for_selector("body[data-run=done]")
+    run = page.url.rpartition("/")[2]
+    page = one.open("/respond")
+    page.select_option("#proposal", run)
+    page.wait_for_selector("#drafts li")
+    page.wait_for_selector("#stranded dl")
     page.click("#go")
     page.wait_for_selector(".plan-card[data-state=done]")
     page.click(".plan-card[data-state=done] button >> text=提交下达")
