@@ -48,6 +48,7 @@ from changtong.simulate_command import simulate_network
 from changtong.stress_command import register as register_stress
 from changtong.vault_command import register as register_vault
 from changtong.warnings_command import warnings
+from changtong.work_command import work
 from changtong.workforce_command import register as register_workforce
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ app = typer.Typer(
 )
 
 
-WHOLE = {"serve"}
-"""Commands that look at all the others: the server offers them."""
+WHOLE = {"serve", "work"}
+"""Commands that look at all the others: the server offers them, its workers run them."""
 
 STOPPED = 130
 """Exit code after Ctrl-C, as the command line's own library returns it."""
@@ -271,6 +272,7 @@ register_privacy(app)
 register_privacy_records(app)
 register_registers(app)
 app.command(short_help="The API, for people who sign in.")(serve)
+app.command(short_help="Compute what a server has queued in PostgreSQL.")(work)
 
 
 def _size(network: Network) -> dict[str, Any]:

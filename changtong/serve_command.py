@@ -24,7 +24,17 @@ def serve(
             help="A file, or postgresql://user@host/name (password: PGPASSFILE).",
         ),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Runs at once.")] = 1,
+    runs: Annotated[
+        str | None,
+        typer.Option(
+            "--runs",
+            metavar="STORE",
+            help="postgresql://… for runs, data sets and queue: `changtong work` computes, too.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, max=64, help="Runs at once, in each process that computes.")
+    ] = 1,
     keep_days: Annotated[
         int | None,
         typer.Option("--keep-days", min=1, help="Delete runs that ended longer ago; kept for ever."),
@@ -52,7 +62,7 @@ def serve(
         check_proxy(proxy)
     log_to_stderr()
     os.umask(0o077)  # what is kept is nobody else's on this machine
-    service = open_service(data, registers, workers, program=context.find_root().command)
+    service = open_service(data, registers, workers, program=context.find_root().command, runs=runs)
     try:
         first = service.folder.path / FIRST_SIGN_IN
         if first.exists():

@@ -33,9 +33,9 @@ def a_run(
         who = work.person
     request = {"network": "tiny", "outages": [], "parameters": {}, "language": "zh"}
     run, _ = service.book.add(NewRun(who.user_id, who.path, who.admin_code, study, request))
-    service.book.begin(run.id)
+    service.book.begin(run.id, "server")
     plan_folder(service.folder.run(run.id), orders, **more)
-    service.book.end(run.id, state, outcome={"files": {}})  # type: ignore[arg-type]
+    service.book.end(run.id, state, worker="server", outcome={"files": {}})  # type: ignore[arg-type]
     return run.id
 
 

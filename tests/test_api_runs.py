@@ -321,15 +321,15 @@ def book(tmp_path: Path) -> Any:
 
 def test_a_run_ends_once_whoever_says_so(book: RunBook) -> None:
     run, _ = book.add(new_run())
-    assert book.begin(run.id) is not None
+    assert book.begin(run.id, "server") is not None
     won = [
-        book.end(run.id, "done", outcome={"x": 1}),
-        book.end(run.id, "failed"),
-        book.end(run.id, "cancelled"),
+        book.end(run.id, "done", worker="server", outcome={"x": 1}),
+        book.end(run.id, "failed", worker="server"),
+        book.end(run.id, "cancelled", worker="server"),
     ]
     assert won == [True, False, False]
     assert book.get(run.id).state == "done"
-    assert book.begin(run.id) is None
+    assert book.begin(run.id, "server") is None
     with pytest.raises(ConflictError):
         book.cancel(run.id)
 
@@ -337,14 +337,14 @@ def test_a_run_ends_once_whoever_says_so(book: RunBook) -> None:
 def test_a_run_under_which_the_server_dies_is_not_begun_for_ever(book: RunBook) -> None:
     run, _ = book.add(new_run())
     for attempt in range(1, MOST_ATTEMPTS + 1):
-        begun = book.begin(run.id)
+        begun = book.begin(run.id, "server")
         assert begun is not None
         assert begun.attempts == attempt
-    assert book.begin(run.id) is None
+    assert book.begin(run.id, "server") is None
     assert book.get(run.id).state == "failed"
     other, _ = book.add(new_run())
     for _ in range(2 * MOST_ATTEMPTS):  # a server that stops in good order does not count
-        assert book.begin(other.id) is not None
+        assert book.begin(other.id, "server") is not None
         book.leave(other.id)
 
 

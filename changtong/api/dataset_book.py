@@ -85,16 +85,16 @@ _COLUMNS = [datasets.c[name] for name in Dataset.__dataclass_fields__]
 
 
 class DatasetBook(Book):
-    """The book, in a file of its own.
+    """The book.
 
     Parameters
     ----------
-    path : Path
-        Made where it is not there.
+    place : Path or str
+        A file, or the URL of PostgreSQL.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, _tables)
+    def __init__(self, place: Path | str) -> None:
+        super().__init__(place, _tables)
         self._known: dict[str, dict[str, Dataset]] = {}
         self._writes = 0
 
@@ -127,7 +127,7 @@ class DatasetBook(Book):
         if known is None:
             found = self._read(sa.select(*_COLUMNS).where(datasets.c.kind == kind).order_by(datasets.c.id))
             known = {one.id: one for one in found}
-            if writes == self._writes:
+            if writes == self._writes and not self.is_shared:
                 self._known[kind] = known
         return known
 
@@ -171,7 +171,7 @@ class DatasetBook(Book):
         self._forget()
 
     def _forget(self) -> None:
-        """Forget what was read: only this book, of the one server of a folder, writes to it."""
+        """Forget what was read: only this book, of the one server of a folder, writes to the file."""
         self._writes += 1
         self._known = {}
 

@@ -1,4 +1,4 @@
-"""This API described in OpenAPI as it is: the framework's part, who is let in, and what refusals look like."""
+"""This API described in OpenAPI as it is: the framework's part, who is let in, what refusals look like."""
 
 from __future__ import annotations
 

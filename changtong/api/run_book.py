@@ -6,18 +6,18 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import sqlalchemy as sa
 
 from changtong.api.book import Book
-from changtong.errors import ConflictError, NotFoundError, UsageError
+from changtong.errors import ConflictError, InputError, NotFoundError, UsageError
 from changtong.rights.scope import Scope
 from changtong.storage.engine import reading, writing
 from changtong.storage.rows import new_id, now
-from changtong.storage.schema import Instant, JsonText, to_ms
+from changtong.storage.schema import CODE_POINTS, Instant, JsonText, to_ms
 
 State = Literal["waiting", "running", "done", "refused", "failed", "cancelled"]
 
@@ -28,14 +28,17 @@ MOST_OPEN = 20
 MOST_ATTEMPTS = 3
 """Begins of a run whose server died under it; the fourth is not tried: it may be the run that kills it."""
 
+HELD_FOR = timedelta(seconds=60)
+"""So long a run is its worker's without a word; then it died, and another one begins the run anew."""
+
 _tables = sa.MetaData()
 runs = sa.Table(
     "runs",
     _tables,
-    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("id", CODE_POINTS, primary_key=True),
     sa.Column("user", sa.Text, nullable=False),
-    sa.Column("path", sa.Text, nullable=False),
-    sa.Column("admin_code", sa.Text, nullable=False),
+    sa.Column("path", CODE_POINTS, nullable=False),
+    sa.Column("admin_code", CODE_POINTS, nullable=False),
     sa.Column("study", sa.Text, nullable=False),
     sa.Column("request", JsonText, nullable=False),
     sa.Column("key", sa.Text),
@@ -50,6 +53,8 @@ runs = sa.Table(
     sa.Column("progress", JsonText),
     sa.Column("outcome", JsonText),
     sa.Column("problem", JsonText),
+    sa.Column("worker", sa.Text),
+    sa.Column("held_until", Instant),
     sa.UniqueConstraint("user", "key"),
     sa.Index("runs_open", "state"),
 )
@@ -122,16 +127,16 @@ _OF_RUN = [runs.c[name] for name in Run.__dataclass_fields__]
 
 
 class RunBook(Book):
-    """The book, in a file of its own.
+    """The book.
 
     Parameters
     ----------
-    path : Path
-        Made where it is not there.
+    place : Path or str
+        A file, or the URL of PostgreSQL, where several processes work on the same runs.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path, _tables)
+    def __init__(self, place: Path | str) -> None:
+        super().__init__(place, _tables)
 
     def add(self, new: NewRun) -> tuple[Run, bool]:
         """Enter a run, or find the one this key was used for; return it and whether it is new.
@@ -141,6 +146,14 @@ class RunBook(Book):
         UsageError
             ``key-reused``: the key was used for another request; ``too-many-runs``.
         """
+        try:
+            return self._added(new)
+        except InputError as error:  # somebody was quicker with the same key: that run is found now
+            if not new.key or error.problems[0].code != "duplicate-record":
+                raise
+            return self._added(new)
+
+    def _added(self, new: NewRun) -> tuple[Run, bool]:
         with writing(self.engine) as connection:
             if new.key:
                 same = sa.select(*_OF_RUN, runs.c.request_digest).where(
@@ -211,7 +224,8 @@ class RunBook(Book):
         if state:
             chosen = chosen.where(runs.c.state == state)
         if network:
-            of_network = sa.type_coerce(runs.c.request, sa.JSON)["network"].as_string()
+            as_json = sa.cast if self.is_shared else sa.type_coerce
+            of_network = as_json(runs.c.request, sa.JSON)["network"].as_string()
             chosen = chosen.where(of_network == network)
         with reading(self.engine) as connection:
             rows = connection.execute(chosen.order_by(runs.c.id.desc()).limit(limit + 1)).mappings().all()
@@ -264,11 +278,18 @@ class RunBook(Book):
         with reading(self.engine) as connection:
             return {str(state): int(count) for state, count in connection.execute(chosen)}
 
-    def begin(self, run_id: str) -> Run | None:
-        """Note that a run begins, or begins anew after its server died; None where it has ended."""
+    def begin(self, run_id: str, worker: str) -> Run | None:
+        """Note that a run begins, or begins anew after its worker died; None where there is nothing to do.
+
+        Parameters
+        ----------
+        run_id : str
+        worker : str
+            Who works on it now; nothing is begun that has ended, or that another worker holds.
+        """
         with writing(self.engine) as connection:
-            run = self._read(connection, run_id)
-            if run.ended:
+            run, holder, until = self._held(connection, run_id)
+            if run.ended or (holder not in (None, worker) and until is not None and until > now()):
                 return None
             if run.cancel_asked:
                 self._change(connection, run_id, state="cancelled", ended_at=now())
@@ -278,14 +299,34 @@ class RunBook(Book):
                 problem = {"code": "internal", "detail": text, "problems": []}
                 self._change(connection, run_id, state="failed", ended_at=now(), problem=problem)
                 return None
-            values = {"state": "running", "begun_at": now(), "attempts": run.attempts + 1, "progress": None}
+            values = {"state": "running", "begun_at": now(), "attempts": run.attempts + 1, "progress": None,
+                      "worker": worker, "held_until": now() + HELD_FOR}  # fmt: skip
             self._change(connection, run_id, **values)
             return self._read(connection, run_id)
 
-    def leave(self, run_id: str) -> None:
-        """Note that a run waits again: the server stops, and this attempt does not count."""
+    def hold(self, run_id: str, worker: str) -> bool:
+        """Hold a run for longer; False where it is this worker's no more."""
         with writing(self.engine) as connection:
-            self._change(connection, run_id, state="waiting", attempts=runs.c.attempts - 1, progress=None)
+            same = (runs.c.id == run_id, runs.c.state == "running", runs.c.worker == worker)
+            held = runs.update().where(*same).values(held_until=now() + HELD_FOR)
+            return connection.execute(held).rowcount == 1
+
+    def unheld(self) -> tuple[str, ...]:
+        """Return the ids of open runs that nobody works on, though somebody should: their worker is gone."""
+        at = now()
+        gone = sa.or_(
+            runs.c.held_until < at, sa.and_(runs.c.held_until.is_(None), runs.c.made_at < at - HELD_FOR)
+        )
+        chosen = sa.select(runs.c.id).where(runs.c.state.in_(OPEN), gone).order_by(runs.c.id)
+        with reading(self.engine) as connection:
+            return tuple(connection.execute(chosen).scalars())
+
+    def leave(self, run_id: str) -> None:
+        """Note that a run waits again: its worker stops, and this attempt does not count."""
+        values = {"state": "waiting", "attempts": runs.c.attempts - 1, "progress": None, "worker": None,
+                  "held_until": now()}  # fmt: skip
+        with writing(self.engine) as connection:
+            self._change(connection, run_id, **values)
 
     def tell(self, run_id: str, progress: Mapping[str, Any]) -> bool:
         """Keep how far a run is; return whether it shall stop."""
@@ -298,13 +339,15 @@ class RunBook(Book):
         run_id: str,
         state: State,
         *,
+        worker: str,
         outcome: Mapping[str, Any] | None = None,
         problem: Mapping[str, Any] | None = None,
     ) -> bool:
-        """End a run; return whether it had not ended before."""
+        """End a run that a worker works on; return whether it had not ended before, and is still its own."""
         values = {"state": state, "ended_at": now(), "outcome": outcome, "problem": problem}
         with writing(self.engine) as connection:
-            return self._change(connection, run_id, **values)
+            _, holder, _ = self._held(connection, run_id)
+            return holder == worker and self._change(connection, run_id, **values)
 
     def cancel(self, run_id: str) -> Run:
         """Ask a run to stop; one that waits ends at once. Asked twice it is as asked once.
@@ -333,10 +376,20 @@ class RunBook(Book):
         return connection.execute(changed).rowcount == 1
 
     def _read(self, connection: sa.Connection, run_id: str) -> Run:
-        found = connection.execute(sa.select(*_OF_RUN).where(runs.c.id == run_id)).mappings().first()
+        return self._held(connection, run_id)[0]
+
+    def _held(self, connection: sa.Connection, run_id: str) -> tuple[Run, str | None, datetime | None]:
+        """Return a run, who works on it, and until when without a word.
+
+        With PostgreSQL the row stays as it is until what is written by it is.
+        """
+        chosen = sa.select(*_OF_RUN, runs.c.worker, runs.c.held_until).where(runs.c.id == run_id)
+        if connection.get_execution_options().get("changtong_writes"):
+            chosen = chosen.with_for_update()
+        found = connection.execute(chosen).mappings().first()
         if found is None:
             raise NotFoundError("There is no run of this id.")
-        return _run(found)
+        return _run(found), found["worker"], found["held_until"]
 
 
 class InUseError(ConflictError):

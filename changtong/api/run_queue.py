@@ -17,18 +17,23 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 
 from changtong.api.data_folder import DataFolder
 from changtong.api.request_log import described, log
-from changtong.api.run_book import Run, RunBook
+from changtong.api.run_book import HELD_FOR, Run, RunBook
 from changtong.api.study_command import StudyCommand
 from changtong.errors import NotFoundError
 from changtong.storage.rows import new_id
 
 QUEUE = "runs"
+SERVER = "server"
+"""Name of the worker within the server of a data folder: there is one at a time."""
+
+HOLD_EVERY_S = HELD_FOR.total_seconds() / 4
 COMMAND = ("-m", "changtong.api.run_process")
 LOOK_EVERY_S = 0.2
 STOP_WITHIN_S = 10.0
@@ -63,16 +68,28 @@ class RunQueue:
     book : RunBook
     command : callable
         What a run starts; NotFoundError where its study or an input is not there any more.
-    workers : int
-        Runs at once.
+    workers : int, optional
+        Runs at once in each process; as the queue has it where not given.
+    worker : str
+        Name of this process among those that work on the same runs.
+    place : str, optional
+        PostgreSQL, where the queue lies when several processes work on it; a file of the folder otherwise.
     """
 
     current: RunQueue | None = None
 
     def __init__(
-        self, folder: DataFolder, book: RunBook, command: Callable[[Run], StudyCommand], workers: int = 1
+        self,
+        folder: DataFolder,
+        book: RunBook,
+        command: Callable[[Run], StudyCommand],
+        workers: int | None = 1,
+        *,
+        worker: str = SERVER,
+        place: str | None = None,
     ) -> None:
         self.folder, self.book, self.command, self.workers = folder, book, command, workers
+        self.worker, self.place = worker, place
         self.stopping = threading.Event()
         self._busy: set[str] = set()
         self._one_at_a_time = threading.Lock()
@@ -81,9 +98,9 @@ class RunQueue:
         """Begin to work: first what was left, then what comes."""
         config: DBOSConfig = {
             "name": "changtong",
-            "system_database_url": f"sqlite:///{self.folder.queue}",
+            "system_database_url": self.place or f"sqlite:///{self.folder.queue}",
             "application_version": "runs-1",  # runs of an older program are taken up by a newer one
-            "executor_id": "server",
+            "executor_id": self.worker,
             "serializer": JsonSerializer(),
             "log_level": "WARNING",
             "enable_otlp": False,
@@ -93,20 +110,40 @@ class RunQueue:
         DBOS.launch()
         _log_as_we_do()
         DBOS.register_queue(
-            QUEUE, worker_concurrency=self.workers, polling_interval_sec=LOOK_EVERY_S,
-            on_conflict="always_update",
+            QUEUE, worker_concurrency=self.workers or 1, polling_interval_sec=LOOK_EVERY_S,
+            on_conflict="always_update" if self.workers else "never_update",
         )  # fmt: skip
-        for run_id in self.book.open_runs():
-            self.enqueue(run_id)
+        if self.worker == SERVER:
+            for run_id in self.book.open_runs():
+                self.enqueue(run_id)
+        if self.place:
+            threading.Thread(target=self._take_up, name="take-up", daemon=True).start()
 
-    def enqueue(self, run_id: str) -> None:
+    def _take_up(self) -> None:
+        """Queue anew what a worker left that is gone: DBOS begins again only what was of the same name."""
+        while not self.stopping.wait(HOLD_EVERY_S):
+            try:
+                for run_id in self.book.unheld():
+                    waiting = DBOS.list_workflows(workflow_id_prefix=run_id, status=["ENQUEUED", "DELAYED"])
+                    if not waiting:
+                        self.enqueue(run_id, of_gone=True)
+            except Exception as error:  # the database is away for a while: it is looked again
+                log("fault", logging.ERROR, **described(error))
+
+    def enqueue(self, run_id: str, *, of_gone: bool = False) -> None:
         """Queue a run of the book; one that is queued already is left as it is.
 
         Should DBOS think that a run has ended which the book knows to be open (the disk was full), it is
         queued under a further name.
+
+        Parameters
+        ----------
+        run_id : str
+        of_gone : bool
+            Whether the worker that took it out of the queue is gone.
         """
         known = DBOS.get_workflow_status(run_id)
-        again = known is not None and known.status not in ("ENQUEUED", "PENDING", "DELAYED")
+        again = known is not None and (of_gone or known.status not in ("ENQUEUED", "PENDING", "DELAYED"))
         with SetWorkflowID(f"{run_id}.{new_id()}" if again else run_id):
             DBOS.enqueue_workflow(QUEUE, work_on, run_id)
 
@@ -138,7 +175,7 @@ class RunQueue:
                 return "elsewhere"
             if self.stopping.is_set():
                 raise LeftForLater
-            run = self.book.begin(run_id)
+            run = self.book.begin(run_id, self.worker)
             if run is None:
                 return self.book.get(run_id).state
             log("run", state="running", run=run.id, study=run.study, attempt=run.attempts)
@@ -186,13 +223,20 @@ class RunQueue:
         if why == "stopping":
             self.book.leave(run.id)
             raise LeftForLater
+        if why == "lost":
+            return "elsewhere"
         return self._end(run.id, why, told.last)
 
     def _watch(self, run_id: str, reader: threading.Thread, told: _Told) -> str:
         """Keep progress until the process has told all, or is to stop; return why it is to stop."""
         kept: dict[str, Any] = {}
+        held_at = time.monotonic()
         while reader.is_alive():
             reader.join(LOOK_EVERY_S)
+            if time.monotonic() - held_at > HOLD_EVERY_S:
+                held_at = time.monotonic()
+                if not self.book.hold(run_id, self.worker):
+                    return "lost"
             if self.stopping.is_set() and not told.last:
                 return "stopping"
             progress = told.progress
@@ -204,18 +248,19 @@ class RunQueue:
         return ""
 
     def _end(self, run_id: str, why: str, last: dict[str, Any]) -> str:
+        end = partial(self.book.end, run_id, worker=self.worker)
         if "outcome" not in last or why == "cancelled":
             shutil.rmtree(self.folder.work(run_id), ignore_errors=True)  # nothing half written stays
         if why == "cancelled":
-            self.book.end(run_id, "cancelled")
+            end("cancelled")
         elif "outcome" in last:
-            self.book.end(run_id, "done", outcome=last["outcome"])
+            end("done", outcome=last["outcome"])
         elif "problem" in last:
-            self.book.end(run_id, "refused", problem=last["problem"])
+            end("refused", problem=last["problem"])
         else:
             log("fault", logging.ERROR, run=run_id, **last.get("fault", {"error": "the process died"}))
             text = f"This is a fault of Changtong, not yours; the log keeps it under {run_id}."
-            self.book.end(run_id, "failed", problem={"code": "internal", "detail": text, "problems": []})
+            end("failed", problem={"code": "internal", "detail": text, "problems": []})
         return self.book.get(run_id).state
 
 

@@ -24,12 +24,14 @@ from changtong.api.rates import Rate
 from changtong.api.request_book import RequestBook
 from changtong.api.request_log import Counts
 from changtong.api.run_book import Run, RunBook
-from changtong.api.run_queue import RunQueue
+from changtong.api.run_queue import SERVER, RunQueue
 from changtong.api.run_upkeep import tidy
 from changtong.api.study_command import StudyCommand, study_command
-from changtong.storage.engine import is_url
+from changtong.errors import UsageError
+from changtong.storage.engine import driver_url, is_url
 from changtong.storage.known_passes import KnownPasses
 from changtong.storage.people import NewOrganisation
+from changtong.storage.rows import new_id
 from changtong.storage.store import Store, create_store, open_store
 
 FIRST_USER = "admin"
@@ -119,7 +121,12 @@ class Service:
 
 
 def open_service(
-    path: Path, registers: str | None = None, workers: int = 1, *, program: Any = None
+    path: Path,
+    registers: str | None = None,
+    workers: int = 1,
+    *,
+    program: Any = None,
+    runs: str | None = None,
 ) -> Service:
     """Open a data folder, and make what is not there.
 
@@ -129,9 +136,12 @@ def open_service(
     registers : str, optional
         A file or the URL of PostgreSQL; by default ``registers.db`` in the folder, made where it is absent.
     workers : int
-        Runs at once.
+        Runs at once, in each process that computes.
     program : click or typer group, optional
         The program whose commands are offered; none without it.
+    runs : str, optional
+        The URL of PostgreSQL, where runs, data sets and the queue are kept instead of in the folder: other
+        processes compute, too (`open_worker`).
 
     Raises
     ------
@@ -142,15 +152,10 @@ def open_service(
     try:
         store = _store(folder, registers)
         try:
-            book, datasets = RunBook(folder.run_book), DatasetBook(folder.dataset_book)
+            book, datasets = _books(folder, runs)
             tidy(book, datasets, folder)
             offers = Offers({}) if program is None else read_offers(program)
-            places = InputPlaces(folder, book, datasets)
-
-            def command(run: Run) -> StudyCommand:
-                return study_command(offers.get(run.study), run.request, places, run.id)
-
-            queue = RunQueue(folder, book, command, workers)
+            queue = _queue(folder, book, datasets, offers, runs, workers, SERVER)
             shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
             watch, done = AlertWatch(shelf, alerts), RequestBook(folder.request_book)
             service = Service(
@@ -167,6 +172,73 @@ def open_service(
         os.close(lock)
         raise
     return service
+
+
+@dataclass
+class Worker:
+    """A process that computes what a server has queued.
+
+    Attributes
+    ----------
+    name : str
+    """
+
+    name: str
+    _book: RunBook
+    _datasets: DatasetBook
+    _queue: RunQueue
+
+    def close(self) -> None:
+        """Stop; what runs is left to others."""
+        self._queue.stop()
+        self._book.close()
+        self._datasets.close()
+
+
+def open_worker(path: Path, runs: str, program: Any) -> Worker:
+    """Begin to compute runs of a server, in this process.
+
+    Parameters
+    ----------
+    path : Path
+        The server's data folder, as this machine sees it.
+    runs : str
+        The URL of PostgreSQL that the server was given.
+    program : click or typer group
+        The program whose commands are run.
+
+    Raises
+    ------
+    UsageError
+        ``no-such-file``: there is no data folder; ``no-registers``: the database does not answer.
+    """
+    if not (path / "runs").is_dir():
+        raise UsageError(f"{path} is no data folder of a server.", "no-such-file")
+    folder = DataFolder(path.resolve())
+    book, datasets = _books(folder, runs)
+    name = f"worker-{new_id()}"
+    queue = _queue(folder, book, datasets, read_offers(program), runs, None, name)
+    queue.start()
+    return Worker(name, book, datasets, queue)
+
+
+def _books(folder: DataFolder, runs: str | None) -> tuple[RunBook, DatasetBook]:
+    if runs is not None and not is_url(runs):
+        raise UsageError(f"--runs {runs}: postgresql://user@host/name is expected.")
+    return RunBook(runs or folder.run_book), DatasetBook(runs or folder.dataset_book)
+
+
+def _queue(
+    folder: DataFolder, book: RunBook, datasets: DatasetBook, offers: Offers, runs: str | None,
+    workers: int | None, name: str,
+) -> RunQueue:  # fmt: skip
+    places = InputPlaces(folder, book, datasets)
+
+    def command(run: Run) -> StudyCommand:
+        return study_command(offers.get(run.study), run.request, places, run.id)
+
+    place = None if runs is None else driver_url(runs)
+    return RunQueue(folder, book, command, workers, worker=name, place=place)
 
 
 def _store(folder: DataFolder, registers: str | None) -> Store:

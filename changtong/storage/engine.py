@@ -41,6 +41,11 @@ def _url(place: str) -> sa.URL:
         raise UsageError("The URL of the database cannot be read.", "no-registers") from None
 
 
+def driver_url(place: str) -> str:
+    """Return the URL of a database with the driver that is used, for libraries that connect themselves."""
+    return _url(place).render_as_string(hide_password=False)
+
+
 def make_engine(place: str | os.PathLike[str]) -> sa.Engine:
     """Return the engine of a place; nothing is opened yet.
 
