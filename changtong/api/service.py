@@ -210,10 +210,10 @@ def open_worker(path: Path, runs: str, program: Any) -> Worker:
     Raises
     ------
     UsageError
-        ``no-such-file``: there is no data folder; ``no-registers``: the database does not answer.
+        ``missing-folder``: there is no data folder; ``no-registers``: the database does not answer.
     """
     if not (path / "runs").is_dir():
-        raise UsageError(f"{path} is no data folder of a server.", "no-such-file")
+        raise UsageError(f"{path} is no data folder of a server.", "missing-folder")
     folder = DataFolder(path.resolve())
     book, datasets = _books(folder, runs)
     name = f"worker-{new_id()}"
