@@ -148,7 +148,7 @@ def open_service(
             places = InputPlaces(folder, book, datasets)
 
             def command(run: Run) -> StudyCommand:
-                return study_command(offers.get(run.study), run.request, places, run.id)
+                return study_command(offers.get(run.study), run.request | {"by": run.user}, places, run.id)
 
             queue = RunQueue(folder, book, command, workers)
             shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
