@@ -27,7 +27,7 @@ MOST_ROWS = 5_000
 SUFFIXES = (".csv", ".parquet")
 
 NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
-TEXT = re.compile(r"(^|_)(id|ids|site|sites|leg|legs|code|codes|case|label|name|weekdays|at|day|date)$")
+TEXT = re.compile(r"(^|_)(id|ids|site|sites|leg|legs|code|codes|case|label|name|place|firm|type|weekdays|at|day|date)$")
 """Columns of CSV files that are text whatever they hold: 0440 is no number, nor is a site called 12."""
 
 

@@ -8,7 +8,8 @@ const place = byId("drills"), LISTED = 100;
 const state = { drills: [], evaluated: new Map() };
 const titleOf = (summary) => summary.event?.[`script_title_${lang}`] || summary.title;
 const plans = new Map([...byId("known").children].map((one) => [one.dataset.plan, one.textContent]));
-const said = (row) => row[lang] ?? row.zh ?? row.clock ?? row.task;
+const clockNames = new Map([...byId("known-clocks").children].map((one) => [one.dataset.clock, one.textContent]));
+const said = (row) => row[lang] ?? row.zh ?? row.task ?? row.expected;
 
 const list = sortTable(place, [
   { text: say("drills.drill"), of: (row) => titleOf(row.summary) },
@@ -44,7 +45,7 @@ function open(row) {
       [say("drills.tasks_done"), `${count(summary.tasks.filter((one) => one.ended_at).length)} / ${count(summary.tasks.length)}`]]),
     make("p", { class: "note" }, summary.proposal?.[`reason_${lang}`] ?? ""),
     make("h3", {}, say("drills.levels")), summary.levels.length ? table([say("drills.level"), say("drills.at"), say("drills.by"), say("drills.reason")], summary.levels.map((one) => [one.level, time(one.at), one.by, one.reason])) : make("p", { class: "note" }, say("drills.no_level")),
-    make("h3", {}, say("drills.clocks")), table([say("drills.clock"), say("drills.state"), say("drills.due"), say("drills.given")], [...clocks].sort(openFirst).map((one) => [one.clock, named("clock_state", one.state), dueOf(one), [time(one.given_at), make("small", {}, ` ${late(one)}`)]]), { caption: say("drills.clocks") }),
+    make("h3", {}, say("drills.clocks")), table([say("drills.clock"), say("drills.state"), say("drills.due"), say("drills.given")], [...clocks].sort(openFirst).map((one) => [clockNames.get(`${summary.plan}:${one.clock}`) ?? one.clock, named("clock_state", one.state), dueOf(one), [time(one.given_at), make("small", {}, ` ${late(one)}`)]]), { caption: say("drills.clocks") }),
     quiet ? make("p", { class: "note" }, say("drills.quiet", { count: count(quiet) })) : null,
     make("h3", {}, say("drills.tasks")), table([say("drills.task"), say("drills.state"), say("drills.due"), say("drills.done_at")], [...summary.tasks].sort(openFirst).map((one) => [said(one), named("task_state", one.state), dueOf(one), [time(one.ended_at), make("small", {}, ` ${late(one)}`)]]), { caption: say("drills.tasks") }),
     make("h3", {}, say("drills.sites")), make("p", {}, Object.entries(summary.sites ?? {}).map(([id, one]) => `${id}: ${named("site_danger", one.state)}`).join(" · ") || "–"),
