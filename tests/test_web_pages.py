@@ -28,7 +28,7 @@ FILES = {
     for file in resources.files("changtong.web_files").iterdir()
     if file.is_file()
 }
-PAGES = ("/", "/respond", "/runs", "/password")
+PAGES = ("/", "/respond", "/runs", "/password", "/prepare", "/prepare/drills", "/rural", "/carbon")
 
 
 @pytest.fixture
@@ -176,6 +176,18 @@ def test_no_wording_is_there_for_nothing() -> None:
     sections = {"kind", "mode", "province", "study", "stage", "runs", "change", "area", "group", "inspect"}
     sections |= {"issued_state", "order_state", "action", "register", "register_group"}
     sections |= {"column", "value", "step"}
+    sections |= {"case_kind", "case_status", "remedy_kind", "provenance_kind", "case_state"}
+    sections |= {"clock_state", "task_state"}
+    sections |= {"site_danger", "expected_state", "criterion", "county_answer", "tier", "unserved_code"}
+    sections |= {
+        "carbon_by",
+        "carbon_input",
+        "loss_band",
+        "loss_of_worst",
+        "weekday",
+        "weekday_short",
+        "cover",
+    }
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}
     python = "\n".join(

@@ -27,7 +27,9 @@ MOST_ROWS = 5_000
 SUFFIXES = (".csv", ".parquet")
 
 NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$"
-TEXT = re.compile(r"(^|_)(id|ids|site|sites|leg|legs|code|codes|case|label|name|place|firm|type|weekdays|at|day|date)$")
+TEXT = re.compile(
+    r"(^|_)(id|ids|site|sites|leg|legs|code|codes|case|label|name|place|firm|type|weekdays|at|day|date)$"
+)
 """Columns of CSV files that are text whatever they hold: 0440 is no number, nor is a site called 12."""
 
 
@@ -107,7 +109,9 @@ def _table_file(path: Path, name: str) -> Path:
     if not name.endswith(SUFFIXES):
         raise NotFoundError("This file is no table.")
     if path.stat().st_size > MOST_BYTES:
-        text = f"{name} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} are read here: read the file itself."
+        text = (
+            f"{name} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} are read here: read the file itself."
+        )
         raise UsageError(text, "too-large")
     return path
 
@@ -130,7 +134,9 @@ def _names(text: str) -> list[str]:
 def _check_known(frame: pl.DataFrame, columns: list[str], order: list[str]) -> None:
     expected = ", ".join(frame.columns)
     problems = [
-        Problem("unknown-column", f"The table has no column {one}.", column=f"query.{where}", expected=expected)
+        Problem(
+            "unknown-column", f"The table has no column {one}.", column=f"query.{where}", expected=expected
+        )
         for where, names in (("columns", columns), ("sort", order))
         for one in names
         if one not in frame.columns

@@ -1,4 +1,5 @@
 // The frontier of cost and carbon: plans as points, a table beside, and the plan of a point that is chosen.
+import { get } from "./api.js";
 import { curve } from "./chart.js";
 import { fill, make, refusal } from "./elements.js";
 import { figures, fileOf, has, pageOf, rowsOf } from "./results.js";
@@ -12,6 +13,7 @@ export async function showFrontier(place, run) {
   const told = run.outcome.summary;
   let points, plans;
   try { [points, plans] = (await Promise.all([rowsOf(run, "frontier.csv"), rowsOf(run, "plans/frontier-plans.csv")])).map((one) => one.rows); } catch (error) { fill(place, refusal(error)); return; }
+  const late = new Map(await Promise.all(plans.map(async (one) => [one.point, (await get(fileOf(run, `plans/${one.folder}/plan.json`)).catch(() => null))?.late_pieces ?? null])));
   const box = make("div"), chart = make("div"), chosen = make("div", { "aria-live": "polite" });
   const list = sortTable(box, [
     { text: say("carbon.point"), of: (row) => row.point, show: (row) => say("carbon.point_of", { point: row.point }) },
@@ -19,6 +21,7 @@ export async function showFrontier(place, run) {
     { text: say("carbon.tonnes_day"), number: true, of: (row) => row.kgco2e, show: (row) => tonnes(row.kgco2e) },
     { text: say("carbon.a_tonne_less"), number: true, of: (row) => row.cny_per_t_avoided, show: (row) => count(row.cny_per_t_avoided) },
     { text: say("carbon.left"), number: true, of: (row) => row.unserved_pieces, show: (row) => count(row.unserved_pieces) },
+    { text: say("carbon.late"), number: true, of: (row) => late.get(row.point) ?? null, show: (row) => count(late.get(row.point)) },
     { text: say("carbon.gap"), number: true, of: (row) => row.gap_share, show: (row) => share(row.gap_share) },
   ], { caption: say("carbon.frontier"), choose });
   function draw(at) {

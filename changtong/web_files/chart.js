@@ -26,7 +26,7 @@ export function bars(rows, { title }) {
     return [
       draw("text", { x: left - 8, y: middle + 4, "text-anchor": "end" }, row.label.length > 16 ? `${row.label.slice(0, 15)}…` : row.label),
       draw("rect", { class: "bar", x: left, y: y + 5, width: Math.max(0, x(row.value) - left), height: tall - 14, rx: 2 }),
-      ranged ? draw("path", { class: "range", d: `M${x(row.low)} ${middle}H${x(row.high)}M${x(row.low)} ${middle - 6}v12M${x(row.high)} ${middle - 6}v12` }) : null,
+      ranged ? ["halo", "range"].map((name) => draw("path", { class: name, d: `M${x(row.low)} ${middle}H${x(row.high)}M${x(row.low)} ${middle - 6}v12M${x(row.high)} ${middle - 6}v12` })) : null,
       draw("text", { class: "value", x: x(Math.max(row.value, ranged ? row.high : 0)) + 6, y: middle + 4 }, row.shown)];
   }));
 }

@@ -81,7 +81,7 @@ function showKind(kind) {
   ranking.show(rows);
   const scale = { whole: state.whole, worst: state.worst };
   if (state.columns) drawCases(view, state.columns, rows, scale);
-  fill(byId("legend"), ["full", "high", "mid", "low", "none"].map((level) => make("li", {}, make("span", { class: `key ${level}` }), say(state.whole ? `prepare.band_${level}` : `prepare.worst_${level}`))));
+  fill(byId("legend"), ["full", "high", "mid", "low", "none"].map((level) => make("li", {}, make("span", { class: `key ${level}` }), named(state.whole ? "loss_band" : "loss_of_worst", level))));
   state.bandOf = (row) => bandOf(row.figure, scale);
 }
 

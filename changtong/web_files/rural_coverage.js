@@ -3,9 +3,11 @@ import { bars } from "./chart.js";
 import { byId, fill, make } from "./elements.js";
 import { frame, siteFeatures, under } from "./map.js";
 import { figures, fileOf, rowsOf } from "./results.js";
+import { days } from "./rural_words.js";
 import { sortTable } from "./sort_table.js";
 import { count, lang, named, say, share } from "./words.js";
 
+const BUILT_IN = "built-in definition"; // its name and label are English only
 const comma = lang === "zh" ? "、" : ", ";
 /** What colours mean: level → the words, and which level a village has. */
 const WAYS = {
@@ -14,7 +16,6 @@ const WAYS = {
   hours: { levels: ["low", "mid", "high", "full", "none"], of: (row) => row.hours_to_delivery === null ? "none" : [[4, "low"], [12, "mid"], [24, "high"]].find(([most]) => row.hours_to_delivery <= most)?.[1] ?? "full" },
   pickup: { levels: ["low", "mid", "high", "full", "none"], of: (row) => row.pickup_km === null ? "none" : [[0.5, "low"], [1, "mid"], [2, "high"]].find(([most]) => row.pickup_km <= most)?.[1] ?? "full" },
 };
-const days = (text) => [...(text ?? "")].map((one) => say(`rural.short_${one}`)).join("");
 const lackOf = (row) => [...(row.lacking ?? "").split(", ").filter(Boolean).map((one) => named("criterion", one)), ...(row.unknown ?? "").split(", ").filter(Boolean).map((one) => say("rural.not_known", { what: named("criterion", one) }))].join(comma);
 const done = (row) => [row.weekdays ? say("rural.visit_more", { days: days(row.weekdays) }) : null, row.pickup_point ? say("rural.new_pickup") : null,
   row.more_firms ? say("rural.more_firms", { count: count(row.more_firms) }) : null, row.new_trips ? say("rural.new_trips", { count: count(row.new_trips) }) : null].filter(Boolean).join(comma);
@@ -39,7 +40,7 @@ export function coverageView(view) {
 
   function draw() {
     const way = WAYS[byId("by").value], levels = state.rows.map(way.of);
-    fill(byId("cover-legend"), way.levels.map((level) => make("li", {}, make("span", { class: `key ${level}` }), say(`rural.${byId("by").value}_${level}`))));
+    fill(byId("cover-legend"), way.levels.map((level) => make("li", {}, make("span", { class: `key ${level}` }), named("cover", `${byId("by").value}_${level}`))));
     if (state.active && state.columns) view.set("sites", siteFeatures(state.columns, state.rows.map((_, row) => row), levels));
   }
   function choose(row) {
@@ -60,7 +61,7 @@ export function coverageView(view) {
     fill(byId("cover-told"), figures([
       [say("rural.villages_served"), share(told.village_share), `${count(told.served_villages)} / ${count(told.villages)}`], [say("rural.people_served"), share(told.people_share)],
       told.unknown_villages ? [say("rural.villages_unknown"), count(told.unknown_villages)] : null, ...told.asked.filter((name) => told.lacking[name]).map((name) => [say("rural.lack", { what: named("criterion", name) }), count(told.lacking[name])])]),
-    make("p", { class: "note" }, say(told.plan ? "rural.of_plan" : "rural.of_tables", { county: told.county }), " ", say("rural.definition", { name: told.definition.name, label: told.definition.label })),
+    make("p", { class: "note" }, say(told.plan ? "rural.of_plan" : "rural.of_tables", { county: told.county }), " ", told.definition.name === BUILT_IN ? say("rural.built_in") : say("rural.definition", { name: told.definition.name, label: told.definition.label })),
     make("p", { class: "row" }, make("a", { href: `/runs/${run.id}` }, say("results.the_run")), make("a", { href: fileOf(run, "villages.csv"), download: true }, say("results.as_csv"))));
     if (state.active) frame(view.map, state.columns);
     draw();

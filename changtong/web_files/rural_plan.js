@@ -4,12 +4,12 @@ import { frame, siteFeatures, under } from "./map.js";
 import { figures, fileOf, pageOf, rowsOf, runsOf, wholeRun, has } from "./results.js";
 import { comparePlans } from "./rural_compare.js";
 import { offerSheets } from "./rural_sheets.js";
+import { days } from "./rural_words.js";
 import { sortTable } from "./sort_table.js";
 import { count, named, say, share } from "./words.js";
 
 const TIER = { trunk: "high", local: "mid", bus: "full" };
 const KIND = { county: "shut", township: "high", village: "mid" };
-export const days = (text) => [...(text ?? "")].map((one) => say(`rural.short_${one}`)).join("");
 const clock = (text) => text?.slice(0, 5) ?? "–";
 
 /** The answers a run holds: the folder of each, its words and its figures. */
@@ -97,7 +97,7 @@ export function planView(view) {
       make("a", { href: fileOf(run, `${answer.folder}/routes.csv`), download: true }, say("results.as_csv"))));
     offerSheets(byId("sheets"), run, answer);
     const tiers = [...new Set(state.routes.map((row) => row.tier))];
-    fill(byId("plan-legend"), tiers.map((tier) => make("li", {}, make("span", { class: `key square ${TIER[tier] ?? ""}` }), named("tier", tier))), make("li", {}, make("span", { class: "key full" }), say("rural.place_unserved")));
+    fill(byId("plan-legend"), tiers.map((tier) => make("li", {}, make("span", { class: `key square ${TIER[tier] ?? ""}` }), named("tier", tier))), ["township", "village"].map((kind) => make("li", {}, make("span", { class: `key ${KIND[kind]}` }), named("kind", kind))), make("li", {}, make("span", { class: "key full" }), say("rural.place_unserved")));
     listed();
     fill(byId("unserved"), state.unserved.length ? table([say("rural.village"), say("rural.firm"), { text: say("rural.pieces_week"), number: true }, say("rural.why")],
       state.unserved.map((row) => [nameOf(row.site_id), row.firm ?? "–", count(row.pieces_per_week), named("unserved_code", row.code)]), { caption: say("rural.unserved") }) : make("p", { class: "note" }, say("rural.all_served")));
