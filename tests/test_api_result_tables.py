@@ -18,7 +18,12 @@ from changtong.api.service import Service
 
 __all__ = ["app", "cheap_hashes", "duty", "service", "service_and_tokens", "tokens"]
 
-ROWS = "site_id,weekdays,pieces,served,note\n0440,14,2.5,true,one\n12,135,10,false,\n9,7,,true,'=1+1\n07,2,-1e2,true,7\n"
+ROWS = """site_id,weekdays,pieces,served,note
+0440,14,2.5,true,one
+12,135,10,false,
+9,7,,true,'=1+1
+07,2,-1e2,true,7
+"""
 
 
 def kept(service: Service, files: dict[str, bytes]) -> str:

@@ -1,4 +1,4 @@
-"""Pages of results in a real browser: a loss handed to the response, sheets printed, a point of the frontier."""
+"""Pages of results in a real browser: a loss handed on, sheets printed, a point of the frontier."""
 
 from __future__ import annotations
 

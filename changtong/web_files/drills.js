@@ -32,7 +32,11 @@ const dueOf = (row) => row.state === "overdue" || row.clock === "overdue" ? make
 const late = (row) => row.late_s > 0 ? say("drills.late", { minutes: count(row.late_s / 60) }) : "";
 
 function open(row) {
-  const { run, summary } = row;
+  const { run, summary } = row, now = make("div", { "aria-live": "polite" });
+  const look = summary.event?.clock === "own" ? null : make("button", { type: "button", onclick: async () => { // the real clock goes on after the run
+    const told = await askRun(now, "emergency status", { case: { run: run.id } });
+    if (told) open(Object.assign(row, { summary: told.outcome.summary }));
+  } }, say("drills.now"));
   list.mark(row);
   history.replaceState(null, "", `${location.pathname}?run=${run.id}`);
   const clocks = summary.clocks.filter((one) => !["not_asked", "not_known"].includes(one.state)), quiet = summary.clocks.length - clocks.length;
@@ -40,6 +44,7 @@ function open(row) {
   const result = make("div", { "aria-live": "polite" });
   fill(byId("drill"), make("section", { class: "card" }, make("h2", {}, titleOf(summary)),
     make("p", { class: "row" }, make("span", { class: "label" }, say("drills.is_drill")), make("span", {}, summary.title)),
+    look ? make("p", {}, look) : null, now,
     figures([[say("drills.state"), named("case_state", summary.state)], [say("drills.level"), summary.level ?? "–", summary.level_to_confirm ? say("drills.to_confirm") : null],
       [say("drills.as_of"), time(summary.at)], [say("drills.overdue"), count(summary.overdue)],
       [say("drills.tasks_done"), `${count(summary.tasks.filter((one) => one.ended_at).length)} / ${count(summary.tasks.length)}`]]),
