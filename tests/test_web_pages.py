@@ -235,3 +235,17 @@ def test_a_report_within_a_page_has_an_origin_of_its_own(duty: Client, app: Fast
     other.sign_in("duty-bj", OWN)
     assert other("GET", f"/runs/{run['id']}/page/report.html").status_code == 404
     assert other("GET", f"/runs/{run['id']}").status_code == 404
+
+
+# --- pages of results ------------------------------------------------------------------------------
+def test_who_only_looks_is_offered_no_new_run(app: FastAPI, duty: Client) -> None:
+    looker = Client(app)
+    looker.sign_in("looker-gd", OWN)
+    for path in ("/prepare", "/rural", "/carbon"):
+        shown = {name: client("GET", path).text for name, client in (("duty", duty), ("looker", looker))}
+        found = {name: re.search(r'id="new"( hidden)?>', html) for name, html in shown.items()}
+        assert {name: match and match[1] for name, match in found.items()} == {
+            "duty": None, "looker": " hidden",
+        }, path  # fmt: skip
+    assert "emergency%20drill" in duty("GET", "/prepare/drills").text
+    assert "emergency%20drill" not in looker("GET", "/prepare/drills").text

@@ -4,7 +4,7 @@ import { askRun, figures, pageOf, runsOf, wholeRun } from "./results.js";
 import { sortTable } from "./sort_table.js";
 import { count, lang, named, say, time } from "./words.js";
 
-const place = byId("drills"), LISTED = 100;
+const place = byId("drills"), LISTED = 100, mayAsk = byId("drill").dataset.ask === "yes";
 const state = { drills: [], evaluated: new Map() };
 const titleOf = (summary) => summary.event?.[`script_title_${lang}`] || summary.title;
 const plans = new Map([...byId("known").children].map((one) => [one.dataset.plan, one.textContent]));
@@ -33,7 +33,7 @@ const late = (row) => row.late_s > 0 ? say("drills.late", { minutes: count(row.l
 
 function open(row) {
   const { run, summary } = row, now = make("div", { "aria-live": "polite" });
-  const look = summary.event?.clock === "own" ? null : make("button", { type: "button", onclick: async () => { // the real clock goes on after the run
+  const look = summary.event?.clock === "own" || !mayAsk ? null : make("button", { type: "button", onclick: async () => { // the real clock goes on after the run
     const told = await askRun(now, "emergency status", { case: { run: run.id } });
     if (told) open(Object.assign(row, { summary: told.outcome.summary }));
   } }, say("drills.now"));
@@ -71,7 +71,7 @@ function showResult(box, { run }) {
       go.disabled = false;
       if (ended) { state.evaluated.set(run.id, ended); showResult(box, { run }); }
     } }, say("drills.evaluate"));
-    fill(box, make("p", {}, go), told);
+    fill(box, mayAsk ? make("p", {}, go) : make("p", { class: "note" }, say("drills.not_evaluated")), told);
     return;
   }
   const { outcomes, ...sums } = made.outcome.summary, page = Object.keys(made.outcome.files ?? {}).find((name) => name.endsWith(".html"));

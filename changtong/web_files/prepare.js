@@ -32,7 +32,7 @@ const pairs = sortTable(byId("together"), [
 async function columnsOf(run) {
   if (!run.network) return null;
   if (state.columns && state.run?.network === run.network) return state.columns;
-  return get(`/api/v1/networks/${encodeURIComponent(run.network)}/map`);
+  return get(`/api/v1/networks/${encodeURIComponent(run.network)}/map`).catch((error) => { if (error.status === 404) return null; throw error; });
 }
 
 async function show(run) {
@@ -58,9 +58,10 @@ async function show(run) {
   fill(byId("result"), figures([
     [say("prepare.cases"), count(summary.cases)],
     [say("prepare.worst"), amount(state.worst), state.whole ? share(state.worst / state.whole) : null],
-    [say("prepare.harmless"), count(state.cases.filter((row) => (row.most ?? Infinity) < 1).length)],
+    summary.cases > rows.length ? null : [say("prepare.harmless"), count(state.cases.filter((row) => (row.most ?? Infinity) < 1).length)],
     [say("prepare.unproved"), count(summary.unproved)]]),
-  make("p", { class: "note" }, say(summary.worst_complete ? "prepare.complete" : "prepare.incomplete")),
+  make("p", { class: "note" }, say(summary.worst_complete ? "prepare.complete" : "prepare.incomplete"),
+    summary.cases > rows.length ? ` ${say("prepare.first_rows", { count: count(rows.length) })}` : null),
   state.columns ? null : make("p", { class: "notice" }, say("prepare.no_map")),
   make("p", { class: "row" }, make("a", { href: `/runs/${run.id}` }, say("results.the_run")), has(run, "report.html") ? make("a", { href: pageOf(run, "report.html"), target: "_blank", rel: "noopener" }, say("results.report")) : null,
     make("a", { href: fileOf(run, "ranking.csv"), download: true }, say("results.as_csv"))));
@@ -71,7 +72,8 @@ async function show(run) {
   const { rows: combined } = await rowsOf(run, "together.csv");
   byId("pairs").hidden = !combined.length;
   pairs.show(combined);
-  await showRemedies(byId("remedies"), run, { choose, columns: state.columns });
+  await showRemedies(byId("remedies"), run, { choose, columns: state.columns, mayAsk: place.dataset.ask === "yes" });
+  byId("help").hidden = !byId("remedies").childElementCount;
 }
 
 function showKind(kind) {

@@ -15,10 +15,11 @@ async function remediesOf(stress) {
   return null;
 }
 
-export async function showRemedies(place, stress, { choose, columns }) {
+export async function showRemedies(place, stress, { choose, columns, mayAsk }) {
   place.replaceChildren();
   const run = await remediesOf(stress);
   if (run) { await listed(run); return; }
+  if (!mayAsk) return;
   const asked = make("div", { "aria-live": "polite" });
   const go = make("button", { type: "button", onclick: async () => {
     go.disabled = true;

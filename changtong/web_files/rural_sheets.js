@@ -1,5 +1,5 @@
 // Sheets for drivers: those that were made of an answer, or one click that makes them; a page of paper each.
-import { fill, make } from "./elements.js";
+import { byId, fill, make } from "./elements.js";
 import { askRun, pageOf, runsOf, wholeRun } from "./results.js";
 import { say, time } from "./words.js";
 
@@ -24,7 +24,7 @@ export async function offerSheets(place, plan, answer) {
     go.disabled = false;
     if (run) show(run);
   } }, say("rural.make_sheets"));
-  fill(place, make("p", {}, go), asked);
+  fill(place, byId("rural").dataset.ask ? make("p", {}, go) : null, asked);
   const made = await sheetsOf(plan, answer);
   if (made) show(made);
 }
