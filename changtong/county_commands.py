@@ -157,6 +157,12 @@ def show_coverage(
     by: Annotated[
         str, typer.Option("--by", help="Order next steps by cost for villages or people.")
     ] = "villages",
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FOLDER/", help="Where to write tables; older ones are replaced."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which villages are served, and with a plan the cheapest next steps."""
@@ -168,12 +174,15 @@ def show_coverage(
     routes = None if plan is None else read_routes(plan)
     from changtong.studies import run_study
 
-    study = run_study("county-coverage", place, plan=routes, definition=asking, measure=by)
+    study = run_study("county-coverage", place, plan=routes, definition=asking, measure=by, folder=output)
     found, steps = study.result
     facts, text = found.summary(), str(found)
     if steps is not None:
         facts |= {"next_steps": steps.summary()}
         text += f"\n{steps}"
+    if study.folder is not None:
+        facts |= {"folder": str(study.folder)}
+        text += f"\n  → {study.folder}"
     print_result(facts, text, as_json=as_json)
 
 

@@ -12,6 +12,7 @@ from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.coverage import Coverage, coverage
 from changtong.rural.coverage_definition import CoverageDefinition
+from changtong.rural.coverage_folder import COVERAGE_FOLDER, write_coverage
 from changtong.rural.coverage_steps import NextSteps, next_steps
 from changtong.rural.plan_county import plan_county
 from changtong.rural.result_write import RESULT_FOLDER
@@ -50,10 +51,13 @@ def _coverage(
     plan: CountyPlan | None = None,
     definition: CoverageDefinition | None = None,
     measure: str = "villages",
-) -> tuple[tuple[Coverage, NextSteps | None], None]:
-    """Tell who is served and, with a plan, the cheapest next steps; nothing is written."""
+) -> tuple[tuple[Coverage, NextSteps | None], Path | None]:
+    """Tell who is served and, with a plan, the cheapest next steps."""
+    if folder is not None:
+        check_replaceable(folder.resolve(), **COVERAGE_FOLDER)
     found = coverage(county, plan, definition)
-    return (found, None if plan is None else next_steps(county, plan, definition, measure=measure)), None
+    steps = None if plan is None else next_steps(county, plan, definition, measure=measure)
+    return (found, steps), None if folder is None else write_coverage(county, found, steps, folder)
 
 
 COUNTY_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {

@@ -422,7 +422,7 @@ def test_every_command_takes_what_is_made_for_it(offers: Offers, tmp_path: Path)
     leaves = dict(leaves_of(typer.main.get_group(program)))
     for name, offer in offers.studies.items():
         request = {one.name: [1, 2] if one.many else [1] for one in offer.inputs if one.name != "outages"}
-        request |= {"outages": [CLOSE_A], "language": "en"}
+        request |= {"outages": [CLOSE_A], "language": "en", "by": "duty-gd"}
         request["parameters"] = {one.name: any_value(one) for one in offer.parameters}
         places: Any = Anywhere(DataFolder(tmp_path))
         made = study_command(offer, request, places, "r1").arguments

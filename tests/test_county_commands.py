@@ -74,6 +74,23 @@ def test_coverage_with_and_without_routes(tmp_path: Path, capsys: pytest.Capture
     assert facts["next_steps"]["points"][0]["villages"] == 2
     text = run(capsys, "coverage", county, "--plan", tmp_path / "routes")[1]
     assert "next steps:" in text
+    kept = tmp_path / "coverage"
+    facts = as_json(capsys, "coverage", county, "--plan", tmp_path / "routes", "-o", kept)[1]
+    assert facts["folder"] == str(kept)
+    villages = pl.read_csv(kept / "villages.csv")
+    assert villages.select("site_id", "lon", "lat", "served").rows()[:2] == [
+        ("A", 108.0, 34.05, True), ("B", 108.01, 34.06, True),
+    ]  # fmt: skip
+    assert pl.read_csv(kept / "curve.csv")["villages"].to_list() == [
+        point["villages"] for point in facts["next_steps"]["points"]
+    ]
+    assert pl.read_csv(kept / "next_steps.csv").height == len(facts["next_steps"]["steps"])
+    assert json.loads((kept / "coverage.json").read_text())["served_villages"] == 2
+    assert (kept / "study.json").is_file()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "note.txt").write_text("mine")
+    with pytest.raises(UsageError, match="no folder of coverage"):
+        run(capsys, "coverage", county, "-o", tmp_path / "other")
     own = tmp_path / "own.toml"
     own.write_text('name = "any"\nlabel = "of this test"\n[served]\nmin_visits_per_week = 1\n')
     assert as_json(capsys, "coverage", county, "--definition", own)[1]["village_share"] == 1.0

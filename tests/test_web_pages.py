@@ -28,7 +28,7 @@ FILES = {
     for file in resources.files("changtong.web_files").iterdir()
     if file.is_file()
 }
-PAGES = ("/", "/respond", "/runs", "/password")
+PAGES = ("/", "/respond", "/runs", "/password", "/prepare", "/prepare/drills", "/rural", "/carbon")
 
 
 @pytest.fixture
@@ -176,6 +176,18 @@ def test_no_wording_is_there_for_nothing() -> None:
     sections = {"kind", "mode", "province", "study", "stage", "runs", "change", "area", "group", "inspect"}
     sections |= {"issued_state", "order_state", "action", "register", "register_group"}
     sections |= {"column", "value", "step"}
+    sections |= {"case_kind", "case_status", "remedy_kind", "provenance_kind", "case_state"}
+    sections |= {"clock_state", "task_state"}
+    sections |= {"site_danger", "expected_state", "criterion", "county_answer", "tier", "unserved_code"}
+    sections |= {
+        "carbon_by",
+        "carbon_input",
+        "loss_band",
+        "loss_of_worst",
+        "weekday",
+        "weekday_short",
+        "cover",
+    }
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}
     python = "\n".join(
@@ -223,3 +235,17 @@ def test_a_report_within_a_page_has_an_origin_of_its_own(duty: Client, app: Fast
     other.sign_in("duty-bj", OWN)
     assert other("GET", f"/runs/{run['id']}/page/report.html").status_code == 404
     assert other("GET", f"/runs/{run['id']}").status_code == 404
+
+
+# --- pages of results ------------------------------------------------------------------------------
+def test_who_only_looks_is_offered_no_new_run(app: FastAPI, duty: Client) -> None:
+    looker = Client(app)
+    looker.sign_in("looker-gd", OWN)
+    for path in ("/prepare", "/rural", "/carbon"):
+        shown = {name: client("GET", path).text for name, client in (("duty", duty), ("looker", looker))}
+        found = {name: re.search(r'id="new"( hidden)?>', html) for name, html in shown.items()}
+        assert {name: match and match[1] for name, match in found.items()} == {
+            "duty": None, "looker": " hidden",
+        }, path  # fmt: skip
+    assert "emergency%20drill" in duty("GET", "/prepare/drills").text
+    assert "emergency%20drill" not in looker("GET", "/prepare/drills").text

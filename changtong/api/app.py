@@ -20,6 +20,7 @@ from changtong.api import (
     networks,
     phone_sync,
     register_routes,
+    result_tables,
     runs,
     sessions,
 )
@@ -60,6 +61,7 @@ def make_app(service: Service, names: frozenset[str] | None = None) -> FastAPI:
         networks,
         phone_sync,
         runs,
+        result_tables,
         datasets,
         logs,
         log_views,

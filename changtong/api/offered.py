@@ -139,6 +139,8 @@ class Offer:
         Inputs and parameters that the command takes by their place, in order.
     speaks : bool
         Whether the command has ``--language``.
+    signs : bool
+        Whether the command has ``--by`` for who does it: who asked for the run.
     """
 
     name: str
@@ -151,6 +153,7 @@ class Offer:
     output: Output
     places: tuple[str, ...]
     speaks: bool
+    signs: bool
 
     def described(self) -> dict[str, Any]:
         """Return it as the API tells it."""
@@ -283,6 +286,7 @@ class _Reading:
         return Offer(
             self.name, self.said["zh"], self.said["en"], self.said["says"], self.says_en, inputs,
             tuple(parameters), output, tuple(places), "language" in self.params,
+            "by" in self.params and "by" not in {one.name for one in parameters},
         )  # fmt: skip
 
     def _told(self, output: Output) -> set[str]:

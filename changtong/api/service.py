@@ -235,7 +235,7 @@ def _queue(
     places = InputPlaces(folder, book, datasets)
 
     def command(run: Run) -> StudyCommand:
-        return study_command(offers.get(run.study), run.request, places, run.id)
+        return study_command(offers.get(run.study), run.request | {"by": run.user}, places, run.id)
 
     place = None if runs is None else driver_url(runs)
     return RunQueue(folder, book, command, workers, worker=name, place=place)

@@ -46,7 +46,7 @@ def study_command(offer: Offer, request: Mapping[str, Any], places: InputPlaces,
     ----------
     offer : Offer
     request : mapping
-        As `checked_request` returned it, with ``language``.
+        As `checked_request` returned it, with ``language`` and ``by``, who asked for it.
     places : InputPlaces
     run_id : str
 
@@ -86,6 +86,8 @@ class _Making:
         options += self._output()
         if self.offer.speaks:
             options.append(f"--language={self.request['language']}")
+        if self.offer.signs:
+            options.append(f"--by={self.request['by']}")
         behind = [value for name in self.offer.places for value in placed.get(name, [])]
         arguments = [*self.offer.name.split(" "), *options, "--json", "--", *behind]
         folders = [self.work / KEPT] + ([] if self._is_folder else [self.work / RESULT])

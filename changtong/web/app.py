@@ -18,6 +18,7 @@ from changtong.web import (
     issued_pages,
     record_pages,
     respond,
+    result_pages,
     run_pages,
     situation,
     study_pages,
@@ -49,6 +50,7 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         inspect_pages.router,
         issued_pages.router,
         record_pages.router,
+        result_pages.router,
     ):
         app.include_router(Headed(router))
     app.add_exception_handler(ChangtongError, refuse_for_people)

@@ -25,9 +25,10 @@ const kept = asked.get("network") ?? localStorage.getItem("network");
 if ([...chooser.options].some((one) => one.value === kept)) chooser.value = kept;
 chooser.addEventListener("change", () => load(chooser.value));
 await load(chooser.value);
-if (asked.get("site")) drafts.add([{ sites: [asked.get("site")] }]);
-if (asked.get("leg")) drafts.add([{ legs: [asked.get("leg")] }]);
-if (asked.get("site") || asked.get("leg")) history.replaceState(null, "", location.pathname);
+if (asked.has("site") || asked.has("leg")) {
+  drafts.add([{ ...(asked.has("site") ? { sites: asked.getAll("site") } : {}), ...(asked.has("leg") ? { legs: asked.getAll("leg") } : {}), ...(asked.get("label") ? { label: asked.get("label").slice(0, 200) } : {}) }]);
+  history.replaceState(null, "", location.pathname);
+}
 
 async function load(network) {
   localStorage.setItem("network", network);

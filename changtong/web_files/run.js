@@ -2,6 +2,7 @@
 import { get, post } from "./api.js";
 import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
 import { nameOf, offers } from "./offers.js";
+import { pageFor } from "./result_page.js";
 import { named, say, seconds, share, time } from "./words.js";
 import { watch } from "./watch.js";
 
@@ -39,6 +40,7 @@ function show(run) {
     make("p", { class: "row" }, make("span", { class: `state ${run.state}`, id: "state" }, named("runs", run.state)), run.network ? make("span", { class: "label" }, run.network) : null,
       make("span", { class: "note" }, time(run.made_at)),
       open && run.state !== "cancelling" ? make("button", { type: "button", class: "danger", onclick: () => stop() }, say("runs.stop")) : null),
+    pageFor(run) ? make("p", {}, make("a", { class: "button main", href: pageFor(run) }, say("runs.shown_at"))) : null,
     open ? progress(run) : null,
     run.problem ? refusal({ title: run.problem.title, message: run.problem.detail, problems: run.problem.problems }) : null,
     run.outcome?.text ? make("pre", { class: "card scroll" }, run.outcome.text) : null,
