@@ -130,10 +130,15 @@ def test_from_an_outage_to_plans_side_by_side(looker: Looker) -> None:
     page.fill("#drafts input >> nth=0", "50")
     page.press("#drafts input >> nth=0", "Enter")
     page.wait_for_selector("#drafts li.slowed")
+    page.select_option("[name=how]", "verify")
     page.click("#go")
     page.locator(".plan-card[data-state=done]").nth(1).wait_for()
     page.click(".plan-card button >> text=对比方案")
     assert page.locator("#compare thead th").count() == 3
+    page.wait_for_selector("#backlogs svg path.line")  # of the plan that was played forward
+    assert page.locator("#backlogs svg path.line").count() == 1
+    page.wait_for_selector("#maps svg path.leg")
+    assert page.locator("#maps svg").count() == 2
     page.keyboard.press("Escape")
     page.click(".plan-card >> nth=0 >> button >> nth=0")
     page.wait_for_selector(".plan-card.shown")

@@ -53,3 +53,25 @@ export function curve(points, { title, xTitle, yTitle, xText, yText, choose, cho
     draw("text", { class: "axis", x: 16, y: (top + tall - bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 16 ${(top + tall - bottom) / 2})` }, yTitle),
     draw("path", { class: "curve", d: `M${points.map((one) => `${x(one.x)} ${y(one.y)}`).join("L")}` }), marks);
 }
+
+/** Lines over one axis, each numbered at its end as in the table beside: { name, points: [[x, y], …] }, six at most. */
+export function lines(series, { title, xTitle, yTitle, xText, yText }) {
+  const narrow = isNarrow(), wide = narrow ? 370 : 640, tall = 300, left = 76, right = 34, top = 16, bottom = 52;
+  const all = series.flatMap((one) => one.points), x1 = Math.max(...all.map(([x]) => x)), y1 = Math.max(...all.map(([, y]) => y), 1e-9) * 1.05;
+  const x = (value) => left + (wide - left - right) * value / x1, y = (value) => tall - bottom - (tall - top - bottom) * value / y1;
+  return draw("svg", { class: "chart", viewBox: `0 0 ${wide} ${tall}`, role: "img", "aria-label": title },
+    steps(0, x1, narrow ? 4 : 8).map((at) => [draw("path", { class: "grid", d: `M${x(at)} ${top}V${tall - bottom}` }), draw("text", { x: x(at), y: tall - bottom + 18, "text-anchor": "middle" }, xText(at))]),
+    steps(0, y1, 4).map((at) => [draw("path", { class: "grid", d: `M${left} ${y(at)}H${wide - right}` }), draw("text", { x: left - 6, y: y(at) + 4, "text-anchor": "end" }, yText(at))]),
+    draw("text", { class: "axis", x: (left + wide - right) / 2, y: tall - 12, "text-anchor": "middle" }, xTitle),
+    draw("text", { class: "axis", x: 14, y: (top + tall - bottom) / 2, "text-anchor": "middle", transform: `rotate(-90 14 ${(top + tall - bottom) / 2})` }, yTitle),
+    series.map((one, k) => draw("path", { class: `line k${k}`, d: `M${one.points.map(([at, value]) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`).join("L")}` })),
+    endTexts(series, y, top).map(([k, at]) => draw("text", { class: "value", x: wide - right + 6, y: at + 4 }, String(series[k].number))));
+}
+
+/** Where the numbers of lines stand at their ends: beside each other's, never over them. */
+function endTexts(series, y, top) {
+  const ends = series.map((one, k) => [k, y(one.points.at(-1)[1])]).sort((a, b) => a[1] - b[1]);
+  let last = top - 14;
+  for (const one of ends) { one[1] = Math.max(one[1], last + 14); last = one[1]; }
+  return ends;
+}

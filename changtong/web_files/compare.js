@@ -22,7 +22,8 @@ export function planCard(run, { map, cancel, compare, propose }) {
     make("p", { class: "big" }, say("respond.unserved", { pieces: count(plan.unserved_pieces, { short: true }), share: share(plan.unserved_pieces / plan.demand_pieces) })),
     make("p", { class: "note" }, [say("runs.gap", { gap: share(plan.gap_share) }), say("respond.late", { pieces: count(plan.late_pieces, { short: true }) }),
       say("respond.changed", { legs: count(plan.changed_legs) }), plan.outages.join(lang === "zh" ? "、" : ", ")].join(" · ")),
-    make("div", { class: "row" }, make("button", { type: "button", onclick: map }, say("respond.on_map")), make("button", { type: "button", onclick: compare }, say("respond.compare")), make("button", { type: "button", onclick: propose }, say("issued.propose")))];
+    make("div", { class: "row" }, make("button", { type: "button", onclick: map }, say("respond.on_map")), make("button", { type: "button", onclick: compare }, say("respond.compare")), make("button", { type: "button", onclick: propose }, say("issued.propose")),
+      plan.verified ? null : make("a", { href: `/studies/simulate?${new URLSearchParams({ network: run.network, plan: run.id })}` }, say("respond.play")))];
 }
 
 /** Open the comparison of plans that are done. */
@@ -48,9 +49,9 @@ export function compare(dialog, runs, classOf) {
     const best = shown && numbers.length > 1 && new Set(numbers).size > 1 ? Math.min(...numbers) : null;
     return [title, ...values.map((one) => make("span", { class: best !== null && one === best ? "best" : null }, shown ? (one === undefined ? "–" : shown(one)) : one))];
   });
-  const body = table(["", ...runs.map((run) => ({ text: `${title(run)} ${time(run.made_at)}`, number: true }))], cells, { caption: say("respond.compare") });
+  const body = table(["", ...runs.map((run, k) => ({ text: `${say("respond.plan_number", { number: k + 1 })} · ${title(run)} ${time(run.made_at)}`, number: true }))], cells, { caption: say("respond.compare") });
   for (const node of body.querySelectorAll("span.best")) { node.classList.remove("best"); node.parentElement.classList.add("best"); }
   fill(dialog, make("div", { class: "row" }, make("h2", { id: "h-compare" }, say("respond.compare")), make("form", { method: "dialog", class: "row end" }, make("button", {}, say("shell.close")))),
-    runs.length ? body : make("p", { class: "note" }, say("respond.none_done")), make("p", { class: "note" }, say("respond.compare_says")));
+    runs.length ? body : make("p", { class: "note" }, say("respond.none_done")), make("p", { class: "note" }, say("respond.compare_says")), make("div", { id: "backlogs" }), make("div", { id: "maps" }));
   dialog.showModal();
 }

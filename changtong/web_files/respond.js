@@ -2,6 +2,7 @@
 import { get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { compare, planCard } from "./compare.js";
+import { showBacklogs, showMaps } from "./compare_more.js";
 import { openDrafts } from "./drafts.js";
 import { drawArea } from "./draw.js";
 import { byId, fill, make, refusal, tell, tellRefusal } from "./elements.js";
@@ -158,25 +159,35 @@ async function cancel(id) {
 function openCompare() {
   const done = [...state.runs.values()].filter((run) => run.state === "done" && run.outcome);
   compare(byId("compare"), done, classOf);
+  showBacklogs(byId("backlogs"), done).catch((error) => fill(byId("backlogs"), refusal(error)));
+  drawMaps(done).catch((error) => fill(byId("maps"), refusal(error)));
+}
+async function drawMaps(runs) {
+  if (!runs.length) return;
+  const land = await get(place.dataset.land);
+  const plans = await Promise.all(runs.map(async (run, k) => ({ title: say("respond.plan_number", { number: k + 1 }), changes: await changesOf(run) })));
+  showMaps(byId("maps"), plans, state.columns, land);
 }
 
-/** Draw what a plan changes: legs opened, dropped, with more and with less. */
-async function showPlan(run) {
+/** Return the legs that a plan changes: the row of each, how, and by how many pieces. */
+async function changesOf(run) {
   const text = await (await fetch(`/api/v1/runs/${run.id}/files/leg_flows.csv`)).text();
   const [head, ...lines] = text.replace(/^\ufeff/, "").trim().split(/\r?\n/).map((line) => line.split(","));
   const at = Object.fromEntries(head.map((name, k) => [name, k]));
   const { sites, legs } = state.columns;
   const rowOf = new Map(legs.from.map((a, row) => [`${sites.id[a]}>${sites.id[legs.to[row]]}`, row]));
-  const changes = {}, moved = {};
-  for (const line of lines) {
-    const row = rowOf.get(`${line[at.from_site]}>${line[at.to_site]}`);
-    if (row === undefined || line[at.change] === "same" || !placed(sites, legs.from[row]) || !placed(sites, legs.to[row])) continue;
-    changes[row] = line[at.change];
-    moved[row] = Math.abs(Number(line[at.planned_pieces]) - Number(line[at.baseline_pieces]));
-  }
+  return lines.map((line) => ({
+    row: rowOf.get(`${line[at.from_site]}>${line[at.to_site]}`), change: line[at.change],
+    moved: Math.abs(Number(line[at.planned_pieces]) - Number(line[at.baseline_pieces])),
+  })).filter(({ row, change }) => row !== undefined && change !== "same" && placed(sites, legs.from[row]) && placed(sites, legs.to[row]));
+}
+/** Draw what a plan changes: legs opened, dropped, with more and with less. */
+async function showPlan(run) {
+  const { legs } = state.columns, changes = {}, moved = {};
+  for (const one of await changesOf(run)) { changes[one.row] = one.change; moved[one.row] = one.moved; }
   const rows = Object.keys(changes).map(Number).sort((a, b) => moved[b] - moved[a]).slice(0, 2500);
   view.set("legs", []);
-  view.set("near", legFeatures(sites, { ...legs, load: legs.from.map((_, row) => moved[row] ?? 0) }, rows, null, changes));
+  view.set("near", legFeatures(state.columns.sites, { ...legs, load: legs.from.map((_, row) => moved[row] ?? 0) }, rows, null, changes));
   for (const card of document.querySelectorAll(".plan-card")) card.classList.toggle("shown", card.id === `plan-${run.id}`);
   const totals = rows.reduce((sum, row) => ({ ...sum, [changes[row]]: (sum[changes[row]] ?? 0) + 1 }), {});
   fill(byId("hint"), make("span", { class: "changes" }, ["opened", "more", "less", "dropped"].map((change) => make("span", {}, make("i", { class: change }), `${named("change", change)} ${count(totals[change] ?? 0)}`)),
