@@ -17,6 +17,7 @@ from changtong.api.rates import Rate
 from changtong.api.request_book import RequestBook
 from changtong.api.request_log import Counts
 from changtong.rights.scope import Scope
+from changtong.storage.known_passes import KnownPasses
 from changtong.storage.store import Desk, Store
 
 GUANGDONG, BEIJING = Scope(region="440000"), Scope(region="110000")
@@ -28,6 +29,7 @@ def app_of(store: Store, path: Path) -> FastAPI:
     folder = DataFolder(path / "data")
     service: Any = SimpleNamespace(
         folder=folder, store=store, requests_done=RequestBook(folder.request_book), counts=Counts(),
+        passes=KnownPasses(store.engine), intakes=Rate(100_000, 100_000.0),
         sign_ins=Rate(1_000, 1_000.0), requests=Rate(100_000, 100_000.0),
     )  # fmt: skip
     return make_app(service)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pyotp
 import pytest
 from duty_cases import roster_folder
 from fastapi import FastAPI
 from register_api_cases import GUANGDONG, added, app_of, client, officer, refused
 from registers_cases import (
+    ADMIN,
     OWN,
     cheap_hashes,
     hazard,
@@ -339,3 +341,78 @@ def test_users_roles_and_passes_are_kept_within_scope(small: Small, app: FastAPI
     assert refused(program("GET", "/api/v1/records")) == (401, "session-over")
     tree = boss("GET", "/api/v1/organisations?tree=true").json()["organisations"]
     assert [one["id"] for one in tree][:4] == ["fc", "fc-ft", "sd", "sd-gd"]
+
+
+def test_the_audit_is_read_page_by_page_within_scope_and_as_a_file(small: Small, app: FastAPI) -> None:
+    boss, li = client(app, small[1]), client(app, officer(*small, "li"))
+    made = [added(li, "hazard", **hazard(title=f"H{k}"))["id"] for k in range(3)]
+    assert refused(li("GET", "/api/v1/audit")) == (403, "not-allowed")
+    asked = {"action": "add", "kind": "hazard", "limit": "2"}
+    first = boss("GET", "/api/v1/audit", params=asked).json()
+    assert [one["record"] for one in first["entries"]] == [made[2], made[1]]
+    rest = boss("GET", "/api/v1/audit", params={**asked, "after": str(first["next"])}).json()
+    assert ([one["record"] for one in rest["entries"]], rest["next"]) == ([made[0]], None)
+    assert rest["entries"][0]["path"] == "/spb/spb-gd/"
+    only = boss("GET", "/api/v1/audit", params={"record": made[1]}).json()["entries"]
+    assert [one["action"] for one in only] == ["add"]
+    assert boss("GET", "/api/v1/audit", params={"until": "2020-01-01T00:00:00Z"}).json()["entries"] == []
+    file = boss("GET", "/api/v1/audit", params={**asked, "format": "csv"})
+    assert file.text.splitlines()[0].lstrip("\ufeff").split(",")[:3] == ["n", "at", "actor"]
+    assert len(file.text.splitlines()) == 3
+    assert file.headers["x-next"] == str(first["next"])
+
+
+def test_an_administrator_of_a_firm_reads_the_audit_of_that_firm_only(small: Small, app: FastAPI) -> None:
+    boss = person(*small, "sd-boss", "sd", ("administrator", Scope("/sd/")))
+    added(client(app, officer(*small, "li")), "hazard", **hazard())
+    clerk = person(*small, "sd-clerk", "sd", ("duty_officer", Scope("/sd/")))
+    made = added(client(app, clerk), "hazard", **hazard())
+    found = client(app, boss)("GET", "/api/v1/audit", params={"limit": 1000}).json()["entries"]
+    assert {one["path"].split("/")[1] for one in found} == {"sd"}
+    assert made["id"] in {one["record"] for one in found}
+
+
+def test_all_other_sessions_end_at_once_and_the_one_that_asks_stays(small: Small, app: FastAPI) -> None:
+    desk = officer(*small, "li")
+    here, there = client(app, desk), client(app, desk)
+    there.token = small[0].sign_in("li", OWN).token
+    assert len(here("GET", "/api/v1/session/passes").json()["passes"]) >= 2
+    assert here("DELETE", "/api/v1/session/passes").status_code == 204
+    (left,) = here("GET", "/api/v1/session/passes").json()["passes"]
+    assert left["is_this"]
+    assert refused(there("GET", "/api/v1/session")) == (401, "session-over")
+    me = here("GET", "/api/v1/session/user").json()
+    assert (me["name"], me["organisation"], me["second_factor"]) == ("li", "spb-gd", False)
+
+
+def test_roles_are_told_as_they_are_decided(small: Small, app: FastAPI) -> None:
+    roles = client(app, officer(*small, "li"))("GET", "/api/v1/roles").json()["roles"]
+    assert [one["role"] for one in roles][:2] == ["viewer", "duty_officer"]
+    viewer = {(one["kind"], one["action"]): one["reach"] for one in roles[0]["rights"]}
+    assert viewer["site", "view"] == ["scope"]
+    assert viewer["rights_ticket", "answer"] == ["handler"]
+    assert ("site", "change") not in viewer
+
+
+def test_the_role_of_administrators_rests_until_their_second_factor_is_on(small: Small, app: FastAPI) -> None:
+    boss, li = client(app, small[1]), client(app, officer(*small, "li"))
+    other = client(app, person(*small, "he", "spb", ("administrator", Scope()), ("viewer", Scope())))
+    wanted = {"administrators_need_second_factor": True}
+    assert refused(li("PATCH", "/api/v1/settings", json=wanted)) == (403, "not-allowed")
+    assert refused(boss("PATCH", "/api/v1/settings", json=wanted)) == (400, "bad-setting")  # shut out oneself
+    made = boss("POST", "/api/v1/session/second-factor", json={"password": ADMIN}).json()
+    code = {"code": pyotp.TOTP(made["secret"]).now()}
+    assert boss("POST", "/api/v1/session/second-factor/confirm", json=code).status_code == 204
+    assert other("GET", "/api/v1/audit").status_code == 200
+    assert boss("PATCH", "/api/v1/settings", json=wanted).json() == {"idle_minutes": 30, **wanted}
+    assert refused(other("GET", "/api/v1/audit")) == (403, "not-allowed")
+    assert other("GET", "/api/v1/records/site").status_code == 200  # other roles go on
+    assert other("GET", "/api/v1/session/user").json()["rests"]
+    assert (boss("GET", "/api/v1/audit").status_code, li("GET", "/api/v1/session/user").json()["rests"]) == (
+        200,
+        False,
+    )
+    made = other("POST", "/api/v1/session/second-factor", json={"password": OWN}).json()
+    code = {"code": pyotp.TOTP(made["secret"]).now()}
+    assert other("POST", "/api/v1/session/second-factor/confirm", json=code).status_code == 204
+    assert other("GET", "/api/v1/audit").status_code == 200

@@ -267,7 +267,7 @@ def test_codes_of_a_second_factor() -> None:
     ["", "short", "eleven sign", "123456789012", "aaaaaaaaaaaa", "passwordpassword", "Password2024!!",
      "qwertyuiop12",
      "admin123456789", "woaini1314520", "li-has-a-long-one", "abcdefghijklmnop", "youzheng@12345", "x" * 257,
-     "P@ssw0rd123456", "changtong2026!", "asdfghjkl;12345", "987654321098"],
+     "P@ssw0rd123456", "changtong2026!", "asdfghjkl;12345", "987654321098", "k7$mq!k7$mq!", "1sah-il#93kVwq"],
 )  # fmt: skip
 def test_weak_passwords_are_refused_without_being_told(password: str) -> None:
     with pytest.raises(InputError, match="weak-password") as caught:
@@ -281,6 +281,14 @@ def test_weak_passwords_are_refused_without_being_told(password: str) -> None:
 )
 def test_good_passwords_are_taken(password: str) -> None:
     check_password(password, "li")
+
+
+def test_a_password_is_more_than_the_name_of_the_organisation() -> None:
+    with pytest.raises(InputError, match="weak-password"):
+        check_password("Harbour Post Office 2026", "li", ["海港邮局", "Harbour Post Office"])
+    with pytest.raises(InputError, match="weak-password"):
+        check_password("广东省邮政管理局12345", "li", ["广东省邮政管理局", None])
+    check_password("harbour post office sells green kites", "li", ["Harbour Post Office"])
 
 
 @given(st.text(min_size=0, max_size=40), st.text(max_size=10))

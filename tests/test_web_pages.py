@@ -15,6 +15,7 @@ from registers_cases import OWN, cheap_hashes
 
 from changtong.api.service import Service
 from changtong.web import assets
+from changtong.web.administration_pages import PARTS
 from changtong.web.app import OPEN_PAGES, make_web_app
 from changtong.web.base_map import land_geojson
 from changtong.web.pages import AREAS
@@ -188,6 +189,18 @@ def test_no_wording_is_there_for_nothing() -> None:
         "weekday_short",
         "cover",
     }
+    sections |= {
+        "column",
+        "value",
+        "step",
+        "role",
+        "organisation_kind",
+        "audit_action",
+        "right_kind",
+        "ticket_step",
+        "right",
+        "reach",
+    }
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}
     python = "\n".join(
@@ -196,6 +209,10 @@ def test_no_wording_is_there_for_nothing() -> None:
         if file.name.endswith(".py")
     )
     literal |= set(re.findall(r'"(\w+\.\w+)"', python))
+    literal |= {f"administration.{part}" for part in PARTS}
+    literal |= {
+        f"{key}_says" for key in literal if key in ("administration.move", "administration.hand_over")
+    }
     assert (
         sorted(key for key in read_words() if key not in literal and key.split(".")[0] not in sections) == []
     )

@@ -26,11 +26,13 @@ from changtong.api.answers import (
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError
 from changtong.errors import ConflictError, NotFoundError, UsageError
-from changtong.rights.decide import Role
+from changtong.rights.decide import Role, kinds_and_actions, rights_table
 from changtong.rights.organisations import PARENTS
 from changtong.rights.scope import Scope
 from changtong.storage import people
 from changtong.storage.people import NewOrganisation, User
+from changtong.storage.safety_settings import administrators_need_factor, is_resting
+from changtong.storage.work import FACTOR_SETTING, Work
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
 own = APIRouter(prefix="/api/v1/session", tags=["session"])
@@ -118,10 +120,15 @@ class Code(Asked):
     code: str = Field(min_length=6, max_length=6, pattern=r"^\d{6}$")
 
 
-class Idle(Asked):
-    """After how many minutes a session that nobody uses is over."""
+class SettingsChange(Asked):
+    """What changes of how people get in; what is left out stays."""
 
-    idle_minutes: int = Field(ge=1, le=people.MOST_IDLE_MINUTES)
+    idle_minutes: int | None = Field(
+        default=None, ge=1, le=people.MOST_IDLE_MINUTES, description="A session unused so long is over."
+    )
+    administrators_need_second_factor: bool | None = Field(
+        default=None, description="Their role rests until they have turned one on."
+    )
 
 
 @router.get("/organisations")
@@ -255,16 +262,49 @@ def take_role_back(asks: Asks, record_id: RecordId, asked: Reasoned) -> None:
     asks.desk.take_back(record_id, asked.reason)
 
 
+@router.get("/roles")
+def list_roles(asks: Asks) -> dict[str, Any]:
+    """List the roles, and how far each may do what to which kind of record."""
+    table = rights_table()
+    return {
+        "roles": [
+            {
+                "role": role.value,
+                "rights": [
+                    {
+                        "kind": kind,
+                        "action": action,
+                        "reach": [one.value for one in table[kind, action, role]],
+                    }
+                    for kind, action in kinds_and_actions()
+                    if (kind, action, role) in table
+                ],
+            }
+            for role in Role
+        ]
+    }
+
+
 @router.get("/settings")
 def read_settings(asks: Asks) -> dict[str, Any]:
-    """Read after how many minutes a session that nobody uses is over."""
-    return {"idle_minutes": asks.desk.idle_minutes()}
+    """Read after how many idle minutes a session ends, and whether administrators need a second factor."""
+    with asks.desk.work(writes=False) as work:
+        return _settings(work)
+
+
+def _settings(work: Work) -> dict[str, Any]:
+    return {"idle_minutes": people.idle_minutes(work), FACTOR_SETTING: administrators_need_factor(work)}
 
 
 @router.patch("/settings")
-def change_settings(asks: Asks, asked: Idle) -> dict[str, Any]:
-    """Set it, for all."""
-    return {"idle_minutes": asks.desk.idle_minutes(asked.idle_minutes)}
+def change_settings(asks: Asks, asked: SettingsChange) -> dict[str, Any]:
+    """Set them, for all."""
+    with asks.desk.work(writes=True) as work:
+        if asked.idle_minutes is not None:
+            people.idle_minutes(work, asked.idle_minutes)
+        if asked.administrators_need_second_factor is not None:
+            administrators_need_factor(work, asked.administrators_need_second_factor)
+        return _settings(work)
 
 
 @own.get("/passes")
@@ -272,6 +312,20 @@ def list_passes(asks: Asks) -> dict[str, Any]:
     """List one's own sessions and tokens in force, without what opens them."""
     with asks.desk.work(writes=False) as work:
         return {"passes": [plain_row(one) for one in people.list_passes(work)]}
+
+
+@own.delete("/passes", status_code=204)
+def end_other_passes(asks: Asks) -> None:
+    """End all of one's own sessions and tokens but the one that asks."""
+    with asks.desk.work(writes=True) as work:
+        people.end_other_passes(work)
+
+
+@own.get("/user")
+def read_own_user(asks: Asks) -> dict[str, Any]:
+    """Read oneself as a user; `rests`: the role of administrator, until a second factor is on."""
+    with asks.desk.work(writes=False) as work:
+        return _facts(people.own_user(work)) | {"rests": is_resting(work)}
 
 
 @own.delete("/passes/{record_id}", status_code=204)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import tempfile
@@ -10,27 +11,34 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, Field
 from starlette.background import BackgroundTask
 
-from changtong.api.answers import Asked, Id, Reasoned, Word
+from changtong.api.answers import Asked, Id, Reasoned, Word, csv_of
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.service import Service
 from changtong.errors import NotFoundError, UsageError
 from changtong.privacy import key_file
 from changtong.storage import erasure
+from changtong.storage.audit import COLUMNS
+from changtong.storage.audit_search import AuditQuery, audit_page
 from changtong.storage.backup import Backup, make_backup, note_backup_use, read_backup
 from changtong.storage.erasure_rules import ErasureRule, read_erasure_rules
 from changtong.storage.export import export_all
 from changtong.storage.personal_search import find_in_registers
 from changtong.storage.rows import new_id, now
+from changtong.storage.schema import from_ms
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
 
 STAMPED = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9a-z]{4}")
 """Names of backups and certificates: when they were made; never a path."""
+
+
+MOST_ENTRIES = 10_000
+Filter = Annotated[str, Query(max_length=200, pattern=r"^[^\x00]*$")]
 
 
 class Rules(Asked):
@@ -71,6 +79,35 @@ def check_audit(
 ) -> dict[str, Any]:
     """Go through the audit from its begin; whatever was altered, put in, taken out or moved is named."""
     return asks.desk.verify_audit(head, with_records=records).to_json()
+
+
+@router.get("/audit", response_model=None)
+def list_audit(
+    asks: Asks,
+    actor: Filter = "",
+    action: Filter = "",
+    kind: Filter = "",
+    record: Filter = "",
+    since: AwareDatetime | None = None,
+    until: AwareDatetime | None = None,
+    after: Annotated[int, Query(ge=0, description="Number of the last entry that was told.")] = 0,
+    limit: Annotated[int, Query(ge=1, le=MOST_ENTRIES)] = 100,
+    format: Literal["json", "csv"] = "json",
+) -> dict[str, Any] | Response:
+    """List entries of the audit that one may see, the newest first; `next` goes into `after`."""
+    query = AuditQuery(actor, action, kind, record, since, until, after, limit)
+    with asks.desk.work(writes=False) as work:
+        entries = [
+            {**entry, "at": from_ms(entry["at"]).isoformat(), "detail": json.loads(entry["detail"])}
+            for entry in audit_page(work, query)
+        ]
+    following = entries[-1]["n"] if len(entries) == limit else None
+    if format == "csv":
+        headers = {"Content-Disposition": 'attachment; filename="audit.csv"'}
+        if following:
+            headers["X-Next"] = str(following)
+        return Response(csv_of(entries, COLUMNS), media_type="text/csv; charset=utf-8", headers=headers)
+    return {"entries": entries, "next": following}
 
 
 def _stamp() -> str:

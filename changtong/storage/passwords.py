@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -21,7 +22,7 @@ hasher = argon2.PasswordHasher()
 _ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 
-def check_password(password: str, name: str) -> None:
+def check_password(password: str, name: str, places: Iterable[str | None] = ()) -> None:
     """Refuse a password that is soon guessed; the password is in no message.
 
     Parameters
@@ -29,6 +30,8 @@ def check_password(password: str, name: str) -> None:
     password : str
     name : str
         The user's name.
+    places : iterable of str or None
+        Names of the user's organisation.
 
     Raises
     ------
@@ -39,7 +42,7 @@ def check_password(password: str, name: str) -> None:
     --------
     >>> check_password("three green vans at dawn", "li")
     """
-    reason = _weakness(password, name)
+    reason = _weakness(password, name) or _named_after(password, places)
     if reason:
         expected = f"{LEAST_SIGNS} signs or more, best several words that nobody would guess"
         raise InputError(
@@ -57,9 +60,23 @@ def _weakness(password: str, name: str) -> str:
         return f"has fewer than {LEAST_DIFFERENT} different signs"
     if len(name) >= 3 and name.casefold() in lower:
         return "holds the name of the user"
+    if len(name) >= 4 and name.casefold()[::-1] in lower:
+        return "holds the name of the user backwards"
+    if re.fullmatch(r"(.{1,10}?)\1+", lower, re.DOTALL):
+        return "repeats one part"
     rest = _without_habits(lower)
     if len(set(rest)) < LEAST_DIFFERENT - 1 or len(rest) < LEAST_SIGNS // 2:
         return "is made of common words, runs of keys and digits at the end"
+    return ""
+
+
+def _named_after(password: str, places: Iterable[str | None]) -> str:
+    """Return that a password is little more than the name of an organisation."""
+    lower = password.casefold()
+    for place in places:
+        wanted = (place or "").casefold().strip()
+        if len(wanted) >= 3 and wanted in lower and len(set(lower.replace(wanted, ""))) < LEAST_DIFFERENT:
+            return "is the name of the organisation with little beside it"
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -185,7 +185,14 @@ def _organisation(connection: sa.Connection, organisation: str) -> Mapping[Any, 
 
 
 def user_row(
-    name: str, password: str, organisation: str, at: datetime, by: str, *, must_change: bool
+    name: str,
+    password: str,
+    organisation: str,
+    at: datetime,
+    by: str,
+    *,
+    must_change: bool,
+    places: Iterable[str | None] = (),
 ) -> dict[str, Any]:
     """Return the row of a new user.
 
@@ -199,7 +206,7 @@ def user_row(
         raise InputError(
             [Problem("bad-value", "The name is none.", column="name", expected="1 to 64 signs, no spaces")]
         )
-    check_password(password, wanted)
+    check_password(password, wanted, places)
     return {
         "id": new_id(to_ms(at)), "name": wanted, "organisation": organisation, "is_active": True,
         "password_hash": hash_password(password), "password_at": at, "must_change": must_change,
@@ -219,7 +226,10 @@ def add_user(work: Work, name: str, password: str, organisation: str) -> User:
     place = organisation_of(work, organisation)
     target = Target("user", place["path"], place["admin_code"])
     work.allow("add", target)
-    row = user_row(name, password, organisation, work.at, work.person.user_id, must_change=True)
+    row = user_row(
+        name, password, organisation, work.at, work.person.user_id, must_change=True,
+        places=_names_of(work, organisation),
+    )  # fmt: skip
     if work.connection.execute(sa.select(users.c.id).where(users.c.name == row["name"])).first() is not None:
         raise InputError(
             [Problem("duplicate-record", "There is a user of this name already.", column="name")]
@@ -233,6 +243,12 @@ def _user(row: Mapping[Any, Any]) -> User:
     return User(
         row["id"], row["name"], row["organisation"], row["is_active"], row["totp_is_on"], row["version"]
     )
+
+
+def _names_of(work: Work, organisation: str) -> tuple[str | None, ...]:
+    """Return what an organisation is called: no password is made of that."""
+    row = _organisation(work.connection, organisation)
+    return () if row is None else (row["name_zh"], row["name_en"])
 
 
 def _user_row(work: Work, name: str, action: str, kind: str = "user") -> tuple[Mapping[Any, Any], Target]:
@@ -293,7 +309,7 @@ def change_user(
     if is_active is not None:
         values["is_active"] = is_active
     if password is not None:
-        check_password(password, row["name"])
+        check_password(password, row["name"], _names_of(work, row["organisation"]))
         values |= {"password_hash": hash_password(password), "password_at": work.at, "must_change": True}
     if clear_second_factor:
         values |= {"totp_secret": None, "totp_is_on": False, "totp_step": 0}
@@ -424,7 +440,7 @@ def change_own_password(work: Work, old: str, new: str) -> None:
         ``weak-password``.
     """
     row, target = check_own_password(work, old)
-    check_password(new, row["name"])
+    check_password(new, row["name"], _names_of(work, row["organisation"]))
     if new == old:
         raise InputError([Problem("weak-password", "The new password is the old one.", column="password")])
     values = {"password_hash": hash_password(new), "password_at": work.at, "must_change": False}
@@ -483,6 +499,18 @@ def end_pass_named(work: Work, pass_id: str) -> None:
         raise NotFoundError("You have no session or token of this id.")
     _, target = _own(work)
     work.note("sign-out", target, work.person.user_id, {"pass": pass_id})
+
+
+def end_other_passes(work: Work) -> None:
+    """End all of one's own sessions and tokens but the one that is used."""
+    _, target = _own(work)
+    _end_passes(work, work.person.user_id, but=work.pass_id)
+    work.note("sign-out", target, work.person.user_id, {"but": work.pass_id})
+
+
+def own_user(work: Work) -> User:
+    """Return who works, as a user."""
+    return _user(_own(work)[0])
 
 
 def begin_second_factor(work: Work) -> SecondFactor:

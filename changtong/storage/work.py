@@ -28,6 +28,9 @@ Row = sa.RowMapping
 IDLE_MINUTES = 30
 """A session that nobody uses for so long is over, unless the registers' settings say otherwise."""
 
+FACTOR_SETTING = "administrators_need_second_factor"
+"""Setting by which the role of an administrator rests until its holder has a second factor on: yes or no."""
+
 SEEN_EVERY = timedelta(seconds=20)
 """A session's use is noted so often at most: not every look needs to be written."""
 
@@ -314,7 +317,7 @@ def _read_pass(connection: sa.Connection, token: str) -> Pass | None:
         return None
     found = rows[0]
     person = Person(
-        found["user"], found["path"], tuple(_grant(row) for row in rows if row["role"] is not None),
+        found["user"], found["path"], tuple(_grant(row) for row in rows if _counts(row)),
         admin_code=found["admin_code"], is_authority=found["of_kind"] in AUTHORITIES,
     )  # fmt: skip
     idle = timedelta(minutes=int(found["idle_minutes"] or IDLE_MINUTES))
@@ -322,6 +325,12 @@ def _read_pass(connection: sa.Connection, token: str) -> Pass | None:
         found["pass_id"], person, found["organisation"], found["pass_kind"] == "session", found["expires_at"],
         found["seen_at"], idle, bool(found["must_change"]),
     )  # fmt: skip
+
+
+def _counts(row: Row) -> bool:
+    """Return whether a row holds a role that does not rest for want of a second factor."""
+    is_wanting = row["needs_factor"] == "yes" and not row["totp_is_on"]
+    return row["role"] is not None and not (is_wanting and row["role"] == Role.administrator)
 
 
 def _see(connection: sa.Connection, work: Work) -> None:
@@ -334,7 +343,9 @@ _PASS = (
         sa.func.coalesce(passes.c.seen_at, passes.c.made_at).label("seen_at"),
         sa.select(settings.c.value).where(settings.c.name == "idle_minutes").scalar_subquery()
         .label("idle_minutes"),
-        passes.c.revoked_at, users.c.is_active, users.c.must_change,
+        sa.select(settings.c.value).where(settings.c.name == FACTOR_SETTING).scalar_subquery()
+        .label("needs_factor"),
+        passes.c.revoked_at, users.c.is_active, users.c.must_change, users.c.totp_is_on,
         users.c.organisation, organisations.c.path, organisations.c.admin_code,
         organisations.c.kind.label("of_kind"), grants.c.role, grants.c.path.label("within"),
         grants.c.region, grants.c.until,

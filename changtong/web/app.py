@@ -12,6 +12,7 @@ from changtong.api.routing import Headed
 from changtong.api.service import Service
 from changtong.errors import ChangtongError
 from changtong.web import (
+    administration_pages,
     assets,
     entry,
     inspect_pages,
@@ -51,6 +52,7 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         issued_pages.router,
         record_pages.router,
         result_pages.router,
+        administration_pages.router,
     ):
         app.include_router(Headed(router))
     app.add_exception_handler(ChangtongError, refuse_for_people)

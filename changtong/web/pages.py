@@ -11,6 +11,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound
 
 from changtong.api.people import Caller, csrf_of, token_of
+from changtong.errors import DeniedError
+from changtong.rights.decide import actions_anywhere
 from changtong.web.assets import version
 from changtong.web.words import FILES, say
 from changtong.wording import Language, language_of
@@ -31,17 +33,41 @@ class Area:
     name : str
         Of its wording and its sign.
     path : str
+    needs : tuple of (str, str)
+        Kind and action: who may do any of them somewhere is offered it; none: everybody is.
     """
 
     name: str
     path: str
+    needs: tuple[tuple[str, str], ...] = ()
+
+    def is_for(self, asks: Caller) -> bool:
+        """Return whether there is something in it for who asks."""
+        may = (action in actions_anywhere(asks.person, kind, asks.at) for kind, action in self.needs)
+        return not self.needs or any(may)
 
 
+RUNS = (("run", "view"),)
 AREAS = (
-    Area("situation", "/"), Area("respond", "/respond"), Area("prepare", "/areas/prepare"),
-    Area("rural", "/areas/rural"), Area("safety", "/areas/safety"), Area("people", "/areas/people"),
-    Area("data", "/areas/data"), Area("runs", "/runs"),
+    Area("situation", "/"), Area("respond", "/respond", (*RUNS, ("issued_plan", "view"))),
+    Area("prepare", "/areas/prepare", RUNS), Area("rural", "/areas/rural", RUNS),
+    Area("safety", "/areas/safety", (("hazard", "view"),)),
+    Area("people", "/areas/people", (("duty_room", "view"),)),
+    Area("data", "/areas/data", RUNS), Area("runs", "/runs", RUNS),
+    Area("administration", "/administration", (("user", "add"), ("audit", "view"))),
 )  # fmt: skip
+
+
+def must_be_offered(asks: Caller, area: str) -> None:
+    """Go on only if an area is for who asks.
+
+    Raises
+    ------
+    DeniedError
+        ``not-allowed``.
+    """
+    if not next(one for one in AREAS if one.name == area).is_for(asks):
+        raise DeniedError(f"None of your roles has a use for this page ({area}).")
 
 
 class _Templates(BaseLoader):
@@ -60,6 +86,12 @@ def _environment() -> Environment:
     return Environment(
         loader=_Templates(), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+
+
+def _offers_sample(asks: Caller, area: str) -> bool:
+    """Return whether a page works on networks, for somebody who may put in sample data and remove it."""
+    of_runs = any(one.name == area and ("run", "view") in one.needs for one in AREAS) or area == "situation"
+    return of_runs and "add" in actions_anywhere(asks.person, "run", asks.at)
 
 
 def page_language(request: Request) -> Language:
@@ -99,7 +131,8 @@ def page(
     theme = request.cookies.get("theme", "")
     html = _environment().get_template(template).render(
         t=partial(say, language), language=language, theme=theme if theme in ("light", "dark") else "",
-        assets=f"/assets/{version()}", areas=AREAS, area=area, title=say(language, title), asks=asks,
+        assets=f"/assets/{version()}", areas=[one for one in AREAS if asks and one.is_for(asks)], area=area,
+        title=say(language, title), asks=asks, offers_sample=asks is not None and _offers_sample(asks, area),
         csrf=csrf_of(token_of(request)[0]) if asks is not None and asks.by_cookie else "", **context,
     )  # fmt: skip
     headers = {

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from changtong.api.people import Asks, Serves
 from changtong.api.runs import result_file, seen
 from changtong.errors import NotFoundError
-from changtong.web.pages import page
+from changtong.web.pages import must_be_offered, page
 
 router = APIRouter(include_in_schema=False)
 
@@ -22,6 +22,7 @@ gives it an origin of its own, so that it can neither read these pages nor ask t
 @router.get("/runs")
 def runs_page(request: Request, asks: Asks) -> Response:
     """Show the list."""
+    must_be_offered(asks, "runs")
     return page(request, "runs.html.j2", area="runs", title="runs.title", asks=asks)
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from changtong.api.people import Asks
 from changtong.errors import NotFoundError
-from changtong.web.pages import page
+from changtong.web.pages import must_be_offered, page
 from changtong.web.words import FILES
 
 router = APIRouter(include_in_schema=False)
@@ -54,10 +54,12 @@ def area_page(request: Request, asks: Asks, area: str) -> Response:
     groups = study_areas().get(area)
     if groups is None:
         raise NotFoundError("There is no area of this name.")
+    must_be_offered(asks, area)
     return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, groups=groups)
 
 
 @router.get("/studies/{name}")
 def study_page(request: Request, asks: Asks, name: str) -> Response:
     """Show the form of a study; one that the API does not offer is told by its script."""
+    must_be_offered(asks, "runs")
     return page(request, "study.html.j2", area=area_of(name), title="studies.title", asks=asks, name=name)

@@ -17,7 +17,7 @@ export async function ask(method, path, body = undefined, headers = {}) {
     sent.headers["Content-Type"] = "application/json";
   }
   const answer = await fetch(path, sent);
-  const isJson = (answer.headers.get("content-type") ?? "").includes("json");
+  const isJson = answer.status !== 204 && (answer.headers.get("content-type") ?? "").includes("json");
   const told = isJson ? await answer.json() : null;
   if (answer.ok) return told;
   if (answer.status === 401 && !location.pathname.startsWith("/sign-in")) {

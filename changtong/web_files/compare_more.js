@@ -31,7 +31,7 @@ export function showMaps(place, plans, { sites, legs }, land) {
   const wide = 420, flat = Math.cos((south + north) / 2 * Math.PI / 180), scale = wide / ((east - west + 2 * more) * flat), tall = (north - south + 2 * more) * scale;
   const x = (lon) => ((lon - west + more) * flat * scale).toFixed(1), y = (lat) => ((north + more - lat) * scale).toFixed(1);
   const node = (tag, attributes, ...parts) => { const made = document.createElementNS(NS, tag); for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value); made.append(...parts); return made; };
-  const coast = land.features[0].geometry.coordinates.map(([ring]) => ring).filter((ring) => ring.some(([lon, lat]) => lon > west - more && lon < east + more && lat > south - more && lat < north + more))
+  const coast = land.features[0].geometry.coordinates.map(([ring]) => ring).filter((ring) => least(ring.map(([lon]) => lon)) < east + more && most(ring.map(([lon]) => lon)) > west - more && least(ring.map(([, lat]) => lat)) < north + more && most(ring.map(([, lat]) => lat)) > south - more)
     .map((ring) => `M${ring.map(([lon, lat]) => `${x(lon)} ${y(lat)}`).join("L")}Z`).join("");
   fill(place, make("h3", {}, say("respond.maps")), make("div", { class: "small-maps" }, plans.map(({ title, changes }) => {
     const shown = changes.sort((a, b) => b.moved - a.moved).slice(0, MOST_LEGS), top = shown[0]?.moved || 1;

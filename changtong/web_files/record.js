@@ -4,6 +4,7 @@ import { askFor } from "./ask_for.js";
 import { byId, fill, make, refusal, table, tell } from "./elements.js";
 import { columnName, describe, field, mark, shown, typedOf, userNames, valueOf, wordOf } from "./record_fields.js";
 import { stepsOf } from "./record_steps.js";
+import { showTicket } from "./record_ticket.js";
 import { count, named, say, time } from "./words.js";
 
 const place = byId("record"), dialog = byId("ask"), { kind, id, audit } = place.dataset;
@@ -132,6 +133,11 @@ async function showFiles(rights) {
 try {
   fill(place, make("h1", { id: "h-record" }), state, steps, body);
   show(await get(path));
+  if (kind === "rights_ticket") {
+    const ticket = make("section", { class: "card", id: "ticket" });
+    body.before(ticket);
+    await showTicket(ticket, id, about.rights, who, async () => show(await get(path)));
+  }
   const kept = await describe("attachment");
   const holders = kept?.columns.find((one) => one.name === "about_kind").choices ?? [];
   if (holders.includes(kind)) { place.append(files); await showFiles(kept.rights); }
