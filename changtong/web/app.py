@@ -12,6 +12,7 @@ from changtong.api.routing import Headed
 from changtong.api.service import Service
 from changtong.errors import ChangtongError
 from changtong.web import (
+    assessment_pages,
     assets,
     entry,
     inspect_pages,
@@ -21,6 +22,7 @@ from changtong.web import (
     run_pages,
     situation,
     study_pages,
+    task_pages,
 )
 from changtong.web.refusals import refuse_for_people, refuse_http_for_people, refuse_values_for_people
 
@@ -49,6 +51,8 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         inspect_pages.router,
         issued_pages.router,
         record_pages.router,
+        assessment_pages.router,
+        task_pages.router,
     ):
         app.include_router(Headed(router))
     app.add_exception_handler(ChangtongError, refuse_for_people)
