@@ -1,4 +1,4 @@
-"""Assessments over the API: item by item, who sees what, notices issued and received, gaps chosen to be closed."""
+"""Assessments over the API: item by item, who sees what, notices issued and received, gaps to be closed."""
 
 from __future__ import annotations
 

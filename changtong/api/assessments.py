@@ -20,7 +20,6 @@ from changtong.api.answers import (
     Words,
     changed_with,
     facts_of,
-    is_known,
     tag_of,
     version_of,
 )
@@ -78,7 +77,7 @@ def list_assessments(
     after: Annotated[str, Query(max_length=2000)] = "",
     limit: Annotated[int, Query(ge=1, le=MOST_ROWS)] = 100,
 ) -> dict[str, Any]:
-    """List the assessments that one may see: stage, what is due until when, rectifications, the last notice."""
+    """List the assessments that one may see: stage, what is due, rectifications, the last notice."""
     where = {name: value for name, value in (("scorecard", card), ("state", state)) if value}
     found = seen_assessments(asks.desk, PageQuery(where or None, limit=limit, after=after))
     today = _today()
@@ -128,7 +127,7 @@ def add_notice(
     if_match: IfMatch = "",
     idempotency_key: Key = "",
 ) -> Response:
-    """Issue a notice of the result once it is reviewed or decided; If-Match names the assessment's version."""
+    """Issue a notice of the result once it is reviewed or decided; If-Match names the version."""
     version = version_of(if_match)
     once = Once(asks, serves, idempotency_key, "notice", record_id, subject, asked, if_match)
 

@@ -1,4 +1,4 @@
-"""One assessment as a person reads it: every item with what was said at each stage, points, gaps, what is due."""
+"""One assessment as a person reads it: what was said of every item, points, gaps, what is due."""
 
 from __future__ import annotations
 
@@ -265,8 +265,8 @@ def compare_regions(result: Assessment, digits: int) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``level``, ``peer_group``, ``region``, ``subjects``, ``median``, ``best``, ``worst``, ``to_peers`` (its
-        median less that of all peers), ``few``: so few subjects that it says little.
+        ``level``, ``peer_group``, ``region``, ``subjects``, ``median``, ``best``, ``worst``, ``to_peers``
+        (its median less that of all peers), ``few``: so few subjects that it says little.
     """
     codes = result.card.subjects.select(pl.col("subject_id").cast(pl.String), "admin_code")
     group = ["level", "peer_group"]

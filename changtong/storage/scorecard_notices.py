@@ -1,7 +1,7 @@
 """Notices to those assessed: issued by assessors once it is reviewed or decided, received by their people.
 
-A notice keeps the result as it was told, so that who is assessed reads that and nothing of the others; what is
-changed later is told by another notice. It lies in the assessment's own record.
+A notice keeps the result as it was told, so that who is assessed reads that and nothing of the others; what
+is changed later is told by another notice. It lies in the assessment's own record.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Assessments as their own people and their assessors see them: a list with its cards, and one of them.
 
-By which card one is assessed is for oneself to see, whoever keeps the card; a ranking is for those who see all.
+By which card one is assessed is for oneself to see, whoever keeps the card; a ranking is for those who see
+everybody.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def see_assessment(desk: Desk, card_id: str, subject_id: str) -> SeenAssessment:
 
 
 def _sees_whole(work: Work, card: Record) -> bool:
-    """Return whether nothing that scores are made of is kept from the person; asking puts nothing on record."""
+    """Return whether the person sees all that scores are made of; asking puts nothing on record."""
     if not work.may("view", card.target) or not work.may("view", replace(card.target, kind="statement")):
         return False
     if not all(scopes(work.person, "view", kind, work.at) for kind in ("mark", "hand_in")):

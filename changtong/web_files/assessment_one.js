@@ -2,7 +2,7 @@
 import { get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { sayForm } from "./assessment_say.js";
-import { apiOf, dueOf, kindOf, nameOf, pathOf, points, scoringOf, stageOf } from "./assessment_words.js";
+import { apiOf, kindOf, nameOf, pathOf, points, scoringOf, stageOf } from "./assessment_words.js";
 import { byId, fill, make, refusal, table, tell, tellRefusal } from "./elements.js";
 import { describe, wordOf } from "./record_fields.js";
 import { filesCard, filesOf } from "./record_files.js";
@@ -18,7 +18,7 @@ const once = () => ({ "If-Match": `"${told.version}"`, "Idempotency-Key": crypto
 
 function showHead() {
   const { result, due } = told, said = new Map(told.statements.map((one) => [one.stage, one])), notice = told.notices.at(-1);
-  const step = (stage) => make("li", { class: said.has(stage) ? "done" : due?.stage === stage && due.overdue ? "late" : null }, make("b", {}, stageOf(stage)), said.has(stage) ? time(said.get(stage).said_at) : due?.stage === stage ? dueOf(due) : "–");
+  const step = (stage) => make("li", { class: said.has(stage) ? "done" : due?.stage === stage && due.overdue ? "late" : null }, make("b", {}, stageOf(stage)), said.has(stage) ? time(said.get(stage).said_at) : due?.stage === stage ? say(due.overdue ? "assessment.since" : "assessment.by", { by: due.by }) : "–");
   const sent = make("li", { class: notice ? "done" : null }, make("b", {}, say("assessment.notice")), notice ? `${time(notice.issued_at)}${notice.received_at ? ` · ${say("assessment.is_received")}` : ""}` : "–");
   fill(head, make("h1", {}, told.subject.name ?? subject), make("p", { class: "row" }, make("b", { id: "state" }, stageOf(told.state)), make("span", { class: "label" }, say("assessment.card_title", { title: nameOf(told.card), year: told.card.year, version: told.card.version })),
     told.whole ? make("a", { href: `/assessment/${encodeURIComponent(card)}` }, say("assessment.to_round")) : null),

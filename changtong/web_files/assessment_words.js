@@ -27,6 +27,6 @@ export function dueOf(due) {
 export function scoringOf(item) {
   const unit = item.unit ? named("assess_unit", item.unit) : "";
   if (item.scoring === "marks") return say("assessment.by_marks");
-  if (item.scoring === "steps") return item.steps.map(([value, got]) => say("assessment.step", { value: `${value}`, unit, points: points(got) })).join(" · ");
+  if (item.scoring === "steps") return `${item.steps.map(([value, got]) => say("assessment.step", { value: `${value}`, points: points(got) })).join(" · ")}${unit}`;
   return say("assessment.linear", { zero: `${item.zero_at}`, full: `${item.full_at}`, unit });
 }
