@@ -35,7 +35,8 @@ MORE = {
 ONE = f"/assessment/{CARD}/a"
 INDICATORS = [
     {"indicator_id": "real-name", "section_id": "s", "name_zh": "实名率", "name_en": "Real names",
-     "unit": "share", "max_points": 20.0, "scoring": "linear", "zero_at": 0.9, "full_at": 1.0, "evidence_wanted": "月度统计"},
+     "unit": "share", "max_points": 20.0, "scoring": "linear", "zero_at": 0.9, "full_at": 1.0,
+     "evidence_wanted": "月度统计"},
     {"indicator_id": "screened", "section_id": "s", "name_zh": "安检率", "unit": "share", "max_points": 10.0,
      "scoring": "steps", "steps": "0.9:4; 1:10", "evidence_wanted": "安检机日志"},
 ]  # fmt: skip
