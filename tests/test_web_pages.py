@@ -176,7 +176,7 @@ def test_no_wording_is_there_for_nothing() -> None:
     sections = {"kind", "mode", "province", "study", "stage", "runs", "change", "area", "group", "inspect"}
     sections |= {"issued_state", "order_state", "action", "register", "register_group"}
     sections |= {"column", "value", "step", "assess_stage", "assess_unit", "assess_says"}
-    sections |= {"assess_why", "assess_size", "tasks_part"}
+    sections |= {"assess_why", "assess_size", "tasks_part", "headline"}
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}
     python = "\n".join(
