@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -60,7 +61,7 @@ def area_page(request: Request, asks: Asks, area: str) -> Response:
     groups = study_areas().get(area)
     if groups is None:
         raise NotFoundError("There is no area of this name.")
-    more = {"groups": groups, "headlines": headlines()}
+    more: dict[str, Any] = {"groups": groups, "headlines": headlines()}
     return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, **more)
 
 
