@@ -24,7 +24,7 @@ export async function rosterActions(run) {
   const open = () => askFor(dialog, { title: say("cards.in_force"), says: say("cards.in_force_says"), go: say("cards.in_force"),
     fields: [{ name: "room", label: say("cards.room"), required: true, choices: rooms.map((one) => [one.room, one.title]) }, { name: "since", label: say("cards.since"), type: "date" }, { name: "reason", label: say("registers.why"), type: "text" }] }, async (values) => {
     const made = await post(`/api/v1/duty-rooms/${encodeURIComponent(values.room)}/rosters`, { files: await filesOf(run), since: values.since || null, reason: values.reason }, { "Idempotency-Key": crypto.randomUUID() });
-    tell(make("span", {}, say("cards.is_in_force", { number: made.number }), " ", make("a", { href: `/duty?room=${encodeURIComponent(values.room)}` }, say("cards.to_duty"))));
+    tell(make("span", {}, say("cards.is_in_force", { number: made.roster }), " ", make("a", { href: `/duty?room=${encodeURIComponent(values.room)}` }, say("cards.to_duty"))));
   });
   return make("div", {}, make("p", { class: "row" }, make("button", { type: "button", class: "main", id: "in-force", onclick: open }, say("cards.in_force"))), dialog);
 }
