@@ -27,8 +27,8 @@ def app(service: Service) -> FastAPI:
 def run_of(service: Service, study: str, state: str, **outcome: Any) -> str:
     """Enter a run of Guangdong's authority that has ended."""
     run, _ = service.book.add(NewRun("u", "/spb/spb-gd/", "440000", study, {}))
-    service.book.begin(run.id)
-    service.book.end(run.id, state, outcome=outcome or None)  # type: ignore[arg-type]
+    service.book.begin(run.id, "w")
+    service.book.end(run.id, state, worker="w", outcome=outcome or None)  # type: ignore[arg-type]
     return run.id
 
 
