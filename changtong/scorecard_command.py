@@ -356,6 +356,10 @@ def rectify(
         list[str] | None,
         typer.Option("--subject", metavar="SUBJECT", help="Only of this one; again for each."),
     ] = None,
+    causes: Annotated[
+        list[str] | None,
+        typer.Option("--cause", metavar="CAUSE", help="Only this gap, as fact:F1; again for each."),
+    ] = None,
     on: Annotated[
         str | None, typer.Option("--on", metavar="DATE", help="Day of the assessment; the year's last.")
     ] = None,
@@ -371,8 +375,9 @@ def rectify(
     store, desk = open_desk(registers, token)
     with store:
         made = put_down(
-            desk, card, subjects=tuple(subjects or ()), on=day, days=days, most=most, reason=reason
-        )
+            desk, card, subjects=tuple(subjects or ()), causes=tuple(causes or ()), on=day, days=days,
+            most=most, reason=reason,
+        )  # fmt: skip
     rows = [{"id": one.id, "gap": one["gap"], "title": one["title"]} for one in made]
     lines = [f"{row['id']}  {row['gap']}" for row in rows]
     print_result({"added": rows}, "\n".join(lines) or "nothing new", as_json=as_json)

@@ -73,6 +73,8 @@ def test_from_a_folder_through_the_registers_to_the_result(
         assert before["waiting_for"] == ([] if who == "police" else ["police"])
     own = say("mark", "postal", "--department", "postal")[1]["marks"]
     assert own[0]["points"] == 7.654321  # type: ignore[index]
+    chosen = say("rectify", "postal", "--subject", "b", "--cause", "fact:F2")[1]["added"]
+    assert [one["gap"] for one in chosen] == [f"{CARD}/b/fact:F2"]  # type: ignore[attr-defined, index]
     assert len(say("rectify", "postal", "--subject", "b", "--most", "2")[1]["added"]) == 2  # type: ignore[arg-type]
     assert say("export", "postal", "-o", tmp_path / "folder")[1]["subjects"] == 2
     at = ("--registers", place, "--card", CARD, "--token", tokens["postal"])

@@ -201,6 +201,8 @@ def test_no_wording_is_there_for_nothing() -> None:
         "right",
         "reach",
     }
+    sections |= {"column", "value", "step", "assess_stage", "assess_unit", "assess_says"}
+    sections |= {"assess_why", "assess_size", "tasks_part", "headline"}
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}
     python = "\n".join(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from api_cases import Client, service, service_and_tokens, tokens
 from fastapi import FastAPI
@@ -9,7 +11,7 @@ from register_api_cases import added
 from registers_cases import OWN, cheap_hashes, hazard, site
 
 from changtong.api.service import Service
-from changtong.storage.definitions import REGISTERS, register_columns
+from changtong.storage.definitions import REGISTERS, chinese_descriptions, register_columns
 from changtong.web.app import make_web_app
 from changtong.web.record_pages import GROUPS
 from changtong.web.words import read_words
@@ -29,7 +31,19 @@ def signed_in(app: FastAPI, name: str) -> Client:
 
 
 @pytest.mark.parametrize(
-    "path", ["/registers", "/registers/hazard", "/registers/hazard/x", "/register-new/hazard", "/duty"]
+    "path",
+    [
+        "/registers",
+        "/registers/hazard",
+        "/registers/hazard/x",
+        "/register-new/hazard",
+        "/duty",
+        "/assessment",
+        "/assessment/x",
+        "/assessment/x/y",
+        "/assessment/x/y/notice",
+        "/tasks",
+    ],
 )
 def test_pages_of_registers_send_strangers_to_sign_in(app: FastAPI, path: str) -> None:
     answer = Client(app)("GET", path)
@@ -101,3 +115,24 @@ def test_every_register_column_and_choice_has_a_name() -> None:
 def test_every_register_stands_in_one_group_except_files_that_stand_with_their_records() -> None:
     shown = [kind for kinds in GROUPS.values() for kind in kinds]
     assert sorted(shown) == sorted(set(REGISTERS) - {"attachment"})
+
+
+def test_every_column_is_described_in_chinese_and_nothing_else_is() -> None:
+    told = {(kind, name) for kind, columns in chinese_descriptions().items() for name in columns}
+    there = {(kind, name) for kind in REGISTERS for name in register_columns(kind)}
+    assert (there - told, told - there) == (set(), set())
+    for columns in chinese_descriptions().values():
+        assert all(re.search(r"[\u4e00-\u9fff].*。$", text) for text in columns.values())
+
+
+def test_the_api_tells_descriptions_in_both_languages(app: FastAPI) -> None:
+    kinds = signed_in(app, "duty-gd")("GET", "/api/v1/records").json()["kinds"]
+    (site_id,) = [
+        column
+        for one in kinds
+        if one["kind"] == "site"
+        for column in one["columns"]
+        if column["name"] == "site_id"
+    ]
+    assert "Identifier of the site" in site_id["description"]
+    assert "站点编号" in site_id["description_zh"]

@@ -62,11 +62,14 @@ OPEN = {
     "/prepare/drills": RUNS,
     "/rural": RUNS,
     "/carbon": RUNS,
+    "/assessment": ALL,
+    "/tasks": ALL,
 }
 """Which pages open for whom; all others are refused."""
 ROUTES_OF_ONE = {
     "/issued/{plan_id}", "/runs/{run_id}", "/runs/{run_id}/page/{name:path}", "/inspect/{form_id}",
     "/registers/{kind}/{record_id}", "/service-worker.js",
+    "/assessment/{card}", "/assessment/{card}/{subject}", "/assessment/{card}/{subject}/notice",
 }  # fmt: skip
 """Pages of one thing: what is not one's own is not there, see below."""
 

@@ -138,6 +138,7 @@ def _column(column: Column) -> dict[str, Any]:
         "references": column.references or None, "is_personal": column.personal,
         "filters": not column.personal and column.type != "json",
         "kept_by_ledger": column.ledger or None, "description": column.description,
+        "description_zh": column.description_zh,
     }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import re
 
 from changtong.api import (
     administration,
+    assessments,
     duty_room,
     emergency_cases,
     record_moves,
@@ -18,8 +19,8 @@ from changtong.api import (
 from changtong.storage.attachments import MOST_BYTES
 
 ROUTERS = (
-    records.router, record_moves.router, records.holds, supervision.router, scorecards.router,
-    duty_room.router, rights_tickets.router, emergency_cases.router, administration.router,
+    records.router, record_moves.router, records.holds, supervision.router, assessments.router,
+    scorecards.router, duty_room.router, rights_tickets.router, emergency_cases.router, administration.router,
     administration.own, registers_care.router,
 )  # fmt: skip
 

@@ -232,6 +232,27 @@ class RunBook(Book):
         found = tuple(_run(row) for row in rows[:limit])
         return found, found[-1].id if len(rows) > limit else ""
 
+    def newest(self, scopes: Sequence[Scope], studies: Sequence[str], *, state: str = "") -> dict[str, Run]:
+        """Return the newest run of each study within scopes, by the study's name.
+
+        Parameters
+        ----------
+        scopes : sequence of Scope
+            What the person may see.
+        studies : sequence of str
+        state : str
+            In this state only; empty: in any.
+        """
+        inside = [sa.and_(*_within(scope)) for scope in scopes]
+        which = sa.select(sa.func.max(runs.c.id)).where(
+            sa.or_(sa.false(), *inside), runs.c.study.in_(studies)
+        )
+        if state:
+            which = which.where(runs.c.state == state)
+        chosen = sa.select(*_OF_RUN).where(runs.c.id.in_(which.group_by(runs.c.study)))
+        with reading(self.engine) as connection:
+            return {row["study"]: _run(row) for row in connection.execute(chosen).mappings()}
+
     def open_runs(self) -> tuple[str, ...]:
         """Return the ids of the runs that have not ended, the oldest first."""
         chosen = sa.select(runs.c.id).where(runs.c.state.in_(OPEN)).order_by(runs.c.id)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import FileResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from starlette.concurrency import run_in_threadpool
 
 from changtong.api.networks import seen_networks
@@ -32,6 +32,11 @@ router = APIRouter(prefix="/api/v1", tags=["studies"])
 LOOK_EVERY_S = 0.3
 SIGN_OF_LIFE_S = 10.0
 """Where nothing happens a stream says so this often; the session is looked at again, too."""
+
+MOST_OF_A_NUMBER = 60
+"""Signs of a value of a summary that a card tells."""
+
+StudyName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 PROPOSED = "outages.toml"
 """Outages proposed, among the files of a run."""
@@ -64,6 +69,35 @@ def list_networks(asks: Asks, serves: Serves) -> dict[str, Any]:
 def list_studies(asks: Asks, serves: Serves) -> dict[str, Any]:
     """List the studies with their inputs and parameters, in Chinese and English."""
     return {"studies": [offer.described() for offer in serves.offers.studies.values()]}
+
+
+@router.get("/studies/newest")
+def read_newest(
+    asks: Asks, serves: Serves, study: Annotated[list[StudyName], Query(min_length=1, max_length=100)]
+) -> dict[str, Any]:
+    """Tell the newest run of each study one may see, and the numbers of the newest that is done."""
+    scopes = asks.sees()
+    last, done = serves.book.newest(scopes, study), serves.book.newest(scopes, study, state="done")
+    found = {
+        name: {"last": shown(run, whole=False), "done": _headline(done[name]) if name in done else None}
+        for name, run in last.items()
+    }
+    return {"newest": found}
+
+
+def _headline(run: Run) -> dict[str, Any]:
+    """Return what a card tells of a run that is done: plain numbers of its summary, its report."""
+    outcome = run.outcome or {}
+    summary = outcome.get("summary")
+    plain = (str, int, float)
+    numbers = {
+        name: value
+        for name, value in (summary if isinstance(summary, dict) else {}).items()
+        if isinstance(value, plain) and len(str(value)) <= MOST_OF_A_NUMBER
+    }
+    report = "report.html" if "report.html" in (outcome.get("files") or {}) else None
+    return {"id": run.id, "ended_at": run.ended_at.isoformat() if run.ended_at else None,
+            "good": outcome.get("good"), "numbers": numbers, "report": report}  # fmt: skip
 
 
 @router.post("/runs", status_code=202)

@@ -110,6 +110,9 @@ class Rectify(Asked):
     """Which gaps become rectifications."""
 
     subjects: list[Word] = Field(default_factory=list, max_length=1000)
+    causes: list[Word] = Field(
+        default_factory=list, max_length=1000, description="As `indicator:real-name`; all without it."
+    )
     on: date | None = None
     days: int = Field(default=30, ge=1, le=3660)
     most: int = Field(default=20, ge=1, le=1000)
@@ -267,8 +270,8 @@ def add_rectifications(
 
     def put_down() -> dict[str, Any]:
         made = rectify(
-            asks.desk, record_id, subjects=asked.subjects, on=asked.on, days=asked.days, most=asked.most,
-            reason=asked.reason,
+            asks.desk, record_id, subjects=asked.subjects, causes=asked.causes, on=asked.on, days=asked.days,
+            most=asked.most, reason=asked.reason,
         )  # fmt: skip
         return {"added": [facts_of(one) for one in made]}
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 
 import polars as pl
 
 from changtong.assessment.exact import WEIGHT_DECIMALS, is_finer
-from changtong.assessment.scorecard import CardHead, split_list
+from changtong.assessment.scorecard import STAGE_DAYS, CardHead, split_list
 from changtong.assessment.value_sources import unit_of, value_sources
 from changtong.errors import Problem
 from changtong.network.assembly import Assembly
@@ -250,6 +251,25 @@ def check_period(made: Assembly, head: CardHead | None, steps: Steps) -> None:
         tell(made, "subjects", "begin", None, message, f"days of {head.year}, the first one first")
 
 
+def check_stage_days(made: Assembly, head: CardHead | None, steps: Steps) -> None:
+    """The last days of the stages are days, in the order of the stages."""
+    if head is None:
+        return
+    last: tuple[date, str] | None = None
+    for name in STAGE_DAYS:
+        text = getattr(head, name)
+        if not text:
+            continue
+        try:
+            day = date.fromisoformat(text)
+        except ValueError:
+            tell(made, "subjects", name, None, f"{text} is no day.", "YYYY-MM-DD")
+            continue
+        if last is not None and day < last[0]:
+            tell(made, "subjects", name, None, f"{text} is before {last[1]}.", f"{last[0]} or later")
+        last = (day, name)
+
+
 CARD_CHECKS: tuple[CardCheck, ...] = (
     check_exact,
     check_weights,
@@ -259,4 +279,5 @@ CARD_CHECKS: tuple[CardCheck, ...] = (
     check_levels,
     check_sources,
     check_period,
+    check_stage_days,
 )

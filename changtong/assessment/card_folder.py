@@ -17,7 +17,7 @@ import polars as pl
 from changtong._tables import ASSESSMENT_SET, CARD_TABLES
 from changtong.assessment.card_checks import CARD_CHECKS, Steps
 from changtong.assessment.data_checks import DATA_CHECKS, check_refused
-from changtong.assessment.scorecard import CardHead, Scorecard
+from changtong.assessment.scorecard import STAGE_DAYS, CardHead, Scorecard
 from changtong.errors import InputError, Problem, UsageError
 from changtong.network.assembly import Assembly, assemble_tables
 from changtong.network.findings import Findings, NearestNames
@@ -37,7 +37,7 @@ HEAD_LIMITS: dict[str, tuple[float, float]] = {
 }
 CHOICES = {"pass_through_of": ("charged", "own"), "missing_marks": ("refuse", "others_count")}
 PROVENANCE = {"kind": "provenance", "source": "source", "note": "note", "note_en": "note_en"}
-DAYS = ("begin", "end")
+DAYS = ("begin", "end", *STAGE_DAYS)
 KINDS = ("official", "example", "synthetic")
 
 

@@ -13,6 +13,9 @@ import polars as pl
 STAGES = ("self_report", "review", "appeal", "final")
 """In the order they are reached."""
 
+STAGE_DAYS = ("report_by", "review_by", "appeal_by", "final_by")
+"""Fields of a card's head: the last day of each of these stages."""
+
 
 @dataclass(frozen=True)
 class CardHead:
@@ -42,6 +45,8 @@ class CardHead:
         Where a department that handed in marks did not mark something.
     begin, end : str
         Days within the year that values are computed for; the whole year without them.
+    report_by, review_by, appeal_by, final_by : str
+        Last days for the stages; none without them.
     """
 
     card_id: str
@@ -64,6 +69,10 @@ class CardHead:
     missing_marks: str = "refuse"
     begin: str = ""
     end: str = ""
+    report_by: str = ""
+    review_by: str = ""
+    appeal_by: str = ""
+    final_by: str = ""
 
     @property
     def period(self) -> tuple[date, date]:

@@ -9,11 +9,17 @@ from typing import Any
 import polars as pl
 
 from changtong.assessment.assess import assess
+from changtong.assessment.result import Assessment
 from changtong.assessment.scorecard import Scorecard
+from changtong.errors import InputError, Problem
+from changtong.network.findings import NearestNames
 from changtong.scorecards.card_records import ZONE, card_of
 from changtong.storage import scorecards as kept
 from changtong.storage.records import Record
 from changtong.storage.store import Desk
+
+MOST_NAMED = 100_000
+"""Gaps looked through for those that are named."""
 
 
 def rectify(
@@ -21,6 +27,7 @@ def rectify(
     card_id: str,
     *,
     subjects: Sequence[str] = (),
+    causes: Sequence[str] = (),
     on: date | None = None,
     days: int = 30,
     least_gain: float = 0.0,
@@ -37,6 +44,8 @@ def rectify(
     card_id : str
     subjects : sequence of str
         Only of these; of all where none is named.
+    causes : sequence of str
+        Only gaps of these causes, as ``indicator:real-name``; of all where none is named.
     on : date, optional
         Day of the assessment; without it the last day of the card's year.
     days : int
@@ -52,9 +61,17 @@ def rectify(
     -------
     tuple of Record
         Those that are new.
+
+    Raises
+    ------
+    InputError
+        ``unknown-gap``.
     """
     card = card_of(kept.read_card(desk, card_id))
     result = assess(card, on=on)
+    if causes:
+        _check_causes(result, subjects, causes)
+        least_gain, most = -1.0, MOST_NAMED  # those that are named, however little they bring
     found = result.rectifications(subjects=subjects, days=days, least_gain=least_gain, most=most)
     known = {(str(one["subject_id"]), one["cause"]) for one in card.rectifications.iter_rows(named=True)}
     rows = [
@@ -65,9 +82,22 @@ def rectify(
             "deadline": datetime.combine(date.fromisoformat(one["deadline"]), time(), ZONE),
         }
         for one in found.iter_rows(named=True)
-        if (one["subject_id"], one["cause"]) not in known
+        if (one["subject_id"], one["cause"]) not in known and (not causes or one["cause"] in causes)
     ]
     return kept.rectify(desk, card_id, rows, reason)
+
+
+def _check_causes(result: Assessment, subjects: Sequence[str], causes: Sequence[str]) -> None:
+    known = sorted(set(result.gaps(*subjects)["cause"]))
+    nearest = NearestNames(known)
+    problems = [
+        Problem("unknown-gap", f'no gap "{one}".', column="causes",
+                expected=", ".join(known[:20]) or "there are no gaps", hint=nearest.hint(one))
+        for one in causes
+        if one not in known
+    ]  # fmt: skip
+    if problems:
+        raise InputError(problems)
 
 
 def _title(card: Scorecard, cause: str) -> str:

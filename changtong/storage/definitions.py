@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -124,6 +125,8 @@ class Column:
         ``with``: the ledger, once it keeps the record; empty: anyone who may.
     since : str
         Version of the registers that brought it; empty: the first.
+    description_zh : str
+        The description in Chinese, from ``tables/registers/descriptions_zh.toml``.
     """
 
     name: str
@@ -138,6 +141,7 @@ class Column:
     description: str
     ledger: str = ""
     since: str = ""
+    description_zh: str = ""
 
     @property
     def personal(self) -> bool:
@@ -168,10 +172,18 @@ def register_columns(kind: str) -> Mapping[str, Column]:
             description=row["description"],
             ledger=row.get("ledger", ""),
             since=row.get("since", ""),
+            description_zh=chinese_descriptions().get(kind, {}).get(row["attribute"], ""),
         )
         for row in _rows(kind)
     ]
     return MappingProxyType({column.name: column for column in columns})
+
+
+@cache
+def chinese_descriptions() -> Mapping[str, Mapping[str, str]]:
+    """Return what columns hold in Chinese, by register and column."""
+    place = files("changtong").joinpath("tables", "registers", "descriptions_zh.toml")
+    return MappingProxyType(tomllib.loads(place.read_text("utf-8")))
 
 
 @cache

@@ -13,6 +13,7 @@ from changtong.api.service import Service
 from changtong.errors import ChangtongError
 from changtong.web import (
     administration_pages,
+    assessment_pages,
     assets,
     entry,
     inspect_pages,
@@ -23,6 +24,7 @@ from changtong.web import (
     run_pages,
     situation,
     study_pages,
+    task_pages,
 )
 from changtong.web.refusals import refuse_for_people, refuse_http_for_people, refuse_values_for_people
 
@@ -53,6 +55,8 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         record_pages.router,
         result_pages.router,
         administration_pages.router,
+        assessment_pages.router,
+        task_pages.router,
     ):
         app.include_router(Headed(router))
     app.add_exception_handler(ChangtongError, refuse_for_people)

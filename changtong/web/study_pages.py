@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -42,6 +43,12 @@ def study_areas() -> Mapping[str, tuple[Group, ...]]:
     }
 
 
+@cache
+def headlines() -> Mapping[str, list[str]]:
+    """Return which numbers of its summary stand on the card of a study."""
+    return tomllib.loads(FILES.joinpath("headlines.toml").read_text(encoding="utf-8"))
+
+
 def area_of(study: str) -> str:
     """Return the area a study stands in; the data's, where none claims it."""
     holds = (area for area, groups in study_areas().items() for group in groups if study in group.studies)
@@ -55,7 +62,8 @@ def area_page(request: Request, asks: Asks, area: str) -> Response:
     if groups is None:
         raise NotFoundError("There is no area of this name.")
     must_be_offered(asks, area)
-    return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, groups=groups)
+    more: dict[str, Any] = {"groups": groups, "headlines": headlines()}
+    return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, **more)
 
 
 @router.get("/studies/{name}")

@@ -36,8 +36,7 @@ const showNow = () => part(parts.now, say("duty.now"), async () => {
   const isHere = (one) => ["on_time", "late"].includes(one.state);
   return [there.length ? table([say("duty.person"), say("duty.post"), say("duty.shift"), say("duty.from"), say("duty.to"), say("duty.came"), ""],
     there.map((one) => [one.person_id, one.post_id, one.shift_id, time(one.begins_at), time(one.ends_at), came(one), isHere(one) || !mayEnter ? "" : make("button", { type: "button", onclick: () => checkIn(one.person_id) }, say("duty.check_in_for"))]), { caption: say("duty.now") })
-    : make("p", { class: "note" }, say("duty.nobody")),
-  mayEnter ? make("p", { class: "row end" }, make("button", { type: "button", class: "main", id: "check-in", onclick: () => checkIn("") }, say("duty.check_in"))) : null];
+    : make("p", { class: "note" }, say("duty.nobody"))];
 });
 
 async function answer(call) {
@@ -101,7 +100,7 @@ async function begin() {
   const chosen = new URLSearchParams(location.search).get("room"), room = rooms.find((one) => one.room === chosen) ?? rooms[0];
   const select = make("select", { onchange: () => { location.search = `?room=${encodeURIComponent(select.value)}`; } }, rooms.map((one) => make("option", { value: one.room, selected: one === room }, one.title)));
   base = `/api/v1/duty-rooms/${encodeURIComponent(room.room)}`;
-  fill(place, make("div", { class: "filters" }, make("label", {}, say("duty.room"), select), makeRoom), Object.values(parts));
+  fill(place, make("div", { class: "filters" }, make("label", {}, say("duty.room"), select), mayEnter ? make("button", { type: "button", class: "main check-in", id: "check-in", onclick: () => checkIn("") }, say("duty.check_in")) : null, makeRoom), Object.values(parts));
   await all();
   setInterval(() => { if (!document.hidden && !dialog.open) { showCalls(); showNow(); } }, AGAIN_MS);
 }

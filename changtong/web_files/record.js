@@ -1,15 +1,17 @@
 // One record: its fields, what can be done with it, its change with the version that was read, its files and history.
-import { ask, download, get, post } from "./api.js";
+import { ask, get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { byId, fill, make, refusal, table, tell } from "./elements.js";
 import { columnName, describe, field, mark, shown, typedOf, userNames, valueOf, wordOf } from "./record_fields.js";
+import { filesCard } from "./record_files.js";
 import { stepsOf } from "./record_steps.js";
 import { showTicket } from "./record_ticket.js";
-import { count, named, say, time } from "./words.js";
+import { named, say, time } from "./words.js";
 
 const place = byId("record"), dialog = byId("ask"), { kind, id, audit } = place.dataset;
 const path = `/api/v1/records/${kind}/${encodeURIComponent(id)}`;
-const [about, names] = await Promise.all([describe(kind), userNames()]);
+const [about, names, session] = await Promise.all([describe(kind), userNames(), get("/api/v1/session")]);
+const me = names.has(session.user_id) ? { id: session.user_id, name: names.get(session.user_id) } : null;
 const who = (user) => names.get(user) ?? user;
 const state = make("p", { class: "row" }), body = make("section", { class: "card", "aria-labelledby": "h-fields" }), steps = make("section", { class: "card", "aria-labelledby": "h-moves" });
 let record = null;
@@ -87,7 +89,7 @@ function conflict(columns, before, now, form) {
 }
 
 function showSteps() {
-  const offered = stepsOf(about, record);
+  const offered = stepsOf(about, record, me);
   steps.hidden = Boolean(about.own_way) || !about.moves.length;
   fill(steps, make("h2", { id: "h-moves" }, say("registers.moves")), offered.length ? make("div", { class: "row" }, offered.map((one, k) => make("button", { type: "button", class: k ? null : "main", "data-step": one.name, onclick: () => {
     const version = record.version, key = crypto.randomUUID();
@@ -111,25 +113,6 @@ async function showHistory() {
   } catch (error) { fill(past, refusal(error)); }
 }
 
-const files = make("section", { class: "card", "aria-labelledby": "h-files" });
-async function showFiles(rights) {
-  const { records } = await get(`${path}/attachments`);
-  const list = records.map((one) => make("li", { class: "row" }, make("a", { href: `/registers/attachment/${one.id}` }, String(one.values.name ?? one.id)), make("span", { class: "note" }, `${count(one.values.size_bytes)} B · ${time(one.created_at)}`),
-    rights.includes("reveal") ? make("button", { type: "button", onclick: () => askFor(dialog, { title: say("registers.download"), says: say("registers.reveal_says"), fields: [{ name: "reason", label: say("registers.why"), required: true, type: "text" }], go: say("registers.download") }, async (values) => {
-      const href = URL.createObjectURL(await download(`/api/v1/records/attachment/${one.id}/content`, values));
-      make("a", { href, download: String(one.values.name ?? one.id) }).click();
-      setTimeout(() => URL.revokeObjectURL(href), 60_000);
-    }) }, say("registers.download")) : null));
-  const wrong = make("div", { "aria-live": "assertive" });
-  const chosen = make("input", { type: "file", accept: ".jpg,.jpeg,.png,.webp,.pdf,.txt", onchange: async () => {
-    const form = new FormData();
-    form.append("file", chosen.files[0]);
-    try { await ask("POST", `${path}/attachments`, form, { "Idempotency-Key": crypto.randomUUID() }); await showFiles(rights); tell(say("registers.saved")); } catch (error) { fill(wrong, refusal(error)); }
-  } });
-  fill(files, make("h2", { id: "h-files" }, say("registers.attachments")), list.length ? make("ul", { class: "plainlist" }, list) : make("p", { class: "note" }, say("registers.no_attachments")), wrong,
-    rights.includes("add") ? make("label", {}, say("registers.attach"), chosen, make("small", {}, say("registers.attach_says"))) : null);
-}
-
 try {
   fill(place, make("h1", { id: "h-record" }), state, steps, body);
   show(await get(path));
@@ -140,7 +123,11 @@ try {
   }
   const kept = await describe("attachment");
   const holders = kept?.columns.find((one) => one.name === "about_kind").choices ?? [];
-  if (holders.includes(kind)) { place.append(files); await showFiles(kept.rights); }
+  if (holders.includes(kind)) {
+    const files = filesCard({ kind, id, rights: kept.rights, dialog });
+    place.append(files.card);
+    await files.show();
+  }
   if (audit) place.append(history);
 } catch (error) { fill(place, refusal(error)); }
 place.removeAttribute("aria-busy");

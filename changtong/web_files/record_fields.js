@@ -64,7 +64,7 @@ export function field(kind, column, value, choices = column.choices) {
   control.addEventListener("input", () => { control.setCustomValidity(""); control.removeAttribute("aria-invalid"); });
   const range = column.minimum !== null && column.maximum !== null ? say("registers.range", { least: column.minimum, most: column.maximum }) : "";
   return make("div", { class: "field" }, make("label", { for: id }, columnName(column), column.required ? " *" : ""), control,
-    make("small", { id: `says-${column.name}` }, [lang === "en" ? column.description : "", range].filter(Boolean).join(" ")), make("div", { class: "wrong", "data-wrong": column.name }));
+    make("small", { id: `says-${column.name}` }, [lang === "en" ? column.description : column.description_zh, range].filter(Boolean).join(" ")), make("div", { class: "wrong", "data-wrong": column.name }));
 }
 
 /** What was typed for a column, as the API takes it; null where it is empty. */

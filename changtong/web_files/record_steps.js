@@ -9,10 +9,15 @@ const deadline = (required) => ({ name: "deadline", label: say("registers.deadli
 const other = (record) => record.values.grade === "major" ? "general" : "major";
 const grade = (record) => ({ name: "grade", label: say("registers.grade"), required: true, choices: [[other(record), wordOf("hazard", other(record))]] });
 
+/** Taken over by oneself: assigned to who asks. */
+const OWN = { take: { action: "assign" } };
+
 // action -> states it goes from, right, what it asks for; as docs/safety.md has them
 const HAZARD = {
   assign: [["open", "reopened", "rectifying"], "change", (record) => record.values.state === "rectifying" ? [owner()] : [owner(), deadline(false)]],
+  take: [["open", "reopened", "rectifying"], "change", (record) => (record.values.state === "rectifying" ? [text(false)] : [deadline(false)])],
   done: [["rectifying"], "change", () => [text(false), evidence(true)]],
+  seen: [["open", "rectifying", "rectified", "reopened"], "add", () => [text(true), evidence(false)]],
   pass: [["rectified"], "decide", () => [text(false)]],
   fail: [["rectified"], "decide", () => [text(true)]],
   reopen: [["closed"], "add", () => [text(true)]],
@@ -29,13 +34,14 @@ const TASK = {
 };
 
 /** The steps of a record that the person has the right to somewhere; the API decides about this one. */
-export function stepsOf(about, record) {
+export function stepsOf(about, record, me = null) {
   if (about.own_way || !about.state) return [];
   const state = record.values[about.state];
   const ledger = about.kind === "hazard" ? HAZARD : about.kind === "task" && record.values.code ? TASK : null;
   if (ledger) {
-    return Object.entries(ledger).filter(([, [states, right]]) => states.includes(state) && about.rights.includes(right))
-      .map(([action, [, , fields]]) => ({ name: action, title: named("step", action), says: "", body: { action }, fields: fields(record) }));
+    const isOffered = ([action, [states, right]]) => states.includes(state) && about.rights.includes(right) && (!OWN[action] || (me && record.values.owner !== me.id));
+    return Object.entries(ledger).filter(isOffered)
+      .map(([action, [, , fields]]) => ({ name: action, title: named("step", action), says: "", body: OWN[action] ? { ...OWN[action], owner: me.name } : { action }, fields: fields(record) }));
   }
   return about.moves.filter((one) => one.from === state && about.rights.includes(one.right)).map((one) => ({
     name: one.to, title: wordOf(about.kind, one.to), says: say("registers.move_says", { old: wordOf(about.kind, one.from), new: wordOf(about.kind, one.to) }),

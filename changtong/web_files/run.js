@@ -1,6 +1,7 @@
 // One run: progress while it runs, then its numbers, pages and files.
 import { get, post } from "./api.js";
 import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
+import { rosterActions } from "./roster_in_force.js";
 import { nameOf, offers } from "./offers.js";
 import { pageFor } from "./result_page.js";
 import { named, say, seconds, share, time } from "./words.js";
@@ -54,5 +55,7 @@ async function stop() {
 }
 
 await watch(id, show, (error) => fill(place, refusal(error)));
-show(await get(`/api/v1/runs/${id}`));
+const ended = await get(`/api/v1/runs/${id}`);
+show(ended);
+try { place.querySelector("h1").after(...[await rosterActions(ended)].filter(Boolean)); } catch (error) { tellRefusal(error); }
 document.body.dataset.ready = "yes";
