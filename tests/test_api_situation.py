@@ -1,4 +1,4 @@
-"""What the live map asks for: a day's hours in one answer, items that wait, an item's way, what fits a network."""
+"""What the live map asks for: a day's hours at once, items that wait, an item's way, what fits a network."""
 
 from __future__ import annotations
 

@@ -188,6 +188,7 @@ def test_no_wording_is_there_for_nothing() -> None:
         "weekday_short",
         "cover",
     }
+    sections |= {"measure", "rule", "tier", "handling", "alert_state", "scan", "stay"}
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}
     python = "\n".join(

@@ -102,7 +102,8 @@ def _hours_part(
         "zone": log.zone,
         "first_ms": _begin_ms(log, day),
         "begin_ms": [part["begin_ms"] for part in parts],
-        "sites": {"id": names.to_list()} | {name: [part["sites"][name] for part in parts] for name in measures},
+        "sites": {"id": names.to_list()}
+        | {name: [part["sites"][name] for part in parts] for name in measures},
         "legs": legs,
     }
 
