@@ -1,4 +1,4 @@
-"""A data folder with a live picture of the tiny network: nine days of scans, one without, an alert, a forecast."""
+"""A data folder with a live picture of the tiny network: scans of nine days, an alert, a forecast."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def fill_live(path: Path, today: date) -> tuple[dict[str, str], str]:
     began = datetime.combine(today, datetime.min.time(), ZONE).isoformat()
     fact = {
         "alert_id": "backlog-rising:A", "rule": "backlog-rising", "tier": "warning", "state": "confirmed",
-        "site_id": "A", "from_site_id": None, "to_site_id": None, "began": began, "value": 30.0, "expected": 3.0,
+        "site_id": "A", "from_site_id": None, "to_site_id": None, "began": began,
+        "value": 30.0, "expected": 3.0,
         "evidence_zh": "甲县积压 30 件，正常为 3 件。", "evidence_en": "30 wait at A, 3 are normal.",
     }  # fmt: skip
     alerts.put("live", "/spb-gd/", "440000", [fact])

@@ -59,7 +59,7 @@ def _packed(part: dict[str, Any]) -> str:
 
 
 def map_of_day(log: EventLog, day: date) -> dict[str, dict[str, Any]]:
-    """Return what the map shows, by hour of a day from ``00`` on, of the whole day as ``day``, of all as ``hours``.
+    """Return what the map shows, by hour of a day from ``00`` on; ``day``: as a whole; ``hours``: all.
 
     Columns are arrays. Legs name their sites by place in ``sites.id``; their pieces are those of the day so
     far as the log knows it, whatever the hour.

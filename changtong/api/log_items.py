@@ -8,7 +8,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
-import numpy as np
 import polars as pl
 
 from changtong.errors import NotFoundError
@@ -31,7 +30,7 @@ _TEXTS = ("code", "site_id", "next_site_id", "service_class")
 
 @cache
 def _codes() -> pl.DataFrame:
-    """Return the codes of scans in the order in which they follow at one time, and which tell of going away."""
+    """Return the codes of scans in their order at one time, and whether an item is away after them."""
     with duckdb.connect() as connection:
         rows = connection.execute(sql_text("codes")).fetchall()
     names = ("code", "code_no", "arriving", "leaving", "away")
@@ -59,7 +58,7 @@ def _voided(log: EventLog) -> pl.Series:
 def waiting_items(
     log: EventLog, site_id: str, day: date, hour: int | None = None, service_class: str = ""
 ) -> dict[str, Any]:
-    """Return the items that wait longest at a site at the end of an hour or day, as the backlog counts them.
+    """Return the items that wait longest at a site after an hour or day.
 
     Parameters
     ----------
@@ -75,7 +74,7 @@ def waiting_items(
     Returns
     -------
     dict
-        ``as_of_ms``; ``pieces``, and by class; ``items``: pseudonym, ``since_ms`` (when it came, in this stay),
+        ``as_of_ms``; ``pieces``, and by class; ``items``: pseudonym, ``since_ms`` (when it came),
         last scan, next site and class.
     """
     begin = _begin_ms(log, day)
@@ -177,7 +176,7 @@ def _columns(rows: pl.DataFrame) -> ScanColumns:
     ids = tuple(sorted(rows["site_id"].drop_nulls().unique()))
     site = rows["site_id"].replace_strict(dict(zip(ids, range(len(ids)), strict=True)), default=-1)
     code = rows["code"].replace_strict(CODE_NUMBER, return_dtype=pl.Int8)
-    keys = (rows[name].fill_null(0).cast(pl.Int64).to_numpy() for name in ("item", "receptacle", "vehicle"))
-    return ScanColumns(
-        rows["at_ms"].to_numpy(), *keys, site.cast(pl.Int32).to_numpy().astype(np.int32), code.to_numpy(), ids
-    )
+    keys = [rows[name].fill_null(0).cast(pl.Int64).to_numpy() for name in ("item", "receptacle", "vehicle")]
+    item, receptacle, vehicle = keys
+    sites, at_ms = site.cast(pl.Int32).to_numpy(), rows["at_ms"].to_numpy()
+    return ScanColumns(at_ms, item, receptacle, vehicle, sites, code.to_numpy(), ids)

@@ -1,4 +1,4 @@
-"""What scan logs show, over the API: a day on the map, indicators, backlog, items that wait, an item's way."""
+"""What scan logs show, over the API: a day on the map, indicators, backlog, items that wait, one's way."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ async def read_map(
 async def read_hours(
     asks: Asks, serves: Serves, log_id: str, day: date, if_none_match: Tag = "", accept_encoding: Tag = ""
 ) -> Response:
-    """Read all hours of a day in one answer, as the map shows them: a row of columns for each hour with scans."""
+    """Read all hours of a day in one answer, a row of columns for each hour that has scans."""
     return await _told(asks, serves, log_id, ("map", day, "hours"), if_none_match, accept_encoding)
 
 

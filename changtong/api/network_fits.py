@@ -39,7 +39,7 @@ KEPT = 6
 def list_logs_of(asks: Asks, serves: Serves, network_id: str) -> dict[str, Any]:
     """List the scan logs that the caller may see, those that fit a network best first.
 
-    `fits` is the share of the sites of a log's newest scans that the network has, null without scans;
+    `fits` is the share of sites of a log's newest scans in the network, null without scans;
     `days_without` are days between its first and last that have none; `may_change` says whether the caller
     may look at single items and close alerts.
     """
@@ -71,7 +71,7 @@ def list_forecasts_of(asks: Asks, serves: Serves, network_id: str) -> dict[str, 
 def read_forecast(
     asks: Asks, serves: Serves, run_id: str, day: date, accept_encoding: Annotated[str, Header()] = ""
 ) -> Response:
-    """Read a day of a forecast for the map: pieces with both ends of the interval of 80 %, by site and leg."""
+    """Read a day of a forecast for the map: pieces with the ends of the interval of 80 %, by site and leg."""
     packed = days_of(asks, serves, run_id).parts.get(day.isoformat())
     if packed is None:
         raise NotFoundError("The forecast does not reach this day.")
@@ -156,7 +156,7 @@ def days_of(asks: Caller, serves: Service, run_id: str) -> ForecastDays:
         if (known := _forecasts.get(run_id)) is not None:
             _forecasts.move_to_end(run_id)
             return known
-        texts = {name: pl.String for name in ("kind", "from_site", "to_site", "site", "date")}
+        texts = dict.fromkeys(("kind", "from_site", "to_site", "site", "date"), pl.String)
         made = _forecasts[run_id] = ForecastDays(pl.read_csv(file, schema_overrides=texts))
         if len(_forecasts) > KEPT:
             _forecasts.popitem(last=False)
