@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from changtong.api.log_items import LAST_SEEN_DAYS, track, waiting_items
 from changtong.errors import NotFoundError
 from changtong.events.alerts.log_series import HOUR_MS, series_of
 from changtong.events.indicator_result import Indicators
@@ -23,7 +24,6 @@ from changtong.studies import run_study
 LEAST_PIECES = 20
 """Of which a late share of an hour is told."""
 
-LAST_SEEN_DAYS = 90
 LISTED_SITES = 5_000
 
 
@@ -33,7 +33,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     question : dict
-        ``folder``, ``ask`` (map, day, item), and ``day`` (ISO) or ``item`` (its key).
+        ``folder``, ``ask`` (map, day, item, track, waiting), and ``day`` (ISO) or ``item`` (its key); of
+        waiting also ``site_id``, ``hour``, ``service_class``.
 
     Returns
     -------
@@ -43,7 +44,11 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     log = open_log(Path(question["folder"]))
     if question["ask"] == "item":
         return last_state(log, int(question["item"]))
+    if question["ask"] == "track":
+        return track(log, int(question["item"]))
     day = date.fromisoformat(question["day"])
+    if question["ask"] == "waiting":
+        return waiting_items(log, question["site_id"], day, question["hour"], question["service_class"])
     parts = map_of_day(log, day) if question["ask"] == "map" else day_parts(log, day)
     return {"batches": len(log.batches), "parts": {name: _packed(part) for name, part in parts.items()}}
 
@@ -54,7 +59,7 @@ def _packed(part: dict[str, Any]) -> str:
 
 
 def map_of_day(log: EventLog, day: date) -> dict[str, dict[str, Any]]:
-    """Return what the map shows, by hour of a day from ``00`` on, and of the whole day as ``day``.
+    """Return what the map shows, by hour of a day from ``00`` on; ``day``: as a whole; ``hours``: all.
 
     Columns are arrays. Legs name their sites by place in ``sites.id``; their pieces are those of the day so
     far as the log knows it, whatever the hour.
@@ -82,8 +87,25 @@ def map_of_day(log: EventLog, day: date) -> dict[str, dict[str, Any]]:
     )
     whole = sums.join(last.select("site_id", "backlog_pieces"), on="site_id", how="left")
     whole = whole.join(shares, on="site_id", how="left").with_columns(pl.lit(None).alias("dwell_median_h"))
+    told["hours"] = _hours_part([told[name] for name in sorted(told)], log, day, names, legs)
     told["day"] = _map_part(log, day, first, names, whole, legs)
     return told
+
+
+def _hours_part(
+    parts: list[dict[str, Any]], log: EventLog, day: date, names: pl.Series, legs: dict[str, list[Any]]
+) -> dict[str, Any]:
+    """Return all hours in one: who moves a slider asks once a day, not once an hour."""
+    measures = ("events", "handled", "backlog", "late_share")
+    return {
+        "day": day.isoformat(),
+        "zone": log.zone,
+        "first_ms": _begin_ms(log, day),
+        "begin_ms": [part["begin_ms"] for part in parts],
+        "sites": {"id": names.to_list()}
+        | {name: [part["sites"][name] for part in parts] for name in measures},
+        "legs": legs,
+    }
 
 
 def _map_part(

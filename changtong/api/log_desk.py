@@ -34,7 +34,7 @@ KEPT = 60
 """Days of logs at hand: each takes about a megabyte."""
 
 FORGET_FAULT_S = 30.0
-FORM = 1
+FORM = 2
 """Of the answers: those kept on the disk by another program are made anew."""
 
 
@@ -77,14 +77,16 @@ class LogDesk:
     def __init__(self, shelf: LogShelf) -> None:
         self.shelf = shelf
         self._desk = NetworkDesk(COMMAND, WITHIN_S)
+        self._items = NetworkDesk(COMMAND, WITHIN_S)  # who asks for an item does not wait for a day's map
         self._made: OrderedDict[Key, Made] = OrderedDict()
         self._failed: dict[Key, tuple[float, ChangtongError]] = {}
         self._making: set[Key] = set()
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """End the process; what is being made is given up."""
+        """End the processes; what is being made is given up."""
         self._desk.close(at_once=True)
+        self._items.close(at_once=True)
 
     def at_hand(self, log_id: str, ask: str, day: date) -> Made | None:
         """Return an answer that is at hand, and have it made anew where that is due; None: it is being made.
@@ -129,7 +131,23 @@ class LogDesk:
         ------
         NotFoundError
         """
-        return self._desk.ask(self.shelf.log_folder(log_id), {"ask": "item", "item": item})
+        return self._items.ask(self.shelf.log_folder(log_id), {"ask": "item", "item": item})
+
+    def track(self, log_id: str, item: int) -> dict[str, Any]:
+        """Return the way of an item, by its key; waits for its turn.
+
+        Raises
+        ------
+        NotFoundError
+        """
+        return self._items.ask(self.shelf.log_folder(log_id), {"ask": "track", "item": item})
+
+    def waiting(
+        self, log_id: str, site_id: str, day: date, hour: int | None, service_class: str
+    ) -> dict[str, Any]:
+        """Return the items that wait longest at a site, see `log_items.waiting_items`; waits for its turn."""
+        asked = {"site_id": site_id, "day": day.isoformat(), "hour": hour, "service_class": service_class}
+        return self._items.ask(self.shelf.log_folder(log_id), {"ask": "waiting", **asked})
 
     def _make(self, key: Key) -> None:
         log_id, ask, day = key

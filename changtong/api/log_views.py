@@ -1,4 +1,4 @@
-"""What scan logs show, over the API: a day on the map, indicators, backlog by site, an item's last state."""
+"""What scan logs show, over the API: a day on the map, indicators, backlog, items that wait, one's way."""
 
 from __future__ import annotations
 
@@ -57,6 +57,14 @@ async def read_map(
     return await _told(asks, serves, log_id, ("map", day, part), if_none_match, accept_encoding)
 
 
+@router.get("/hours")
+async def read_hours(
+    asks: Asks, serves: Serves, log_id: str, day: date, if_none_match: Tag = "", accept_encoding: Tag = ""
+) -> Response:
+    """Read all hours of a day in one answer, a row of columns for each hour that has scans."""
+    return await _told(asks, serves, log_id, ("map", day, "hours"), if_none_match, accept_encoding)
+
+
 @router.get("/indicators")
 async def read_indicators(
     asks: Asks, serves: Serves, log_id: str, day: date, if_none_match: Tag = "", accept_encoding: Tag = ""
@@ -76,6 +84,35 @@ async def read_backlog(
 @router.post("/items/last")
 def read_last_state(asks: Asks, serves: Serves, log_id: str, asked: ItemAsked) -> dict[str, Any]:
     """Read where an item was last; the reason goes on record, the id nowhere."""
+    return serves.views.last_state(log_id, _revealed(asks, serves, log_id, asked))
+
+
+@router.post("/items/track")
+def read_track(asks: Asks, serves: Serves, log_id: str, asked: ItemAsked) -> dict[str, Any]:
+    """Read an item's scans and stays; the reason goes on record, the id nowhere."""
+    return serves.views.track(log_id, _revealed(asks, serves, log_id, asked))
+
+
+@router.get("/waiting")
+def read_waiting(
+    asks: Asks,
+    serves: Serves,
+    log_id: str,
+    site_id: Annotated[str, Query(min_length=1, max_length=200)],
+    day: date,
+    hour: Annotated[int | None, Query(ge=0, le=24)] = None,
+    service_class: Annotated[str, Query(max_length=64)] = "",
+) -> dict[str, Any]:
+    """Read the items that wait longest at a site, by pseudonym, at the end of an hour or of a day.
+
+    It asks for the right to change runs, as an item's last state does.
+    """
+    seen_log(asks, serves, log_id, "change")
+    return serves.views.waiting(log_id, site_id, day, hour, service_class)
+
+
+def _revealed(asks: Caller, serves: Service, log_id: str, asked: ItemAsked) -> int:
+    """Return the key of an item, when who asks may know where it is and that is on record."""
     about = seen_log(asks, serves, log_id)
     log = serves.shelf.log(log_id)
     text = asked.item.strip()
@@ -84,7 +121,7 @@ def read_last_state(asks: Asks, serves: Serves, log_id: str, asked: ItemAsked) -
     with asks.desk.work(writes=True) as work:
         work.allow("change", target, log_id)
         work.note("reveal", target, log_id, {"item": pseudonym(key)}, asked.reason)
-    return serves.views.last_state(log_id, key)
+    return key
 
 
 async def _told(

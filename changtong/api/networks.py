@@ -33,7 +33,7 @@ def read_map(
     accept_encoding: Annotated[str, Header()] = "",
 ) -> Response:
     """Read what a map draws: sites and legs as columns, with room and today's load."""
-    tag, packed = serves.networks.map_of(_folder(asks, serves, network_id))
+    tag, packed = serves.networks.map_of(folder_of(asks, serves, network_id))
     headers = {"ETag": f'"{tag}"', "Cache-Control": "private, no-cache", "Vary": "Accept-Encoding, Cookie"}
     if f'"{tag}"' in [one.strip() for one in if_none_match.split(",")]:
         return Response(status_code=304, headers=headers)
@@ -45,13 +45,13 @@ def read_map(
 @router.get("/{network_id}/sites/{site_id}")
 def read_site(asks: Asks, serves: Serves, network_id: str, site_id: str) -> dict[str, Any]:
     """Read one site: its columns, its legs, and the sites it sends most to and gets most from."""
-    return serves.networks.ask(_folder(asks, serves, network_id), {"ask": "site", "site_id": site_id})
+    return serves.networks.ask(folder_of(asks, serves, network_id), {"ask": "site", "site_id": site_id})
 
 
 @router.post("/{network_id}/stranded")
 def count_stranded(asks: Asks, serves: Serves, network_id: str, asked: Outages) -> dict[str, Any]:
     """Count what outages strand, on a day like today. Nothing is kept."""
-    folder = _folder(asks, serves, network_id)
+    folder = folder_of(asks, serves, network_id)
     check_outage_shapes(asked.outages)
     return serves.networks.ask(folder, {"ask": "stranded", "outages": asked.outages})
 
@@ -61,8 +61,13 @@ def seen_networks(asks: Caller, serves: Service) -> list[str]:
     return serves.places.ids("network", asks.sees_of) if asks.sees() else []
 
 
-def _folder(asks: Caller, serves: Service, network_id: str) -> Path:
-    """Return a network's folder; one the caller may not see is told as one that is not there."""
+def folder_of(asks: Caller, serves: Service, network_id: str) -> Path:
+    """Return a network's folder; one the caller may not see is told as one that is not there.
+
+    Raises
+    ------
+    NotFoundError
+    """
     if not asks.sees():
         raise NotFoundError("There is no network of this id.")
     return serves.places.network(network_id, asks.sees_of)

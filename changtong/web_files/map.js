@@ -37,6 +37,11 @@ function paints() {
     },
     names: { "text-color": colour("ink"), "text-halo-color": colour("halo"), "text-halo-width": 1.4 },
     chosen: { "circle-color": "rgba(0,0,0,0)", "circle-radius": 13, "circle-stroke-color": colour("chosen"), "circle-stroke-width": 3 },
+    alerts: {
+      "circle-color": "rgba(0,0,0,0)", "circle-radius": ["match", ["get", "tier"], "severe", 22, "warning", 19, 16],
+      "circle-stroke-color": ["match", ["get", "tier"], "attention", colour("warn"), colour("bad")],
+      "circle-stroke-width": ["match", ["get", "tier"], "severe", 5, "warning", 3.5, 2.5],
+    },
     area: { "fill-color": colour("chosen"), "fill-opacity": 0.15 },
     "area-edge": { "line-color": colour("chosen"), "line-width": 2, "line-dasharray": [2, 1] },
   };
@@ -55,7 +60,7 @@ export async function openMap(place, { land, worker }) {
     center: [104, 35.5], zoom: 3.4, localIdeographFontFamily: "'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif",
     style: {
       version: 8,
-      sources: { land: source(shapes), legs: source(NOTHING), sites: source(NOTHING), near: source(NOTHING), chosen: source(NOTHING), area: source(NOTHING) },
+      sources: { land: source(shapes), legs: source(NOTHING), sites: source(NOTHING), near: source(NOTHING), chosen: source(NOTHING), alerts: source(NOTHING), area: source(NOTHING) },
       layers: [
         { id: "sea", type: "background", paint: look.sea },
         { id: "land", type: "fill", source: "land", paint: look.land },
@@ -64,6 +69,7 @@ export async function openMap(place, { land, worker }) {
         { id: "legs", type: "line", source: "legs", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.legs },
         { id: "near", type: "line", source: "near", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.near },
         { id: "sites", type: "circle", source: "sites", layout: { "circle-sort-key": ["get", "order"] }, paint: look.sites },
+        { id: "alerts", type: "circle", source: "alerts", paint: look.alerts },
         { id: "chosen", type: "circle", source: "chosen", paint: look.chosen },
         {
           id: "names", type: "symbol", source: "sites", paint: look.names,

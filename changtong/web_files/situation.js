@@ -1,15 +1,36 @@
-// The page the program opens on: map, headline numbers, filters, one site or leg.
+// The page the program opens on: map, headline numbers, filters, one site or leg; a scan log's hours on it.
 import { get } from "./api.js";
 import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
+import { livePicture } from "./live.js";
+import { placesOf } from "./live_drawn.js";
 import { LEVELS, frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
 import { siteSearch } from "./site_search.js";
-import { count, named, say, share, time } from "./words.js";
+import { normalFigures, siteTable } from "./situation_lists.js";
+import { count, named, say, time } from "./words.js";
 
-const BUSIEST = 2500, ROWS = 200;
+const BUSIEST = 2500, FILTERS = ["region", "kind", "operator", "level", "legs"];
 const place = byId("situation");
-const state = { columns: null, levels: null, legLevels: null, rows: [], network: "" };
+const state = { columns: null, drawn: null, rows: [], network: "", normal: null, isNew: true, chosen: null };
 const asked = new URLSearchParams(location.search);
 const view = await openMap(byId("map"), { land: place.dataset.land, worker: new URL(place.dataset.worker, location).href });
+state.view = view;
+state.rowOf = (id) => (id === null || id === undefined || !state.columns ? undefined : placesOf(state.columns).sites.get(id));
+state.nameOf = (row) => state.columns.sites.name?.[row] ?? state.columns.sites.id[row];
+Object.assign(state, { show, tellChosen, showWay });
+state.choose = (row) => choose(row);
+/** Keep what is chosen in the address, so that it can be shared. */
+state.keep = (values) => {
+  const address = new URL(location.href);
+  for (const [name, value] of Object.entries(values)) {
+    if (value === null || value === undefined || (value === "" && name !== "log")) address.searchParams.delete(name);
+    else address.searchParams.set(name, value);
+  }
+  history.replaceState(null, "", address);
+};
+/** Columns and levels that are drawn: measured, forecast, or of a normal day. */
+const now = () => state.drawn ?? state.normal;
+const live = livePicture(state);
+const levelWords = (level) => (level === "shut" || !live.words ? say(`situation.level_${level}`) : named("measure", `${live.words}_${level}`));
 
 const kept = asked.get("network") ?? localStorage.getItem("network");
 const chooser = byId("network");
@@ -25,12 +46,19 @@ async function load(network) {
   } catch (error) { fill(byId("figures"), refusal(error)); return; }
   const { sites, legs } = state.columns;
   state.network = network;
-  state.levels = sites.id.map((_, row) => levelOf(sites.load?.[row], sites.room[row], sites.status?.[row]));
-  state.legLevels = legs.from.map((a, row) => state.levels[a] === "shut" || state.levels[legs.to[row]] === "shut"
+  const levels = sites.id.map((_, row) => levelOf(sites.load?.[row], sites.room[row], sites.status?.[row]));
+  const legLevels = legs.from.map((a, row) => levels[a] === "shut" || levels[legs.to[row]] === "shut"
     ? "shut" : levelOf(legs.load?.[row], legs.room[row]));
-  byId("age").textContent = say("situation.read_at", { at: time(new Date().toISOString()) });
+  state.normal = { kind: "normal", sites, legs, levels, legLevels };
+  state.drawn = null;
+  byId("read-at").textContent = say("situation.read_at", { at: time(new Date().toISOString()) });
   offerFilters();
-  show();
+  if (state.isNew) for (const id of [...FILTERS, "measure"]) if ([...byId(id).options].some((one) => one.value === asked.get(id))) byId(id).value = asked.get(id);
+  if (!state.isNew) state.keep({ network, log: null, at: null, region: null, kind: null, operator: null, level: null });
+  const [log, at] = state.isNew ? [asked.get("log"), asked.get("at")] : [null, null];
+  state.isNew = false;
+  await live.network(network, log, at);
+  view.map.resize(); // the bar of hours takes some of its room
   frame(view.map, sites);
 }
 
@@ -50,51 +78,38 @@ function offerFilters() {
   const operators = present(sites.operator);
   byId("operators").hidden = !operators.length;
   fill(byId("operator"), options(operators, (name) => name));
-  fill(byId("level"), options(LEVELS.filter((level) => state.levels.includes(level)), (level) => say(`situation.level_${level}`)));
+  fill(byId("level"), options(LEVELS, (level) => say(`situation.level_${level}`)));
+}
+/** The words of levels are those of what is drawn. */
+function tellLevels() {
+  for (const level of LEVELS) {
+    document.querySelector(`[data-level=${level}]`).lastChild.textContent = levelWords(level);
+    byId("level").querySelector(`[value=${level}]`).textContent = levelWords(level);
+  }
+  byId("level-head").textContent = live.words === "forecast" ? say("live.incoming") : live.words ? named("measure", live.words) : say("situation.level");
+  live.tellBasis();
 }
 
 function show() {
-  const { sites, legs } = state.columns;
-  const [region, kind, operator, level, wanted] = ["region", "kind", "operator", "level", "legs"].map((id) => byId(id).value);
+  const { sites, legs, levels, legLevels } = now();
+  const [region, kind, operator, level, wanted] = FILTERS.map((id) => byId(id).value);
   const inside = sites.id.map((_, row) => (!region || sites.admin_code?.[row]?.startsWith(region))
     && (!kind || sites.kind?.[row] === kind) && (!operator || sites.operator?.[row] === operator)
-    && (!level || state.levels[row] === level));
+    && (!level || levels[row] === level));
   state.rows = sites.id.map((_, row) => row).filter((row) => inside[row]);
   let shown = wanted === "none" ? [] : legs.from.map((_, row) => row).filter((row) => inside[legs.from[row]] && inside[legs.to[row]]
     && placed(sites, legs.from[row]) && placed(sites, legs.to[row]));
   if (wanted === "busiest") shown = shown.filter((row) => legs.load?.[row] > 0).sort((a, b) => legs.load[b] - legs.load[a]).slice(0, BUSIEST);
   if (sites.lon && sites.lat) {
-    view.set("sites", siteFeatures(sites, state.rows, state.levels));
-    view.set("legs", legFeatures(sites, legs, shown, state.legLevels));
+    view.set("sites", siteFeatures(sites, state.rows, levels));
+    view.set("legs", legFeatures(sites, legs, shown, legLevels));
   }
-  figures(inside);
+  tellLevels();
+  fill(byId("figures"), live.figures(state.rows) ?? normalFigures(state, inside));
   if (byId("as-table").open) listed();
 }
 
-function figures(inside) {
-  const { sites, legs, pieces_per_day: pieces } = state.columns;
-  const of = (levels, names, rows) => rows.filter((row) => names.includes(levels[row])).length;
-  const legRows = legs.from.map((_, row) => row).filter((row) => inside[legs.from[row]] || inside[legs.to[row]]);
-  const one = (key, value, more = "") => make("div", {}, make("dt", {}, say(key)), make("dd", {}, value, more ? make("small", {}, ` ${more}`) : null));
-  const all = state.rows.length === sites.id.length;
-  fill(byId("figures"),
-    all ? one("situation.pieces", count(pieces, { short: true })) : null,
-    one("situation.sites", count(state.rows.length), all ? "" : `/ ${count(sites.id.length)}`),
-    one("situation.legs", count(legRows.length)),
-    one("situation.shut_sites", count(of(state.levels, ["shut"], state.rows))),
-    one("situation.full_sites", sites.load ? count(of(state.levels, ["high", "full"], state.rows)) : "–"),
-    one("situation.full_legs", legs.load ? count(of(state.legLevels, ["high", "full"], legRows)) : "–"));
-}
-
-function listed() {
-  const { sites } = state.columns;
-  const used = (row) => sites.load && sites.room[row] ? sites.load[row] / sites.room[row] : null;
-  const rows = [...state.rows].sort((a, b) => (used(b) ?? -1) - (used(a) ?? -1)).slice(0, ROWS);
-  fill(byId("table"), table([say("situation.sites"), say("situation.state"), { text: say("situation.load_of_room"), number: true }],
-    rows.map((row) => [
-      make("a", { href: `#site=${encodeURIComponent(sites.id[row])}`, onclick: (event) => { event.preventDefault(); choose(row); } }, sites.name?.[row] ?? sites.id[row]),
-      say(`situation.level_${state.levels[row]}`), share(used(row))]), { caption: say("situation.table_says") }));
-}
+const listed = () => fill(byId("table"), siteTable(state, now(), levelWords));
 
 // --- one site or one leg -------------------------------------------------------------------
 function facts(rows) {
@@ -108,7 +123,18 @@ function panel(title, ...parts) {
   byId("side").scrollTo({ top: 0 });
   box.scrollIntoView({ block: "nearest" });
 }
+/** What is measured at the chosen site, at the time that the slider stands at. */
+function tellChosen() {
+  const row = state.rowOf(state.chosen), place = byId("site-now");
+  if (place && row !== undefined) fill(place, facts([[byId("level-head").textContent, levelWords(now().levels[row])]]), live.site(state.chosen));
+}
+/** The way of an item over the map. */
+function showWay(rows) {
+  const { sites } = state.columns, at = rows.filter((row) => row !== undefined && placed(sites, row)).map((row) => [sites.lon[row], sites.lat[row]]);
+  view.set("near", at.length > 1 ? [{ type: "Feature", geometry: { type: "LineString", coordinates: at }, properties: { change: "", wide: 2, order: 0 } }] : []);
+}
 function unchoose() {
+  state.chosen = null;
   byId("selection").hidden = true;
   view.set("chosen", []);
   view.set("near", []);
@@ -116,14 +142,13 @@ function unchoose() {
 }
 
 async function choose(row, { fly = true } = {}) {
-  const { sites } = state.columns;
+  const { sites, legs, legLevels } = now();
   const id = sites.id[row], nameOf = (site) => { const at = sites.id.indexOf(site); return sites.name?.[at] ?? site; };
   history.replaceState(null, "", `#site=${encodeURIComponent(id)}`);
   if (placed(sites, row)) {
-    const { legs } = state.columns;
     const joined = legs.from.map((_, leg) => leg).filter((leg) => (legs.from[leg] === row || legs.to[leg] === row) && (legs.load?.[leg] ?? 1) > 0
       && placed(sites, legs.from[leg]) && placed(sites, legs.to[leg]));
-    view.set("near", legFeatures(sites, legs, joined, state.legLevels));
+    view.set("near", legFeatures(sites, legs, joined, legLevels));
     const at = [sites.lon[row], sites.lat[row]];
     view.set("chosen", [{ type: "Feature", geometry: { type: "Point", coordinates: at }, properties: {} }]);
     if (fly) view.map.easeTo({ center: at, zoom: Math.max(view.map.getZoom(), 6) });
@@ -131,10 +156,11 @@ async function choose(row, { fly = true } = {}) {
   const main = facts([
     ["ID", id], [say("situation.kind"), named("kind", sites.kind?.[row])], [say("situation.admin_code"), sites.admin_code?.[row]],
     [say("situation.operator"), sites.operator?.[row]],
-    [say("situation.level"), say(`situation.level_${state.levels[row]}`)],
-    [say("situation.load_of_room"), `${count(sites.load?.[row])} / ${count(sites.room[row])}`]]);
+    [say("situation.normal_of_room"), `${count(state.normal.sites.load?.[row])} / ${count(sites.room[row])}`]]);
   const declare = make("a", { class: "button main", href: `/respond?network=${encodeURIComponent(state.network)}&site=${encodeURIComponent(id)}` }, say("situation.declare_here"));
-  panel(sites.name?.[row] ?? id, main, declare, make("p", { class: "note" }, say("shell.loading")));
+  state.chosen = id;
+  panel(sites.name?.[row] ?? id, main, declare, make("div", { id: "site-now" }), make("p", { class: "note" }, say("shell.loading")));
+  tellChosen();
   try {
     const told = await get(`/api/v1/networks/${encodeURIComponent(state.network)}/sites/${encodeURIComponent(id)}`);
     if (!location.hash.endsWith(encodeURIComponent(id))) return;
@@ -144,19 +170,21 @@ async function choose(row, { fly = true } = {}) {
     const used = (side) => side.legs.filter((leg) => leg.flow_pieces_per_day).sort((a, b) => b.flow_pieces_per_day - a.flow_pieces_per_day);
     const trips = (key, side) => used(side).length ? make("details", {}, make("summary", {}, `${say(key)} (${count(used(side).length)})`),
       table([say("situation.sites"), say("situation.mode"), { text: say("situation.pieces"), number: true }], used(side).slice(0, 60).map((leg) => [link(leg.site_id), named("mode", leg.mode), count(leg.flow_pieces_per_day)]))) : null;
-    panel(sites.name?.[row] ?? id, main, declare, trips("situation.legs_out", told.out), trips("situation.legs_in", told.in),
-      way("situation.out", told.out), way("situation.into", told.in));
+    byId("selection").lastChild.remove(); // that it loads
+    byId("selection").append(...[trips("situation.legs_out", told.out), trips("situation.legs_in", told.in),
+      way("situation.out", told.out), way("situation.into", told.in)].filter(Boolean));
   } catch (error) { tellRefusal(error); }
 }
 
 function chooseLeg(row) {
-  const { sites, legs } = state.columns;
+  state.chosen = null;
+  const { sites, legs, legLevels } = now();
   const nameOf = (at) => sites.name?.[at] ?? sites.id[at];
   panel(`${nameOf(legs.from[row])} → ${nameOf(legs.to[row])}`, facts([
     [say("situation.mode"), named("mode", legs.mode?.[row])],
     [say("situation.distance"), legs.distance_km[row] === null ? null : `${count(legs.distance_km[row])} km`],
     [say("situation.duration"), legs.travel_h[row] === null ? null : `${legs.travel_h[row]} h`],
-    [say("situation.level"), say(`situation.level_${state.legLevels[row]}`)],
+    [say("situation.level"), say(`situation.level_${legLevels[row]}`)],
     [say("situation.load_of_room"), `${count(legs.load?.[row])} / ${count(legs.room[row])}`]]),
   make("a", { class: "button main", href: `/respond?network=${encodeURIComponent(state.network)}&leg=${encodeURIComponent(`${sites.id[legs.from[row]]}>${sites.id[legs.to[row]]}`)}` }, say("situation.declare_here")));
 }
@@ -169,20 +197,25 @@ view.map.on("click", (event) => {
 });
 const popup = new view.maplibre.Popup({ closeButton: false, closeOnClick: false, offset: 12 });
 view.map.on("mousemove", "sites", (event) => {
-  const { row } = event.features[0].properties, { sites } = state.columns;
+  const { row } = event.features[0].properties, { sites, levels } = now();
   view.map.getCanvas().style.cursor = "pointer";
-  popup.setLngLat([sites.lon[row], sites.lat[row]]).setText(`${sites.name?.[row] ?? sites.id[row]} · ${say(`situation.level_${state.levels[row]}`)} · ${count(sites.load?.[row], { short: true })}`).addTo(view.map);
+  popup.setLngLat([sites.lon[row], sites.lat[row]]).setText(`${sites.name?.[row] ?? sites.id[row]} · ${levelWords(levels[row])} · ${count(sites.load?.[row], { short: true })}`).addTo(view.map);
 });
 view.map.on("mouseleave", "sites", () => { view.map.getCanvas().style.cursor = ""; popup.remove(); });
 
 // --- filters and search --------------------------------------------------------------------
-for (const id of ["region", "kind", "operator", "level", "legs"]) byId(id).addEventListener("change", show);
+for (const id of FILTERS) byId(id).addEventListener("change", () => { state.keep({ [id]: id === "legs" && byId(id).value === "busiest" ? null : byId(id).value }); show(); });
 byId("as-table").addEventListener("toggle", () => { if (byId("as-table").open) listed(); });
 
 siteSearch(byId("find"), byId("found"), () => state.columns, choose);
 
-const linked = new URLSearchParams(location.hash.slice(1)).get("site");
-if (linked && state.columns?.sites.id.includes(linked)) choose(state.columns.sites.id.indexOf(linked));
+/** Choose the site of the address: when the page opens, and when a link within it leads to another. */
+function follow() {
+  const linked = new URLSearchParams(location.hash.slice(1)).get("site");
+  if (linked && linked !== state.chosen && state.columns?.sites.id.includes(linked)) choose(state.columns.sites.id.indexOf(linked));
+}
+follow();
+addEventListener("hashchange", follow);
 addEventListener("keydown", (event) => {
   if (event.key === "/" && !/input|select|textarea/i.test(event.target.tagName)) { event.preventDefault(); byId("find").focus(); }
 });

@@ -33,6 +33,12 @@ const times = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", {
 /** An instant in this browser's time zone. */
 export const time = (iso) => iso ? times.format(new Date(iso)) : "–";
 
+/** An instant in a zone: that of a scan log, whose days and hours are told beside it. */
+export const timeIn = (zone) => {
+  const form = new Intl.DateTimeFormat(language === "zh" ? "zh-CN" : "en-GB", { timeZone: zone, month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hour12: false });
+  return (ms) => form.format(new Date(ms));
+};
+
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
   const whole = Math.round(value);
