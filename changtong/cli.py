@@ -79,10 +79,14 @@ def demo(
     ] = None,
     language: PageLanguage = Language.zh,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open the report.")] = False,
+    app_too: Annotated[
+        bool | None,
+        typer.Option("--app/--no-app", help="End with the web app; by default at a terminal."),
+    ] = None,
     seconds: Seconds = 20.0,
     as_json: AsJson = False,
 ) -> None:
-    """Run the main job: the national network, its busiest hub closed, the plan and its report."""
+    """Run the main job: the national network, its busiest hub closed, the plan, its report, the web app."""
     check_output(output, "plan")
     compiled = prepare_kernels(say)
     from changtong.network.reference import busiest_hub
@@ -100,10 +104,22 @@ def demo(
     code = finish_plan(result, output, as_json=as_json)
     report = (output / "report.html").resolve()
     say(f"Open the report in a browser: {report.as_uri()}")
-    if not no_open and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name == "nt"):
+    opens = not no_open and bool(
+        os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.name == "nt"
+    )
+    if opens:
         import webbrowser
 
         webbrowser.open(report.as_uri())
+    place = output.with_name(f"{output.name}-app")
+    if app_too is None:
+        app_too = not as_json and sys.stdin.isatty() and sys.stdout.isatty()
+    if app_too:
+        from changtong.demo_app import serve_demo
+
+        code = max(code, serve_demo(network, place, say, browser=opens))
+    elif not as_json:
+        say("With --app it ends with the web app.")
     raise typer.Exit(code)
 
 

@@ -15,7 +15,7 @@ const pathOf = (user) => `/api/v1/users/${encodeURIComponent(user.name)}`;
 function showList(wanted = "") {
   const shown = users.filter((user) => `${user.name} ${nameOf(user.organisation)}`.toLowerCase().includes(wanted.toLowerCase()));
   fill(list, table([say("administration.name"), say("administration.organisation"), say("administration.state"), say("administration.factor")], shown.map((user) => [
-    make("button", { type: "button", class: "plain", "data-user": user.name, onclick: () => open(user) }, user.name), nameOf(user.organisation),
+    make("button", { type: "button", class: "link", "data-user": user.name, onclick: () => open(user) }, user.name), nameOf(user.organisation),
     say(user.is_active ? "administration.active" : "administration.locked"), named("value", user.second_factor ? "yes" : "no")]), { caption: say("administration.users") }));
 }
 

@@ -44,5 +44,6 @@ export function seconds(value) {
   const whole = Math.round(value);
   if (whole < 60) return language === "zh" ? `${whole} 秒` : `${whole} s`;
   if (whole < 3600) return language === "zh" ? `${Math.floor(whole / 60)} 分 ${whole % 60} 秒` : `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole >= 172800) return language === "zh" ? `${Math.floor(whole / 86400)} 天` : `${Math.floor(whole / 86400)} days`;
   return language === "zh" ? `${Math.floor(whole / 3600)} 小时 ${Math.floor(whole % 3600 / 60)} 分` : `${Math.floor(whole / 3600)} h ${Math.floor(whole % 3600 / 60)} min`;
 }
