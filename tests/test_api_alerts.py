@@ -120,10 +120,10 @@ def followed(app: FastAPI, service: Service, headers: dict[str, str], most: int)
         return {}
 
     request = Request(scope, receive)
-    gate(request)
 
     async def read() -> str:
         last = headers.get("Last-Event-ID", "")
+        await gate(request)
         answer = await follow_alerts(request, request.state.caller, service, last, None)
         text = ""
         async for piece in answer.body_iterator:
