@@ -7,10 +7,10 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from changtong.api.people import CSRF_HEADER
 from changtong.api.problems import MEDIA_TYPE
 
 PATH = "/api/v1/openapi.json"
-CSRF = "X-CSRF-Token"
 
 _TEXT = {"type": "string"}
 _PROBLEM = {
@@ -48,7 +48,7 @@ _SCHEMES = {
     },
     "session": {
         "type": "apiKey", "in": "cookie", "name": "__Host-changtong",
-        "description": f"Of a browser (here: `changtong`); what changes something sends {CSRF} along.",
+        "description": f"Of a browser (here: `changtong`); what changes something sends {CSRF_HEADER} along.",
     },
 }  # fmt: skip
 _GONE = frozenset({"HTTPValidationError", "ValidationError"})

@@ -223,8 +223,8 @@ class RunQueue:
         if why == "stopping":
             self.book.leave(run.id)
             raise LeftForLater
-        if why == "lost":
-            return "elsewhere"
+        if why == "lost" or not self.book.hold(run.id, self.worker):
+            return "elsewhere"  # its folder is another worker's now
         return self._end(run.id, why, told.last)
 
     def _watch(self, run_id: str, reader: threading.Thread, told: _Told) -> str:
