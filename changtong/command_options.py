@@ -53,12 +53,15 @@ def parse_day(text: str, option: str = "") -> date:
     Raises
     ------
     UsageError
-        The text is no date.
+        The text is no date, or one outside 1900 to 2199.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{option} {text!r} is no date; expected YYYY-MM-DD.".lstrip()) from error
+    if not 1900 <= day.year < 2200:  # at the ends of the calendar nothing can be added or taken away
+        raise UsageError(f"{option} {text!r}: expected a day of 1900 to 2199.".lstrip())
+    return day
 
 
 def read_instant(text: str | None, option: str = "--at") -> datetime | None:

@@ -12,6 +12,7 @@ from changtong.events.alerts.log_state import LogAlerts
 from changtong.events.alerts.log_watch import watch_log
 from changtong.events.alerts.result import Alerts
 from changtong.events.engine import open_duckdb, open_spark
+from changtong.events.formats.instants import check_day
 from changtong.events.indicator_result import Indicators
 from changtong.events.indicators import LOOK_BACK_DAYS, indicators
 from changtong.events.ingest import Ingest, ingest
@@ -44,6 +45,7 @@ def _indicators(
     """Compute the indicators of a day from the files of the log that it needs."""
     if engine not in ("duckdb", "spark"):
         raise UsageError(f"There is no engine {engine!r}: duckdb or spark.", "no-engine")
+    check_day(day)
     # files after the day may declare scans of it wrong
     files = [
         *log.files(day - timedelta(days=look_back_days + 1)),

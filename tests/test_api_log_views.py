@@ -96,8 +96,16 @@ def test_the_next_server_has_it_at_hand(day: date, duty: Client, service: Servic
         fresh.close()
 
 
+@pytest.mark.parametrize("asked", ["0001-01-01", "1989-12-31", "2100-01-01", "9999-12-31"])
+@pytest.mark.parametrize("path", ["map?", "hours?", "indicators?", "backlog?", "waiting?site_id=A&"])
+def test_a_day_that_no_log_can_have_is_refused(asked: str, path: str, duty: Client) -> None:
+    answer = got(duty, f"/api/v1/logs/ring/{path}day={asked}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-usage")
+    assert f"{asked}: no log has this day" in answer.json()["detail"]
+
+
 def test_a_day_that_has_not_begun_has_no_indicators(duty: Client, day: date) -> None:
-    answer = got(duty, "/api/v1/logs/ring/indicators?day=2999-01-01")
+    answer = got(duty, "/api/v1/logs/ring/indicators?day=2099-01-01")
     assert (answer.status_code, answer.json()["code"]) == (400, "bad-usage")
 
 

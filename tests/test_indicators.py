@@ -247,6 +247,8 @@ def test_wrong_calls_are_told() -> None:
         indicators(engine, "2022-05-06", look_back_days=0)
     with pytest.raises(UsageError, match="no date"):
         indicators(engine, "6 May")
+    with pytest.raises(UsageError, match="no log has this day"):
+        indicators(engine, "0001-01-01")
     with pytest.raises(UsageError, match="no time zone"):
         indicators(engine, "2022-05-06", zone="Asia/Nowhere")
     with pytest.raises(UsageError, match="needs a time zone"):

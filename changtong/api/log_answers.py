@@ -16,6 +16,7 @@ import polars as pl
 from changtong.api.log_items import LAST_SEEN_DAYS, track, waiting_items
 from changtong.errors import NotFoundError
 from changtong.events.alerts.log_series import HOUR_MS, series_of
+from changtong.events.formats.instants import check_day
 from changtong.events.indicator_result import Indicators
 from changtong.events.keys import pseudonym
 from changtong.events.log import EventLog, open_log
@@ -47,6 +48,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     if question["ask"] == "track":
         return track(log, int(question["item"]))
     day = date.fromisoformat(question["day"])
+    check_day(day)
     if question["ask"] == "waiting":
         return waiting_items(log, question["site_id"], day, question["hour"], question["service_class"])
     parts = map_of_day(log, day) if question["ask"] == "map" else day_parts(log, day)

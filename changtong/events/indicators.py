@@ -17,6 +17,7 @@ import polars as pl
 from changtong.errors import UsageError
 from changtong.events.day_sources import read_days, sql_text
 from changtong.events.engine import Engine, engine_of
+from changtong.events.formats.instants import check_day
 from changtong.events.indicator_result import CLOSED_COLUMNS, FLOW_COLUMNS, VALUE_COLUMNS, Indicators
 from changtong.events.item_days import DayLimits
 from changtong.events.item_scans import Window
@@ -108,6 +109,7 @@ def indicators(
     begun = time.perf_counter()
     engine = engine_of(source)
     day = _date(day)
+    check_day(day)
     clock = clock_of(zone)
     if not 1 <= look_back_days <= MOST_LOOK_BACK_DAYS:
         raise UsageError(f"look_back_days {look_back_days}: must lie between 1 and {MOST_LOOK_BACK_DAYS}.")

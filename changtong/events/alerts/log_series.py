@@ -20,6 +20,7 @@ import polars as pl
 from changtong.errors import InputError, Problem, UsageError
 from changtong.events.day_sources import name_scans, sql_text
 from changtong.events.engine import MEMORY_GIB, THREADS, Engine, engine_of, open_duckdb
+from changtong.events.formats.instants import check_day
 from changtong.events.log import EventLog
 
 LOOK_BACK_DAYS = 14
@@ -197,6 +198,8 @@ def series_on(
 def _check(
     first_day: date, last_day: date, hours: int, look_back_days: int, promise_h: float, least_pieces: int
 ) -> None:
+    check_day(first_day)
+    check_day(last_day)
     if least_pieces < 1:
         raise UsageError(f"least_pieces {least_pieces}: must be 1 at least.")
     if last_day < first_day:

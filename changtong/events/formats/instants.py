@@ -7,7 +7,7 @@ An instant is inside 1990 to 2099 or it is a mistake: clocks that were never set
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -16,6 +16,7 @@ from changtong.errors import UsageError
 
 FIRST_MS = 631_152_000_000  # 1990-01-01T00:00Z
 END_MS = 4_102_444_800_000  # 2100-01-01T00:00Z
+FIRST_DAY, LAST_DAY = date(1990, 1, 1), date(2099, 12, 31)
 MS_PER_MINUTE = 60_000
 
 OFFSET = re.compile(r"([+-])(0[0-9]|1[0-3]):([0-5][0-9])|([+-])14:00")
@@ -31,6 +32,26 @@ LOCAL_FORMATS = (
     "%Y/%m/%d %H:%M",
 )
 """Forms of local times. Days before months and two-digit years are ambiguous and not read."""
+
+
+def check_day(day: date) -> None:
+    """Refuse a day that no log can have.
+
+    Parameters
+    ----------
+    day : date
+
+    Raises
+    ------
+    UsageError
+        It lies outside 1990 to 2099.
+
+    Examples
+    --------
+    >>> check_day(date(2026, 5, 1))
+    """
+    if not FIRST_DAY <= day <= LAST_DAY:
+        raise UsageError(f"{day.isoformat()}: no log has this day; expected one of 1990 to 2099.")
 
 
 def instant_ms(text: str, offset: str | None = None) -> int | None:
