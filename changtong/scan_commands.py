@@ -60,7 +60,7 @@ def indicators(
     from changtong.events.log import open_log
     from changtong.studies import run_study
 
-    opened, at = open_log(log), parse_day(day)
+    at, opened = parse_day(day, "--date"), open_log(log)
     progress = StageProgress("Indicators")
     try:
         study = run_study(
