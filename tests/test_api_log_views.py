@@ -59,6 +59,28 @@ def test_the_map_has_the_numbers_of_the_series(day: date, duty: Client, service:
     assert sum(whole["sites"]["events"]) == made.series["scans"].sum()
 
 
+def test_hours_of_a_class_are_those_of_its_pieces(day: date, duty: Client, service: Service) -> None:
+    frame = ring(8).with_columns(
+        pl.when(pl.col("item") % 3 == 0)
+        .then(pl.lit("特快 1/2"))
+        .otherwise(pl.lit("parcel"))
+        .alias("service_class")
+    )
+    log = log_of(frame, service.shelf.log_folder("classes"))
+    service.shelf.put(
+        LogAbout("classes", "/spb-gd/", "440000", {"on": False}), "Asia/Shanghai", plain_ids=True
+    )
+    place = f"/api/v1/logs/classes/hours?day={day}"
+    told = {name: got(duty, f"{place}&service_class={name}").json() for name in ("", "特快 1/2", "parcel")}
+    for name, one in told.items():
+        assert (one["service_class"], one["classes"]) == (name, ["parcel", "特快 1/2"])
+        made = series_of(log, day, day, hours=1, least_pieces=20, service_class=name)
+        assert sum(map(sum, one["sites"]["events"])) == made.series["scans"].sum()
+        assert sum(one["legs"]["pieces"]) == made.volumes["pieces"].sum()
+    events = [sum(map(sum, one["sites"]["events"])) for one in told.values()]
+    assert events[0] == events[1] + events[2] > events[2] > events[1] > 0
+
+
 def test_indicators_and_backlog_are_those_of_the_study(day: date, duty: Client, service: Service) -> None:
     found = run_study("indicators", service.shelf.log("ring"), day=day).result
     told = got(duty, f"/api/v1/logs/ring/indicators?day={day}").json()

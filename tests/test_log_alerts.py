@@ -14,7 +14,7 @@ import pytest
 from alert_cases import on, steady, volumes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from log_cases import SITES, day_of, log_of, ring
+from log_cases import SITES, day_of, instant, log_of, ring
 from polars.testing import assert_frame_equal
 from scan_cases import SITES as TINY_SITES
 from scan_cases import ZONE, epoch_ms, make_log, tiny_log
@@ -480,3 +480,42 @@ def test_the_text_names_the_site(shut: EventLog, capsys: pytest.CaptureFixture[s
     code, out, _ = ran(capsys, shut.path, "--until", day_of(19))
     assert code == 0
     assert "Warning, site silent: S04" in out
+
+
+def test_a_class_alone_is_as_a_log_of_its_pieces(tmp_path: Path) -> None:
+    """Only the accepting scan names the class of most pieces; some change theirs, and the newest counts."""
+    item, code = pl.col("item"), pl.col("code")
+    later = pl.when((item % 7 == 0) & (code == "arrive")).then(pl.lit("parcel"))
+    first = pl.when(code == "accept").then(
+        pl.when(item % 3 == 0).then(pl.lit("express")).otherwise(pl.lit("parcel"))
+    )
+    frame = ring(6, pieces=40).with_columns(pl.coalesce(later, first).alias("service_class"))
+    bag = frame.head(1).with_columns(
+        pl.lit(None, pl.Int64).alias("item"), pl.lit(-1, pl.Int64).alias("row_key")
+    )
+    frame = pl.concat([frame, bag.cast(dict(frame.schema))])
+    newest = (
+        frame.filter(item.is_not_null(), pl.col("service_class").is_not_null(), pl.col("at_ms") < instant(5))
+        .sort("at_ms").group_by("item", maintain_order=True).agg(pl.col("service_class").last())
+    )  # fmt: skip
+    whole = log_of(frame, tmp_path / "whole")
+    days = whole.days[2], whole.days[4]
+    total = series_of(whole, *days, hours=1, least_pieces=1)
+    parts = []
+    for name in ("express", "parcel"):
+        own = newest.filter(pl.col("service_class") == name)["item"]
+        alone = series_of(
+            log_of(frame.filter(item.is_in(own.implode())), tmp_path / name), *days, hours=1, least_pieces=1
+        )
+        made = series_of(whole, *days, hours=1, least_pieces=1, service_class=name)
+        scanned = alone.series[
+            "begin_ms"
+        ].unique()  # of the hours in which only others were, it knows what waits
+        there = pl.col("begin_ms").is_in(scanned.implode())
+        assert_frame_equal(made.series.filter(there), alone.series)
+        assert made.series.filter(~there)["scans"].sum() == 0
+        assert_frame_equal(made.volumes, alone.volumes)
+        parts.append(made)
+    assert 0 < parts[0].volumes["pieces"].sum() < parts[1].volumes["pieces"].sum()
+    assert sum(part.volumes["pieces"].sum() for part in parts) == total.volumes["pieces"].sum()
+    assert series_of(whole, *days, hours=1, service_class="none such").series.is_empty()

@@ -148,6 +148,29 @@ def test_from_a_site_to_the_item_that_waits_longest_and_its_way(looker: Looker) 
     page.wait_for_selector("#site-now .bars")
 
 
+def test_a_class_is_looked_at_alone_and_stays_chosen(looker: Looker) -> None:
+    page = looker.open(f"/?at={TODAY}T08")
+    at(page, f"{TODAY} 08:00")
+    assert figure(page, "scans").startswith("60")
+    assert page.eval_on_selector_all("#class option", "all => all.map(one => one.value)") == [
+        "", "express", "parcel",
+    ]  # fmt: skip
+    page.select_option("#class", "express")
+    at(page, "Only class express")
+    assert figure(page, "scans").startswith("40")
+    page.wait_for_selector("[data-figure=scans] small:nth-child(2):has-text('100% more')")
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    at(page, "Only class express")
+    assert (page.input_value("#class"), figure(page, "scans")[:2]) == ("express", "40")
+    page.select_option("#class", "parcel")
+    page.wait_for_function(
+        "() => document.querySelector('[data-figure=scans] dd').innerText.startsWith('20')"
+    )
+    page.click("#now")  # a later hour, the same class
+    at(page, "Only class parcel")
+
+
 def test_what_is_chosen_is_in_the_address(looker: Looker) -> None:
     page = looker.open("/")
     page.select_option("#measure", "backlog")

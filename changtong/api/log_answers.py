@@ -35,7 +35,7 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     ----------
     question : dict
         ``folder``, ``ask`` (map, day, item, track, waiting), and ``day`` (ISO) or ``item`` (its key); of
-        waiting also ``site_id``, ``hour``, ``service_class``.
+        map also ``service_class``, of waiting ``site_id`` and ``hour`` as well.
 
     Returns
     -------
@@ -51,7 +51,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
     check_day(day)
     if question["ask"] == "waiting":
         return waiting_items(log, question["site_id"], day, question["hour"], question["service_class"])
-    parts = map_of_day(log, day) if question["ask"] == "map" else day_parts(log, day)
+    is_map = question["ask"] == "map"
+    parts = map_of_day(log, day, question["service_class"]) if is_map else day_parts(log, day)
     return {"batches": len(log.batches), "parts": {name: _packed(part) for name, part in parts.items()}}
 
 
@@ -60,13 +61,13 @@ def _packed(part: dict[str, Any]) -> str:
     return base64.b64encode(gzip.compress(text.encode(), 5, mtime=0)).decode()
 
 
-def map_of_day(log: EventLog, day: date) -> dict[str, dict[str, Any]]:
+def map_of_day(log: EventLog, day: date, service_class: str = "") -> dict[str, dict[str, Any]]:
     """Return what the map shows, by hour of a day from ``00`` on; ``day``: as a whole; ``hours``: all.
 
     Columns are arrays. Legs name their sites by place in ``sites.id``; their pieces are those of the day so
     far as the log knows it, whatever the hour.
     """
-    made = series_of(log, day, day, hours=1, least_pieces=LEAST_PIECES)
+    made = series_of(log, day, day, hours=1, least_pieces=LEAST_PIECES, service_class=service_class)
     moves = made.volumes
     names = pl.concat([made.series["site_id"], moves["from_site"], moves["to_site"]]).unique().sort()
     place = {name: k for k, name in enumerate(names)}
@@ -90,8 +91,17 @@ def map_of_day(log: EventLog, day: date) -> dict[str, dict[str, Any]]:
     whole = sums.join(last.select("site_id", "backlog_pieces"), on="site_id", how="left")
     whole = whole.join(shares, on="site_id", how="left").with_columns(pl.lit(None).alias("dwell_median_h"))
     told["hours"] = _hours_part([told[name] for name in sorted(told)], log, day, names, legs)
+    told["hours"] |= {"service_class": service_class, "classes": classes_of(log, day)}
     told["day"] = _map_part(log, day, first, names, whole, legs)
     return told
+
+
+def classes_of(log: EventLog, day: date) -> list[str]:
+    """Return the classes of service that the scans of a day name."""
+    if not (files := log.files(day, day)):
+        return []
+    rows = pl.scan_parquet(files).select(pl.col("service_class").cast(pl.String).unique()).collect()
+    return sorted(rows["service_class"].drop_nulls())
 
 
 def _hours_part(

@@ -34,7 +34,7 @@ KEPT = 60
 """Days of logs at hand: each takes about a megabyte."""
 
 FORGET_FAULT_S = 30.0
-FORM = 2
+FORM = 3
 """Of the answers: those kept on the disk by another program are made anew."""
 
 
@@ -62,8 +62,8 @@ class Made:
     took_s: float
 
 
-Key = tuple[str, str, str]
-"""Log, what is asked (map or day), day."""
+Key = tuple[str, str, str, str]
+"""Log, what is asked (map or day), day, class of service or empty."""
 
 
 class LogDesk:
@@ -88,7 +88,7 @@ class LogDesk:
         self._desk.close(at_once=True)
         self._items.close(at_once=True)
 
-    def at_hand(self, log_id: str, ask: str, day: date) -> Made | None:
+    def at_hand(self, log_id: str, ask: str, day: date, service_class: str = "") -> Made | None:
         """Return an answer that is at hand, and have it made anew where that is due; None: it is being made.
 
         Parameters
@@ -96,13 +96,15 @@ class LogDesk:
         log_id : str
         ask : {"map", "day"}
         day : date
+        service_class : str
+            Only pieces of this one; of the map only.
 
         Raises
         ------
         ChangtongError
             It could not be made.
         """
-        key = (log_id, ask, day.isoformat())
+        key = (log_id, ask, day.isoformat(), service_class)
         grown = len(self.shelf.log(log_id).batches)
         with self._lock:
             made = self._made.get(key)
@@ -150,10 +152,11 @@ class LogDesk:
         return self._items.ask(self.shelf.log_folder(log_id), {"ask": "waiting", **asked})
 
     def _make(self, key: Key) -> None:
-        log_id, ask, day = key
+        log_id, ask, day, service_class = key
         begun = time.monotonic()
         try:
-            told = self._desk.ask(self.shelf.log_folder(log_id), {"ask": ask, "day": day})
+            question = {"ask": ask, "day": day, "service_class": service_class}
+            told = self._desk.ask(self.shelf.log_folder(log_id), question)
             took_s = time.monotonic() - begun
             parts = {name: base64.b64decode(part) for name, part in told["parts"].items()}
             self._keep(key, _made(int(told["batches"]), parts, time.time(), took_s))
@@ -176,7 +179,8 @@ class LogDesk:
                 self._made.popitem(last=False)
 
     def _place(self, key: Key) -> Path:
-        return self.shelf.beside(key[0]) / "views" / f"{key[1]}-{key[2]}.json"
+        of_class = f"-{hashlib.sha256(key[3].encode()).hexdigest()[:16]}" if key[3] else ""
+        return self.shelf.beside(key[0]) / "views" / f"{key[1]}-{key[2]}{of_class}.json"
 
     def _write(self, key: Key, told: dict[str, Any], took_s: float) -> None:
         """Keep an answer for the next run of the server."""

@@ -30,6 +30,7 @@ KEEP_S = 10
 """How long a browser may show an answer without asking again."""
 
 Tag = Annotated[str, Header()]
+Class = Annotated[str, Query(max_length=64, description="Only pieces of this class of service.")]
 
 
 class ItemAsked(BaseModel):
@@ -49,20 +50,28 @@ async def read_map(
     hour: Annotated[
         int | None, Query(ge=0, le=24, description="From 0 on; without it the whole day.")
     ] = None,
+    service_class: Class = "",
     if_none_match: Tag = "",
     accept_encoding: Tag = "",
 ) -> Response:
     """Read what the map shows of a day and hour: columns by site (events, backlog, lateness) and by leg."""
-    part = "day" if hour is None else f"{hour:02d}"
-    return await _told(asks, serves, log_id, ("map", day, part), if_none_match, accept_encoding)
+    which = ("map", day, service_class, "day" if hour is None else f"{hour:02d}")
+    return await _told(asks, serves, log_id, which, if_none_match, accept_encoding)
 
 
 @router.get("/hours")
 async def read_hours(
-    asks: Asks, serves: Serves, log_id: str, day: date, if_none_match: Tag = "", accept_encoding: Tag = ""
+    asks: Asks,
+    serves: Serves,
+    log_id: str,
+    day: date,
+    service_class: Class = "",
+    if_none_match: Tag = "",
+    accept_encoding: Tag = "",
 ) -> Response:
-    """Read all hours of a day in one answer, a row of columns for each hour that has scans."""
-    return await _told(asks, serves, log_id, ("map", day, "hours"), if_none_match, accept_encoding)
+    """Read all hours of a day in one answer, a row of columns for each hour with scans; the day's classes."""
+    which = ("map", day, service_class, "hours")
+    return await _told(asks, serves, log_id, which, if_none_match, accept_encoding)
 
 
 @router.get("/indicators")
@@ -70,7 +79,7 @@ async def read_indicators(
     asks: Asks, serves: Serves, log_id: str, day: date, if_none_match: Tag = "", accept_encoding: Tag = ""
 ) -> Response:
     """Read the indicators of a day, beside the day before and the year before."""
-    return await _told(asks, serves, log_id, ("day", day, "indicators"), if_none_match, accept_encoding)
+    return await _told(asks, serves, log_id, ("day", day, "", "indicators"), if_none_match, accept_encoding)
 
 
 @router.get("/backlog")
@@ -78,7 +87,7 @@ async def read_backlog(
     asks: Asks, serves: Serves, log_id: str, day: date, if_none_match: Tag = "", accept_encoding: Tag = ""
 ) -> Response:
     """Read the backlog by site at the end of a day, or now, the largest first."""
-    return await _told(asks, serves, log_id, ("day", day, "backlog"), if_none_match, accept_encoding)
+    return await _told(asks, serves, log_id, ("day", day, "", "backlog"), if_none_match, accept_encoding)
 
 
 @router.post("/items/last")
@@ -101,7 +110,7 @@ def read_waiting(
     site_id: Annotated[str, Query(min_length=1, max_length=200)],
     day: date,
     hour: Annotated[int | None, Query(ge=0, le=24)] = None,
-    service_class: Annotated[str, Query(max_length=64)] = "",
+    service_class: Class = "",
 ) -> dict[str, Any]:
     """Read the items that wait longest at a site, by pseudonym, at the end of an hour or of a day.
 
@@ -125,23 +134,25 @@ def _revealed(asks: Caller, serves: Service, log_id: str, asked: ItemAsked) -> i
 
 
 async def _told(
-    asks: Caller, serves: Service, log_id: str, which: tuple[str, date, str], known: str, encodings: str
+    asks: Caller, serves: Service, log_id: str, which: tuple[str, date, str, str], known: str, encodings: str
 ) -> Response:
     """Answer a part of what is at hand; wait where it is made for the first time."""
-    ask, day, part = which
-    made = await run_in_threadpool(_at_hand, asks, serves, log_id, ask, day)
+    ask, day, service_class, part = which
+    made = await run_in_threadpool(_at_hand, asks, serves, log_id, ask, day, service_class)
     until = time.monotonic() + WAIT_S
     while made is None:
         if time.monotonic() > until or serves.stopping.is_set():
             raise InTheMakingError(RETRY_S)
         await asyncio.sleep(LOOK_EVERY_S)
-        made = await run_in_threadpool(serves.views.at_hand, log_id, ask, day)
+        made = await run_in_threadpool(serves.views.at_hand, log_id, ask, day, service_class)
     return _answer(made, part, known, encodings)
 
 
-def _at_hand(asks: Caller, serves: Service, log_id: str, ask: str, day: date) -> Made | None:
+def _at_hand(
+    asks: Caller, serves: Service, log_id: str, ask: str, day: date, service_class: str
+) -> Made | None:
     seen_log(asks, serves, log_id)
-    return serves.views.at_hand(log_id, ask, day)
+    return serves.views.at_hand(log_id, ask, day, service_class)
 
 
 def _answer(made: Made, part: str, known: str, encodings: str) -> Response:

@@ -24,7 +24,7 @@ export function livePicture(stage) {
   const live = { logs: [], log: null, forecasts: [], told: null, k: -1, before: [], asked: 0 };
   const slider = timeSlider(wordsOf, showStop);
   const alerts = followAlerts(stage, () => live.log?.may_change ?? false);
-  const measure = () => byId("measure").value;
+  const measure = () => byId("measure").value, klass = () => byId("class").value;
   const isIn = (day) => live.log && day >= live.log.first_day && day <= live.log.last_day && !live.log.days_without.includes(day);
 
   function wordsOf(stop) {
@@ -64,6 +64,8 @@ export function livePicture(stage) {
     live.log = live.logs.find((one) => one.id === id) ?? null;
     live.told = stage.drawn = null;
     byId("measures").hidden = !live.log;
+    offerClasses(stage.askedClass ? [stage.askedClass] : [], stage.askedClass);
+    stage.askedClass = "";
     const all = stops();
     byId("timebar").hidden = !live.log || !all.length;
     tellAge();
@@ -82,9 +84,10 @@ export function livePicture(stage) {
         live.told = null;
         stage.drawn = drawForecast(stage.columns, told);
       } else {
-        const told = await hoursOf(live.log.id, stop.day, { wanted, making });
+        const told = await hoursOf(live.log.id, stop.day, { klass: klass(), wanted, making });
         if (!wanted()) return;
         live.told = told;
+        offerClasses(told.classes);
         live.k = hourAt(told, stop.hour);
         live.before = [["live.day_before", -1], ["live.week_before", -7]].map(([, by]) => ({ day: shifted(stop.day, by), told: null }));
         draw();
@@ -105,8 +108,16 @@ export function livePicture(stage) {
   /** Fetch what an hour is compared with; the map does not wait for it. */
   function compare(stop, wanted) {
     for (const one of live.before) {
-      if (isIn(one.day)) hoursOf(live.log.id, one.day, { wanted }).then((told) => { if (wanted()) { one.told = told; stage.show(); } }).catch(() => {});
+      if (isIn(one.day)) hoursOf(live.log.id, one.day, { klass: klass(), wanted }).then((told) => { if (wanted()) { one.told = told; stage.show(); } }).catch(() => {});
     }
+  }
+
+  /** Offer the classes of a day beside the one that is chosen; a log whose scans name none has no choice. */
+  function offerClasses(classes, chosen = klass()) {
+    const all = [...new Set(chosen ? [...classes, chosen] : classes)].sort();
+    fill(byId("class"), make("option", { value: "" }, say("shell.all")), all.map((id) => make("option", { value: id }, id)));
+    byId("class").value = chosen;
+    byId("classes").hidden = !all.length;
   }
 
   function tellAge() {
@@ -129,16 +140,17 @@ export function livePicture(stage) {
       Object.assign(log, told);
       tellAge();
       if (!has || !told.last_day) return;
-      await hoursOf(log.id, told.last_day, { anew: true, wanted: () => live.log === log });
+      await hoursOf(log.id, told.last_day, { klass: klass(), anew: true, wanted: () => live.log === log });
       if (slider.isNewest || slider.stop?.day === told.last_day) await slider.set(stops(), slider.isNewest ? null : slider.stop.key);
     } catch { /* what is shown grows old, and the next look says so */ }
   }
   setInterval(look, LOOK_MS);
   byId("log").addEventListener("change", () => {
     localStorage.setItem(`log of ${stage.network}`, byId("log").value);
-    stage.keep({ log: byId("log").value, at: null });
+    stage.keep({ log: byId("log").value, at: null, class: null });
     choose(null);
   });
+  byId("class").addEventListener("change", () => { stage.keep({ class: klass() }); if (slider.stop) showStop(slider.stop); });
   byId("measure").addEventListener("change", () => { stage.keep({ measure: measure() }); draw(); stage.show(); stage.tellChosen(); });
 
   return {
@@ -160,7 +172,7 @@ export function livePicture(stage) {
       if (!stage.drawn) { byId("basis").textContent = say("live.basis_normal"); return; }
       if (stop.run) { byId("basis").textContent = say("live.basis_forecast", { day: stop.day, made: time(stop.made) }); return; }
       fill(byId("basis"), live.k < 0 ? make("b", { class: "stale" }, `${say("live.gap_hour")} `) : null,
-        say("live.basis_hour", { log: live.log.id, at: wordsOf(stop), zone: live.log.zone }),
+        say("live.basis_hour", { log: live.log.id, at: wordsOf(stop), zone: live.log.zone }), klass() ? ` ${say("live.basis_class", { class: klass() })}` : null,
         stage.drawn.outside ? ` ${say("live.outside", { count: count(stage.drawn.outside) })}.` : null,
         made ? [" ", say("live.none_ahead"), " ", made] : null);
     },
@@ -170,7 +182,7 @@ export function livePicture(stage) {
       const { stop } = slider, of = stage.alertsOf?.(id) ?? [];
       return [of.length ? make("details", { open: true }, make("summary", {}, say("live.site_alerts")), make("ul", { class: "alerts" }, of.map(alerts.entry))) : null,
         stop.run ? null : siteHours(live.told, id, stop.hour),
-        stop.run || !live.log.may_change ? null : siteWaits(live.log, id, stop, stage)];
+        stop.run || !live.log.may_change ? null : siteWaits(live.log, id, stop, stage, klass())];
     },
   };
 }

@@ -10,13 +10,13 @@ function keep(key, told) {
   return told;
 }
 
-/** The hours of a day of a log; `wanted` ends the waiting, `making` is called while the server computes it. */
-export async function hoursOf(log, day, { wanted = () => true, making = () => {}, anew = false } = {}) {
-  const key = `${log} ${day}`;
+/** The hours of a day of a log, of all pieces or of a class; `wanted` ends the waiting, `making` is called while the server computes it. */
+export async function hoursOf(log, day, { klass = "", wanted = () => true, making = () => {}, anew = false } = {}) {
+  const key = `${log} ${day} ${klass}`, of = new URLSearchParams(klass ? { day, service_class: klass } : { day });
   if (!anew && days.has(key)) return days.get(key);
   for (;;) {
     try {
-      return keep(key, await get(`/api/v1/logs/${encodeURIComponent(log)}/hours?day=${day}`));
+      return keep(key, await get(`/api/v1/logs/${encodeURIComponent(log)}/hours?${of}`));
     } catch (error) {
       if (error.code !== "in-the-making" || !wanted()) throw error;
       making();

@@ -1,6 +1,6 @@
 // What the map draws of an hour of a log or a day of a forecast: columns of the network with what was measured in them.
 const LIMITS = { scans: [0.5, 0.85, 1], backlog: [0.1, 0.3, 1], late: [0.05, 0.15, 0.3], forecast: [0.5, 0.85, 1] };
-const known = new WeakMap();
+const known = new WeakMap(), moves = new WeakMap();
 
 /** Places of sites by id and of legs by their ends, once a network. */
 export function placesOf(columns) {
@@ -23,7 +23,10 @@ function level(value, measure) {
 
 const over = (value, room) => (room === null || room === undefined || value === null ? null : room > 0 ? value / room : value > 0 ? Infinity : 0);
 
+/** Load and level of each leg of the network, by the moves of a day: its hours share them. */
 function legsOf(columns, rows, told) {
+  const kept = moves.get(told);
+  if (kept?.columns === columns) return kept;
   const load = new Array(columns.legs.from.length).fill(0), { legs } = placesOf(columns);
   const levels = load.map((_, leg) => (columns.sites.status?.[columns.legs.from[leg]] === "closed" ? "shut" : "none"));
   told.from.forEach((a, k) => {
@@ -32,6 +35,7 @@ function legsOf(columns, rows, told) {
     const room = rooms.includes(null) ? null : rooms.reduce((sum, one) => sum + one, 0);
     for (const leg of here) { load[leg] = told.pieces[k]; levels[leg] = level(over(told.pieces[k], room), "forecast"); }
   });
+  moves.set(told, { columns, load, levels });
   return { load, levels };
 }
 

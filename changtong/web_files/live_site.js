@@ -34,11 +34,11 @@ export function siteHours(told, id, at) {
 const nameIn = (stage) => (site) => { const row = stage.rowOf(site); return row === undefined ? site : stage.nameOf(row); };
 
 /** The items that wait longest, with a choice of class. */
-export function siteWaits({ id: log, zone }, id, stop, stage) {
+export function siteWaits({ id: log, zone }, id, stop, stage, klass) {
   const nameOf = nameIn(stage), at = timeIn(zone);
   const place = make("div", {}, make("p", { class: "note" }, say("shell.loading")));
   const box = make("details", { id: "waits" }, make("summary", {}, say("live.waits")), place);
-  async function look(klass = "") {
+  async function look(klass) {
     const asked = new URLSearchParams({ site_id: id, day: stop.day, hour: stop.hour });
     if (klass) asked.set("service_class", klass);
     try {
@@ -52,7 +52,7 @@ export function siteWaits({ id: log, zone }, id, stop, stage) {
           : make("p", { class: "note" }, say("live.waits_none")));
     } catch (error) { fill(place, refusal(error)); }
   }
-  box.addEventListener("toggle", () => { if (box.open && !box.dataset.asked) { box.dataset.asked = "yes"; look(); } });
+  box.addEventListener("toggle", () => { if (box.open && !box.dataset.asked) { box.dataset.asked = "yes"; look(klass); } });
   return box;
 }
 

@@ -12,29 +12,39 @@ export function levelOf(load, room, status) {
 }
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
-const byLevel = () => ["match", ["get", "level"], ...LEVELS.flatMap((name) => [name, colour(`level-${name}`)]), colour("level-none")];
+/** What is true of a feature now: its state, else what it came with. */
+const now = (name) => ["coalesce", ["feature-state", name], ["get", name]];
+const byLevel = () => ["match", now("level"), ...LEVELS.flatMap((name) => [name, colour(`level-${name}`)]), colour("level-none")];
+/** Of the layers that draw once more, on top of all others, what is fullest now: the others have no width there. */
+const ifFull = (width) => ["match", now("level"), ["high", "full", "shut"], width, 0];
+const BIG = { sites: "size", legs: "wide" };
 
 function paints() {
+  const legs = {
+    "line-color": byLevel(),
+    "line-opacity": ["match", now("level"), "full", 0.9, "high", 0.75, "shut", 0.55, "low", 0.2, 0.3],
+  };
+  const wide = (few, many, of) => ["interpolate", ["linear"], ["zoom"], 3, of(["*", few, now("wide")]), 8, of(["*", many, now("wide")])];
+  const sites = {
+    "circle-color": ["case", ["==", now("level"), "shut"], colour("panel"), byLevel()],
+    "circle-stroke-color": ["match", now("level"), "full", colour("level-full"), "shut", colour("level-shut"), colour("halo")],
+    "circle-opacity": ["match", now("level"), "full", 0.75, 0.92],
+  };
+  const size = (of) => ["interpolate", ["linear"], ["zoom"], 3, of(["*", 0.55, now("size")]), 8, of(["*", 1.9, now("size")])];
+  const edge = ["match", now("level"), "full", 2.5, "shut", 2, 0.6];
+  const same = (value) => value;
   return {
     sea: { "background-color": colour("sea") },
     land: { "fill-color": colour("land"), "fill-outline-color": colour("land-edge") },
-    legs: {
-      "line-color": byLevel(),
-      "line-width": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.4, ["get", "wide"]], 8, ["*", 1.6, ["get", "wide"]]],
-      "line-opacity": ["match", ["get", "level"], "full", 0.9, "high", 0.75, "shut", 0.55, "low", 0.2, 0.3],
-    },
+    legs: { ...legs, "line-width": wide(0.4, 1.6, same) },
+    "legs-full": { ...legs, "line-width": wide(0.4, 1.6, ifFull) },
     near: {
       "line-color": ["match", ["get", "change"], "opened", colour("opened"), "dropped", colour("dropped"), "more", colour("more"), "less", colour("less"), colour("chosen")],
       "line-width": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.6, ["get", "wide"]], 8, ["*", 2, ["get", "wide"]]],
       "line-opacity": 0.85,
     },
-    sites: {
-      "circle-color": ["case", ["==", ["get", "level"], "shut"], colour("panel"), byLevel()],
-      "circle-radius": ["interpolate", ["linear"], ["zoom"], 3, ["*", 0.55, ["get", "size"]], 8, ["*", 1.9, ["get", "size"]]],
-      "circle-stroke-color": ["match", ["get", "level"], "full", colour("level-full"), "shut", colour("level-shut"), colour("halo")],
-      "circle-stroke-width": ["match", ["get", "level"], "full", 2.5, "shut", 2, 0.6],
-      "circle-opacity": ["match", ["get", "level"], "full", 0.75, 0.92],
-    },
+    sites: { ...sites, "circle-radius": size(same), "circle-stroke-width": edge },
+    "sites-full": { ...sites, "circle-radius": size(ifFull), "circle-stroke-width": ifFull(edge) },
     names: { "text-color": colour("ink"), "text-halo-color": colour("halo"), "text-halo-width": 1.4 },
     chosen: { "circle-color": "rgba(0,0,0,0)", "circle-radius": 13, "circle-stroke-color": colour("chosen"), "circle-stroke-width": 3 },
     alerts: {
@@ -57,7 +67,7 @@ export async function openMap(place, { land, worker }) {
   const map = new maplibre.Map({
     container: place, attributionControl: { compact: true, customAttribution: shapes.attribution },
     dragRotate: false, pitchWithRotate: false, maxZoom: 13, minZoom: 2, renderWorldCopies: false,
-    center: [104, 35.5], zoom: 3.4, localIdeographFontFamily: "'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif",
+    center: [104, 35.5], zoom: 3.4, fadeDuration: 0, localIdeographFontFamily: "'Noto Sans CJK SC','PingFang SC','Microsoft YaHei',sans-serif",
     style: {
       version: 8,
       sources: { land: source(shapes), legs: source(NOTHING), sites: source(NOTHING), near: source(NOTHING), chosen: source(NOTHING), alerts: source(NOTHING), area: source(NOTHING) },
@@ -67,8 +77,10 @@ export async function openMap(place, { land, worker }) {
         { id: "area", type: "fill", source: "area", paint: look.area },
         { id: "area-edge", type: "line", source: "area", paint: look["area-edge"] },
         { id: "legs", type: "line", source: "legs", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.legs },
+        { id: "legs-full", type: "line", source: "legs", layout: { "line-cap": "round" }, paint: look["legs-full"] },
         { id: "near", type: "line", source: "near", layout: { "line-sort-key": ["get", "order"], "line-cap": "round" }, paint: look.near },
         { id: "sites", type: "circle", source: "sites", layout: { "circle-sort-key": ["get", "order"] }, paint: look.sites },
+        { id: "sites-full", type: "circle", source: "sites", paint: look["sites-full"] },
         { id: "alerts", type: "circle", source: "alerts", paint: look.alerts },
         { id: "chosen", type: "circle", source: "chosen", paint: look.chosen },
         {
@@ -86,7 +98,23 @@ export async function openMap(place, { land, worker }) {
   map.addControl(new maplibre.FullscreenControl(), "top-right");
   map.addControl(new maplibre.ScaleControl({ unit: "metric" }), "bottom-left");
   await new Promise((done) => map.once("load", done));
-  const set = (name, features) => map.getSource(name).setData({ type: "FeatureCollection", features });
+  map.on("idle", () => { place.dataset.drawn = Number(place.dataset.drawn ?? 0) + 1; }); // for those who wait until all is drawn
+  const held = {};
+  /** Draw features; where the same are drawn already, only what is true of them now is told: nothing is laid out anew. */
+  function set(name, features) {
+    const was = held[name];
+    held[name] = features;
+    if (!BIG[name] || !was || !alike(was, features)) {
+      if (BIG[name]) map.removeFeatureState({ source: name });
+      map.getSource(name).setData({ type: "FeatureCollection", features });
+      return;
+    }
+    const big = BIG[name];
+    features.forEach(({ id, properties }, k) => {
+      const old = was[k].properties;
+      if (old.level !== properties.level || old[big] !== properties[big]) map.setFeatureState({ source: name, id }, { level: properties.level, [big]: properties[big] });
+    });
+  }
   addEventListener("theme", () => {
     for (const [layer, values] of Object.entries(paints())) {
       for (const [name, value] of Object.entries(values)) map.setPaintProperty(layer, name, value);
@@ -94,6 +122,11 @@ export async function openMap(place, { land, worker }) {
   });
   return { map, maplibre, set };
 }
+
+const samePlace = (a, b) => (Array.isArray(a) ? a.length === b.length && a.every((part, k) => samePlace(part, b[k])) : a === b);
+/** Whether features are the same places in the same order. */
+const alike = (was, features) => was.length === features.length
+  && features.every((one, k) => one.id === was[k].id && samePlace(one.geometry.coordinates, was[k].geometry.coordinates));
 
 /** Features of the sites that are shown: `rows` are their places in the columns. */
 export function siteFeatures(sites, rows, levels) {

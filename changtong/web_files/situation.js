@@ -14,6 +14,7 @@ const state = { columns: null, drawn: null, rows: [], network: "", normal: null,
 const asked = new URLSearchParams(location.search);
 const view = await openMap(byId("map"), { land: place.dataset.land, worker: new URL(place.dataset.worker, location).href });
 state.view = view;
+state.askedClass = asked.get("class") ?? "";
 state.rowOf = (id) => (id === null || id === undefined || !state.columns ? undefined : placesOf(state.columns).sites.get(id));
 state.nameOf = (row) => state.columns.sites.name?.[row] ?? state.columns.sites.id[row];
 Object.assign(state, { show, tellChosen, showWay });
@@ -54,7 +55,7 @@ async function load(network) {
   byId("read-at").textContent = say("situation.read_at", { at: time(new Date().toISOString()) });
   offerFilters();
   if (state.isNew) for (const id of [...FILTERS, "measure"]) if ([...byId(id).options].some((one) => one.value === asked.get(id))) byId(id).value = asked.get(id);
-  if (!state.isNew) state.keep({ network, log: null, at: null, region: null, kind: null, operator: null, level: null });
+  if (!state.isNew) state.keep({ network, log: null, at: null, class: null, region: null, kind: null, operator: null, level: null });
   const [log, at] = state.isNew ? [asked.get("log"), asked.get("at")] : [null, null];
   state.isNew = false;
   await live.network(network, log, at);

@@ -80,6 +80,7 @@ def series_of(
     look_back_days: int = LOOK_BACK_DAYS,
     promise_h: float = PROMISE_H,
     least_pieces: int = LEAST_PIECES,
+    service_class: str = "",
     memory_gib: float = MEMORY_GIB,
     threads: int = THREADS,
     spill_folder: Path | None = None,
@@ -100,6 +101,9 @@ def series_of(
         A piece that leaves a site later than this after its acceptance is late.
     least_pieces : int
         Of which a median or share is told.
+    service_class : str
+        Only pieces whose last scan with a class has this one; empty: all, with bags and vehicles. Periods are
+        those in which anything at all was scanned.
     memory_gib, threads : float, int
         Limits of DuckDB.
     spill_folder : Path, optional
@@ -135,7 +139,7 @@ def series_of(
     try:
         made = series_on(
             engine, first_day, last_day, zone=log.zone, hours=hours, look_back_days=look_back_days,
-            promise_h=promise_h, least_pieces=least_pieces,
+            promise_h=promise_h, least_pieces=least_pieces, service_class=service_class,
         )  # fmt: skip
     except (duckdb.IOException, duckdb.InvalidInputException) as error:
         message = f"A file of the log cannot be read: {error}"
@@ -158,6 +162,7 @@ def series_on(
     look_back_days: int = LOOK_BACK_DAYS,
     promise_h: float = PROMISE_H,
     least_pieces: int = LEAST_PIECES,
+    service_class: str = "",
 ) -> LogSeries:
     """Return the same from a database that has the log: DuckDB, or Spark for a log in a shared store.
 
@@ -169,7 +174,7 @@ def series_on(
         In the zone of the log, both included.
     zone : str
         Of the log's days.
-    hours, look_back_days, promise_h, least_pieces : int, int, float, int
+    hours, look_back_days, promise_h, least_pieces, service_class : int, int, float, int, str
         As in :func:`series_of`.
 
     Returns
@@ -186,8 +191,8 @@ def series_on(
     engine = engine_of(source)
     clock = _clock(first_day, last_day, hours, look_back_days, zone)
     try:
-        _prepare(engine, clock, look_back_days, promise_h, least_pieces)
-        series = _series(engine, clock.periods)
+        _prepare(engine, clock, look_back_days, promise_h, least_pieces, service_class)
+        series = _series(engine, clock.periods, service_class)
         volumes = _volumes(engine, pl.date_range(first_day, last_day, eager=True))
         unlisted = _unlisted(engine)
     finally:
@@ -247,7 +252,9 @@ def _clock(first_day: date, last_day: date, hours: int, look_back_days: int, zon
     return _Clock(base_ms, edges[0], edges[-1], pl.DataFrame(periods), pl.DataFrame(slots))
 
 
-def _prepare(engine: Engine, clock: _Clock, look_back_days: int, promise_h: float, least_pieces: int) -> None:
+def _prepare(
+    engine: Engine, clock: _Clock, look_back_days: int, promise_h: float, least_pieces: int, of_class: str
+) -> None:
     """Name what the queries read, and follow the pieces."""
     lost_ms = look_back_days * DAY_MS
     numbers = {
@@ -264,19 +271,22 @@ def _prepare(engine: Engine, clock: _Clock, look_back_days: int, promise_h: floa
     engine.frame("periods", clock.periods)
     # literal limits, so that files and row groups of other days are skipped
     engine.view(
-        "read_events", f"SELECT * FROM events WHERE at_ms >= {clock.base_ms} AND at_ms < {clock.end_ms}"
+        "events_of_all", f"SELECT * FROM events WHERE at_ms >= {clock.base_ms} AND at_ms < {clock.end_ms}"
     )
     engine.table("voided", sql_text("voided"))
+    engine.frame("asked_class", pl.DataFrame({"service_class": [of_class]}))
+    engine.view("read_events", sql_text("events_of_class") if of_class else "SELECT * FROM events_of_all")
     engine.table("codes", sql_text("codes"))
     name_scans(engine)
     engine.table("steps", sql_text("series_steps"))
     engine.table("leavings", sql_text("series_leavings"))
 
 
-def _series(engine: Engine, periods: pl.DataFrame) -> pl.DataFrame:
+def _series(engine: Engine, periods: pl.DataFrame, service_class: str) -> pl.DataFrame:
     """Put the measures of each site and period side by side."""
     keys = ["site_no", "period_no"]
     scans = engine.query(sql_text("series_scans"))
+    seen = (engine.query(sql_text("series_periods")) if service_class else scans)["period_no"].unique()
     sites = engine.query("SELECT site_no, site_id FROM site_numbers")
     frame = scans
     for name in ("series_handled", "series_backlog"):
@@ -286,7 +296,7 @@ def _series(engine: Engine, periods: pl.DataFrame) -> pl.DataFrame:
         frame.with_columns(counts)
         .filter(pl.max_horizontal("scans", "handled_pieces", "backlog_pieces") > 0)
         # what waits is known of a period without a scan as well, but whether anybody worked is not
-        .filter(pl.col("period_no").is_in(scans["period_no"].unique().implode()))
+        .filter(pl.col("period_no").is_in(seen.implode()))
         .join(periods, on="period_no")
         .join(sites.filter(pl.col("site_id") != ""), on="site_no")
         .select(pl.col(name).cast(dtype) for name, dtype in SERIES_COLUMNS.items())
