@@ -127,13 +127,21 @@ def test_nobody_of_another_region_sees_a_trace(app: FastAPI, place: tuple[Servic
     program = Client(app, token=place[1]["duty_officer"])
     record = added(program, "hazard", **hazard(title="滚筒没有护栏"))
     run = program("POST", "/api/v1/runs", json=plan_request()).json()
-    paths = (f"/registers/hazard/{record['id']}", f"/runs/{run['id']}")
-    paths += tuple(f"{path}" for path in ("/issued/none", "/registers/rights_ticket/none"))
+    assert program.ended(run["id"])["state"] == "done"
+    asked = {"run_id": run["id"], "title": "A shut", "valid_from": "2026-06-01T16:00:00+08:00"}
+    plan = program("POST", "/api/v1/issued-plans", json=asked)
+    claim = {"kind": "pay", "firm": "spb-gd", "name": "王小明", "text": "滚筒没有护栏"}
+    ticket = program("POST", "/api/v1/rights-tickets", json=claim)
+    assert (plan.status_code, ticket.status_code) == (201, 201), plan.text + ticket.text
+    paths = (
+        f"/registers/hazard/{record['id']}", f"/runs/{run['id']}", f"/issued/{plan.json()['id']}",
+        f"/registers/rights_ticket/{ticket.json()['ticket_id']}",
+    )  # fmt: skip
     other, own = signed_in(app, "duty-bj"), signed_in(app, "duty_officer")
     for path in paths:
         answer = other("GET", path)
         assert answer.status_code in (403, 404), path
         for trace in ("滚筒没有护栏", "spb-gd", "440000", "A shut"):
             assert trace not in answer.text, path
-    for path in paths[:2]:
+    for path in paths:
         assert own("GET", path).status_code == 200, path

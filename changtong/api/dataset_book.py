@@ -78,6 +78,7 @@ class Dataset:
             "sample": self.sample,
             "made_at": self.made_at.isoformat(),
             "user": self.user,
+            "organisation": self.path.rstrip("/").rpartition("/")[2],  # paths are made of ids
         }
 
 
