@@ -154,6 +154,18 @@ def test_from_a_run_to_a_plan_that_every_site_has_acknowledged(
     assert ([one["site"] for one in found["orders"]], found["next"]) == (["H1"], None)
 
 
+def test_of_a_frontier_the_plan_of_a_point_is_proposed(service: Service, duty: Client) -> None:
+    run = a_run(service, study="carbon-frontier")
+    for wrong in (asked(run), asked(run, point=2), asked(a_run(service), point=1)):
+        assert code_of(duty("POST", HERE, json=wrong)) == (422, "no-point")
+    for point in (1, 2):
+        plan_folder(service.folder.run(run) / "plans" / f"plan-{point}", number=f"cleaner-{point}")
+    answer = duty("POST", HERE, json=asked(run, point=3))
+    assert answer.json()["problems"][0]["expected"] == "one of 1, 2"
+    made = duty("POST", HERE, json=asked(run, point=2))
+    assert (made.status_code, made.json()["plan_id"], made.json()["run_id"]) == (201, "cleaner-2", run)
+
+
 def test_what_is_no_plan_to_issue_is_refused(service: Service, duty: Client) -> None:
     for run, code in (
         (a_run(service, state="cancelled"), "run-not-done"),

@@ -179,6 +179,11 @@ def test_a_point_of_the_frontier_leads_to_its_plan(looker: Looker, plan: str) ->
     page.wait_for_selector("#point-plan")
     assert "方案 2" in page.inner_text("#front tr.marked")
     assert str(page.get_attribute("#point-plan", "href")).endswith("plans/plan-2/report.html")
+    page.click("#propose-point")
+    assert page.input_value("#propose [name=title]").endswith("方案 2")
+    page.click("#propose button[type=submit]")
+    page.wait_for_url("**/issued/*")
+    page.wait_for_selector("#plan:has-text('方案 2')")
 
 
 def test_another_province_is_shown_how_to_begin(chromium: sync_api.Browser, base: str, plan: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path as FilePath
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -13,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError
+from changtong.api.run_book import Run
 from changtong.api.server_events import event_text
 from changtong.api.service import Service
 from changtong.errors import ChangtongError, InputError, Problem
@@ -25,6 +27,9 @@ router = APIRouter(prefix="/api/v1/issued-plans", tags=["issued plans"])
 
 PLANS = ("plan", "plan-verified")
 """Studies whose results may be issued."""
+
+FRONTIER = "carbon-frontier"
+"""A study with several: a point is chosen."""
 
 LOOK_EVERY_S = 0.5
 SIGN_OF_LIFE_S = 10.0
@@ -44,6 +49,9 @@ class PlanProposed(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     run_id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
+    point: int | None = Field(
+        default=None, ge=1, le=1000, description="Of a carbon frontier: which of its plans."
+    )
     title: str = Field(min_length=1, max_length=issued_plans.MOST_TITLE, description="No names of persons.")
     valid_from: AwareDatetime = Field(description="From when its orders count.")
     acknowledge_within_min: int = Field(default=60, ge=1, le=issued_plans.MOST_WITHIN_MIN)
@@ -93,17 +101,35 @@ def propose(
 
     run = serves.book.get(asked.run_id)
     asks.must_see(run.path, run.admin_code)
-    if run.state != "done" or run.study not in PLANS:
-        text = f"This run is {run.state}; its study is {run.study}."
-        expected = f"a run of {' or '.join(PLANS)} that is done"
-        raise InputError([Problem("run-not-done", text, column="run_id", expected=expected)])
+    plan_of = _plan_of(run, asked.point, serves.folder.run(run.id))
     said = Proposal(
         asked.title, asked.valid_from, asked.acknowledge_within_min, asked.replaces, run.id, idempotency_key
     )
-    plan, is_new = issued_plans.propose_plan(asks.desk, read_plan_folder(serves.folder.run(run.id)), said)
+    plan, is_new = issued_plans.propose_plan(asks.desk, read_plan_folder(plan_of), said)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/api/v1/issued-plans/{plan['id']}"
     return _tagged(response, plan)
+
+
+def _plan_of(run: Run, point: int | None, folder: FilePath) -> FilePath:
+    """Return the folder of a run's plan, or of the plan of a point of a frontier."""
+    if run.state != "done" or run.study not in (*PLANS, FRONTIER):
+        text = f"This run is {run.state}; its study is {run.study}."
+        expected = f"a run of {', '.join(PLANS)} or {FRONTIER} that is done"
+        raise InputError([Problem("run-not-done", text, column="run_id", expected=expected)])
+    if (run.study == FRONTIER) != (point is not None):
+        text = "A carbon frontier has several plans; other runs have one."
+        raise InputError([Problem("no-point", text, column="point", expected="a point of a carbon frontier")])
+    if point is None:
+        return folder
+    plans = folder / "plans"
+    of_point = plans / f"plan-{point}"
+    if not of_point.is_dir():
+        there = sorted(int(one.name.removeprefix("plan-")) for one in plans.glob("plan-*"))
+        text = f"The frontier has no plan of point {point}."
+        expected = f"one of {', '.join(map(str, there))}" if there else "a frontier computed with its plans"
+        raise InputError([Problem("no-point", text, column="point", expected=expected)])
+    return of_point
 
 
 @router.get("")

@@ -2,6 +2,7 @@
 import { get } from "./api.js";
 import { curve } from "./chart.js";
 import { fill, make, refusal } from "./elements.js";
+import { propose } from "./propose.js";
 import { figures, fileOf, has, pageOf, rowsOf } from "./results.js";
 import { sortTable } from "./sort_table.js";
 import { count, say, share } from "./words.js";
@@ -14,6 +15,7 @@ export async function showFrontier(place, run) {
   let points, plans;
   try { [points, plans] = (await Promise.all([rowsOf(run, "frontier.csv"), rowsOf(run, "plans/frontier-plans.csv")])).map((one) => one.rows); } catch (error) { fill(place, refusal(error)); return; }
   const late = new Map(await Promise.all(plans.map(async (one) => [one.point, (await get(fileOf(run, `plans/${one.folder}/plan.json`)).catch(() => null))?.late_pieces ?? null])));
+  const dialog = document.getElementById("propose"); // only for those who may ask for runs
   const box = make("div"), chart = make("div"), chosen = make("div", { "aria-live": "polite" });
   const list = sortTable(box, [
     { text: say("carbon.point"), of: (row) => row.point, show: (row) => say("carbon.point_of", { point: row.point }) },
@@ -37,6 +39,7 @@ export async function showFrontier(place, run) {
       make("p", {}, say("carbon.against_cheapest", { cost: count(row.cost_cny - first.cost_cny), carbon: share(1 - row.kgco2e / first.kgco2e) })),
       plan ? make("p", { class: "note" }, say("carbon.planned", { cost: count(plan.cost_cny), tonnes: tonnes(plan.kgco2e), left: count(plan.unserved_pieces) })) : make("p", { class: "note" }, say("carbon.no_plans")),
       make("p", { class: "row" }, page && has(run, page) ? make("a", { class: "button main", id: "point-plan", href: pageOf(run, page), target: "_blank", rel: "noopener" }, say("carbon.see_plan")) : null,
+        plan && dialog ? make("button", { type: "button", id: "propose-point", onclick: () => propose(dialog, { run_id: run.id, point: row.point }, `${say("carbon.frontier")} · ${say("carbon.point_of", { point: row.point })}`) }, say("issued.propose")) : null,
         orders && has(run, orders) ? make("a", { class: "button", href: fileOf(run, orders), download: true }, say("carbon.orders")) : null)));
   }
   fill(place, figures([[say("carbon.cheapest"), count(told.cheapest.cost_cny), `${tonnes(told.cheapest.kgco2e)} t`], [say("carbon.cleanest"), count(told.cleanest.cost_cny), `${tonnes(told.cleanest.kgco2e)} t`],

@@ -1,6 +1,5 @@
 // From an outage to a plan: declare what is shut, see what is stranded, compute plans, compare them.
 import { get, post } from "./api.js";
-import { askFor } from "./ask_for.js";
 import { compare, planCard } from "./compare.js";
 import { showBacklogs, showMaps } from "./compare_more.js";
 import { openDrafts } from "./drafts.js";
@@ -8,6 +7,7 @@ import { drawArea } from "./draw.js";
 import { byId, fill, make, refusal, tell, tellRefusal } from "./elements.js";
 import { frame, legFeatures, levelOf, openMap, placed, siteFeatures, under } from "./map.js";
 import { nameOf, offers } from "./offers.js";
+import { propose } from "./propose.js";
 import { siteSearch } from "./site_search.js";
 import { watch } from "./watch.js";
 import { count, named, say, time } from "./words.js";
@@ -133,25 +133,12 @@ function follow(run) {
   byId("plans").prepend(card);
   const show = (told) => {
     state.runs.set(run.id, told);
-    fill(card, planCard(told, { map: () => showPlan(told), cancel: () => cancel(run.id), compare: openCompare, propose: () => propose(told), classOf }));
+    fill(card, planCard(told, { map: () => showPlan(told), cancel: () => cancel(run.id), compare: openCompare, propose: () => propose(byId("ask"), { run_id: told.id }, told.outcome.summary.outages.join(document.documentElement.lang === "en" ? ", " : "、")), classOf }));
     card.dataset.state = told.state;
   };
   show(run);
   if (run.ended_at) get(`/api/v1/runs/${run.id}`).then(show, (error) => fill(card, refusal(error)));
   else watch(run.id, show, (error) => fill(card, refusal(error)));
-}
-/** Propose a plan to be issued: a second person approves it on the page it leads to. */
-function propose(run) {
-  const at = new Date(Date.now() - new Date().getTimezoneOffset() * 60000 + 3600000).toISOString().slice(0, 16);
-  const outages = run.outcome.summary.outages.join(document.documentElement.lang === "en" ? ", " : "、");
-  askFor(byId("ask"), { title: say("issued.propose"), says: say("issued.propose_says"), go: say("issued.propose"), fields: [
-    { name: "title", label: say("issued.name"), required: true, most: 200, value: outages.slice(0, 200) },
-    { name: "valid_from", label: say("issued.valid_from"), required: true, type: "datetime-local", value: at },
-    { name: "within", label: say("issued.within"), required: true, type: "number", min: 1, value: 60 },
-  ] }, async (values) => {
-    const made = await post("/api/v1/issued-plans", { run_id: run.id, title: values.title, valid_from: new Date(values.valid_from).toISOString(), acknowledge_within_min: Number(values.within) }, { "Idempotency-Key": crypto.randomUUID() });
-    location.href = `/issued/${made.id}`;
-  });
 }
 async function cancel(id) {
   try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tellRefusal(error); }
