@@ -6,6 +6,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 FLAGS = (
@@ -26,3 +28,9 @@ addEventListener("load", () => setTimeout(() => {{
   document.getElementById("said").textContent = `wide ${{page.scrollWidth}} of ${{page.clientWidth}}`;
 }}, 1000));
 </script></body>"""
+
+_SLOW = pytest.mark.slow
+THEMES = ("light", pytest.param("dark", marks=_SLOW))
+SCREENS = ("phone", pytest.param("desk", marks=_SLOW), pytest.param("wall", marks=_SLOW))
+LANGUAGES = ("zh", pytest.param("en", marks=_SLOW))
+"""Of pages that are looked at one by one: all of them where slow tests are asked for."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM
+from browser import CHROMIUM, THEMES
 from registers_cases import ADMIN, cheap_hashes
 from test_serve import serving
 from test_web_browser import Looker, chromium, sync_api
@@ -121,7 +121,7 @@ def test_a_ticket_is_accepted_and_its_clock_runs(chromium: sync_api.Browser, bas
     duty.context.close()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_against_pages_of_administration(boss: Looker, base: str, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     boss.context.add_cookies([{"name": "theme", "value": theme, "url": base}])

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from api_cases import PEOPLE, fill_folder
 from assessment_cases import deduct, fact, head
-from browser import CHROMIUM
+from browser import CHROMIUM, LANGUAGES, THEMES
 from page_checks import as_wide_as_its_screen, readable
 from registers_cases import cheap_hashes
 from scorecard_cases import CARD, small_card
@@ -177,7 +177,7 @@ def test_somebody_of_another_region_sees_nothing_of_it(people: dict[str, Looker]
     other.wrong.clear()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_readers_of_screens_can_read_the_pages(people: dict[str, Looker], theme: str) -> None:
     for name in ("review-gd", "report-sd"):
         for path in ("/assessment", ONE, f"{ONE}/notice"):
@@ -185,7 +185,7 @@ def test_readers_of_screens_can_read_the_pages(people: dict[str, Looker], theme:
     readable(people["review-gd"], f"/assessment/{CARD}", theme)
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_page_of_assessments_is_wider_than_a_telephone(
     chromium: sync_api.Browser, asking: tuple[str, dict[str, str]], language: str
 ) -> None:

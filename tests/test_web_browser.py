@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM
+from browser import CHROMIUM, LANGUAGES, SCREENS, THEMES
 from registers_cases import OWN, cheap_hashes
 from test_serve import serving
 
@@ -254,8 +254,8 @@ def test_an_inspection_is_filled_in_without_a_network_and_sent_when_there_is_one
     one.context.close()
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("size", SCREENS)
 def test_no_page_is_wider_than_its_screen(
     chromium: sync_api.Browser, base: str, size: str, language: str
 ) -> None:
@@ -272,7 +272,7 @@ def test_no_page_is_wider_than_its_screen(
     assert one.wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_against_any_page(chromium: sync_api.Browser, base: str, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     one = Looker(chromium, base)

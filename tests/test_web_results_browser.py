@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM
+from browser import CHROMIUM, SCREENS, THEMES
 from registers_cases import OWN, cheap_hashes
 from test_serve import serving
-from test_web_browser import SIZES, Looker, chromium
+from test_web_browser import Looker, chromium
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
@@ -195,7 +195,7 @@ def test_another_province_is_shown_how_to_begin(chromium: sync_api.Browser, base
     assert one.wrong == []
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SCREENS)
 def test_no_page_is_wider_than_its_screen(
     chromium: sync_api.Browser, base: str, plan: str, size: str
 ) -> None:
@@ -210,7 +210,7 @@ def test_no_page_is_wider_than_its_screen(
     assert one.wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing(chromium: sync_api.Browser, base: str, plan: str, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     one = Looker(chromium, base)

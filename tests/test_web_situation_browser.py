@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from browser import CHROMIUM
+from browser import CHROMIUM, SCREENS, THEMES
 from live_cases import DAYS, ENDS_AT, GAP, ZONE, fill_live
 from registers_cases import cheap_hashes
 from test_serve import serving
-from test_web_browser import FLAGS, SIZES, Looker
+from test_web_browser import FLAGS, Looker
 
 sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
@@ -186,8 +186,8 @@ def test_what_is_chosen_is_in_the_address(looker: Looker) -> None:
     assert not page.is_visible("#timebar")
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("size", SCREENS)
 def test_axe_finds_nothing_and_no_screen_is_too_narrow(
     chromium: sync_api.Browser, base: str, theme: str, size: str
 ) -> None:
