@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from log_cases import HOUR_MS, day_of, log_of, ring
 from registers_cases import cheap_hashes
 
+from changtong.api.forecast_days import ForecastDays
 from changtong.api.log_items import track, waiting_items
 from changtong.api.log_shelf import LogAbout
-from changtong.api.network_fits import ForecastDays
 from changtong.api.service import Service
 from changtong.events.engine import EVENT_COLUMNS
 from changtong.events.keys import pseudonym

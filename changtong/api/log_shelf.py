@@ -7,9 +7,11 @@ import json
 import secrets
 import threading
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from changtong.api.data_folder import NAME, DataFolder
 from changtong.api.dataset_book import Dataset, DatasetBook
@@ -21,6 +23,8 @@ from changtong.storage.rows import now
 from changtong.written_files import write_beside
 
 ABOUT = "about.json"
+FILES_LOOKED_AT = 3
+"""Of a day of a log, to see whose sites it has."""
 ROOT = "/"
 """Owner of a log that was put into the folder by hand: all see it, and who may change all may change it."""
 
@@ -58,6 +62,7 @@ class LogShelf:
         self._folder, self._datasets = folder, datasets
         self._one_at_a_time = threading.Lock()
         self._logs: dict[str, tuple[int, EventLog]] = {}
+        self._newest_sites: dict[str, tuple[list[str], frozenset[str]]] = {}
         self._alerts: dict[str, tuple[int, dict[str, Any]]] = {}
 
     def log_folder(self, log_id: str) -> Path:
@@ -126,6 +131,15 @@ class LogShelf:
         known = self._logs.get(log_id)
         if known is None or known[0] != at:
             known = self._logs[log_id] = (at, open_log(folder))
+        return known[1]
+
+    def newest_sites(self, log_id: str, day: date) -> frozenset[str]:
+        """Return sites of the newest scans of a day, looked up again only where newer scans have come."""
+        files = [str(file) for file in self.log(log_id).files(day)[-FILES_LOOKED_AT:]]
+        known = self._newest_sites.get(log_id)
+        if known is None or known[0] != files:
+            names = pl.scan_parquet(files).select(pl.col("site_id").cast(pl.String).unique()).collect()
+            known = self._newest_sites[log_id] = files, frozenset(names["site_id"].drop_nulls())
         return known[1]
 
     def key(self, log: EventLog) -> bytes:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
-import threading
-from collections import OrderedDict
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Annotated, Any
 
-import polars as pl
 from fastapi import APIRouter, Header, Response
 
+from changtong.api.forecast_days import ForecastDays
 from changtong.api.log_shelf import LogAbout
 from changtong.api.logs import sees
 from changtong.api.logs import shown as shown_log
@@ -24,15 +22,9 @@ from changtong.errors import NotFoundError
 
 router = APIRouter(prefix="/api/v1", tags=["networks"])
 
-FILES_LOOKED_AT = 3
-"""Of the newest day of a log, to see whose sites it has."""
-
 MOST_GAPS = 400
 FORECASTS = 20
 """Of a network, the newest runs that have one."""
-
-KEPT = 6
-"""Forecasts at hand: one of 20,000 legs and a month takes some ten megabytes."""
 
 
 @router.get("/networks/{network_id}/logs")
@@ -102,7 +94,7 @@ def _share(names: set[str] | frozenset[str], known: frozenset[str]) -> float | N
 
 def _log_of(asks: Caller, serves: Service, about: LogAbout, known: frozenset[str]) -> dict[str, Any]:
     days = serves.shelf.log(about.id).days
-    sites = _newest_sites(serves, about.id, days[-1]) if days else frozenset()
+    sites = serves.shelf.newest_sites(about.id, days[-1]) if days else frozenset()
     there = set(days)
     span = range((days[-1] - days[0]).days) if days else range(0)
     gaps = [day.isoformat() for k in span if (day := days[0] + timedelta(days=k)) not in there]
@@ -113,78 +105,12 @@ def _log_of(asks: Caller, serves: Service, about: LogAbout, known: frozenset[str
     }
 
 
-_seen: dict[tuple[str, date], frozenset[str]] = {}
-
-
-def _newest_sites(serves: Service, log_id: str, day: date) -> frozenset[str]:
-    """Return sites of the newest scans of a log, looked up once a day of the log."""
-    key = (str(serves.shelf.log_folder(log_id)), day)
-    if key not in _seen:
-        if len(_seen) > 200:
-            _seen.clear()
-        files = serves.shelf.log(log_id).files(day)[-FILES_LOOKED_AT:]
-        names = pl.scan_parquet(files).select(pl.col("site_id").cast(pl.String).unique()).collect()
-        _seen[key] = frozenset(names["site_id"].drop_nulls())
-    return _seen[key]
-
-
-class ForecastDays:
-    """A forecast, day by day, as the map takes it; packed."""
-
-    def __init__(self, frame: pl.DataFrame) -> None:
-        self.sites = frozenset(frame.filter(pl.col("kind") == "site")["site"])
-        self.parts = {
-            str(day): _packed(str(day), rows)
-            for (day,), rows in sorted(frame.partition_by("date", as_dict=True).items())
-        }
-
-
-_forecasts: OrderedDict[str, ForecastDays] = OrderedDict()
-_lock = threading.Lock()
-
-
 def days_of(asks: Caller, serves: Service, run_id: str) -> ForecastDays:
-    """Return the days of a run's forecast, read once: a result does not change.
+    """Return the days of a run's forecast.
 
     Raises
     ------
     NotFoundError
         There is no such run, or it made none.
     """
-    file = result_file(asks, serves, run_id, "forecast.csv")
-    with _lock:
-        if (known := _forecasts.get(run_id)) is not None:
-            _forecasts.move_to_end(run_id)
-            return known
-        texts = dict.fromkeys(("kind", "from_site", "to_site", "site", "date"), pl.String)
-        made = _forecasts[run_id] = ForecastDays(pl.read_csv(file, schema_overrides=texts))
-        if len(_forecasts) > KEPT:
-            _forecasts.popitem(last=False)
-    return made
-
-
-def _packed(day: str, rows: pl.DataFrame) -> bytes:
-    """Return a day as columns: a site has what comes in; legs name their sites by place in ``sites.id``."""
-    of_sites = rows.filter(pl.col("kind") == "site", pl.col("to_site").is_not_null())
-    legs, total = rows.filter(pl.col("kind") == "leg"), rows.filter(pl.col("kind") == "total")
-    names = sorted({*of_sites["site"], *legs["from_site"], *legs["to_site"]})
-    place = {name: k for k, name in enumerate(names)}
-    at = pl.DataFrame({"site": names}, schema={"site": pl.String}).join(
-        of_sites, on="site", how="left", maintain_order="left"
-    )
-    told = {
-        "day": day,
-        "sites": {"id": names} | _interval(at),
-        "legs": {
-            "from": [place[name] for name in legs["from_site"]],
-            "to": [place[name] for name in legs["to_site"]],
-        }
-        | _interval(legs),
-        "total": {name: values[0] if values else None for name, values in _interval(total).items()},
-    }
-    return gzip.compress(json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode(), 5, mtime=0)
-
-
-def _interval(rows: pl.DataFrame) -> dict[str, list[float | None]]:
-    names = {"pieces": "pieces", "low": "low_pieces", "high": "high_pieces"}
-    return {name: rows[column].cast(pl.Float64).round(1).to_list() for name, column in names.items()}
+    return serves.forecasts.days(run_id, result_file(asks, serves, run_id, "forecast.csv"))

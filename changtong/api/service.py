@@ -14,6 +14,7 @@ from changtong.api.alert_watch import AlertWatch
 from changtong.api.data_folder import DataFolder, open_data_folder
 from changtong.api.dataset_book import DatasetBook
 from changtong.api.dataset_desk import DatasetDesk
+from changtong.api.forecast_days import ForecastShelf
 from changtong.api.input_places import InputPlaces
 from changtong.api.intake import Intake
 from changtong.api.log_desk import LogDesk
@@ -67,6 +68,9 @@ class Service:
         What was answered to requests with a key.
     passes : KnownPasses
         Who holds which token, while nothing changes in the registers.
+    networks : NetworkDesk
+    forecasts : ForecastShelf
+        What runs have forecast, at hand for the map.
     counts : Counts
     sign_ins, requests, intakes : Rate
         By address; by person; by person who sends events, whom the spool holds back as well.
@@ -87,6 +91,7 @@ class Service:
     views: LogDesk
     requests_done: RequestBook
     networks: NetworkDesk = field(default_factory=NetworkDesk)
+    forecasts: ForecastShelf = field(default_factory=ForecastShelf)
     counts: Counts = field(default_factory=Counts)
     sign_ins: Rate = field(default_factory=lambda: Rate(10, 10 / 60))
     requests: Rate = field(default_factory=lambda: Rate(100, 20.0))
