@@ -18,6 +18,7 @@ from changtong.emergency_options import (
     EntryId,
     PlanName,
     Reason,
+    Seen,
     Text,
     emergency,
     read_pairs,
@@ -124,6 +125,7 @@ def level(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -131,7 +133,7 @@ def level(
     """Set the level: its tasks are assigned, those of the level before that are not its own are withdrawn."""
     from changtong.emergency.case_actions import set_level
 
-    write_entry(case, set_level(wanted, reason), by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, set_level(wanted, reason), by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("measure", short_help="Give measures of the event their values.")
@@ -144,6 +146,7 @@ def measure_values(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -152,7 +155,7 @@ def measure_values(
     from changtong.emergency.case_actions import measure
 
     made = measure(dict(read_pairs(values, "NAME=VALUE")), text)
-    write_entry(case, made, by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, made, by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("task", short_help="A task is accepted, done, impossible, opened again, or added.")
@@ -173,6 +176,7 @@ def task_step(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -189,7 +193,7 @@ def task_step(
         raise UsageError("--department, --title and --within are for add.")
     else:
         made = do_task(task, do, text)
-    write_entry(case, made, by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, made, by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("site", short_help="A site is potential, confirmed, restored or cleared.")
@@ -207,6 +211,7 @@ def site_state(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -217,7 +222,7 @@ def site_state(
     if capacity_share is not None and state != "confirmed":
         raise UsageError("--capacity-share is for a site that is confirmed.")
     made = change_site(site, state, text, capacity_share)
-    write_entry(case, made, by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, made, by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("report", short_help="Record that an oral or written report was given.")
@@ -237,6 +242,7 @@ def report_given(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -245,7 +251,7 @@ def report_given(
     from changtong.emergency.case_actions import give_report
 
     made = give_report("" if clock == "-" else clock, text, to, form)
-    write_entry(case, made, by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, made, by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("note", short_help="Write something into the log.")
@@ -255,6 +261,7 @@ def write_note(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -262,7 +269,7 @@ def write_note(
     """Write something into the log that changes nothing."""
     from changtong.emergency.case_actions import note
 
-    write_entry(case, note(words), by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, note(words), by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("suspend", short_help="The response waits: tasks too, reporting times do not.")
@@ -272,6 +279,7 @@ def suspend_case(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -279,7 +287,7 @@ def suspend_case(
     """Suspend the response; what is open is due later by as long."""
     from changtong.emergency.case_actions import suspend
 
-    write_entry(case, suspend(reason), by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, suspend(reason), by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("resume", short_help="The response goes on.")
@@ -289,6 +297,7 @@ def resume_case(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -296,7 +305,7 @@ def resume_case(
     """Go on with a response that was suspended."""
     from changtong.emergency.case_actions import resume
 
-    write_entry(case, resume(reason), by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, resume(reason), by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 @emergency.command("end", short_help="The response ends: every condition of the plan is answered.")
@@ -313,6 +322,7 @@ def end_case(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -320,7 +330,9 @@ def end_case(
     """End the response; sites may still be restored and reports given until the case is closed."""
     from changtong.emergency.case_actions import end
 
-    write_entry(case, end(reason, met or (), although), by, at, entry, registers, token, as_json=as_json)
+    write_entry(
+        case, end(reason, met or (), although), by, at, entry, registers, token, seen=seen, as_json=as_json
+    )
 
 
 @emergency.command("close", short_help="Close a case that has ended, with what was learnt.")
@@ -332,6 +344,7 @@ def close_case(
     by: By = None,
     at: At = None,
     entry: EntryId = "",
+    seen: Seen = None,
     registers: Registers = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -339,7 +352,7 @@ def close_case(
     """Close a case: nothing is written to it afterwards; `emergency review` makes the closing review."""
     from changtong.emergency.case_actions import close
 
-    write_entry(case, close(lessons or ()), by, at, entry, registers, token, as_json=as_json)
+    write_entry(case, close(lessons or ()), by, at, entry, registers, token, seen=seen, as_json=as_json)
 
 
 def register(app: typer.Typer) -> None:

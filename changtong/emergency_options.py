@@ -49,6 +49,12 @@ EntryId = Annotated[
     str,
     typer.Option("--entry", metavar="ID", help="Of this entry: what is sent twice with one id counts once."),
 ]
+Seen = Annotated[
+    int | None,
+    typer.Option(
+        "--seen", metavar="N", min=1, help="Newest entry that was read: refused where others came since."
+    ),
+]
 Document = Annotated[
     Path, typer.Option("-o", "--output", metavar="FILE", help="Ends in .html or .docx; replaced.")
 ]
@@ -106,7 +112,7 @@ def who(by: str | None, registers: str | None) -> str:
 
 def write_entry(
     case: str, make: Make, by: str | None, at: str | None, entry: str, registers: str | None,
-    token: Path | None, *, as_json: bool,
+    token: Path | None, *, seen: int | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Write an entry into the case's folder or into the registers, and show the case after it.
 
@@ -118,6 +124,7 @@ def write_entry(
     entry : str
     registers : str or None
     token : Path or None
+    seen : int or None
     as_json : bool
     """
     from changtong.emergency.case_folder import add_entry
@@ -129,10 +136,10 @@ def write_entry(
         from changtong.registers_options import desk_of
 
         with desk_of(registers, token) as desk:
-            written = add_case_entry(desk, case, make, at=happened, entry_id=entry)
+            written = add_case_entry(desk, case, make, at=happened, entry_id=entry, seen=seen)
     else:
         release(case, happened)
-        written = add_entry(case, make, by=name, at=happened, entry_id=entry)
+        written = add_entry(case, make, by=name, at=happened, entry_id=entry, seen=seen)
     show_case(
         written.case,
         written.entry.at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,26 +27,16 @@ from changtong.registers_options import Registers, Token
 
 if TYPE_CHECKING:
     from changtong.emergency.case import Case
-    from changtong.emergency.plan import EmergencyPlan
 
 
 def list_plans(as_json: AsJson = False) -> None:
     """List the plans of the package: all are examples, none is official."""
+    from changtong.emergency.plan_facts import plan_heading
     from changtong.emergency.plan_file import find_plan, shipped_names
 
     plans = [find_plan(name) for name in shipped_names()]
-    facts = [_plan_facts(plan) for plan in plans]
+    facts = [plan_heading(plan) for plan in plans]
     print_result({"plans": facts}, "\n".join(map(str, plans)), as_json=as_json)
-
-
-def _plan_facts(plan: EmergencyPlan) -> dict[str, Any]:
-    keys = ("id", "version", "title_zh", "title_en", "provenance", "source", "notes_zh", "notes_en")
-    counts = ("triggers", "conditions", "tasks", "clocks", "contacts", "resources")
-    return {key: getattr(plan, key) for key in keys} | {
-        "kinds": list(plan.kinds),
-        "departments": list(plan.departments),
-        **{key: len(getattr(plan, key)) for key in counts},
-    }
 
 
 def check_plan(
@@ -56,35 +47,24 @@ def check_plan(
     as_json: AsJson = False,
 ) -> None:
     """Check a plan, every problem at once, and say what it holds and where it comes from."""
-    from changtong.emergency.plan import said_condition
+    from changtong.emergency.plan_facts import plan_facts
     from changtong.emergency.plan_file import find_plan
 
     found = find_plan(plan)
-    rows = [
-        {"id": o.id, "level": o.level, "zh": o.zh, "en": o.en, "terms_zh": said_condition(o, "zh"),
-         "terms_en": said_condition(o, "en"), "provenance": o.provenance, "source": o.source}
-        for o in found.conditions
-    ]  # fmt: skip
-    clocks = [
-        {"id": o.id, "form": o.form, "minutes": o.minutes, "starts": o.starts, "zh": o.zh, "en": o.en,
-         "provenance": o.provenance, "source": o.source}
-        for o in found.clocks
-    ]  # fmt: skip
-    contacts = [
-        {"role_zh": o.role_zh, "role_en": o.role_en, "department": o.department, "levels": list(o.levels)}
-        | ({"name": o.name, "phone": o.phone} if show_people else {})
-        for o in found.contacts
-    ]
+    facts = plan_facts(found, show_people=show_people)
     lines = [str(found)]
-    lines += [f"  {row['level']:<4}{row['terms_zh']}  [{row['provenance']}] {row['source']}" for row in rows]
+    lines += [
+        f"  {row['level']:<4}{row['terms_zh']}  [{row['provenance']}] {row['source']}"
+        for row in facts["conditions"]
+    ]
     lines += [
         f"  {row['minutes']:g} min {row['form']}: {row['zh']}  [{row['provenance']}] {row['source']}"
-        for row in clocks
+        for row in facts["clocks"]
     ]
     lines += [
-        "  " + " ".join(str(value) for key, value in one.items() if key != "levels") for one in contacts
+        "  " + " ".join(str(value) for key, value in one.items() if key not in ("levels", "order"))
+        for one in facts["contacts"]
     ]
-    facts = _plan_facts(found) | {"conditions": rows, "clocks": clocks, "contacts": contacts}
     print_result(facts, "\n".join(lines), as_json=as_json)
 
 
@@ -132,6 +112,7 @@ def list_cases(
     """List cases; drills only where they are asked for, and never together with real ones."""
     from changtong.emergency.case import facts_of
     from changtong.emergency.case_folder import is_case, read_case
+    from changtong.emergency.case_status import status
 
     if registers is not None:
         from changtong.emergency_records.case_register import list_register_cases
@@ -155,16 +136,23 @@ def list_cases(
         ]
         found = [(place, read_case(place)) for place in places]
         rows = [
-            facts_of(case) | {"folder": str(place)}
+            facts_of(case) | status(case, _now(case, None)).counts() | {"folder": str(place)}
             for place, case in found
             if case.is_drill == drills and (all_of_them or case.state != "closed")
         ]
     marks = {True: "DRILL 演练  ", False: ""}
     lines = [
-        f"{marks[row['is_drill']]}{row['case_id']}  {row['state']}, level {row['level']}  {row['title']}"
+        f"{marks[row['is_drill']]}{row['case_id']}  {row['state']}, level {row['level']}{_open(row)}"
+        f"  {row['title']}"
         for row in rows
     ]
     print_result({"cases": rows}, "\n".join(lines) or "no cases", as_json=as_json)
+
+
+def _open(row: Mapping[str, Any]) -> str:
+    if row["open_tasks"] is None:
+        return ""
+    return f", {row['open_tasks']} open, {row['overdue']} overdue"
 
 
 def verify_case(

@@ -23,6 +23,7 @@ from changtong.errors import ChangtongError, ConflictError
 from changtong.spreadsheets import without_formulas
 from changtong.storage.records import Record
 
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _ID = r"^[A-Za-z0-9._-]{1,64}$"
 RecordId = Annotated[str, Path(pattern=_ID, description="Id of the record.")]
 KindName = Annotated[str, Path(pattern=r"^[a-z_]{1,40}$", description="Register: `GET /api/v1/records`.")]

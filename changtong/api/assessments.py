@@ -10,6 +10,7 @@ from fastapi.encoders import jsonable_encoder
 from pydantic import Field
 
 from changtong.api.answers import (
+    DOCX,
     Asked,
     Id,
     IfMatch,
@@ -45,7 +46,6 @@ from changtong.storage.seen_assessments import see_assessment, seen_assessments
 
 router = APIRouter(prefix="/api/v1/scorecards", tags=["scorecards"])
 
-DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 DIGITS = {"province": 2, "city": 4, "county": 6}
 """Of the code of GB/T 2260 that make a region of a size."""
 

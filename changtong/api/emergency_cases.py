@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field, StringConstraints
 
-from changtong.api.answers import Asked, Id, Key, Once, RecordId, Word, Words, digest_of
+from changtong.api.answers import (
+    DOCX,
+    Asked,
+    Id,
+    IfMatch,
+    Key,
+    Once,
+    RecordId,
+    Word,
+    Words,
+    digest_of,
+    tag_of,
+    version_of,
+)
 from changtong.api.people import Asks, Caller, Serves
+from changtong.api.problems import ChangedError
+from changtong.api.records import file_response
 from changtong.emergency import case_actions
 from changtong.emergency.case import Case
-from changtong.emergency.case_event import Event
+from changtong.emergency.case_event import Event, told_event
 from changtong.emergency.case_folder import Make
+from changtong.emergency.case_review import review
 from changtong.emergency.case_status import status
 from changtong.emergency.opening import Opened
+from changtong.emergency.plan import EmergencyPlan
+from changtong.emergency.plan_facts import plan_facts
 from changtong.emergency.plan_file import find_plan, shipped_names
 from changtong.emergency_records.case_register import (
     add_case_entry,
     list_register_cases,
     open_register_case,
+    read_case_and_moves,
     read_register_case,
     verify_register_case,
 )
-from changtong.errors import InputError, NotFoundError, Problem
+from changtong.errors import ConflictError, InputError, NotFoundError, Problem
+from changtong.report.case_documents import review_document, write_document
 
 router = APIRouter(prefix="/api/v1/cases", tags=["emergency"])
 
@@ -36,7 +58,11 @@ class NewCase(Asked):
     """An event that opens a case."""
 
     plan: Name = Field(description="Id of a plan of the package: `GET /api/v1/cases/plans`.")
-    event: Words = Field(min_length=1, description="What happened; no names of persons.")
+    event: Words = Field(default="", description="What happened; no names of persons. Or `told`.")
+    told: dict[str, Any] | None = Field(
+        default=None, description="What the command line reads from a file: an event, warnings or an alert."
+    )
+    pick: Word | None = Field(default=None, description="Id of the warning or alert of `told`.")
     measures: Measures = Field(default_factory=dict, max_length=200)
     sites: dict[Name, Literal["potential", "confirmed"]] = Field(default_factory=dict, max_length=5000)
     at: AwareDatetime | None = None
@@ -136,14 +162,21 @@ def list_plans(asks: Asks) -> dict[str, Any]:
     return {"plans": [{key: getattr(one, key) for key in keys} for one in plans]}
 
 
+@router.get("/plans/{plan}")
+def read_plan(plan: Name) -> dict[str, Any]:
+    """Read a plan of the package: conditions, tasks, reporting times, contacts by role, measures."""
+    return plan_facts(_plan(plan))
+
+
 @router.post("", status_code=201)
 def open_case(asks: Asks, serves: Serves, asked: NewCase, idempotency_key: Key = "") -> Response:
     """Open a case: what the plan proposes, with its reason, waits for a person; reporting times run."""
     once = Once(asks, serves, idempotency_key, "case", asked)
     name = asked.id or once.id() or ""
+    event = _event(asked)
     told = Opened(
-        plan=_plan(asked.plan), event=Event({"text": asked.event, "kind": "", "source": "words"}),
-        measures=asked.measures, sites=asked.sites, at=asked.at, known_at=asked.known_at, case_id=name,
+        plan=_plan(asked.plan), event=event, measures=asked.measures, sites=asked.sites, at=asked.at,
+        known_at=asked.known_at, case_id=name,
     )  # fmt: skip
 
     def make() -> dict[str, Any]:
@@ -154,7 +187,25 @@ def open_case(asks: Asks, serves: Serves, asked: NewCase, idempotency_key: Key =
     return once.answer(make)
 
 
-def _plan(name: str) -> Any:
+def _event(asked: NewCase) -> Event:
+    """Return the event that opens a case: words, or what a warning or an alert says.
+
+    Raises
+    ------
+    InputError
+        ``missing-value``, ``bad-emergency-event``.
+    """
+    if asked.told is not None:
+        event = told_event(asked.told, pick=asked.pick)
+        if asked.event.strip():
+            event.facts["text"] = asked.event
+        return event
+    if not asked.event.strip():
+        raise InputError([Problem("missing-value", "A case is opened by an event.", column="event")])
+    return Event({"text": asked.event, "kind": "", "source": "words"})
+
+
+def _plan(name: str) -> EmergencyPlan:
     known = shipped_names()
     if name not in known:  # never a file of the server
         raise NotFoundError(f"There is no plan of this id; there are {', '.join(known)}.")
@@ -170,10 +221,44 @@ def _there(asks: Caller, name: str) -> Case | None:
 
 @router.get("/{record_id}")
 def read_case(
-    asks: Asks, record_id: RecordId, at: Annotated[AwareDatetime | None, Query()] = None
+    asks: Asks,
+    response: Response,
+    record_id: RecordId,
+    at: Annotated[
+        AwareDatetime | Literal["now"] | None, Query(description="The newest entry without it.")
+    ] = None,
 ) -> dict[str, Any]:
-    """Read a case at an instant: level, clocks, tasks, sites."""
-    return _shown(read_register_case(asks.desk, record_id), at)
+    """Read a case at an instant, or `now`: level, clocks, tasks, sites; `may`: what the caller may do.
+
+    Its ETag is the number of the newest entry.
+    """
+    case, may = read_case_and_moves(asks.desk, record_id)
+    newest = max(one.at for one in case.entries)
+    instant = max(newest, datetime.now(UTC)) if at == "now" else at
+    response.headers["ETag"] = tag_of(len(case.entries))
+    return _shown(case, instant) | {"may": list(may)}
+
+
+@router.get("/{record_id}/plan")
+def read_plan_of_case(asks: Asks, record_id: RecordId) -> dict[str, Any]:
+    """Read the plan of a case as it was when the case was opened."""
+    return plan_facts(read_register_case(asks.desk, record_id).plan)
+
+
+@router.get("/{record_id}/review")
+def read_review(asks: Asks, record_id: RecordId) -> dict[str, Any]:
+    """Read the closing review of a case that has ended: times against deadlines, what was late, lessons."""
+    return review(read_register_case(asks.desk, record_id)).to_json()
+
+
+@router.get("/{record_id}/review.docx")
+def read_review_document(asks: Asks, record_id: RecordId, language: Literal["zh", "en"] = "zh") -> Response:
+    """Read the closing review as a document."""
+    made = review_document(review(read_register_case(asks.desk, record_id)))
+    with tempfile.TemporaryDirectory(prefix="changtong-case-") as place:
+        file = Path(place) / "review.docx"
+        write_document(made, file, language=language)
+        return file_response(file.read_bytes(), DOCX, file.name)
 
 
 @router.get("/{record_id}/entries")
@@ -183,10 +268,22 @@ def read_entries(asks: Asks, record_id: RecordId) -> dict[str, Any]:
 
 
 @router.post("/{record_id}/entries", status_code=201)
-def add_entry(asks: Asks, record_id: RecordId, asked: CaseEntry, idempotency_key: Key = "") -> dict[str, Any]:
-    """Write the next entry of a case; with the same Idempotency-Key it is there once, for good."""
-    entry_id = _entry_id(asks, idempotency_key)
-    written = add_case_entry(asks.desk, record_id, _make(asked), at=asked.at, entry_id=entry_id)
+def add_entry(
+    asks: Asks, record_id: RecordId, asked: CaseEntry, if_match: IfMatch = "", idempotency_key: Key = ""
+) -> dict[str, Any]:
+    """Write the next entry of a case; with the same Idempotency-Key it is there once, for good.
+
+    If-Match names the newest entry that was read: 412 where others came since.
+    """
+    entry_id, seen = _entry_id(asks, idempotency_key), version_of(if_match) if if_match else None
+    try:
+        written = add_case_entry(
+            asks.desk, record_id, _make(asked), at=asked.at, entry_id=entry_id, seen=seen
+        )
+    except ConflictError as error:
+        if seen is None or error.wanted != seen:
+            raise
+        raise ChangedError(str(error), None) from None
     return _shown(written.case, None) | {"entry": written.entry.n, "is_new": written.is_new}
 
 

@@ -76,13 +76,36 @@ def read_event(given: str, *, pick: str | None = None) -> Event:
         raise InputError(
             [Problem(CODE, f"the file cannot be read ({error}).", path.name, None, None, expected)]
         ) from error
-    made = _of_content(content, path, pick)
+    made = _of_content(content, path.name, pick, path.with_name(EXPOSED))
     made.facts.update(file=path.name, sha256=hashlib.sha256(raw).hexdigest())
     return made
 
 
-def _of_content(content: object, path: Path, pick: str | None) -> Event:
-    file = path.name
+def told_event(content: object, *, pick: str | None = None) -> Event:
+    """Return an event from what a file of it would hold; no file is read.
+
+    Parameters
+    ----------
+    content : object
+        An event of one's own (text, kind, measures, sites), a warning's JSON or an alert's.
+    pick : str, optional
+        Id of the warning or alert, where there are several.
+
+    Raises
+    ------
+    InputError
+        ``bad-emergency-event``, with every problem.
+
+    Examples
+    --------
+    >>> told_event({"text": "water in a hub", "measures": {"deaths": 0}}).measures
+    {'deaths': 0}
+    """
+    return _of_content(content, "told", pick, None)
+
+
+def _of_content(content: object, file: str, pick: str | None, exposed: Path | None) -> Event:
+    """Return the event of a content; ``exposed`` lists the sites that each warning threatens."""
     if not isinstance(content, dict):
         raise InputError([Problem(CODE, "this is no table.", file, expected="one event, warnings or alerts")])
     if "text" in content and not any(isinstance(content.get(key), list) for key in LISTS):
@@ -104,7 +127,7 @@ def _of_content(content: object, path: Path, pick: str | None) -> Event:
     row = rows[ids.index(pick)]
     if "alert_id" in row:
         return _alert(row, file)
-    return _warning({"status": content.get("status", "Actual"), **row}, path)
+    return _warning({"status": content.get("status", "Actual"), **row}, file, exposed)
 
 
 def _id_of(row: Mapping[str, Any]) -> str:
@@ -172,7 +195,7 @@ def _instant(value: object, key: str, file: str, found: list[Problem]) -> dateti
     return None
 
 
-def _warning(row: Mapping[str, Any], path: Path) -> Event:
+def _warning(row: Mapping[str, Any], file: str, exposed: Path | None) -> Event:
     """Return the event of a warning: its colour is a measure, the sites it threatens are potential."""
     found: list[Problem] = []
     identifier = _id_of(row)
@@ -187,13 +210,13 @@ def _warning(row: Mapping[str, Any], path: Path) -> Event:
         if isinstance(listed, list)
         else []
     )
-    ids += _exposed(path.with_name(EXPOSED), identifier)
+    ids += [] if exposed is None else _exposed(exposed, identifier)
     sites = {
         str(site): {"state": "potential", "text": identifier}
         for site in ids
         if isinstance(site, str) and site
     }
-    sent = _instant(row.get("sent"), "sent", path.name, found)
+    sent = _instant(row.get("sent"), "sent", file, found)
     if found:
         raise InputError(found)
     facts = {

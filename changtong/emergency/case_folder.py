@@ -234,7 +234,13 @@ def _writing(place: Path) -> Iterator[None]:
 
 
 def add_entry(
-    folder: str | os.PathLike[str], make: Make, *, by: str, at: datetime | None = None, entry_id: str = ""
+    folder: str | os.PathLike[str],
+    make: Make,
+    *,
+    by: str,
+    at: datetime | None = None,
+    entry_id: str = "",
+    seen: int | None = None,
 ) -> Written:
     """Write the next entry of a case: exactly once, after a look at what it may be.
 
@@ -248,13 +254,15 @@ def add_entry(
         When it happened; now where it is not given. In a drill the time by the drill's clock.
     entry_id : str
         An entry with an id that the log has is not written again: what was sent twice counts once.
+    seen : int, optional
+        Number of the newest entry that it is written upon; without it, upon whatever is there.
 
     Raises
     ------
     InputError
         ``bad-case-action``, ``case-altered``.
     ConflictError
-        Another entry has this id.
+        Another entry has this id; the log has gone on since ``seen``.
     UsageError
         ``not-a-case``, ``case-busy``, ``cannot-write``.
     """
@@ -267,6 +275,7 @@ def add_entry(
         known = known_entry(case, entry_id, action, data)
         if known is not None:
             return Written(case, known, False)
+        check_seen(case, seen)
         entry = next_entry(case, action, data, by=by, at=at or now, now=now, entry_id=entry_id)
         after_it = after(case, entry)
         write_log(place, after_it)
@@ -286,6 +295,29 @@ def known_entry(case: Case, entry_id: str, action: str, data: Mapping[str, Any])
         text = f"Entry {entry_id!r} of {case.case_id} is another one ({found.action}): nothing was written."
         raise ConflictError(text, wanted=action, current=found)
     return found
+
+
+def check_seen(case: Case, seen: int | None) -> None:
+    """Go on only where a case is as it was read: who decides knows what was written last.
+
+    Parameters
+    ----------
+    case : Case
+    seen : int or None
+        Number of the newest entry that was read.
+
+    Raises
+    ------
+    ConflictError
+        The log has gone on since.
+    """
+    newest = case.entries[-1]
+    if seen is not None and seen != newest.n:
+        text = (
+            f"{case.case_id} has {newest.n} entries, the newest is {newest.action} by {newest.by};"
+            f" {seen} were read: nothing was written. Read it again."
+        )
+        raise ConflictError(text, wanted=seen, current=newest)
 
 
 def _given(data: Mapping[str, Any]) -> dict[str, Any]:

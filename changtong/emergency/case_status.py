@@ -55,6 +55,11 @@ class CaseStatus:
             return False
         return not case.levels or order.index(self.proposal.level) < order.index(case.level)
 
+    def counts(self) -> dict[str, Any]:
+        """Return what a list of cases says of it: open tasks, what is overdue, whether a level waits."""
+        open_tasks = sum(one.task.is_open for one in self.tasks)
+        return {"open_tasks": open_tasks, "overdue": self.overdue, "level_to_confirm": self.to_confirm}
+
     def to_json(self) -> dict[str, Any]:
         """Return it as one JSON object."""
         case = self.case

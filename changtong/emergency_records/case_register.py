@@ -12,11 +12,14 @@ from changtong.emergency.case_folder import (
     Make,
     Written,
     case_of_entries,
+    check_seen,
     first_entry,
     known_entry,
     next_entry,
 )
 from changtong.emergency.case_log import CaseEntry, LogCheck, canonical, head_of, verify
+from changtong.emergency.case_moves import moves
+from changtong.emergency.case_status import status
 from changtong.emergency.opening import Opened, open_with
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.rights.decide import Target
@@ -131,7 +134,13 @@ def _check(row: Row, entries: Sequence[CaseEntry], head: str = "") -> LogCheck:
 
 
 def add_case_entry(
-    desk: Desk, case_id: str, make: Make, *, at: datetime | None = None, entry_id: str = ""
+    desk: Desk,
+    case_id: str,
+    make: Make,
+    *,
+    at: datetime | None = None,
+    entry_id: str = "",
+    seen: int | None = None,
 ) -> Written:
     """Write the next entry of a case: right, log, case and audit in one transaction.
 
@@ -145,10 +154,14 @@ def add_case_entry(
         When it happened; now where it is not given.
     entry_id : str
         What was sent twice with one id counts once.
+    seen : int, optional
+        Number of the newest entry that it is written upon; without it, upon whatever is there.
 
     Raises
     ------
-    NotFoundError, DeniedError, InputError, ConflictError
+    NotFoundError, DeniedError, InputError
+    ConflictError
+        Another entry has this id; the log has gone on since ``seen``.
     """
     with desk.work(writes=True) as work:
         row = _case_row(work, case_id, lock=True)
@@ -160,6 +173,7 @@ def add_case_entry(
         known = known_entry(case, entry_id, action, data)
         if known is not None:
             return Written(_shown(work, case), known, False)
+        check_seen(case, seen)
         by = work.person.user_id
         entry = next_entry(case, action, data, by=by, at=at or work.at, now=work.at, entry_id=entry_id)
         case = after(case, entry)
@@ -193,10 +207,30 @@ def read_register_case(desk: Desk, case_id: str) -> Case:
     DeniedError
         One may see that there is a case, but not its entries.
     """
+    return read_case_and_moves(desk, case_id)[0]
+
+
+def read_case_and_moves(desk: Desk, case_id: str) -> tuple[Case, tuple[str, ...]]:
+    """Read a case and which actions the person may take in the state that it is in.
+
+    Parameters
+    ----------
+    desk : Desk
+    case_id : str
+
+    Raises
+    ------
+    NotFoundError
+    DeniedError
+        As `read_register_case`.
+    """
     with desk.work(writes=False, snapshot=True) as work:
         row = _case_row(work, case_id)
         _allow_entries(work, row)
-        return _shown(work, _whole_case(work, row))
+        case = _whole_case(work, row)
+        target = _target(row)
+        may = tuple(one for one in moves(case) if work.may(RIGHTS.get(one, "change"), target))
+        return _shown(work, case), may
 
 
 def _target(row: Row, kind: str = "case") -> Target:
@@ -224,6 +258,9 @@ def verify_register_case(desk: Desk, case_id: str, head: str = "") -> LogCheck:
 def list_register_cases(desk: Desk, *, all_of_them: bool = False) -> list[dict[str, Any]]:
     """Return the heads of cases that one may see, the oldest first; closed ones only where asked for.
 
+    With them goes what is open and overdue by now: None where a case is closed, one may not see its entries,
+    or its log is not as it was written.
+
     Parameters
     ----------
     desk : Desk
@@ -241,4 +278,26 @@ def list_register_cases(desk: Desk, *, all_of_them: bool = False) -> list[dict[s
         found.append(
             {"case_id": record.id, "is_drill": False, "organisation": record.organisation, **facts, **shown}
         )
-    return found
+    counts = _counts(desk, [one["case_id"] for one in found if one["state"] != "closed"])
+    unknown = dict.fromkeys(("open_tasks", "overdue", "level_to_confirm"))
+    return [one | counts.get(one["case_id"], unknown) for one in found]
+
+
+def _counts(desk: Desk, case_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return what is open and overdue by now in cases whose entries one may see."""
+    with desk.work(writes=False, snapshot=True) as work:
+        rows = [
+            row
+            for row in rows_to_decide(work, "case", "id", case_ids)
+            if work.may("view", _target(row, "case_entry"))
+        ]
+        by_case: dict[str, list[CaseEntry]] = {row["id"]: [] for row in rows}
+        for row in rows_to_decide(work, "case_entry", "case_id", list(by_case)):
+            by_case[row["case_id"]].append(_entry_of(row))
+        made = {}
+        for row in rows:
+            entries = sorted(by_case[row["id"]], key=lambda one: one.n)
+            if _check(row, entries).whole:
+                case = case_of_entries(entries, row["id"])
+                made[row["id"]] = status(case, max(work.at, *(one.at for one in entries))).counts()
+        return made
