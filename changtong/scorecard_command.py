@@ -145,6 +145,50 @@ def keep(
     print_result({"card": made.id, "subjects": made["subjects"]}, made.id, as_json=as_json)
 
 
+@scorecard.command("list", short_help="Cards that are kept.")
+def list_cards(registers: RegistersStore, token: TokenFile, as_json: AsJson = False) -> None:
+    """List the cards that one may see, with version, where they come from and when they were kept."""
+    from changtong.scorecards.card_versions import heading_of
+
+    store, desk = open_desk(registers, token)
+    with store:
+        rows = [heading_of(one) for one in desk.every("scorecard")]
+    lines = [
+        f"{row['card']}  {row['name_zh']}, version {row['version']} ({row['provenance']}),"
+        f" {row['subjects']} assessed, kept {row['kept_at'][:10]}"
+        for row in rows
+    ]
+    print_result({"cards": rows}, "\n".join(lines) or "no cards", as_json=as_json)
+
+
+@scorecard.command(short_help="A kept card: items, points, source, versions.")
+def show(registers: RegistersStore, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
+    """Show a card: items, points, evidence wanted, rules, source, and whether a later version is kept."""
+    from changtong.scorecards.card_versions import read_kept_card
+
+    store, desk = open_desk(registers, token)
+    with store:
+        found = read_kept_card(desk, card)
+    print_result(found.to_json(), str(found), as_json=as_json)
+
+
+@scorecard.command(short_help="What changed from one kept card to another.")
+def compare(
+    registers: RegistersStore,
+    card: CardId,
+    since: Annotated[str, typer.Option("--since", metavar="ID", help="The earlier card.")],
+    token: TokenFile,
+    as_json: AsJson = False,
+) -> None:
+    """Tell what changed of the card itself: rows added and removed, cells changed."""
+    from changtong.scorecards.card_versions import compare_cards
+
+    store, desk = open_desk(registers, token)
+    with store:
+        found = compare_cards(desk, since, card)
+    print_result(found.to_json(), str(found), as_json=as_json)
+
+
 @scorecard.command(short_help="How far everybody on a card is, and who has handed in.")
 def status(registers: RegistersStore, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
     """Tell the stage of each that is assessed, with its version, and which departments are waited for."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import tempfile
+import zipfile
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +16,7 @@ from pydantic import Field, StringConstraints
 
 from changtong.api.answers import (
     Asked,
+    Id,
     IfMatch,
     Key,
     Once,
@@ -26,9 +30,13 @@ from changtong.api.answers import (
     version_of,
 )
 from changtong.api.people import Asks, Caller, Serves
+from changtong.api.records import file_response
 from changtong.assessment.assess import assess
 from changtong.assessment.card_folder import read_scorecard
+from changtong.assessment.card_writer import write_scorecard
 from changtong.assessment.value_sources import value_sources
+from changtong.errors import InputError, Problem
+from changtong.scorecards.card_versions import compare_cards, heading_of, read_kept_card
 from changtong.scorecards.rectify import rectify
 from changtong.scorecards.statements import (
     MARK_COLUMNS,
@@ -48,17 +56,21 @@ from changtong.storage.scorecards import read_marking
 
 router = APIRouter(prefix="/api/v1/scorecards", tags=["scorecards"])
 
-OF_CARD = ("card_id", "card_version", "title", "year", "subjects")
 Stage = Literal["self-report", "review", "appeal", "final"]
 Cell = Word | float | int | None
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,60}\.(csv|toml|json)$")]
 FileText = Annotated[str, StringConstraints(max_length=900_000)]
+BookName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,60}\.xlsx$")]
+Book = Annotated[str, StringConstraints(max_length=3_500_000, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 
 
 class NewCard(Asked):
-    """A scorecard folder, as files."""
+    """A scorecard folder, as files; together 4 MB at most."""
 
     files: dict[FileName, FileText] = Field(max_length=40, description="Name in the folder -> text.")
+    workbooks: dict[BookName, Book] = Field(
+        default_factory=dict, max_length=40, description="`subjects.xlsx` … -> its bytes in base64."
+    )
     reason: Words = ""
 
 
@@ -124,10 +136,9 @@ def list_cards(asks: Asks, after: Annotated[str, Query(max_length=2000)] = "") -
     """List the cards that one may see."""
     page = asks.desk.page("scorecard", PageQuery(limit=MOST_ROWS, after=after))
     cards = [
-        {"card": one.id, **{name: one[name] for name in OF_CARD},
-         "organisation": one.organisation, "marks_are_blind": one["marks_shown_at"] is None}
+        {**heading_of(one), "title": one["title"], "card_version": one["card_version"]}
         for one in page.records
-    ]  # fmt: skip
+    ]
     return {"cards": cards, "next": page.next or None}
 
 
@@ -146,10 +157,50 @@ def add_card(asks: Asks, serves: Serves, asked: NewCard, idempotency_key: Key = 
         with tempfile.TemporaryDirectory(prefix="changtong-card-") as place:
             for name, text in asked.files.items():
                 (Path(place) / name).write_text(text, "utf-8")
+            for name, packed in asked.workbooks.items():
+                (Path(place) / name).write_bytes(_bytes_of(name, packed))
             made = keep_card(asks.desk, read_scorecard(place), asked.reason)
         return {"card": made.id, "subjects": made["subjects"]}
 
     return once.answer(keep)
+
+
+def _bytes_of(name: str, packed: str) -> bytes:
+    try:
+        return base64.b64decode(packed, validate=True)
+    except ValueError:
+        expected = "the bytes of the workbook in base64"
+        raise InputError([Problem("bad-value", "This is no base64.", name, expected=expected)]) from None
+
+
+@router.get("/{record_id}")
+def read_kept(asks: Asks, record_id: RecordId) -> dict[str, Any]:
+    """Read a card: items, points, evidence wanted, rules, where it comes from, its versions.
+
+    Who is assessed by it may read it, too. `later`: the version of the same year that was kept last.
+    """
+    return read_kept_card(asks.desk, record_id).to_json()
+
+
+@router.get("/{record_id}/changes")
+def read_changes(
+    asks: Asks, record_id: RecordId, since: Annotated[Id, Query(description="The earlier card.")]
+) -> dict[str, Any]:
+    """Tell what changed of the card itself since another one: rows added and removed, cells changed."""
+    return compare_cards(asks.desk, since, record_id).to_json()
+
+
+@router.get("/{record_id}/folder.zip")
+def export_card(asks: Asks, record_id: RecordId) -> Response:
+    """Read a card with everything about it as a scorecard folder, for those who see everybody on it."""
+    card = read_card(asks.desk, record_id)
+    with tempfile.TemporaryDirectory(prefix="changtong-card-") as place:
+        folder = write_scorecard(card, Path(place) / "card")
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for file in sorted(one for one in folder.rglob("*") if one.is_file()):
+                archive.write(file, f"{record_id}/{file.relative_to(folder).as_posix()}")
+    return file_response(packed.getvalue(), "application/zip", f"{record_id}.zip")
 
 
 @router.get("/{record_id}/status")

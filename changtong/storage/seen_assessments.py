@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
 
+from changtong.errors import NotFoundError
 from changtong.rights.decide import Target, scopes
 from changtong.storage.pages import Query
 from changtong.storage.records import Record, read_page, record_of
@@ -112,6 +113,27 @@ def see_assessment(desk: Desk, card_id: str, subject_id: str) -> SeenAssessment:
         return SeenAssessment(
             replace(alone, rectifications=_rectified(work, [begin])), False, one, rights
         )  # fmt: skip
+
+
+def see_card(desk: Desk, card_id: str) -> Record:
+    """Return a card, for who may see it and for those who are assessed by it.
+
+    Parameters
+    ----------
+    desk : Desk
+    card_id : str
+
+    Raises
+    ------
+    NotFoundError
+    """
+    with desk.work(writes=False, snapshot=True) as work:
+        table = registers["scorecard"]
+        row = work.connection.execute(sa.select(table).where(table.c.id == card_id)).mappings().first()
+        mine = registers["assessment"].c.scorecard == card_id
+        if row is None or not (work.may_see("scorecard", row) or records_within(work, "assessment", mine)):
+            raise NotFoundError(f"There is no card {card_id} that you may see.")
+        return record_of("scorecard", row)
 
 
 def _sees_whole(work: Work, card: Record) -> bool:
