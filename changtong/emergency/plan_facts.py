@@ -7,7 +7,9 @@ from typing import Any
 from changtong.emergency.condition import Condition, measures
 from changtong.emergency.plan import EmergencyPlan, said_condition
 
-OF_PLAN = ("id", "version", "title_zh", "title_en", "provenance", "source", "notes_zh", "notes_en")
+OF_PLAN = (
+    *("id", "version", "title_zh", "title_en", "provenance", "source", "source_zh", "notes_zh", "notes_en"),
+)
 COUNTED = ("triggers", "conditions", "tasks", "clocks", "contacts", "resources")
 
 

@@ -15,6 +15,8 @@ from changtong.web import (
     administration_pages,
     assessment_pages,
     assets,
+    card_pages,
+    case_pages,
     entry,
     inspect_pages,
     issued_pages,
@@ -57,6 +59,8 @@ def make_web_app(service: Service, names: frozenset[str] | None = None) -> FastA
         administration_pages.router,
         assessment_pages.router,
         task_pages.router,
+        case_pages.router,
+        card_pages.router,
     ):
         app.include_router(Headed(router))
     app.add_exception_handler(ChangtongError, refuse_for_people)

@@ -94,6 +94,11 @@ def _offers_sample(asks: Caller, area: str) -> bool:
     return of_runs and "add" in actions_anywhere(asks.person, "run", asks.at)
 
 
+def _may(asks: Caller | None, kind: str, action: str) -> bool:
+    """Return whether who looks may do this with records of a register somewhere: what a page offers."""
+    return asks is not None and action in actions_anywhere(asks.person, kind, asks.at)
+
+
 def page_language(request: Request) -> Language:
     """Return the language of the page that is asked for."""
     accepted = request.headers.get("accept-language", "")
@@ -132,7 +137,8 @@ def page(
     html = _environment().get_template(template).render(
         t=partial(say, language), language=language, theme=theme if theme in ("light", "dark") else "",
         assets=f"/assets/{version()}", areas=[one for one in AREAS if asks and one.is_for(asks)], area=area,
-        title=say(language, title), asks=asks, offers_sample=asks is not None and _offers_sample(asks, area),
+        title=say(language, title), asks=asks, may=partial(_may, asks),
+        offers_sample=asks is not None and _offers_sample(asks, area),
         csrf=csrf_of(token_of(request)[0]) if asks is not None and asks.by_cookie else "", **context,
     )  # fmt: skip
     headers = {

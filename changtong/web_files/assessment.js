@@ -28,7 +28,7 @@ function ofCard(rows, seesRanking) {
   const [first] = rows;
   const title = nameOf({ name_zh: first.title_zh, name_en: first.title_en });
   return make("section", { class: "card", "data-card": first.card }, make("h2", {}, say("assessment.card_title", { title, year: first.year, version: first.card_version })), kindOf(first),
-    seesRanking ? make("p", {}, make("a", { class: "button", href: `/assessment/${encodeURIComponent(first.card)}` }, say("assessment.to_round"))) : null,
+    make("p", { class: "row" }, seesRanking ? make("a", { class: "button", href: `/assessment/${encodeURIComponent(first.card)}` }, say("assessment.to_round")) : null, make("a", { class: "button", href: `/scorecards/${encodeURIComponent(first.card)}` }, say("assessment.to_card"))),
     table([say("assessment.subject"), say("assessment.stage"), say("assessment.due"), say("assessment.rectifications"), say("assessment.notice")],
       rows.map((one) => [make("a", { href: pathOf(one.card, one.subject_id) }, one.name ?? one.subject_id), stageOf(one.state), dueOf(one.due), make("span", {}, put(one.rectifications)), noticeOf(one.notice)]), { caption: title }));
 }
@@ -39,7 +39,7 @@ async function show() {
   const seesRanking = Boolean(mark && statement);
   if (!assessments.length) {
     const mayKeep = statement?.rights.includes("add");
-    fill(place, filters(), make("section", { class: "card empty" }, make("h2", {}, say("assessment.none")), make("p", {}, say(mayKeep ? "assessment.none_keep" : "assessment.none_says"))));
+    fill(place, filters(), make("section", { class: "card empty" }, make("h2", {}, say("assessment.none")), make("p", {}, say(mayKeep ? "assessment.none_keep" : "assessment.none_says")), mayKeep ? make("p", {}, make("a", { class: "button main", href: "/scorecards" }, say("scorecard.title"))) : null));
     return;
   }
   const late = (one) => (one.due?.overdue ? 0 : 1);

@@ -29,7 +29,7 @@ try {
   const told = await get(`${base}/result`);
   const groups = Map.groupBy(told.ranking, (one) => `${one.level}/${one.peer_group}`);
   const side = make("div", {}), size = make("select", { onchange: () => regions(side, size.value) }, SIZES.map((one) => make("option", { value: one }, named("assess_size", one))));
-  fill(place, make("h1", {}, say("assessment.card_title", { title: nameOf(told), year: told.year, version: told.version })), kindOf(told),
+  fill(place, make("h1", {}, say("assessment.card_title", { title: nameOf(told), year: told.year, version: told.version })), kindOf(told), make("p", {}, make("a", { href: `/scorecards/${encodeURIComponent(card)}` }, say("assessment.to_card"))),
     told.complete ? null : make("p", { class: "notice" }, say("assessment.provisional", { departments: told.waiting_for.join(", ") })),
     make("p", { class: "note" }, say("assessment.fair")), [...groups.values()].map(group),
     make("section", { class: "card" }, make("h2", {}, say("assessment.regions")), make("p", { class: "note" }, say("assessment.regions_say")), make("div", { class: "filters" }, make("label", {}, say("assessment.size"), size)), side));

@@ -2,6 +2,7 @@
 import { get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { byId, fill, make, refusal, table, tell, tellRefusal } from "./elements.js";
+import { caseTitle, levelSign } from "./case_words.js";
 import { describe, userNames } from "./record_fields.js";
 import { named, say, seconds, time } from "./words.js";
 
@@ -9,7 +10,7 @@ const place = byId("duty"), dialog = byId("ask");
 const AGAIN_MS = 30_000, TICK_MS = 1000;
 const names = await userNames();
 const who = (user) => names.get(user) ?? user;
-const parts = { calls: make("section", { class: "card", id: "calls" }), now: make("section", { class: "card", id: "now" }), notes: make("section", { class: "card", id: "notes" }), days: make("section", { class: "card", id: "days" }) };
+const parts = { calls: make("section", { class: "card", id: "calls" }), ...(place.dataset.cases ? { cases: make("section", { class: "card", id: "cases" }) } : {}), now: make("section", { class: "card", id: "now" }), notes: make("section", { class: "card", id: "notes" }), days: make("section", { class: "card", id: "days" }) };
 let base = "", mayEnter = false;
 
 const once = () => ({ "Idempotency-Key": crypto.randomUUID() });
@@ -52,10 +53,20 @@ const showCalls = () => part(parts.calls, say("duty.calls"), async () => {
   const open = calls.filter((one) => !one.answered_by), past = calls.filter((one) => one.answered_by).reverse().slice(0, 10);
   const called = (call) => due.filter((one) => one.call === call.call).map((one) => one.person_id).join(", ");
   return [open.length ? open.map((one) => make("div", { class: "call", "data-call": one.call }, make("h3", {}, one.subject), make("p", { class: "clock", "data-since": one.at }, clock(one.at)), called(one) ? make("p", { class: "note" }, say("duty.goes_to", { people: called(one) })) : null,
-    mayEnter ? make("button", { type: "button", class: "main", onclick: () => answer(one) }, say("duty.answer")) : null)) : make("p", { class: "note" }, say("duty.no_calls")),
+    mayEnter ? make("button", { type: "button", class: "main", onclick: () => answer(one) }, say("duty.answer")) : null, openCase(one))) : make("p", { class: "note" }, say("duty.no_calls")),
   mayEnter ? make("p", { class: "row end" }, make("button", { type: "button", onclick: () => askFor(dialog, { title: say("duty.open_call"), go: say("duty.open_call"), fields: [{ name: "subject", label: say("duty.about"), required: true, type: "text" }, { name: "chain", label: say("duty.chain"), required: true }] },
     async (values) => { await post(`${base}/calls`, { call: fresh("call"), ...values }, once()); await showCalls(); }) }, say("duty.open_call"))) : null,
   past.length ? make("details", {}, make("summary", {}, say("duty.past_calls")), make("ul", { class: "plainlist" }, past.map((one) => make("li", {}, one.subject, " ", make("small", {}, say("duty.answered", { by: who(one.answered_by), at: time(one.answered_at) })))))) : null];
+});
+
+const openCase = (call) => (place.dataset.case ? [" ", make("a", { class: "button", href: `/case-new?text=${encodeURIComponent(call.subject)}` }, say("cases.open"))] : null);
+
+/** Cases that are open, what is overdue in them first. */
+const showCases = () => part(parts.cases, say("cases.title"), async () => {
+  const { cases } = await get("/api/v1/cases"), overdue = cases.reduce((sum, one) => sum + (one.overdue ?? 0), 0);
+  cases.sort((a, b) => (b.overdue ?? 0) - (a.overdue ?? 0));
+  return [cases.length ? [make("p", { class: overdue ? "late" : "note" }, say("cases.open_count", { count: cases.length, overdue })), make("ul", { class: "plainlist" }, cases.slice(0, 5).map((one) => make("li", {}, levelSign(one.level), " ", caseTitle(one), one.overdue ? make("small", { class: "late" }, ` ${say("cases.overdue")} ${one.overdue}`) : null, one.level_to_confirm ? make("small", { class: "wait" }, ` ${say("cases.to_confirm")}`) : null)))] : make("p", { class: "note" }, say("cases.none")),
+    make("p", { class: "row end" }, make("a", { href: "/cases" }, say("cases.to_cases")))];
 });
 
 const clock = (since) => say("duty.waits", { time: seconds(Math.max(0, (Date.now() - new Date(since)) / TICK_MS)) });
@@ -89,7 +100,8 @@ const showDays = () => part(parts.days, say("duty.roster"), async () => {
   return shown;
 });
 
-const all = () => Promise.all([showCalls(), showNow(), showNotes(), showDays()]);
+const shownCases = () => (parts.cases ? showCases() : null);
+const all = () => Promise.all([showCalls(), shownCases(), showNow(), showNotes(), showDays()]);
 
 async function begin() {
   const [{ rooms }, kept, entry] = await Promise.all([get("/api/v1/duty-rooms"), describe("duty_room"), describe("duty_entry")]);
@@ -102,7 +114,7 @@ async function begin() {
   base = `/api/v1/duty-rooms/${encodeURIComponent(room.room)}`;
   fill(place, make("div", { class: "filters" }, make("label", {}, say("duty.room"), select), mayEnter ? make("button", { type: "button", class: "main check-in", id: "check-in", onclick: () => checkIn("") }, say("duty.check_in")) : null, makeRoom), Object.values(parts));
   await all();
-  setInterval(() => { if (!document.hidden && !dialog.open) { showCalls(); showNow(); } }, AGAIN_MS);
+  setInterval(() => { if (!document.hidden && !dialog.open) { showCalls(); shownCases(); showNow(); } }, AGAIN_MS);
 }
 
 try { await begin(); } catch (error) { fill(place, refusal(error)); }

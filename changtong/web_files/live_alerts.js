@@ -19,6 +19,7 @@ export function followAlerts(stage, mayChange) {
   async function act(path, body) {
     try { keep(await post(path, body)); } catch (error) { tellRefusal(error); }
   }
+  const openCase = (one) => (byId("alert-list").dataset.case && isOpen(one) ? make("a", { class: "button", href: `/case-new?alert=${encodeURIComponent(one.id)}` }, say("cases.open")) : null);
   function entry(one) {
     const row = stage.rowOf(one.site_id ?? one.from_site_id), place = placeOf(one), title = `${named("rule", one.rule)} ${place}`;
     return make("li", { class: `alert ${one.tier}`, "data-alert": one.id, "data-handling": one.handling },
@@ -29,7 +30,7 @@ export function followAlerts(stage, mayChange) {
       mayChange() && one.handling !== "closed" ? make("div", { class: "row" },
         one.handling === "new" ? make("button", { type: "button", onclick: () => act(`/api/v1/alerts/${one.id}/seen`, {}) }, say("live.seen")) : null,
         make("button", { type: "button", onclick: () => askFor(byId("ask"), { title: title.trim(), says: say("live.close_says"), go: say("live.close_alert"),
-          fields: [{ name: "reason", label: say("live.reason"), type: "text", required: true }] }, async (values) => keep(await post(`/api/v1/alerts/${one.id}/close`, values))) }, say("live.close_alert"))) : null);
+          fields: [{ name: "reason", label: say("live.reason"), type: "text", required: true }] }, async (values) => keep(await post(`/api/v1/alerts/${one.id}/close`, values))) }, say("live.close_alert")), openCase(one)) : null);
   }
   function show() {
     const all = sorted(), open = [...alerts.values()].filter(isOpen);

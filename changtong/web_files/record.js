@@ -36,11 +36,17 @@ function facts(told) {
 function showFields(told = record) {
   const isShut = !about.rights.includes("change") || about.own_way;
   fill(body, make("h2", { id: "h-fields" }, say("registers.fields")), facts(told),
-    about.own_way ? make("p", { class: "note" }, say("registers.own_way")) : null,
+    about.own_way ? make("p", { class: "note" }, say("registers.own_way")) : null, ownPage(),
     make("p", { class: "row end" },
       told.hidden.length && about.rights.includes("reveal") ? make("button", { type: "button", onclick: () => askFor(dialog, { title: say("registers.reveal"), says: say("registers.reveal_says"), fields: [{ name: "reason", label: say("registers.why"), required: true, type: "text" }], go: say("registers.reveal") },
         async (values) => showFields(await post(`${path}/reveal`, values))) }, say("registers.reveal")) : null,
       isShut ? null : make("button", { type: "button", id: "edit", onclick: showForm }, say("registers.edit"))));
+}
+
+/** The page that shows a record of a register with its own way as people work with it. */
+function ownPage() {
+  const to = { case: ["/cases", say("registers.to_cases")], scorecard: ["/scorecards", say("registers.to_cards")], issued_plan: ["/issued", say("registers.to_issued")] }[kind];
+  return to ? make("p", {}, make("a", { class: "button", href: `${to[0]}/${encodeURIComponent(id)}` }, to[1])) : null;
 }
 
 /** Columns that a person may change: what a ledger keeps is moved by steps. */

@@ -42,6 +42,7 @@ function show(run) {
       make("span", { class: "note" }, time(run.made_at)),
       open && run.state !== "cancelling" ? make("button", { type: "button", class: "danger", onclick: () => stop() }, say("runs.stop")) : null),
     pageFor(run) ? make("p", {}, make("a", { class: "button main", href: pageFor(run) }, say("runs.shown_at"))) : null,
+    run.study === "warnings" && run.outcome && place.dataset.case ? make("p", {}, make("a", { class: "button", id: "open-case", href: `/case-new?run=${run.id}` }, say("cases.open"))) : null,
     open ? progress(run) : null,
     run.problem ? refusal({ title: run.problem.title, message: run.problem.detail, problems: run.problem.problems }) : null,
     run.outcome?.text ? make("pre", { class: "card scroll" }, run.outcome.text) : null,
