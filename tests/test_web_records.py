@@ -43,6 +43,11 @@ def signed_in(app: FastAPI, name: str) -> Client:
         "/assessment/x/y",
         "/assessment/x/y/notice",
         "/tasks",
+        "/cases",
+        "/case-new",
+        "/cases/x",
+        "/scorecards",
+        "/scorecards/x",
     ],
 )
 def test_pages_of_registers_send_strangers_to_sign_in(app: FastAPI, path: str) -> None:
@@ -136,3 +141,40 @@ def test_the_api_tells_descriptions_in_both_languages(app: FastAPI) -> None:
     ]
     assert "Identifier of the site" in site_id["description"]
     assert "站点编号" in site_id["description_zh"]
+
+
+def test_cases_are_offered_to_who_may_see_them_and_opening_one_to_who_may(app: FastAPI) -> None:
+    duty, looker = signed_in(app, "duty-gd"), signed_in(app, "looker-gd")
+    for language, title in (("zh", "应急事件"), ("en", "Emergency cases")):
+        assert f"<h1>{title}</h1>" in duty("GET", f"/cases?lang={language}").text
+    assert 'href="/case-new"' in duty("GET", "/cases").text
+    assert 'href="/case-new"' not in looker("GET", "/cases").text
+    assert duty("GET", "/case-new").status_code == 200
+    assert looker("GET", "/case-new").status_code == 404
+    for path in ("/areas/prepare", "/areas/people", "/prepare", "/prepare/drills"):
+        assert 'href="/cases"' in duty("GET", path).text, path
+    assert 'data-cases="yes"' in duty("GET", "/duty").text
+    assert signed_in(app, "duty-bj")("GET", "/cases/none").status_code == 404
+
+
+def test_a_case_of_another_region_is_not_there_and_a_viewer_gets_no_log(
+    app: FastAPI, tokens: dict[str, str]
+) -> None:
+    asked = {"plan": "flood", "event": "私密的事", "id": "C-1"}
+    made = Client(app, token=tokens["duty-gd"])("POST", "/api/v1/cases", json=asked)
+    assert made.status_code == 201, made.text
+    mine = signed_in(app, "duty-gd")("GET", "/cases/C-1")
+    assert 'data-log="yes"' in mine.text
+    assert "私密的事" not in mine.text
+    theirs = signed_in(app, "looker-gd")("GET", "/cases/C-1")
+    assert (theirs.status_code, 'data-log="yes"' in theirs.text) == (200, False)
+    assert signed_in(app, "duty-bj")("GET", "/cases/C-1").status_code == 404
+
+
+def test_scorecards_are_a_page_and_keeping_one_is_offered_to_assessors(app: FastAPI) -> None:
+    duty = signed_in(app, "duty-gd")
+    answer = duty("GET", "/scorecards?lang=en")
+    assert "<h1>Scorecards</h1>" in answer.text
+    assert 'data-add="yes"' not in answer.text
+    assert 'href="/scorecards"' in duty("GET", "/areas/safety").text
+    assert duty("GET", "/scorecards/none").status_code == 404

@@ -13,6 +13,12 @@ from changtong.storage.seen_assessments import see_card
 from changtong.storage.store import Desk
 
 OF_HEADING = ("card_id", "name_zh", "name_en", "version", "year", "provenance", "source", "note", "note_en")
+WEIGHTIEST = {
+    "sections": "weight", "indicators": "max_points", "rules": "points", "bands": "from_points",
+    "departments": "weight", "pass_through": "deductions_permille",
+}  # fmt: skip
+"""Table of a card -> the column that tells of a row added or removed what it is worth."""
+
 IDENTITY = ("card_id", "version", "year")
 """Of a head: what makes two cards two; it is no change."""
 
@@ -123,7 +129,8 @@ class CardChanges:
     before, after : Record
     rows : tuple of dict
         ``table`` (``head`` of the card's own words), ``key``, ``name_zh``, ``name_en``, ``change``
-        (added, removed, changed), ``column``, ``before``, ``after``: a row a cell that changed.
+        (added, removed, changed), ``column``, ``before``, ``after``: a row a cell that changed; of a row
+        that was added or removed what it is worth.
     """
 
     before: Record
@@ -182,7 +189,9 @@ def _of_table(
             made += _changed(table, name, old[name], new[name])
         else:
             row, change = (old[name], "removed") if name in old else (new[name], "added")
-            made.append(_row(table, name, row, change))
+            side, worth = ("before" if name in old else "after"), WEIGHTIEST[table]
+            told = {"column": worth, side: row[worth]} if worth in row else {}
+            made.append(_row(table, name, row, change) | told)
     return made
 
 

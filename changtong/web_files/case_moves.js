@@ -3,7 +3,7 @@ import { askFor } from "./ask_for.js";
 import { measureField, measureValue } from "./case_measures.js";
 import { said } from "./case_words.js";
 import { make } from "./elements.js";
-import { lang, named, say } from "./words.js";
+import { lang, say } from "./words.js";
 
 const LEVELS = ["I", "II", "III", "IV", "none"];
 const text = (name, key, required, more = {}) => ({ name, label: say(key), type: "text", required, most: 4000, ...more });
@@ -50,6 +50,3 @@ function openMeasures({ told, plan, dialog, write }) {
     return write({ action: "measure", measures, ...values });
   });
 }
-
-export const measureName = (plan, name) => { const one = plan.measures.find((it) => it.id === name); return one ? `${said(one)}` : name; };
-export const valueName = (value) => (value === null || value === undefined ? say("shell.unknown") : typeof value === "boolean" ? named("value", value ? "yes" : "no") : named("case_colour", String(value)));

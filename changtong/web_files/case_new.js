@@ -7,7 +7,7 @@ import { rowsOf, wholeRun } from "./results.js";
 import { lang, named, say } from "./words.js";
 
 const place = byId("new"), asked = new URLSearchParams(location.search), key = crypto.randomUUID();
-const MOST_SITES = 5000;
+const MOST_SITES = 5000, LEVELS = ["I", "II", "III", "IV"];
 const { plans } = await get("/api/v1/cases/plans");
 const measures = make("fieldset", {}), from = make("div", {}), wrong = make("div", { "aria-live": "assertive" });
 let source = null, plan = null;
@@ -46,7 +46,7 @@ async function showPlan(id) {
   plan = await get(`/api/v1/cases/plans/${encodeURIComponent(id)}`);
   const clocks = plan.clocks.filter((one) => one.starts === "known").map((one) => `${said(one)} (${named("case_form", one.form)})`);
   fill(measures, make("legend", {}, say("cases.measures")), make("p", { class: "note wide" }, say("cases.measures_new")), plan.measures.map((one) => measureField(one)));
-  fill(byId("plan-says"), say("cases.plan_says", { kind: named("provenance_kind", plan.provenance), tasks: plan.tasks.length, clocks: clocks.join(lang === "en" ? ", " : "、") || "–" }), make("ul", {}, plan.conditions.map((one) => make("li", {}, make("b", {}, one.level), ` ${one[`terms_${lang}`]}`))));
+  fill(byId("plan-says"), say("cases.plan_says", { kind: named("provenance_kind", plan.provenance), tasks: plan.tasks.length, clocks: clocks.join(lang === "en" ? ", " : "、") || "–" }), make("ul", {}, [...plan.conditions].sort((a, b) => LEVELS.indexOf(a.level) - LEVELS.indexOf(b.level)).map((one) => make("li", {}, make("b", {}, one.level), ` ${one[`terms_${lang}`]}`))));
 }
 
 const words = (text) => text.split(/[\s,，、;；]+/).filter(Boolean);

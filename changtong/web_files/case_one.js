@@ -38,7 +38,7 @@ function showHead() {
     make("dl", { class: "figures" }, figure("cases.known_at", time(told.known_at)), figure("cases.opened", time(told.opened_at)), figure("cases.open_steps", count(open)), figure("cases.overdue", told.overdue ? make("span", { class: "late" }, count(told.overdue)) : "0"),
       figure("cases.done_steps", `${count(told.tasks.filter((one) => one.state === "done").length)} / ${count(told.tasks.length)}`), told.ended_at ? figure("cases.ended_at", time(told.ended_at)) : null),
     make("section", { class: "card" }, make("h2", {}, say("cases.happened")), make("p", {}, told.event.text), told.event.source === "words" ? null : make("p", { class: "note" }, say("cases.from", { source: named("case_source", told.event.source), id: told.event.alert ?? told.event.warning ?? told.event.file ?? "" })),
-      make("p", { class: "note" }, say("cases.by_plan", { title: plan[`title_${lang}`], version: plan.version, kind: named("provenance_kind", plan.provenance), source: plan.source }))));
+      make("p", { class: "note" }, say("cases.by_plan", { title: plan[`title_${lang}`], version: plan.version, kind: named("provenance_kind", plan.provenance), source: (lang === "zh" && plan.source_zh) || plan.source }))));
   document.body.dataset.state = told.state;
 }
 

@@ -1,7 +1,6 @@
 // What has happened in a case: levels, measures, the log, whether it is as it was written, and the closing review.
 import { get } from "./api.js";
-import { measureName, valueName } from "./case_moves.js";
-import { entryText, levelSign } from "./case_words.js";
+import { entryText, levelSign, measureName, valueName } from "./case_words.js";
 import { fill, make, refusal, table } from "./elements.js";
 import { count, lang, named, say, seconds, time } from "./words.js";
 

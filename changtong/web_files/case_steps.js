@@ -30,7 +30,7 @@ export function showSteps(into, shared) {
   const sorted = (list) => [...list].sort((a, b) => (order[a.clock] ?? 3) - (order[b.clock] ?? 3) || a.due.localeCompare(b.due));
   fill(into, make("h2", {}, say("cases.steps")), told.tasks.length ? [...groups].map(([department, list]) => {
     const rows = sorted(list), name = names[department]?.[lang] ?? department;
-    return [make("h3", {}, name), marked(table([say("cases.step"), say("cases.state"), say("cases.due"), say("cases.done_by"), make("span", { class: "unseen" }, say("cases.may"))], rows.map(row), { caption: name }), rows.map((one) => (one.clock === "overdue" ? "over" : one.state === "withdrawn" ? "shut" : "")))];
+    return [make("h3", {}, name), marked(table([say("cases.step"), say("cases.state"), say("cases.due"), say("cases.done_by"), say("cases.may")], rows.map(row), { caption: name }), rows.map((one) => (one.clock === "overdue" ? "over" : one.state === "withdrawn" ? "shut" : "")))];
   }) : make("p", { class: "note" }, say("cases.no_steps")));
 }
 
@@ -47,7 +47,7 @@ export function showClocks(into, shared) {
     const clock = clocks.get(one.clock);
     return [said(clock) || one.clock, [named("clock_state", one.state), make("small", {}, ` ${named("case_form", clock.form)} → ${clock[`to_${lang}`]}`)], dueOf(one.due, one.state, now), one.given_at ? `${one.by} ${time(one.given_at)}` : "–", may && !one.given_at ? doing([button("report", say("cases.report_given"), () => giveReport(one, clock, shared))]) : ""];
   });
-  fill(into, make("h2", {}, say("cases.clocks")), rows.length ? marked(table([say("cases.clock"), say("cases.state"), say("cases.due"), say("cases.given"), make("span", { class: "unseen" }, say("cases.may"))], rows, { caption: say("cases.clocks") }), asked.map((one) => (one.state === "overdue" ? "over" : ""))) : make("p", { class: "note" }, say("cases.no_clocks")),
+  fill(into, make("h2", {}, say("cases.clocks")), rows.length ? marked(table([say("cases.clock"), say("cases.state"), say("cases.due"), say("cases.given"), say("cases.may")], rows, { caption: say("cases.clocks") }), asked.map((one) => (one.state === "overdue" ? "over" : ""))) : make("p", { class: "note" }, say("cases.no_clocks")),
     unknown.length ? make("p", { class: "note screen" }, say("cases.clocks_unknown", { what: [...new Set(unknown.flatMap((one) => one.missing))].map((name) => measure.get(name) ?? name).join(lang === "en" ? ", " : "、") })) : null,
     may ? make("p", { class: "row end screen" }, make("button", { type: "button", onclick: () => giveReport(null, null, shared) }, say("cases.other_report"))) : null);
 }
@@ -60,6 +60,6 @@ export function showSites(into, { told, dialog, write }) {
   const may = told.may.includes("site"), sites = Object.entries(told.sites);
   const move = (site, to) => askFor(dialog, { title: `${site}: ${named("site_danger", to)}`, fields: [...(to === "confirmed" ? [share()] : []), text(false)], go: named("site_danger", to) }, (values) => write(siteBody(site, to, values)));
   const add = () => askFor(dialog, { title: say("cases.add_site"), fields: [{ name: "site", label: say("cases.site_id"), required: true, most: 100 }, { name: "state", label: say("cases.state"), required: true, choices: ["potential", "confirmed"].map((one) => [one, named("site_danger", one)]) }, share(), text(false)], go: say("cases.add_site") }, (values) => write(siteBody(values.site, values.state, values)));
-  fill(into, make("h2", {}, say("cases.sites")), sites.length ? table([say("cases.site"), say("cases.state"), say("cases.since"), make("span", { class: "unseen" }, say("cases.may"))], sites.map(([site, one]) => [[make("a", { href: `/?site=${encodeURIComponent(site)}` }, site), one.text ? make("small", {}, ` ${one.text}`) : null], [named("site_danger", one.state), one.state === "confirmed" ? ` · ${say("cases.can_do", { share: Math.round(one.capacity_share * 100) })}` : ""], time(one.since), may ? doing(SITE_WAYS[one.state].map((to) => button(to, named("site_danger", to), () => move(site, to)))) : ""]), { caption: say("cases.sites") }) : make("p", { class: "note" }, say("cases.no_sites")),
+  fill(into, make("h2", {}, say("cases.sites")), sites.length ? table([say("cases.site"), say("cases.state"), say("cases.since"), say("cases.may")], sites.map(([site, one]) => [[make("a", { href: `/?site=${encodeURIComponent(site)}` }, site), one.text ? make("small", {}, ` ${one.text}`) : null], [named("site_danger", one.state), one.state === "confirmed" ? ` · ${say("cases.can_do", { share: Math.round(one.capacity_share * 100) })}` : ""], time(one.since), may ? doing(SITE_WAYS[one.state].map((to) => button(to, named("site_danger", to), () => move(site, to)))) : ""]), { caption: say("cases.sites") }) : make("p", { class: "note" }, say("cases.no_sites")),
     may ? make("p", { class: "row end screen" }, make("button", { type: "button", id: "add-site", onclick: add }, say("cases.add_site"))) : null);
 }

@@ -17,7 +17,10 @@ export function dueOf(due, state, now) {
   return time(due);
 }
 
-const measured = (values) => Object.entries(values ?? {}).map(([name, value]) => `${name} = ${value ?? say("shell.unknown")}`).join(", ");
+/** A measure as the plan names it; one that the plan does not look at by its code. */
+export const measureName = (plan, name) => said(plan.measures.find((it) => it.id === name)) || name;
+export const valueName = (value) => (value === null || value === undefined ? say("shell.unknown") : typeof value === "boolean" ? named("value", value ? "yes" : "no") : named("case_colour", String(value)));
+const measured = (values, plan) => Object.entries(values ?? {}).map(([name, value]) => `${measureName(plan, name)}: ${valueName(value)}`).join("; ");
 const sitesOf = (sites) => Object.entries(sites ?? {}).map(([site, one]) => `${site}: ${named("site_danger", one.state)}${one.text ? ` (${one.text})` : ""}`).join("; ");
 
 /** What an entry of the log says, in one line. */
@@ -25,11 +28,11 @@ export function entryText(entry, plan, tasks) {
   const data = entry.data, clock = plan.clocks.find((one) => one.id === data.clock);
   const task = tasks.get(data.task) ?? plan.tasks.find((one) => one.id === data.task) ?? data;
   const parts = {
-    open: () => [data.event?.text, measured(data.measures), sitesOf(data.sites)],
+    open: () => [data.event?.text, measured(data.measures, plan), sitesOf(data.sites)],
     level: () => [data.level === "none" ? say("cases.no_level") : data.level, data.proposed !== data.level ? say("cases.proposed_was", { level: data.proposed === "none" ? say("cases.no_level") : data.proposed }) : null, data.reason],
     task: () => [`${said(task) || data.task}: ${named("case_do", data.do)}`, data.text],
     site: () => [sitesOf(data.sites)],
-    measure: () => [measured(data.measures), data.text],
+    measure: () => [measured(data.measures, plan), data.text],
     report: () => [said(clock) || say("cases.other_report"), named("case_form", data.form), data.to, data.text],
     end: () => [data.reason, data.although],
     close: () => data.lessons,

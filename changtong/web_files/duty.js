@@ -108,7 +108,7 @@ async function begin() {
   mayEnter = Boolean(entry?.rights.includes("add"));
   const makeRoom = kept?.rights.includes("add") ? make("button", { type: "button", onclick: () => askFor(dialog, { title: say("duty.make"), go: say("duty.make"), fields: [{ name: "title", label: say("duty.name"), required: true }] },
     async (values) => { const made = await post("/api/v1/duty-rooms", values, once()); location.search = `?room=${made.room}`; }) }, say("duty.make")) : null;
-  if (!rooms.length) { fill(place, make("section", { class: "card empty" }, make("h2", {}, say("duty.none")), make("p", {}, say("duty.none_says")), makeRoom)); return; }
+  if (!rooms.length) { fill(place, make("section", { class: "card empty" }, make("h2", {}, say("duty.none")), make("p", {}, say("duty.none_says")), makeRoom), parts.cases ?? null); await shownCases(); return; }
   const chosen = new URLSearchParams(location.search).get("room"), room = rooms.find((one) => one.room === chosen) ?? rooms[0];
   const select = make("select", { onchange: () => { location.search = `?room=${encodeURIComponent(select.value)}`; } }, rooms.map((one) => make("option", { value: one.room, selected: one === room }, one.title)));
   base = `/api/v1/duty-rooms/${encodeURIComponent(room.room)}`;
