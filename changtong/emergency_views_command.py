@@ -136,7 +136,9 @@ def list_cases(
         ]
         found = [(place, read_case(place)) for place in places]
         rows = [
-            facts_of(case) | status(case, _now(case, None)).counts() | {"folder": str(place)}
+            facts_of(case)
+            | status(case, max(_now(case, None), case.opened_at)).counts()
+            | {"folder": str(place)}
             for place, case in found
             if case.is_drill == drills and (all_of_them or case.state != "closed")
         ]

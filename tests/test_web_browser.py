@@ -188,6 +188,15 @@ def test_from_a_warning_to_a_plan_that_is_approved_by_another_issued_and_acknowl
     page.wait_for_url(re.compile(r"/runs/"))
     page.wait_for_selector("body[data-run=done]")
     run = page.url.rpartition("/")[2]
+    page.click("#open-case")  # the warning opens a case, with the sites that it threatens
+    page.wait_for_selector("[name=warning] option", state="attached")
+    page.select_option("[name=plan]", "flood")
+    page.wait_for_selector("[name=m-warning_colour]")
+    assert page.input_value("[name=event]")
+    page.click("#new button.main")
+    page.wait_for_selector("body[data-state=open]")
+    assert "来自预警" in page.inner_text("#case")
+    assert page.locator("#sites tbody tr").count() > 0
     page = one.open("/respond")
     page.select_option("#proposal", run)
     page.wait_for_selector("#drafts li")

@@ -164,6 +164,29 @@ def test_a_list_of_cases_and_what_a_viewer_sees(chromium: sync_api.Browser, aski
     done(away)
 
 
+def test_a_drill_is_marked_as_one_wherever_it_is_shown(chromium: sync_api.Browser, asking: Served) -> None:
+    one = looker(chromium, asking, "duty-gd")
+
+    def as_drill(route: sync_api.Route) -> None:
+        answer = route.fetch()
+        told = answer.json()
+        for case in told.get("cases", [told]):
+            case["is_drill"] = True
+        route.fulfill(response=answer, json=told)
+
+    one.page.route("**/api/v1/cases", as_drill)
+    one.page.route("**/api/v1/cases/K1?at=now", as_drill)
+    assert one.open("/cases").locator("tbody tr", has_text="顺义进水").locator(".drill").count() == 1
+    assert one.open("/duty").locator("#cases li", has_text="顺义进水").locator(".drill").count() == 1
+    page = one.open("/cases/K1")
+    assert "不是真实事件" in page.inner_text(".banner")
+    assert page.inner_text("h1 .drill") == "演练"
+    page.emulate_media(media="print")
+    assert page.is_visible(".banner")
+    assert not page.is_visible("#act")
+    done(one)
+
+
 def test_a_card_is_kept_compared_and_every_slip_has_its_place(
     chromium: sync_api.Browser, asking: Served, tmp_path: Path
 ) -> None:

@@ -99,6 +99,22 @@ def test_it_plays_and_pauses(looker: Looker) -> None:
     assert page.get_attribute("#play", "aria-label") == "Play"
 
 
+def test_an_alert_opens_a_case_with_its_sites(chromium: sync_api.Browser, base: str) -> None:
+    one = Looker(chromium, base, language="en").sign_in()
+    page = one.open("/?log=live")
+    page.click("#alert-list a >> text=Open a case")
+    page.wait_for_selector("#new .notice >> text=By an alert")
+    page.select_option("[name=plan]", "network-interruption")
+    page.wait_for_selector("#plan-says >> text=I")
+    assert page.input_value("[name=event]").endswith("A")
+    page.click("#new button.main")
+    page.wait_for_selector("body[data-state=open]")
+    assert "From alert" in page.inner_text("#case")
+    assert page.inner_text("#sites tbody th a") == "A"
+    one.context.close()
+    assert one.wrong == []
+
+
 def test_an_alert_leads_to_its_site_and_is_followed_by_others(chromium: sync_api.Browser, base: str) -> None:
     one, other = (Looker(chromium, base, language="en").sign_in(user) for user in ("duty-gd", "other-gd"))
     looks = Looker(chromium, base, language="en").sign_in("looker-gd")

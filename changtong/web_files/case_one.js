@@ -3,7 +3,7 @@ import { get, post } from "./api.js";
 import { movesOf } from "./case_moves.js";
 import { showClocks, showSites, showSteps } from "./case_steps.js";
 import { showCheck, showLevels, showLog, showMeasures, showReview } from "./case_past.js";
-import { drillSign, levelSign } from "./case_words.js";
+import { drillSign, keepFocus, levelSign } from "./case_words.js";
 import { byId, fill, make, refusal, tell } from "./elements.js";
 import { count, lang, named, say, time } from "./words.js";
 
@@ -82,7 +82,7 @@ try {
     await refresh();
     fill(place, head, act, Object.values(parts));
     showCheck(parts.check, { base });
-    setInterval(() => { if (!document.hidden && !dialog.open) refresh().catch(() => tell(say("shell.offline"), { wrong: true })); }, AGAIN_MS);
+    setInterval(() => { if (!document.hidden && !dialog.open) keepFocus(place, refresh).catch(() => tell(say("shell.offline"), { wrong: true })); }, AGAIN_MS);
   } else await showHeading();
 } catch (error) { fill(place, make("h1", {}, say("cases.one")), refusal(error)); }
 place.removeAttribute("aria-busy");

@@ -8,6 +8,14 @@ export const levelSign = (level) => make("span", { class: `level ${level}` }, le
 export const caseTitle = (one) => [make("a", { href: `/cases/${encodeURIComponent(one.case_id)}` }, one.title), drillSign(one) ? [" ", drillSign(one)] : null, make("small", {}, ` ${one.case_id}`)];
 export const said = (one) => one?.[lang] ?? one?.zh ?? "";
 
+/** Draw a part anew; who stands on a link or button in it stands there afterwards too. */
+export async function keepFocus(place, redraw) {
+  const among = () => [...place.querySelectorAll("a[href], button")], at = among().indexOf(document.activeElement), text = document.activeElement?.textContent;
+  await redraw();
+  const there = at >= 0 ? among()[at] : null;
+  if (there && there.textContent === text) there.focus({ preventScroll: true });
+}
+
 /** When something is due, and how long that still is, or since when it is overdue. */
 export function dueOf(due, state, now) {
   if (!due) return "–";

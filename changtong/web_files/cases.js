@@ -1,5 +1,5 @@
 // The emergency cases that one may see: state, level, what is open and overdue by now; read again each half minute.
-import { caseTitle, levelSign } from "./case_words.js";
+import { caseTitle, keepFocus, levelSign } from "./case_words.js";
 import { get } from "./api.js";
 import { byId, fill, make, refusal, table } from "./elements.js";
 import { count, lang, named, say, time } from "./words.js";
@@ -34,6 +34,6 @@ const again = () => show().catch((error) => fill(place, refusal(error)));
 all.addEventListener("change", again);
 plans = new Map((await get("/api/v1/cases/plans").catch(() => ({ plans: [] }))).plans.map((one) => [one.id, one]));
 await again();
-setInterval(() => { if (!document.hidden) again(); }, AGAIN_MS);
+setInterval(() => { if (!document.hidden) keepFocus(place, again); }, AGAIN_MS);
 place.removeAttribute("aria-busy");
 document.body.dataset.ready = "yes";
