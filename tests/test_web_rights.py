@@ -64,11 +64,13 @@ OPEN = {
     "/carbon": RUNS,
     "/assessment": ALL,
     "/tasks": ALL,
+    "/data-requests": "duty_officer inspector",
+    "/data-request-new": "duty_officer inspector",
 }
 """Which pages open for whom; all others are refused."""
 ROUTES_OF_ONE = {
     "/issued/{plan_id}", "/runs/{run_id}", "/runs/{run_id}/page/{name:path}", "/inspect/{form_id}",
-    "/registers/{kind}/{record_id}", "/service-worker.js",
+    "/registers/{kind}/{record_id}", "/data-requests/{record_id}", "/service-worker.js",
     "/assessment/{card}", "/assessment/{card}/{subject}", "/assessment/{card}/{subject}/notice",
 }  # fmt: skip
 """Pages of one thing: what is not one's own is not there, see below."""

@@ -16,7 +16,7 @@ router = APIRouter(include_in_schema=False)
 GROUPS = {
     "safety": ("site", "inspection", "hazard", "task", "campaign", "find", "rectification"),
     "assessment": ("scorecard", "assessment", "statement", "mark", "hand_in"),
-    "people": ("duty_room", "duty_roster", "duty_entry", "rights_ticket"),
+    "people": ("duty_room", "duty_roster", "duty_entry", "rights_ticket", "data_request"),
     "epidemic": ("permit", "firm", "staff_permit", "site_state"),
     "emergency": ("case", "case_entry", "issued_plan", "issued_order", "issued_entry"),
 }
