@@ -55,6 +55,7 @@ OPEN = {
     "/registers/hazard": ALL,
     "/registers/inspection": "duty_officer planner inspector assessor",
     "/registers/mark": "assessor",
+    "/register-load/hazard": "duty_officer inspector",
     "/register-new/hazard": "duty_officer inspector",
     "/register-new/site": "duty_officer planner",
     "/inspect": ALL,

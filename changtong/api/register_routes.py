@@ -20,7 +20,8 @@ from changtong.api import (
 from changtong.storage.attachments import MOST_BYTES
 
 ROUTERS = (
-    records.router, record_moves.router, records.holds, supervision.router, assessments.router,
+    records.router, record_moves.router, records.holds, records.templates, supervision.router,
+    assessments.router,
     scorecards.router, duty_room.router, rights_tickets.router, data_requests.router,
     emergency_cases.router, administration.router, administration.own, registers_care.router,
 )  # fmt: skip

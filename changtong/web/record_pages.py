@@ -8,6 +8,7 @@ from changtong.api.answers import KindName, RecordId
 from changtong.api.people import Asks, Caller
 from changtong.errors import NotFoundError
 from changtong.rights.decide import actions_anywhere
+from changtong.storage.definitions import OWN_WAYS
 from changtong.storage.records import check_kind
 from changtong.web.pages import page
 
@@ -75,6 +76,18 @@ def new_record_page(request: Request, asks: Asks, kind: KindName) -> Response:
     return page(
         request, "record.html.j2", area=area_of_kind(kind), title=f"register.{_may(asks, kind, 'add')}",
         asks=asks, kind=kind, record_id="",
+    )  # fmt: skip
+
+
+@router.get("/register-load/{kind}")
+def load_page(request: Request, asks: Asks, kind: KindName) -> Response:
+    """Show how a file is tried and loaded into a register."""
+    rights = actions_anywhere(asks.person, check_kind(kind), asks.at)
+    if kind in OWN_WAYS or kind == "attachment" or not {"add", "change"} & set(rights):
+        raise NotFoundError("There is no register of this name that you may load files into.")
+    return page(
+        request, "register_load.html.j2", area=area_of_kind(kind), title=f"register.{kind}", asks=asks,
+        kind=kind, may_add="add" in rights,
     )  # fmt: skip
 
 

@@ -77,12 +77,12 @@ function show(told) {
   const offered = request.next.filter((action) => rights.includes(RIGHT[action] ?? "change"));
   const isDecided = ["decided", "answered"].includes(request.state), mayLook = rights.includes("reveal");
   const detail = (one) => [one.method, one.decision, one.way].filter(Boolean).map(plain).concat(one.ground ? [ruleName("grounds", one.ground)] : []).join(" · ");
-  fill(place, make("p", { class: "row" }, make("b", { id: "state" }, plain(request.state)), make("span", {}, ruleName("kinds", request.kind)), make("span", { class: "note" }, ruleBasis("kinds", request.kind))),
+  fill(place, make("p", { class: "row" }, make("b", { id: "state" }, plain(request.state)), make("span", {}, plain(request.kind)), make("span", { class: "note" }, ruleBasis("kinds", request.kind))),
     make("section", { class: "card", "aria-labelledby": "h-clocks" }, make("h2", { id: "h-clocks" }, say("data_requests.clocks")),
       request.clocks.length ? make("ul", { class: "plainlist", id: "clocks" }, request.clocks.map(clock)) : make("p", { class: "note" }, say("tickets.no_clocks"))),
     make("section", { class: "card", "aria-labelledby": "h-steps" }, make("h2", { id: "h-steps" }, say("registers.moves")),
       offered.length ? make("div", { class: "row" }, offered.map((action, k) => make("button", { type: "button", class: k ? null : "main", "data-step": action, onclick: () => step(action) }, named("data_request_step", action)))) : make("p", { class: "note" }, say("registers.no_moves")),
-      mayLook ? make("div", { class: "row" }, isDecided ? make("button", { type: "button", id: "letter", onclick: letter }, say("data_requests.letter")) : null, make("button", { type: "button", id: "find", onclick: findData }, say("data_requests.find"))) : null, found),
+      mayLook ? make("p", { class: "row" }, isDecided ? make("button", { type: "button", id: "letter", onclick: letter }, say("data_requests.letter")) : null, make("button", { type: "button", id: "find", onclick: findData }, say("data_requests.find"))) : null, found),
     make("section", { class: "card", "aria-labelledby": "h-facts" }, make("h2", { id: "h-facts" }, say("data_requests.request")), facts(),
       mayLook ? make("div", { class: "row end" }, make("button", { type: "button", id: "reveal", onclick: reveal }, say("registers.reveal"))) : null),
     make("section", { class: "card", "aria-labelledby": "h-past" }, make("h2", { id: "h-past" }, say("registers.history")),

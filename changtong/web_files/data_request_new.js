@@ -1,6 +1,6 @@
 // A request that has come in, written down once however often the button is pressed.
 import { post } from "./api.js";
-import { ruleBasis, ruleName, rules } from "./data_request_words.js";
+import { ruleBasis, rules } from "./data_request_words.js";
 import { byId, fill, make, refusal } from "./elements.js";
 import { mark, wordOf } from "./record_fields.js";
 import { named, say } from "./words.js";
@@ -13,7 +13,7 @@ function field(name, control, says = "") {
   return make("div", { class: "field" }, make("label", { for: control.id }, named("data_request_field", name)), control, says ? make("small", {}, says) : null, make("div", { class: "wrong", "data-wrong": name }));
 }
 const choice = (name, codes, word) => make("select", { name, required: true }, codes.map((code) => make("option", { value: code }, word(code))));
-const kindWord = (code) => [ruleName("kinds", code), ruleBasis("kinds", code)].filter(Boolean).join(" · ");
+const kindWord = (code) => [wordOf(KIND, code), ruleBasis("kinds", code)].filter(Boolean).join(" · ");
 
 const wrong = make("div", { "aria-live": "assertive" });
 const form = make("form", { class: "form", onsubmit: async (event) => {

@@ -1,6 +1,5 @@
 // The requests of persons about their own data: what is due next first, days left of each.
 import { get } from "./api.js";
-import { ruleName } from "./data_request_words.js";
 import { byId, fill, make, refusal, table } from "./elements.js";
 import { wordOf } from "./record_fields.js";
 import { count, say, time } from "./words.js";
@@ -22,9 +21,9 @@ function show({ requests, overdue }) {
     fill(place, make("section", { class: "card empty" }, make("h2", {}, say("data_requests.none")), make("p", {}, say("data_requests.none_says"))));
     return;
   }
-  const rows = requests.map((one) => [make("a", { href: `/data-requests/${encodeURIComponent(one.request_id)}` }, ruleName("kinds", one.kind)), one.name, wordOf(KIND, one.state), left(one), time(one.received_at), wordOf(KIND, one.channel)]);
+  const rows = requests.map((one) => [make("a", { href: `/data-requests/${encodeURIComponent(one.request_id)}` }, wordOf(KIND, one.kind)), one.name, wordOf(KIND, one.state), left(one), time(one.received_at)]);
   fill(place, make("p", { id: "count", class: overdue ? "wrong" : "note" }, say("data_requests.count", { count: count(requests.length), overdue: count(overdue) })),
-    table([say("data_requests.kind"), say("data_requests.person"), say("data_requests.state"), say("data_requests.days"), say("data_requests.received"), say("data_requests.channel")], rows, { caption: say("data_requests.title") }));
+    table([say("data_requests.kind"), say("data_requests.person"), say("data_requests.state"), say("data_requests.days"), say("data_requests.received")], rows, { caption: say("data_requests.title") }));
 }
 
 try { show(await get(`/api/v1/data-requests${showsAll ? "" : "?open=true"}`)); } catch (error) { fill(place, refusal(error)); }
