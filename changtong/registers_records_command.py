@@ -292,6 +292,7 @@ def hand_over(
     all_of: Annotated[
         str | None, typer.Option("--all-of", metavar="ID", help="All records of this organisation instead.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be handed over.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand a record over with what belongs to it, or all records of an organisation."""
@@ -300,7 +301,29 @@ def hand_over(
     store, desk = open_desk(place, token)
     with store:
         if all_of is not None:
-            made = desk.hand_over_all(all_of, to, reason)
+            made = desk.hand_over_all(all_of, to, reason, dry_run=dry_run)
         else:
-            made = desk.hand_over(str(kind), str(record), to, reason)
-    print_result(made.to_json(), str(made), as_json=as_json)
+            made = desk.hand_over(str(kind), str(record), to, reason, dry_run=dry_run)
+    print_result(made.to_json(), f"{made}{DRY if dry_run else ''}", as_json=as_json)
+
+
+DRY = " (a dry run: nothing was written)"
+
+
+@registers.command("hand-over-work", short_help="The open work of one person to another.")
+def hand_over_open_work(
+    place: Place,
+    token: TokenFile,
+    giver: Annotated[str, typer.Option("--from", metavar="NAME", help="Whose work it is.")],
+    taker: Annotated[str, typer.Option("--to", metavar="NAME", help="Who takes it.")],
+    reason: Why,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be handed over.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hand over open hazards, tasks, rectifications and planned inspections, each by its right."""
+    from changtong.supervision_records.work_handed_over import hand_over_work
+
+    store, desk = open_desk(place, token)
+    with store:
+        made = hand_over_work(desk, giver, taker, reason, dry_run=dry_run)
+    print_result(made.to_json(), f"{made}{DRY if dry_run else ''}", as_json=as_json)

@@ -65,6 +65,8 @@ OPEN = {
     "/carbon": RUNS,
     "/assessment": ALL,
     "/tasks": ALL,
+    "/holds": "duty_officer planner inspector assessor administrator",
+    "/hand-over": "duty_officer planner inspector",
     "/data-requests": "duty_officer inspector",
     "/data-request-new": "duty_officer inspector",
 }

@@ -96,10 +96,12 @@ class Reveal(Reasoned):
     columns: list[Id] | None = Field(default=None, max_length=100, description="All where not given.")
 
 
-class HandOver(Reasoned):
+class HandOver(Asked):
     """Whose it is from now on."""
 
     to: Id = Field(description="Id of the organisation that takes it.")
+    reason: Words = Field(default="", description="Why; no names of persons. A dry run needs none.")
+    dry_run: bool = Field(default=False, description="Only tell what would be handed over.")
 
 
 @router.get("")
@@ -452,16 +454,21 @@ def hold_record(
 @router.post("/{kind}/{record_id}/hand-over")
 def hand_over(asks: Asks, kind: KindName, record_id: RecordId, asked: HandOver) -> dict[str, Any]:
     """Hand a record over to another organisation, with what belongs to it."""
-    return asks.desk.hand_over(kind, record_id, asked.to, asked.reason).to_json()
+    return asks.desk.hand_over(kind, record_id, asked.to, asked.reason, dry_run=asked.dry_run).to_json()
 
 
 holds = APIRouter(prefix="/api/v1/holds", tags=["records"])
 
 
 @holds.get("")
-def list_holds(asks: Asks) -> dict[str, Any]:
+def list_holds(
+    asks: Asks,
+    kind: Annotated[str, Query(max_length=40, description="Only of this register.")] = "",
+    record: Annotated[str, Query(max_length=64, description="Only of this record.")] = "",
+) -> dict[str, Any]:
     """List the legal holds in force on records one may see holds of."""
-    return {"holds": [plain_row(one) for one in asks.desk.holds()]}
+    found = [one for one in asks.desk.holds() if kind in ("", one["kind"]) and record in ("", one["record"])]
+    return {"holds": [plain_row(one) for one in found]}
 
 
 @holds.post("/{record_id}/lift", status_code=204)

@@ -337,15 +337,19 @@ class Desk:
         with self.work(writes=True) as work:
             return moving.move_organisation(work, organisation, parent, reason)
 
-    def hand_over(self, kind: str, record_id: str, to: str, reason: str) -> moving.Moved:
+    def hand_over(
+        self, kind: str, record_id: str, to: str, reason: str, *, dry_run: bool = False
+    ) -> moving.Moved:
         """Hand a record over to another organisation, with what belongs to it."""
         with self.work(writes=True) as work:
-            return moving.hand_over(work, kind, record_id, to, reason)
+            return moving.hand_over(work, kind, record_id, to, reason, dry_run=dry_run)
 
-    def hand_over_all(self, organisation: str, to: str, reason: str) -> moving.Moved:
+    def hand_over_all(
+        self, organisation: str, to: str, reason: str, *, dry_run: bool = False
+    ) -> moving.Moved:
         """Hand all records of an organisation over to another one."""
         with self.work(writes=True) as work:
-            return moving.hand_over_all(work, organisation, to, reason)
+            return moving.hand_over_all(work, organisation, to, reason, dry_run=dry_run)
 
     # oneself
 
