@@ -77,7 +77,7 @@ def test_the_work_of_one_goes_to_another_after_a_look(chromium: sync_api.Browser
     page.click("#go")
     page.wait_for_selector("#h-told >> text=已移交")
     page.click("form button.main")
-    page.wait_for_selector("#moved >> text=0")
+    page.wait_for_selector("#moved >> text=没有")
     assert page.locator("#go").count() == 0
     one.context.close()
     assert one.wrong == []

@@ -11,6 +11,8 @@ const place = byId("request"), dialog = byId("ask"), { id } = place.dataset, rig
 const path = `/api/v1/data-requests/${encodeURIComponent(id)}`, KIND = "data_request";
 const names = await userNames();
 const RIGHT = { decide: "decide" };
+/** What brings a request on, the one that is offered first. */
+const FIRST = ["identify", "answer", "decide"];
 const reason = { name: "reason", label: say("registers.why"), type: "text", required: true };
 const found = make("div", { "aria-live": "polite" });
 let request = null;
@@ -75,13 +77,14 @@ function reveal() {
 function show(told) {
   request = told;
   const offered = request.next.filter((action) => rights.includes(RIGHT[action] ?? "change"));
+  const first = FIRST.find((action) => offered.includes(action));
   const isDecided = ["decided", "answered"].includes(request.state), mayLook = rights.includes("reveal");
   const detail = (one) => [one.method, one.decision, one.way].filter(Boolean).map(plain).concat(one.ground ? [ruleName("grounds", one.ground)] : []).join(" · ");
   fill(place, make("p", { class: "row" }, make("b", { id: "state" }, plain(request.state)), make("span", {}, plain(request.kind)), make("span", { class: "note" }, ruleBasis("kinds", request.kind))),
     make("section", { class: "card", "aria-labelledby": "h-clocks" }, make("h2", { id: "h-clocks" }, say("data_requests.clocks")),
       request.clocks.length ? make("ul", { class: "plainlist", id: "clocks" }, request.clocks.map(clock)) : make("p", { class: "note" }, say("tickets.no_clocks"))),
     make("section", { class: "card", "aria-labelledby": "h-steps" }, make("h2", { id: "h-steps" }, say("registers.moves")),
-      offered.length ? make("div", { class: "row" }, offered.map((action, k) => make("button", { type: "button", class: k ? null : "main", "data-step": action, onclick: () => step(action) }, named("data_request_step", action)))) : make("p", { class: "note" }, say("registers.no_moves")),
+      offered.length ? make("div", { class: "row" }, offered.map((action) => make("button", { type: "button", class: action === first ? "main" : null, "data-step": action, onclick: () => step(action) }, named("data_request_step", action)))) : make("p", { class: "note" }, say("registers.no_moves")),
       mayLook ? make("p", { class: "row" }, isDecided ? make("button", { type: "button", id: "letter", onclick: letter }, say("data_requests.letter")) : null, make("button", { type: "button", id: "find", onclick: findData }, say("data_requests.find"))) : null, found),
     make("section", { class: "card", "aria-labelledby": "h-facts" }, make("h2", { id: "h-facts" }, say("data_requests.request")), facts(),
       mayLook ? make("div", { class: "row end" }, make("button", { type: "button", id: "reveal", onclick: reveal }, say("registers.reveal"))) : null),

@@ -24,7 +24,7 @@ const why = (code) => named("hand_over_why", code);
 function show(told, isDone) {
   const go = make("button", { type: "button", class: "danger", id: "go", onclick: () => busy(go, async () => show(await post(path, asked(), { "Idempotency-Key": key }), true)) }, say("hand_over.go", { count: count(told.moved.length) }));
   fill(result, make("section", { class: "card", "aria-labelledby": "h-told" }, make("h2", { id: "h-told", tabindex: "-1" }, say(isDone ? "hand_over.is_done" : "hand_over.tried")),
-    make("p", { id: "moved" }, say("hand_over.moved", { count: count(told.moved.length) })),
+    make("p", { id: "moved" }, told.moved.length || told.stays.length ? say("hand_over.moved", { count: count(told.moved.length) }) : say("hand_over.nothing")),
     told.moved.length ? table([say("hand_over.record_column"), say("hand_over.id")], told.moved.map((one) => [record(one), one.record]), { caption: say("hand_over.tried") }) : null,
     told.stays.length ? [make("h3", {}, say("hand_over.stays", { count: count(told.stays.length) })), table([say("hand_over.record_column"), say("hand_over.why")], told.stays.map((one) => [record(one), why(one.code)]), { caption: say("hand_over.why") })] : null,
     !isDone && told.moved.length ? make("p", { class: "row end" }, go) : null));
