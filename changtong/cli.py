@@ -21,6 +21,7 @@ from changtong.carbon_command import carbon
 from changtong.carbon_frontier_command import carbon_frontier
 from changtong.command_options import AsJson, Folder, Language, Out, PageLanguage, Seconds, parse_day
 from changtong.console import StageProgress, explain, explain_plainly, print_result, say, say_in_chinese
+from changtong.data_requests_command import register as register_data_requests
 from changtong.duty_command import register as register_duty
 from changtong.emergency_command import register as register_emergency
 from changtong.epidemic_command import register as register_epidemic
@@ -279,6 +280,7 @@ register_safety(app)
 register_outlets(app)
 register_relief(app)
 register_rights_tickets(app)
+register_data_requests(app)
 register_emergency(app)
 register_epidemic(app)
 register_issued(app)

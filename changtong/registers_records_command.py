@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -26,6 +27,7 @@ from changtong.registers_options import (
 from changtong.written_files import write_beside
 
 if TYPE_CHECKING:
+    from changtong.storage.loading import Loaded
     from changtong.storage.records import Record
 
 
@@ -39,15 +41,25 @@ def list_records(
     after: Annotated[
         str, typer.Option("--after", metavar="MARK", help="Go on where the page before ended.")
     ] = "",
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE", help="All pages as FILE.csv or FILE.xlsx instead."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List a page of a register: what one may see, newest first, personal data masked."""
     from changtong.storage.pages import Query
+    from changtong.storage.record_tables import whole_table
     from changtong.storage.records import check_kind
 
     where = {} if state is None else {"status" if kind == "site" else "state": state}
     store, desk = open_desk(place, token)
     with store:
+        if output is not None:
+            content = whole_table(desk, check_kind(kind), Query(where=where), _ending(output))
+            write_beside(output, content)
+            print_result({"file": str(output), "bytes": len(content)}, f"{output}", as_json=as_json)
+            return
         page = desk.page(check_kind(kind), Query(where=where, limit=limit, after=after))
     rows = [shown_record(record) for record in page.records]
     lines = ["  ".join(str(value) for value in row.values() if value is not None) for row in rows]
@@ -148,20 +160,82 @@ def _told(error: ConflictError, names: Sequence[str]) -> ConflictError:
     return ConflictError(text, error.wanted, error.current)
 
 
-@registers.command(short_help="Add the records of a CSV file.")
+@registers.command(short_help="Add or change the records of a CSV or XLSX file.")
 def load(
     place: Place,
     kind: Kind,
-    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A column for each attribute; UTF-8.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="CSV (UTF-8) or XLSX: a column for each attribute.")
+    ],
     token: TokenFile,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the audit.")] = "",
+    changes: Annotated[
+        bool, typer.Option("--changes", help="Rows whose id is there change these records.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be done.")] = False,
+    seen: Annotated[
+        str, typer.Option("--seen", metavar="MARK", help="Of a dry run: change what it saw, or nothing.")
+    ] = "",
+    problems: Annotated[
+        Path | None,
+        typer.Option("--problems", metavar="FILE.csv", help="With --dry-run: problems as a table."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add the records of a file, all or none; every problem of the file is told at once."""
+    if (seen and not changes) or (problems is not None and not dry_run):
+        raise UsageError("--seen goes with --changes, --problems with --dry-run.")
     store, desk = open_desk(place, token)
     with store:
-        count = desk.load(kind, file, reason)
-    print_result({"added": count}, f"{count:,} records added", as_json=as_json)
+        if dry_run:
+            tried = desk.try_table(kind, file, reason, changes=changes)
+        else:
+            made = desk.load_table(kind, file, reason, changes=changes, seen=seen)
+    if not dry_run:
+        facts = made.to_json() if changes else {"added": made.new}
+        text = str(made) if changes else f"{made.new:,} records added"
+        print_result(facts, text, as_json=as_json)
+        return
+    if problems is not None:
+        _write_problems(problems, tried)
+    told = [asdict(one) for one in tried.problems]
+    lines = [f"{tried}; nothing was written", f"--seen {tried.seen}", *map(str, tried.problems)]
+    print_result(
+        tried.to_json() | {"dry_run": True, "seen": tried.seen, "problems": told},
+        "\n".join(lines),
+        as_json=as_json,
+    )
+    if told:
+        raise typer.Exit(1)
+
+
+def _write_problems(file: Path, tried: Loaded) -> None:
+    from changtong.storage.record_tables import csv_of
+
+    columns = ("file", "row", "column", "code", "message", "expected", "hint")
+    write_beside(file, csv_of(map(asdict, tried.problems), columns).encode())
+
+
+@registers.command(short_help="An empty table to be filled in and loaded.")
+def template(
+    kind: Kind,
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="FILE.csv or FILE.xlsx.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the columns that a file for `load` may have; a workbook says what each holds."""
+    from changtong.storage.record_tables import template_of
+
+    write_beside(output, template_of(kind, _ending(output)))
+    print_result({"file": str(output)}, f"{output}", as_json=as_json)
+
+
+def _ending(output: Path) -> str:
+    if output.exists():
+        raise UsageError(f"{output} is there already: it was left as it is.")
+    ending = output.suffix.lower().removeprefix(".")
+    if ending not in ("csv", "xlsx"):
+        raise UsageError(f"{output.name}: the name ends in .csv or .xlsx.")
+    return ending
 
 
 @registers.command(short_help="Keep a file with a record.")
@@ -218,6 +292,7 @@ def hand_over(
     all_of: Annotated[
         str | None, typer.Option("--all-of", metavar="ID", help="All records of this organisation instead.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be handed over.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Hand a record over with what belongs to it, or all records of an organisation."""
@@ -226,7 +301,29 @@ def hand_over(
     store, desk = open_desk(place, token)
     with store:
         if all_of is not None:
-            made = desk.hand_over_all(all_of, to, reason)
+            made = desk.hand_over_all(all_of, to, reason, dry_run=dry_run)
         else:
-            made = desk.hand_over(str(kind), str(record), to, reason)
-    print_result(made.to_json(), str(made), as_json=as_json)
+            made = desk.hand_over(str(kind), str(record), to, reason, dry_run=dry_run)
+    print_result(made.to_json(), f"{made}{DRY if dry_run else ''}", as_json=as_json)
+
+
+DRY = " (a dry run: nothing was written)"
+
+
+@registers.command("hand-over-work", short_help="The open work of one person to another.")
+def hand_over_open_work(
+    place: Place,
+    token: TokenFile,
+    giver: Annotated[str, typer.Option("--from", metavar="NAME", help="Whose work it is.")],
+    taker: Annotated[str, typer.Option("--to", metavar="NAME", help="Who takes it.")],
+    reason: Why,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be handed over.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Hand over open hazards, tasks, rectifications and planned inspections, each by its right."""
+    from changtong.supervision_records.work_handed_over import hand_over_work
+
+    store, desk = open_desk(place, token)
+    with store:
+        made = hand_over_work(desk, giver, taker, reason, dry_run=dry_run)
+    print_result(made.to_json(), f"{made}{DRY if dry_run else ''}", as_json=as_json)

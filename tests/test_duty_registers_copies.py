@@ -243,7 +243,7 @@ def test_rooms_of_version_0007_come_forward_with_their_rosters(
     put_roster(li, "hall", tmp_path / "roster")
     shown = seen(li)
     with store.engine.begin() as connection:
-        for later in ("issued_entries", "issued_orders", "issued_plans"):  # of 0009
+        for later in ("data_requests", "issued_entries", "issued_orders", "issued_plans"):  # of 0009, 0010
             connection.execute(sa.text(f"DROP TABLE {later}"))
         connection.execute(sa.text("ALTER TABLE duty_rosters DROP COLUMN since_day"))
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '0007'"))

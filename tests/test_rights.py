@@ -178,6 +178,9 @@ MAY: dict[str, dict[str, set[str]]] = {
         "reveal": {"duty_officer", "inspector"},
         "count": WORKERS | {"viewer"},
     },
+    "data_request": {
+        action: {"duty_officer", "inspector"} for action in ("view", "add", "change", "decide", "reveal")
+    },
     "audit": {"view": {"administrator"}, "verify": {"administrator"}},
     "registers": {
         action: {"administrator"} for action in ("backup", "export", "search", "erase", "sweep", "change")

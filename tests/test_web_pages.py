@@ -205,6 +205,7 @@ def test_no_wording_is_there_for_nothing() -> None:
     sections |= {"assess_why", "assess_size", "tasks_part", "headline"}
     sections |= {"case_action", "case_do", "case_form", "case_source", "case_colour"}
     sections |= {"card_effect", "card_missing", "card_change", "card_table", "card_column"}
+    sections |= {"data_request_step", "data_request_field", "data_request_says", "hand_over_why"}
     sections |= {"measure", "rule", "tier", "handling", "alert_state", "scan", "stay"}
     literal = {key for _, key in _used()} | set(re.findall(r'"(\w+\.\w+)"', whole))
     literal |= {key for key in read_words() if key.startswith("situation.level_")}

@@ -55,6 +55,7 @@ OPEN = {
     "/registers/hazard": ALL,
     "/registers/inspection": "duty_officer planner inspector assessor",
     "/registers/mark": "assessor",
+    "/register-load/hazard": "duty_officer inspector",
     "/register-new/hazard": "duty_officer inspector",
     "/register-new/site": "duty_officer planner",
     "/inspect": ALL,
@@ -64,11 +65,15 @@ OPEN = {
     "/carbon": RUNS,
     "/assessment": ALL,
     "/tasks": ALL,
+    "/holds": "duty_officer planner inspector assessor administrator",
+    "/hand-over": "duty_officer planner inspector",
+    "/data-requests": "duty_officer inspector",
+    "/data-request-new": "duty_officer inspector",
 }
 """Which pages open for whom; all others are refused."""
 ROUTES_OF_ONE = {
     "/issued/{plan_id}", "/runs/{run_id}", "/runs/{run_id}/page/{name:path}", "/inspect/{form_id}",
-    "/registers/{kind}/{record_id}", "/service-worker.js",
+    "/registers/{kind}/{record_id}", "/data-requests/{record_id}", "/service-worker.js",
     "/assessment/{card}", "/assessment/{card}/{subject}", "/assessment/{card}/{subject}/notice",
 }  # fmt: skip
 """Pages of one thing: what is not one's own is not there, see below."""

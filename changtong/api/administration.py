@@ -65,10 +65,12 @@ class Move(Reasoned):
     parent: Id
 
 
-class HandOverAll(Reasoned):
+class HandOverAll(Asked):
     """Who takes all records of an organisation."""
 
     to: Id
+    reason: Words = Field(default="", description="Why; no names of persons. A dry run needs none.")
+    dry_run: bool = Field(default=False, description="Only tell what would be handed over.")
 
 
 class UserAsked(Asked):
@@ -181,7 +183,7 @@ def move_organisation(asks: Asks, record_id: RecordId, asked: Move) -> dict[str,
 @router.post("/organisations/{record_id}/hand-over")
 def hand_over_all(asks: Asks, record_id: RecordId, asked: HandOverAll) -> dict[str, Any]:
     """Hand all records of an organisation over to another one."""
-    return asks.desk.hand_over_all(record_id, asked.to, asked.reason).to_json()
+    return asks.desk.hand_over_all(record_id, asked.to, asked.reason, dry_run=asked.dry_run).to_json()
 
 
 def _facts(user: User) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -20,7 +18,6 @@ from changtong.api.people import Caller
 from changtong.api.problems import ChangedError, VersionMissingError
 from changtong.api.service import Service
 from changtong.errors import ChangtongError, ConflictError
-from changtong.spreadsheets import without_formulas
 from changtong.storage.records import Record
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
@@ -143,25 +140,6 @@ def with_tag(response: Response, record: Record) -> dict[str, Any]:
     """Return a record, its version as the answer's ETag."""
     response.headers["ETag"] = tag_of(record.version)
     return facts_of(record)
-
-
-def csv_of(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
-    """Return rows as CSV for spreadsheets: no text in it is run as a formula."""
-    names = list(columns)
-    cells = [[_cell(row.get(name)) for name in names] for row in rows]
-    shown = without_formulas(pl.DataFrame(cells, dict.fromkeys(names, pl.String()), orient="row"))
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(names)
-    writer.writerows(shown.rows())
-    return "\ufeff" + stream.getvalue()
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    shown = plain(value)
-    return shown if isinstance(shown, str) else json.dumps(shown, ensure_ascii=False)
 
 
 def digest_of(content: bytes) -> str:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import AwareDatetime, Field
 
 from changtong.api.answers import (
@@ -23,7 +25,6 @@ from changtong.api.answers import (
     Values,
     Words,
     changed_with,
-    csv_of,
     digest_of,
     facts_of,
     is_known,
@@ -33,8 +34,9 @@ from changtong.api.answers import (
     with_tag,
 )
 from changtong.api.people import Asks, Caller, Serves
+from changtong.api.problems import ChangedError, titled
 from changtong.api.uploads import Uploaded, form_described
-from changtong.errors import InputError, NotFoundError, Problem
+from changtong.errors import ConflictError, InputError, NotFoundError, Problem
 from changtong.rights.decide import actions_anywhere
 from changtong.storage import pages
 from changtong.storage.definitions import (
@@ -49,15 +51,17 @@ from changtong.storage.definitions import (
     state_column,
 )
 from changtong.storage.loading import NewRow, add_rows, values_of
-from changtong.storage.records import Record, check_kind
+from changtong.storage.record_tables import csv_of, table_of, template_of, whole_table
+from changtong.storage.records import check_kind
 from changtong.storage.rows import check_values
 from changtong.storage.schema import from_ms
 from changtong.storage.whole_registers import count_rows
+from changtong.wording import language_of
 from changtong.workbook_sheets import ENDING
 
 router = APIRouter(prefix="/api/v1/records", tags=["records"])
 
-RESERVED = ("limit", "after", "order", "since", "until", "count", "format")
+RESERVED = ("limit", "after", "order", "since", "until", "count", "format", "whole")
 """Parameters of a list that are no columns."""
 
 MOST_RECORDS = 1000
@@ -92,10 +96,12 @@ class Reveal(Reasoned):
     columns: list[Id] | None = Field(default=None, max_length=100, description="All where not given.")
 
 
-class HandOver(Reasoned):
+class HandOver(Asked):
     """Whose it is from now on."""
 
     to: Id = Field(description="Id of the organisation that takes it.")
+    reason: Words = Field(default="", description="Why; no names of persons. A dry run needs none.")
+    dry_run: bool = Field(default=False, description="Only tell what would be handed over.")
 
 
 @router.get("")
@@ -153,23 +159,29 @@ def list_records(
     since: Annotated[AwareDatetime | None, Query(description="Of the column that orders it; from.")] = None,
     until: Annotated[AwareDatetime | None, Query(description="Before.")] = None,
     count: Annotated[bool, Query(description="Count all that fit, too.")] = False,
-    format: Literal["json", "csv"] = "json",
+    format: Literal["json", "csv", "xlsx"] = "json",
+    whole: Annotated[bool, Query(description="As csv or xlsx: all pages, 100,000 records at most.")] = False,
 ) -> Response:
     """List a page of a register, personal data masked.
 
     Any other parameter is a column without personal data that must have this value; given several times, one
-    of them. `organisation` and `admin_code` too. `format=csv` is for spreadsheets: no text in it runs as a
-    formula, and `X-Next` tells where the page after begins.
+    of them. `organisation` and `admin_code` too. `format=csv` and `xlsx` are for spreadsheets, and a load
+    takes them back: no text in them runs as a formula, and `X-Next` tells where the page after begins.
     """
     where = _where(check_kind(kind), request)
     query = pages.Query(where, since, until, limit, order == "newest", after)
+    if whole and format != "json":
+        return _table(kind, whole_table(asks.desk, kind, query, format), format)
     page = asks.desk.page(kind, query)
     total = None
     if count:
         with asks.desk.work(writes=False) as work:
             total = count_rows(work, kind, query)
-    if format == "csv":
-        return _csv(kind, page.records, page.next, total)
+    if format != "json":
+        more = ({"X-Next": page.next} if page.next else {}) | (
+            {} if total is None else {"X-Count": str(total)}
+        )
+        return _table(kind, table_of(kind, page.records, format), format, **more)
     facts: dict[str, Any] = {"records": [facts_of(one) for one in page.records], "next": page.next or None}
     if count:
         facts["count"] = total
@@ -209,14 +221,26 @@ def _value(kind: str, name: str, text: str) -> Any:
     return check_values(kind, {name: found}, new=False)[name]
 
 
-def _csv(kind: str, records: tuple[Record, ...], following: str, total: int | None) -> Response:
-    head = ("id", "organisation", "admin_code", "version")
-    rows = [{name: getattr(one, name) for name in head} | dict(one.values) for one in records]
-    headers = {"Content-Disposition": f'attachment; filename="{kind}.csv"'}
-    headers |= {"X-Next": following} if following else {}
-    headers |= {} if total is None else {"X-Count": str(total)}
-    text = csv_of(rows, (*head, *register_columns(kind)))
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+MEDIA_TYPES = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+
+
+def _table(kind: str, content: bytes, ending: str, **more: str) -> Response:
+    headers = {"Content-Disposition": f'attachment; filename="{kind}.{ending}"', **more}
+    return Response(content, media_type=MEDIA_TYPES[ending], headers=headers)
+
+
+templates = APIRouter(prefix="/api/v1/record-templates", tags=["records"])
+
+
+@templates.get("/{kind}")
+def read_template(asks: Asks, kind: KindName, format: Literal["csv", "xlsx"] = "xlsx") -> Response:
+    """Read an empty table with the columns that a file may fill in; as a workbook with what they hold."""
+    if "add" not in actions_anywhere(asks.person, check_kind(kind), asks.at) or kind in OWN_WAYS:
+        raise NotFoundError("There is no register of this name that you may load files into.")
+    return _table(kind, template_of(kind, format), format)
 
 
 @router.post("/{kind}", status_code=201, response_model=None)
@@ -260,21 +284,54 @@ def _place_of_one(made: dict[str, Any]) -> dict[str, str]:
     return {"Location": place, "ETag": tag_of(one["version"])}
 
 
-@router.post("/{kind}/load", status_code=201, openapi_extra=form_described("CSV or XLSX.", reason="Why."))
+_LOAD = form_described(
+    "CSV or XLSX.", reason="Why.", changes="true: change records that are there.",
+    dry_run="true: only tell what would be done.", seen="Of a dry run.", format="csv: problems as a table.",
+)  # fmt: skip
+
+
+@router.post("/{kind}/load", status_code=201, openapi_extra=_LOAD)
 def load_records(
-    asks: Asks, serves: Serves, kind: KindName, upload: Uploaded, idempotency_key: Key = ""
+    request: Request, asks: Asks, serves: Serves, kind: KindName, upload: Uploaded, idempotency_key: Key = ""
 ) -> Response:
-    """Add the records of a CSV or XLSX file, all or none; every problem is told by its row and column."""
-    (name, content), reason = upload.one_file(), upload.texts.get("reason", "")
-    once = Once(asks, serves, idempotency_key, "load", kind, name, reason, digest_of(content))
+    """Add the records of a CSV or XLSX file, all or none; every problem is told by its row and column.
 
-    def load() -> dict[str, Any]:
-        with tempfile.TemporaryDirectory(prefix="changtong-load-") as place:
-            path = Path(place) / f"{kind}{ENDING if name.lower().endswith(ENDING) else '.csv'}"
-            path.write_bytes(content)
-            return {"added": asks.desk.load(check_kind(kind), path, reason)}
+    `changes=true`: rows whose `id` (of sites also `site_id`) is there change these records; they name the
+    `version` that was read, or `seen` is given, as a dry run told it. `dry_run=true`: only what would be
+    done (200), with all problems; `format=csv` as well: the problems as a table.
+    """
+    (name, content), texts = upload.one_file(), upload.texts
+    reason, seen = texts.get("reason", ""), texts.get("seen", "")
+    changes, dry_run = (texts.get(flag, "").lower() == "true" for flag in ("changes", "dry_run"))
+    asked = (
+        kind,
+        name,
+        reason,
+        digest_of(content),
+        *((changes, dry_run, seen) if changes or dry_run else ()),
+    )
+    once = Once(asks, serves, "" if dry_run else idempotency_key, "load", *asked)
+    ending = ENDING if name.lower().endswith(ENDING) else ".csv"
+    with tempfile.TemporaryDirectory(prefix="changtong-load-") as place:
+        path = Path(place) / f"{check_kind(kind)}{ending}"
+        path.write_bytes(content)
+        if not dry_run:
+            return once.answer(lambda: _loaded(asks, kind, path, reason, changes, seen))
+        tried = asks.desk.try_table(kind, path, reason, changes=changes)
+    problems = [{"row": one.row, "column": one.column, **asdict(one)} for one in tried.problems]
+    told = titled(problems, language_of(None, None, request.headers.get("accept-language", "")))
+    if texts.get("format") == "csv":
+        columns = ("file", "row", "column", "code", "title", "message", "expected", "hint")
+        return _table(f"{kind}-problems", csv_of(told, columns).encode(), "csv")
+    return JSONResponse(tried.to_json() | {"dry_run": True, "seen": tried.seen, "problems": told})
 
-    return once.answer(load)
+
+def _loaded(asks: Caller, kind: str, path: Path, reason: str, changes: bool, seen: str) -> dict[str, int]:
+    try:
+        made = asks.desk.load_table(kind, path, reason, changes=changes, seen=seen).to_json()
+    except ConflictError as error:
+        raise ChangedError(str(error), None) from None
+    return made if changes else {"added": made["added"]}
 
 
 @router.get("/{kind}/{record_id}", response_model=None)
@@ -397,16 +454,21 @@ def hold_record(
 @router.post("/{kind}/{record_id}/hand-over")
 def hand_over(asks: Asks, kind: KindName, record_id: RecordId, asked: HandOver) -> dict[str, Any]:
     """Hand a record over to another organisation, with what belongs to it."""
-    return asks.desk.hand_over(kind, record_id, asked.to, asked.reason).to_json()
+    return asks.desk.hand_over(kind, record_id, asked.to, asked.reason, dry_run=asked.dry_run).to_json()
 
 
 holds = APIRouter(prefix="/api/v1/holds", tags=["records"])
 
 
 @holds.get("")
-def list_holds(asks: Asks) -> dict[str, Any]:
+def list_holds(
+    asks: Asks,
+    kind: Annotated[str, Query(max_length=40, description="Only of this register.")] = "",
+    record: Annotated[str, Query(max_length=64, description="Only of this record.")] = "",
+) -> dict[str, Any]:
     """List the legal holds in force on records one may see holds of."""
-    return {"holds": [plain_row(one) for one in asks.desk.holds()]}
+    found = [one for one in asks.desk.holds() if kind in ("", one["kind"]) and record in ("", one["record"])]
+    return {"holds": [plain_row(one) for one in found]}
 
 
 @holds.post("/{record_id}/lift", status_code=204)

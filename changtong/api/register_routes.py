@@ -7,6 +7,7 @@ import re
 from changtong.api import (
     administration,
     assessments,
+    data_requests,
     duty_room,
     emergency_cases,
     record_moves,
@@ -19,9 +20,10 @@ from changtong.api import (
 from changtong.storage.attachments import MOST_BYTES
 
 ROUTERS = (
-    records.router, record_moves.router, records.holds, supervision.router, assessments.router,
-    scorecards.router, duty_room.router, rights_tickets.router, emergency_cases.router, administration.router,
-    administration.own, registers_care.router,
+    records.router, record_moves.router, records.holds, records.templates, supervision.router,
+    assessments.router,
+    scorecards.router, duty_room.router, rights_tickets.router, data_requests.router,
+    emergency_cases.router, administration.router, administration.own, registers_care.router,
 )  # fmt: skip
 
 ABOUT_A_FILE = 1 << 20

@@ -16,7 +16,7 @@ from fastapi.responses import FileResponse
 from pydantic import AwareDatetime, Field
 from starlette.background import BackgroundTask
 
-from changtong.api.answers import Asked, Id, Reasoned, Word, csv_of
+from changtong.api.answers import Asked, Id, Reasoned, Word
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.service import Service
 from changtong.errors import NotFoundError, UsageError
@@ -28,6 +28,7 @@ from changtong.storage.backup import Backup, make_backup, note_backup_use, read_
 from changtong.storage.erasure_rules import ErasureRule, read_erasure_rules
 from changtong.storage.export import export_all
 from changtong.storage.personal_search import find_in_registers
+from changtong.storage.record_tables import csv_of
 from changtong.storage.rows import new_id, now
 from changtong.storage.schema import from_ms
 

@@ -12,12 +12,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.encoders import jsonable_encoder
 from pydantic import Field
 
-from changtong.api.answers import Asked, Key, Once
+from changtong.api.answers import Asked, Key, Once, Word, Words
 from changtong.api.people import Asks, Serves
 from changtong.safety.decision import Decision, read_decision
 from changtong.safety.hazard_rules import read_hazard_rules
 from changtong.supervision_records.hazard_register import update_hazard_register
 from changtong.supervision_records.task_register import update_task_register
+from changtong.supervision_records.work_handed_over import hand_over_work
 
 router = APIRouter(prefix="/api/v1/supervision", tags=["safety"])
 
@@ -31,6 +32,27 @@ class DecisionAsked(Asked):
 
 def _today(zone: str) -> date:
     return datetime.now(ZoneInfo(zone)).date()
+
+
+class WorkAsked(Asked):
+    """Whose open work goes to whom."""
+
+    giver: Word = Field(min_length=1, description="Name of the user whose work it is.")
+    taker: Word = Field(min_length=1, description="Name of the user who takes it.")
+    reason: Words = Field(default="", description="Why; no names of persons. A dry run needs none.")
+    dry_run: bool = Field(default=False, description="Only tell what would be handed over.")
+
+
+@router.post("/hand-over")
+def hand_over(asks: Asks, serves: Serves, asked: WorkAsked, idempotency_key: Key = "") -> Response:
+    """Hand the open work of one person to another: what can be, each by its right; the rest is listed."""
+    once = Once(asks, serves, "" if asked.dry_run else idempotency_key, "hand-over-work", asked)
+
+    def give() -> dict[str, Any]:
+        made = hand_over_work(asks.desk, asked.giver, asked.taker, asked.reason, dry_run=asked.dry_run)
+        return made.to_json()
+
+    return once.answer(give, 200)
 
 
 @router.get("/hazards")

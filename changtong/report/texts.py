@@ -28,6 +28,7 @@ TEXT_FILES = (
     "outlets_texts.toml",
     "case_texts.toml",
     "warnings_texts.toml",
+    "data_request_texts.toml",
     "epidemic_texts.toml",
     "workforce_texts.toml",
     "frontier_texts.toml",

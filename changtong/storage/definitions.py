@@ -38,6 +38,7 @@ LEDGER_KEYS: Mapping[str, str] = MappingProxyType(
         "issued_plan": "proposed_at",
         "issued_order": "sent_at",
         "issued_entry": "recorded_at",
+        "data_request": "received_at",
     }
 )
 """Register -> the column its pages are ordered by."""
@@ -71,7 +72,7 @@ ISSUED_KINDS = ("issued_plan", "issued_order", "issued_entry")
 
 OWN_WAYS = (
     "scorecard", "assessment", "statement", "mark", "hand_in", *CASE_KINDS, *DUTY_KINDS, "rights_ticket",
-    *ISSUED_KINDS,
+    *ISSUED_KINDS, "data_request",
 )  # fmt: skip
 """Registers whose records are made another way only: stages, blindness and chains rest on it."""
 
@@ -82,6 +83,7 @@ HOLDING_STATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "case": ("open", "responding", "suspended", "ended"),
         "rights_ticket": ("received", "accepted", "transferred", "mediated", "settled", "reopened"),
         "issued_plan": ("proposed", "approved", "issued"),
+        "data_request": ("received", "waiting", "verified", "decided", "reopened"),
     }
 )
 """Register -> states in which a record is not erased, nor what it refers to, nor what refers to it."""
@@ -97,7 +99,7 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
     dict.fromkeys(CASE_KINDS, "emergency")
     | dict.fromkeys(DUTY_KINDS, "duty")
     | dict.fromkeys(ISSUED_KINDS, "issued")
-    | {"rights_ticket": "rights-tickets"}
+    | {"rights_ticket": "rights-tickets", "data_request": "data-requests"}
 )
 """Register of `OWN_WAYS` -> the command that has the ways; `scorecard` for the others."""
 

@@ -6,8 +6,9 @@ record with an entry of its own in the audit, so that `record_check` finds it as
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import sqlalchemy as sa
@@ -37,16 +38,20 @@ class Moved:
         Scopes of roles that followed.
     taken_back : int
         Roles that reach beyond what their holder's organisation may have now: they ended.
+    kinds : mapping of str to int
+        Register -> records handed over.
     """
 
     organisations: int
     records: int
     scopes: int = 0
     taken_back: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, int]:
+    def to_json(self) -> dict[str, Any]:
         """Return what the command prints."""
-        return asdict(self)
+        facts = asdict(self)
+        return facts if self.kinds else {name: facts[name] for name in facts if name != "kinds"}
 
     def __str__(self) -> str:
         text = f"{self.organisations:,} organisations and {self.records:,} records moved"
@@ -182,7 +187,7 @@ def _change(
     work.note(action, Target(kind, after["path"], after["admin_code"]), row["id"], detail, reason)
 
 
-def hand_over(work: Work, kind: str, record_id: str, to: str, reason: str) -> Moved:
+def hand_over(work: Work, kind: str, record_id: str, to: str, reason: str, *, dry_run: bool = False) -> Moved:
     """Hand a record over to another organisation, with what belongs to it.
 
     With a site go its hazards, rectifications and finds that are of the same organisation; with each record
@@ -195,6 +200,8 @@ def hand_over(work: Work, kind: str, record_id: str, to: str, reason: str) -> Mo
     to : str
         Id of the organisation.
     reason : str
+    dry_run : bool
+        Only tell what would be handed over; no reason is needed.
 
     Raises
     ------
@@ -208,7 +215,8 @@ def hand_over(work: Work, kind: str, record_id: str, to: str, reason: str) -> Mo
     table = registers[check_kind(kind)]
     if kind in OWN_WAYS:
         raise UsageError(f"A {kind} stays whose it is: marks are blind, and logs are sealed.", "own-way")
-    check_reason(reason, "the record is handed over")
+    if not dry_run:
+        check_reason(reason, "the record is handed over")
     lock_hierarchy(work.connection)
     row = work.connection.execute(sa.select(table).where(table.c.id == record_id)).mappings().first()
     if row is None or not any(
@@ -216,15 +224,16 @@ def hand_over(work: Work, kind: str, record_id: str, to: str, reason: str) -> Mo
         for action, of in (("view", kind), ("hand_over", "organisation"))
     ):
         raise NotFoundError(f"There is no {kind} with this id that you may see.")
-    return _hand_over(work, row["organisation"], to, _with_its_own(work, kind, row), reason)
+    return _hand_over(work, row["organisation"], to, _with_its_own(work, kind, row), reason, dry_run)
 
 
-def hand_over_all(work: Work, organisation: str, to: str, reason: str) -> Moved:
+def hand_over_all(work: Work, organisation: str, to: str, reason: str, *, dry_run: bool = False) -> Moved:
     """Hand all records of an organisation (not of those below it) over to another one; see `hand_over`.
 
     Scorecards and all that is said and marked about them stay.
     """
-    check_reason(reason, "the records are handed over")
+    if not dry_run:
+        check_reason(reason, "the records are handed over")
     lock_hierarchy(work.connection)
     rows = [
         (kind, row)
@@ -234,21 +243,24 @@ def hand_over_all(work: Work, organisation: str, to: str, reason: str) -> Moved:
             sa.select(table).where(table.c.organisation == organisation)
         ).mappings()
     ]
-    return _hand_over(work, organisation, to, rows, reason)
+    return _hand_over(work, organisation, to, rows, reason, dry_run)
 
 
-def _hand_over(work: Work, organisation: str, to: str, rows: Iterable[tuple[str, Row]], reason: str) -> Moved:
+def _hand_over(
+    work: Work, organisation: str, to: str, rows: Iterable[tuple[str, Row]], reason: str, dry_run: bool
+) -> Moved:
     giving, taking = organisation_of(work, organisation), organisation_of(work, to)
     for one in (giving, taking):
         work.allow("hand_over", _target(one), organisation)
     if organisation == to:
         raise _bad("The records are of this organisation already.", "another organisation")
-    count = 0
+    kinds: Counter[str] = Counter()
     for kind, row in rows:
         changed = {"organisation": to, **place_of(taking["path"], row["admin_code"])}
-        _change(work, registers[kind], kind, "hand-over", row, changed, reason)
-        count += 1
-    return Moved(0, count)
+        if not dry_run:
+            _change(work, registers[kind], kind, "hand-over", row, changed, reason)
+        kinds[kind] += 1
+    return Moved(0, kinds.total(), kinds=dict(kinds))
 
 
 def _with_its_own(work: Work, kind: str, row: Row) -> list[tuple[str, Row]]:

@@ -19,7 +19,7 @@ from changtong.rights.scope import Scope
 from changtong.storage import attachments, audit, holding, moving, people, records, whole_registers
 from changtong.storage.definitions import COMMANDS, HANDLERS
 from changtong.storage.engine import explained, is_url, make_engine, reading, shown_place, writing
-from changtong.storage.loading import load_file
+from changtong.storage.loading import Loaded, load_file, try_file
 from changtong.storage.migrate import check_version, upgrade, version_of
 from changtong.storage.pages import Query
 from changtong.storage.people import NewOrganisation, User
@@ -29,6 +29,14 @@ from changtong.storage.rows import digest_of, new_id, now
 from changtong.storage.schema import grants, organisations, to_ms, users
 from changtong.storage.sign_in import Session, sign_in
 from changtong.storage.work import Work, check_reason, second_of, work_of
+
+
+class _TriedError(Exception):
+    """Ends a transaction in which something was only tried."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        super().__init__()
+        self.loaded = loaded
 
 
 class Store:
@@ -179,9 +187,23 @@ class Desk:
             yield from whole_registers.read_columns(work, kind, names)
 
     def load(self, kind: str, path: str | Path, reason: str = "") -> int:
-        """Add the records of a CSV file, all or none; see `loading.load_file`."""
+        """Add the records of a CSV or XLSX file, all or none; return how many. See `loading.load_file`."""
+        return self.load_table(kind, path, reason).new
+
+    def load_table(
+        self, kind: str, path: str | Path, reason: str = "", *, changes: bool = False, seen: str = ""
+    ) -> Loaded:
+        """Add the records of a file, and change those that are there; see `loading.load_file`."""
         with self.work(writes=True) as work:
-            return load_file(work, kind, Path(path), reason)
+            return load_file(work, kind, Path(path), reason, changes=changes, seen=seen)
+
+    def try_table(self, kind: str, path: str | Path, reason: str = "", *, changes: bool = False) -> Loaded:
+        """Return what `load_table` would do, with all problems; nothing stays written."""
+        try:
+            with self.work(writes=True) as work:
+                raise _TriedError(try_file(work, kind, Path(path), reason, changes=changes))
+        except _TriedError as tried:
+            return tried.loaded
 
     # files
 
@@ -315,15 +337,19 @@ class Desk:
         with self.work(writes=True) as work:
             return moving.move_organisation(work, organisation, parent, reason)
 
-    def hand_over(self, kind: str, record_id: str, to: str, reason: str) -> moving.Moved:
+    def hand_over(
+        self, kind: str, record_id: str, to: str, reason: str, *, dry_run: bool = False
+    ) -> moving.Moved:
         """Hand a record over to another organisation, with what belongs to it."""
         with self.work(writes=True) as work:
-            return moving.hand_over(work, kind, record_id, to, reason)
+            return moving.hand_over(work, kind, record_id, to, reason, dry_run=dry_run)
 
-    def hand_over_all(self, organisation: str, to: str, reason: str) -> moving.Moved:
+    def hand_over_all(
+        self, organisation: str, to: str, reason: str, *, dry_run: bool = False
+    ) -> moving.Moved:
         """Hand all records of an organisation over to another one."""
         with self.work(writes=True) as work:
-            return moving.hand_over_all(work, organisation, to, reason)
+            return moving.hand_over_all(work, organisation, to, reason, dry_run=dry_run)
 
     # oneself
 

@@ -78,7 +78,7 @@ def take_hazard_actions(desk: Desk, rules: HazardRules, events: Sequence[HazardE
         As `update_hazard_register`.
     """
     with desk.work(writes=True) as work:
-        _take(work, events, rules)
+        take_actions_within(work, events, rules)
 
 
 def read_hazard_register(desk: Desk, rules: HazardRules) -> Ledger:
@@ -93,7 +93,16 @@ def read_hazard_register(desk: Desk, rules: HazardRules) -> Ledger:
         return Ledger((), shown_hazards(work, rules), rules)
 
 
-def _take(work: Work, events: Sequence[HazardEvent], rules: HazardRules) -> None:
+def take_actions_within(work: Work, events: Sequence[HazardEvent], rules: HazardRules) -> None:
+    """Take actions into the register of hazards, within a piece of work; see `take_hazard_actions`.
+
+    Parameters
+    ----------
+    work : Work
+        One that writes.
+    events : sequence of HazardEvent
+    rules : HazardRules
+    """
     rows = rows_to_decide(work, "hazard", "id", (event.hazard_id for event in events), lock=True)
     seen = {row["id"]: row for row in rows if work.may_see("hazard", row)}
     before = hazards_to_decide(work, list(seen.values()), rules)

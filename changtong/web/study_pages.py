@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from changtong.api.people import Asks
 from changtong.errors import NotFoundError
+from changtong.rights.decide import actions_anywhere
 from changtong.web.pages import must_be_offered, page
 from changtong.web.words import FILES
 
@@ -63,6 +64,7 @@ def area_page(request: Request, asks: Asks, area: str) -> Response:
         raise NotFoundError("There is no area of this name.")
     must_be_offered(asks, area)
     more: dict[str, Any] = {"groups": groups, "headlines": headlines()}
+    more["sees_requests"] = "view" in actions_anywhere(asks.person, "data_request", asks.at)
     return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, **more)
 
 

@@ -3,12 +3,13 @@ import { ask, get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { byId, fill, make, refusal, table, tell } from "./elements.js";
 import { columnName, describe, field, mark, shown, typedOf, userNames, valueOf, wordOf } from "./record_fields.js";
+import { careCard } from "./record_care.js";
 import { filesCard } from "./record_files.js";
 import { stepsOf } from "./record_steps.js";
 import { showTicket } from "./record_ticket.js";
 import { named, say, time } from "./words.js";
 
-const place = byId("record"), dialog = byId("ask"), { kind, id, audit } = place.dataset;
+const place = byId("record"), dialog = byId("ask"), { kind, id, audit, holds, handsOver } = place.dataset;
 const path = `/api/v1/records/${kind}/${encodeURIComponent(id)}`;
 const [about, names, session] = await Promise.all([describe(kind), userNames(), get("/api/v1/session")]);
 const me = names.has(session.user_id) ? { id: session.user_id, name: names.get(session.user_id) } : null;
@@ -133,6 +134,11 @@ try {
     const files = filesCard({ kind, id, rights: kept.rights, dialog });
     place.append(files.card);
     await files.show();
+  }
+  if (holds || handsOver) {
+    const care = careCard({ kind, id, holds: holds.split(" "), handsOver, who, dialog, moved: async () => show(await get(path)) });
+    place.append(care.card);
+    await care.show();
   }
   if (audit) place.append(history);
 } catch (error) { fill(place, refusal(error)); }

@@ -58,9 +58,11 @@ function columnsOf(about) {
 async function show() {
   const about = await describe(kind);
   const parts = [make("div", { class: "row" }, about.rights.includes("add") && !about.own_way ? make("a", { class: "button main", href: `/register-new/${kind}` }, say("registers.add")) : null,
-    make("a", { class: "button", href: wanted({ format: "csv" }), download: `${kind}.csv` }, say("registers.csv")),
+    (about.rights.includes("add") || about.rights.includes("change")) && !about.own_way && kind !== "attachment" ? make("a", { class: "button", href: `/register-load/${kind}` }, say("register_load.open")) : null,
+    ["csv", "xlsx"].map((format) => make("a", { class: "button", href: wanted({ format, whole: "true" }), download: `${kind}.${format}` }, say("registers.save_as", { format: format.toUpperCase() }))),
     kind.startsWith("duty_") ? make("a", { class: "button", href: "/duty" }, say("registers.to_duty")) : null, kind.startsWith("issued_") ? make("a", { class: "button", href: "/issued" }, say("registers.to_issued")) : null,
-    kind.startsWith("case") ? make("a", { class: "button", href: "/cases" }, say("registers.to_cases")) : null, kind === "scorecard" ? make("a", { class: "button", href: "/scorecards" }, say("registers.to_cards")) : null),
+    kind.startsWith("case") ? make("a", { class: "button", href: "/cases" }, say("registers.to_cases")) : null, kind === "scorecard" ? make("a", { class: "button", href: "/scorecards" }, say("registers.to_cards")) : null,
+    kind === "data_request" ? make("a", { class: "button", href: "/data-requests" }, say("data_requests.title")) : null),
   about.own_way ? make("p", { class: "note" }, say("registers.own_way")) : null, filters(about)];
   fill(place, parts);
   let found;
