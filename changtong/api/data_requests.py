@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AwareDatetime, Field
 
 from changtong.api.answers import (
+    DOCX,
     Asked,
     Id,
     IfMatch,
@@ -21,7 +22,6 @@ from changtong.api.answers import (
     tag_of,
     version_of,
 )
-from changtong.api.assessments import DOCX
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError
 from changtong.api.records import file_response
