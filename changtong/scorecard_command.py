@@ -12,6 +12,8 @@ from changtong.console import StageProgress, print_result, say
 from changtong.errors import UsageError
 from changtong.kernels import prepare_kernels
 from changtong.registers_options import RegistersStore, TokenFile, open_desk
+from changtong.scorecard_notice_command import notice, receive
+from changtong.scorecard_options import CardId, Department, Note, Reason, Subject, Values, Version
 
 if TYPE_CHECKING:
     from changtong.storage.records import Record
@@ -24,23 +26,6 @@ scorecard = typer.Typer(
 )
 
 Folder = Annotated[Path, typer.Argument(metavar="SCORECARD/", help="A scorecard folder.")]
-CardId = Annotated[
-    str, typer.Option("--card", metavar="ID", help="The card in the registers, as `scorecard keep` told.")
-]
-Subject = Annotated[str, typer.Option("--subject", metavar="SUBJECT", help="Who is assessed.")]
-Department = Annotated[
-    str, typer.Option("--department", metavar="ID", help="One's own department on the card.")
-]
-Values = Annotated[
-    Path | None,
-    typer.Option("--values", metavar="VALUES.csv", help="indicator_id, value, evidence, source."),
-]
-Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="What is said; no names of persons.")]
-Version = Annotated[
-    int | None,
-    typer.Option("--version", metavar="N", min=1, help="Of the assessment as it was read; else as it is."),
-]
-Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept in the audit.")]
 
 
 @scorecard.callback()
@@ -429,6 +414,8 @@ def rectify(
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
+    scorecard.command(short_help="Issue a notice of a result, and write it.")(notice)
+    scorecard.command(short_help="A notice has been received, by who is assessed.")(receive)
     app.add_typer(
         scorecard,
         name="scorecard",

@@ -62,6 +62,13 @@ def test_from_a_folder_through_the_registers_to_the_result(
     assert (code, told["error"]) == (2, "conflict")  # type: ignore[index]
     assert say("appeal", "a", "--subject", "a", "--fact", "F1")[0] == 0
     assert say("decide", "second", "--subject", "a", "--withdraw", "F1")[1]["stage"] == "final"
+    assert say("receive", "a", "--subject", "a")[1]["problems"][0]["code"] == "bad-state"  # type: ignore[index]
+    code, told = say("notice", "second", "--subject", "a", "--note", "结果", "-o", tmp_path / "a.docx")
+    assert (code, told["notice"]["stage"], told["notice"]["note"]) == (0, "final", "结果")  # type: ignore[index]
+    assert (tmp_path / "a.docx").read_bytes()[:2] == b"PK"
+    assert say("notice", "a", "--subject", "a")[0] == 2  # not for one's own
+    code, told = say("receive", "a", "--subject", "a", "--words", "收到")
+    assert (code, told["notice"]["answer"]) == (0, "收到")  # type: ignore[index]
     (tmp_path / "marks.csv").write_text(
         "subject_id,indicator_id,points\na,joint,7.654321\nb,joint,4\n", "utf-8"
     )

@@ -28,9 +28,8 @@ from changtong.api.people import Asks, Serves
 from changtong.api.records import file_response
 from changtong.assessment.assess import assess
 from changtong.assessment.scorecard import CardHead
-from changtong.errors import DeniedError
-from changtong.report.assessment_notice import notice
-from changtong.scorecards.card_records import ZONE, card_of
+from changtong.scorecards.card_records import ZONE
+from changtong.scorecards.notices import issue_result, notice_document
 from changtong.scorecards.one_assessment import (
     compare_regions,
     count_rectifications,
@@ -41,8 +40,8 @@ from changtong.scorecards.statements import read_card
 from changtong.storage.pages import MOST_ROWS
 from changtong.storage.pages import Query as PageQuery
 from changtong.storage.records import Record
-from changtong.storage.scorecard_notices import issue_notice, notices_of, receive_notice
-from changtong.storage.seen_assessments import see_assessment, seen_assessments
+from changtong.storage.scorecard_notices import notices_of, receive_notice
+from changtong.storage.seen_assessments import seen_assessments
 
 router = APIRouter(prefix="/api/v1/scorecards", tags=["scorecards"])
 
@@ -132,13 +131,9 @@ def add_notice(
     once = Once(asks, serves, idempotency_key, "notice", record_id, subject, asked, if_match)
 
     def issue() -> Record:
-        found = read_assessment(asks.desk, record_id, subject)
-        if found.whole is None:
-            raise DeniedError("A notice tells a rank: it needs all that are assessed to be seen.")
-        return issue_notice(
-            asks.desk, record_id, subject, found.place(), note=asked.note, version=version,
-            reason=asked.reason,
-        )  # fmt: skip
+        return issue_result(
+            asks.desk, record_id, subject, note=asked.note, version=version, reason=asked.reason
+        )
 
     return once.answer(lambda: facts_of(changed_with(issue)), 201, _tag)
 
@@ -172,10 +167,7 @@ def read_notice(
     asks: Asks, record_id: RecordId, subject: Word, language: Literal["zh", "en"] = "zh"
 ) -> Response:
     """Read the notice as a document, with its reasons, for those who see all that are assessed."""
-    seen = see_assessment(asks.desk, record_id, subject)
-    if not seen.whole:
-        raise DeniedError("The document tells a rank: it needs all that are assessed to be seen.")
-    content = notice(assess(card_of(seen.found), on=_today()), subject, language=language)
+    content = notice_document(asks.desk, record_id, subject, language)
     return file_response(content, DOCX, "notice.docx")
 
 
