@@ -54,6 +54,22 @@ def set_up():
     say("set up.")
 
 
+def of_tests(arguments):
+    """Name tests so that they are found from another folder; all of them where none is named."""
+    made = [named(one) for one in arguments]
+    return made if made != arguments else [str(HERE / "tests"), *made]
+
+
+def named(argument):
+    """Return the whole path of a test, relative to here or to this file; anything else as it is."""
+    path, colons, rest = argument.partition("::")
+    for base in (Path.cwd(), HERE):
+        found = (base / path).resolve()
+        if path and found.exists() and found.is_relative_to(HERE / "tests"):
+            return f"{found}{colons}{rest}"
+    return argument
+
+
 def test(arguments):
     """Build the wheel, install it into .venv, run the tests against it, then go back to the source."""
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +101,7 @@ def test(arguments):
                 str(HERE),
                 *("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile"),
             ]
-            return subprocess.run([*command, str(HERE / "tests"), *arguments], cwd=folder).returncode
+            return subprocess.run([*command, *of_tests(arguments)], cwd=folder).returncode
         finally:
             uv("pip", "install", "--quiet", "--python", PYTHON, "--no-deps", "-e", HERE)
 

@@ -213,6 +213,26 @@ def idle_time(
     print_result({"idle_minutes": found}, f"{found} min", as_json=as_json)
 
 
+@registers.command("administrators-factor", short_help="Whether administrators need a second factor.")
+def administrators_factor(
+    place: Place,
+    token: TokenFile,
+    needed: Annotated[
+        bool | None,
+        typer.Option("--needed/--not-needed", help="Set it; shown without. Turn on your own factor first."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show, or set, whether the role of an administrator rests while their second factor is off."""
+    from changtong.storage.safety_settings import administrators_need_factor
+
+    store, desk = open_desk(place, token)
+    with store, desk.work(writes=needed is not None) as work:
+        found = administrators_need_factor(work, needed)
+    text = "Administrators need a second factor." if found else "Administrators need no second factor."
+    print_result({"administrators_need_second_factor": found}, text, as_json=as_json)
+
+
 @registers.command("add-user", short_help="A user of an organisation.")
 def add_user(
     place: Place,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 from typing import Annotated
@@ -45,6 +46,12 @@ def serve(
             "--proxy", metavar="ADDRESS", help="Of a proxy before it that says who asks, and ends TLS."
         ),
     ] = None,
+    scan_uploads: Annotated[
+        str | None,
+        typer.Option(
+            "--scan-uploads", metavar="PLACE", help="clamd's socket or host:port: it looks at all uploads."
+        ),
+    ] = None,
     name: Annotated[
         list[str] | None,
         typer.Option("--name", metavar="HOST", help="Name it goes by; others are refused; may be repeated."),
@@ -56,13 +63,19 @@ def serve(
     from changtong.api.run_upkeep import keep_deleting
     from changtong.api.server import check_proxy, run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
+    from changtong.api.virus_scan import VirusScan
     from changtong.web.app import make_web_app
 
     if proxy is not None:
         check_proxy(proxy)
+    scan = None if scan_uploads is None else VirusScan(scan_uploads)
     log_to_stderr()
+    if scan is not None and (why := scan.trouble()):  # it may come later: uploads are refused until then
+        log("scanner-away", logging.WARNING, says=why)
     os.umask(0o077)  # what is kept is nobody else's on this machine
-    service = open_service(data, registers, workers, program=context.find_root().command, runs=runs)
+    service = open_service(
+        data, registers, workers, program=context.find_root().command, runs=runs, scan=scan
+    )
     try:
         first = service.folder.path / FIRST_SIGN_IN
         if first.exists():

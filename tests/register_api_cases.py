@@ -31,6 +31,7 @@ def app_of(store: Store, path: Path) -> FastAPI:
         folder=folder, store=store, requests_done=RequestBook(folder.request_book), counts=Counts(),
         passes=KnownPasses(store.engine), intakes=Rate(100_000, 100_000.0),
         sign_ins=Rate(1_000, 1_000.0), requests=Rate(100_000, 100_000.0),
+        scan=None,
     )  # fmt: skip
     return make_app(service)
 

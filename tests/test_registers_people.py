@@ -267,6 +267,7 @@ def test_codes_of_a_second_factor() -> None:
     ["", "short", "eleven sign", "123456789012", "aaaaaaaaaaaa", "passwordpassword", "Password2024!!",
      "qwertyuiop12",
      "admin123456789", "woaini1314520", "li-has-a-long-one", "abcdefghijklmnop", "youzheng@12345", "x" * 257,
+     "1q2w3e4r5t6y", "football1234", "Trustno1trustno1", "liverpoolfc1", "Iloveyou12345", "a1b2c3d4e5f6",
      "P@ssw0rd123456", "changtong2026!", "asdfghjkl;12345", "987654321098", "k7$mq!k7$mq!", "1sah-il#93kVwq"],
 )  # fmt: skip
 def test_weak_passwords_are_refused_without_being_told(password: str) -> None:
@@ -288,6 +289,9 @@ def test_a_password_is_more_than_the_name_of_the_organisation() -> None:
         check_password("Harbour Post Office 2026", "li", ["海港邮局", "Harbour Post Office"])
     with pytest.raises(InputError, match="weak-password"):
         check_password("广东省邮政管理局12345", "li", ["广东省邮政管理局", None])
+    check_password("zephyrt0wn0akdale", "li")
+    with pytest.raises(InputError, match="weak-password"):
+        check_password("zephyrt0wn0akdale", "li", ["Zephyrtown Oakdale"])
     check_password("harbour post office sells green kites", "li", ["Harbour Post Office"])
 
 

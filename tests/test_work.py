@@ -21,6 +21,7 @@ from test_serve import free_port
 
 from changtong.api import run_book
 from changtong.api.dataset_book import DatasetBook
+from changtong.api.one_server import OneServer
 from changtong.api.run_book import NewRun, RunBook
 from changtong.cli import main
 from changtong.rights.scope import Scope
@@ -172,3 +173,16 @@ def test_what_is_no_folder_and_no_database_is_told(
         main(["serve", "--data", str(tmp_path / "new"), "--runs", "here.db", "--port", str(free_port())]) == 2
     )
     assert "postgresql://" in capsys.readouterr().err
+
+
+@needs_postgres
+def test_one_server_has_its_runs_in_a_database(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held = OneServer(database)
+    (tmp_path / "data").mkdir()
+    for _ in range(2):  # refused it leaves nothing behind, its own folder's lock neither
+        assert main(["serve", "--data", str(tmp_path / "data"), "--runs", database]) == 2
+        assert "runs-in-use" in capsys.readouterr().err
+    held.close()
+    OneServer(database).close()

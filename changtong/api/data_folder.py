@@ -123,6 +123,10 @@ def open_data_folder(path: Path) -> tuple[DataFolder, int]:
     UsageError
         ``data-in-use``; ``cannot-write``.
     """
+    if path.exists() and not path.is_dir():
+        raise UsageError(
+            f"{path} is no folder: --data names one, which is made where it is absent.", "cannot-write"
+        )
     try:
         path.mkdir(parents=True, exist_ok=True)
         for name in FOLDERS:

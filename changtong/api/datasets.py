@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -13,12 +14,12 @@ from starlette.datastructures import UploadFile
 
 from changtong.api.dataset_book import Dataset
 from changtong.api.dataset_desk import Owner
-from changtong.api.dataset_kinds import KINDS, MOST_FILES
+from changtong.api.dataset_kinds import KINDS, MOST_FILES, Kind
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError
 from changtong.api.runs import FILE_POLICY
 from changtong.api.service import Service
-from changtong.api.upload import Given, keep_files
+from changtong.api.upload import Given, Kept, keep_files
 from changtong.errors import InputError, NotFoundError, Problem, UsageError
 from changtong.rights.decide import Target
 
@@ -112,9 +113,14 @@ def _uploaded(
     missing = [name for name, value in named.items() if not value]
     if missing:
         raise InputError([Problem("missing-value", "This is needed.", column=name) for name in missing])
-    made = serves.dataset_desk.keep(
-        named["kind"], named["id"], _owner(asks), lambda kind, folder: keep_files(kind, given, folder)
-    )
+
+    def write(kind: Kind, folder: Path) -> Kept:
+        kept = keep_files(kind, given, folder)
+        if serves.scan is not None:  # what was in an archive is looked at as it is kept
+            serves.scan.check({name: folder / name for name in kept.files})
+        return kept
+
+    made = serves.dataset_desk.keep(named["kind"], named["id"], _owner(asks), write)
     return _added(asks, response, made)
 
 

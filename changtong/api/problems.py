@@ -48,6 +48,7 @@ OF_CODE = {
     "key-reused": 422,
     "intake-behind": 503,
     "in-the-making": 503,
+    "scanner-away": 503,
     "registers-busy": 503,
     "no-registers": 503,
     "registers-old": 503,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from changtong.api.log_desk import LogDesk
 from changtong.api.log_shelf import LogShelf
 from changtong.api.network_desk import NetworkDesk
 from changtong.api.offered import Offers, read_offers
+from changtong.api.one_server import OneServer
 from changtong.api.rates import Rate
 from changtong.api.request_book import RequestBook
 from changtong.api.request_log import Counts
@@ -28,6 +30,7 @@ from changtong.api.run_book import Run, RunBook
 from changtong.api.run_queue import SERVER, RunQueue
 from changtong.api.run_upkeep import tidy
 from changtong.api.study_command import StudyCommand, study_command
+from changtong.api.virus_scan import VirusScan
 from changtong.errors import UsageError
 from changtong.storage.engine import driver_url, is_url
 from changtong.storage.known_passes import KnownPasses
@@ -74,6 +77,8 @@ class Service:
     counts : Counts
     sign_ins, requests, intakes : Rate
         By address; by person; by person who sends events, whom the spool holds back as well.
+    scan : VirusScan, optional
+        What looks at uploads before they are kept.
     stopping : threading.Event
         Set when the server is about to stop: streams end.
     """
@@ -97,6 +102,8 @@ class Service:
     requests: Rate = field(default_factory=lambda: Rate(100, 20.0))
     intakes: Rate = field(default_factory=lambda: Rate(500, 200.0))
     stopping: threading.Event = field(default_factory=threading.Event)
+    scan: VirusScan | None = None
+    _alone: OneServer | None = None
     _lock: int = -1
 
     def __post_init__(self) -> None:
@@ -122,6 +129,8 @@ class Service:
         self.requests_done.close()
         self.passes.close()
         self.store.close()
+        if self._alone is not None:
+            self._alone.close()
         os.close(self._lock)
 
 
@@ -132,6 +141,7 @@ def open_service(
     *,
     program: Any = None,
     runs: str | None = None,
+    scan: VirusScan | None = None,
 ) -> Service:
     """Open a data folder, and make what is not there.
 
@@ -147,35 +157,39 @@ def open_service(
     runs : str, optional
         The URL of PostgreSQL, where runs, data sets and the queue are kept instead of in the folder: other
         processes compute, too (`open_worker`).
+    scan : VirusScan, optional
+        What looks at uploads before they are kept.
 
     Raises
     ------
     UsageError
-        ``data-in-use``, ``cannot-write``, ``no-registers``, ``registers-old``, ``registers-newer``.
+        ``data-in-use``, ``runs-in-use``, ``cannot-write``, ``no-registers``,
+        ``registers-old``, ``registers-newer``.
     """
+    if runs is not None and not is_url(runs):
+        raise UsageError(f"--runs {runs}: postgresql://user@host/name is expected.")
     folder, lock = open_data_folder(path)
-    try:
+    with ExitStack() as undo:
+        undo.callback(os.close, lock)
+        alone = None if runs is None else OneServer(runs)
+        if alone is not None:
+            undo.callback(alone.close)
         store = _store(folder, registers)
-        try:
-            book, datasets = _books(folder, runs)
-            tidy(book, datasets, folder)
-            offers = Offers({}) if program is None else read_offers(program)
-            queue = _queue(folder, book, datasets, offers, runs, workers, SERVER)
-            shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
-            watch, done = AlertWatch(shelf, alerts), RequestBook(folder.request_book)
-            service = Service(
-                folder, store, book, queue, datasets, offers, shelf, Intake(shelf, watch.look), alerts, watch,
-                LogDesk(shelf), done, _lock=lock,
-            )  # fmt: skip
-            service.queue.start()
-            service.intake.start()
-            service.watch.start()
-        except BaseException:
-            store.close()
-            raise
-    except BaseException:
-        os.close(lock)
-        raise
+        undo.callback(store.close)
+        book, datasets = _books(folder, runs)
+        tidy(book, datasets, folder)
+        offers = Offers({}) if program is None else read_offers(program)
+        queue = _queue(folder, book, datasets, offers, runs, workers, SERVER)
+        shelf, alerts = LogShelf(folder, datasets), AlertBook(folder.alert_book)
+        watch, done = AlertWatch(shelf, alerts), RequestBook(folder.request_book)
+        service = Service(
+            folder, store, book, queue, datasets, offers, shelf, Intake(shelf, watch.look), alerts, watch,
+            LogDesk(shelf), done, scan=scan, _alone=alone, _lock=lock,
+        )  # fmt: skip
+        service.queue.start()
+        service.intake.start()
+        service.watch.start()
+        undo.pop_all()
     return service
 
 

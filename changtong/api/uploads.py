@@ -7,8 +7,10 @@ from pathlib import PurePath
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from changtong.api.people import Serves
 from changtong.errors import InputError, Problem
 
 MOST_FILES = 10
@@ -44,8 +46,11 @@ class Upload:
         return self.files[0]
 
 
-async def upload_of(request: Request) -> Upload:
-    """Read a form. The framework would read the bodies of declared forms before it asks who sends them."""
+async def upload_of(request: Request, serves: Serves) -> Upload:
+    """Read a form, and let the virus scanner look at its files, where there is one.
+
+    The framework would read the bodies of declared forms before it asks who sends them.
+    """
     made = Upload()
     async with request.form(max_files=MOST_FILES, max_fields=MOST_FIELDS) as form:
         for name, value in form.multi_items():
@@ -53,6 +58,10 @@ async def upload_of(request: Request) -> Upload:
                 made.files.append((_name(value), await value.read()))
             else:
                 made.texts[name] = value
+    if serves.scan is not None:
+        # all at once, by number: two files may have one name
+        named = {f"{number} {name}": content for number, (name, content) in enumerate(made.files, 1)}
+        await run_in_threadpool(serves.scan.check, named)
     return made
 
 

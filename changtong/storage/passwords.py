@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
@@ -15,6 +16,11 @@ from changtong.errors import InputError, Problem
 LEAST_SIGNS = 12
 MOST_SIGNS = 256
 LEAST_DIFFERENT = 6
+LEAST_SCORE = 3
+"""Of zxcvbn's 0 to 4: 3 is 100 million guesses by one who has lists of words, names and leaked passwords."""
+
+MOST_ESTIMATED = 72
+"""Signs that are estimated: the time grows faster than their number, and so many are enough to tell."""
 
 hasher = argon2.PasswordHasher()
 """Argon2id as RFC 9106 recommends where memory is scarce: 64 MiB, 3 rounds, 4 lanes."""
@@ -42,7 +48,10 @@ def check_password(password: str, name: str, places: Iterable[str | None] = ()) 
     --------
     >>> check_password("three green vans at dawn", "li")
     """
-    reason = _weakness(password, name) or _named_after(password, places)
+    of_place = [place for place in places if place]
+    reason = (
+        _weakness(password, name) or _named_after(password, of_place) or _guessed(password, name, of_place)
+    )
     if reason:
         expected = f"{LEAST_SIGNS} signs or more, best several words that nobody would guess"
         raise InputError(
@@ -70,14 +79,33 @@ def _weakness(password: str, name: str) -> str:
     return ""
 
 
-def _named_after(password: str, places: Iterable[str | None]) -> str:
+def _named_after(password: str, places: Iterable[str]) -> str:
     """Return that a password is little more than the name of an organisation."""
     lower = password.casefold()
     for place in places:
-        wanted = (place or "").casefold().strip()
+        wanted = place.casefold().strip()
         if len(wanted) >= 3 and wanted in lower and len(set(lower.replace(wanted, ""))) < LEAST_DIFFERENT:
             return "is the name of the organisation with little beside it"
     return ""
+
+
+_estimating = threading.Lock()
+
+
+def _guessed(password: str, name: str, places: Iterable[str]) -> str:
+    """Return that a password is found by few guesses: it was leaked elsewhere, or is made of what was."""
+    from zxcvbn import zxcvbn  # here: its lists take a quarter of a second, and few commands need them
+
+    about = [name, *places]
+    parts = [re.split(r"[\W_]+", text) for text in about]
+    words = [word for one in parts for word in ("".join(one), *one) if len(word) > 1]
+    with _estimating:  # the library keeps the words of its caller in one place for all
+        score = zxcvbn(password[:MOST_ESTIMATED], words)["score"]
+    return (
+        ""
+        if score >= LEAST_SCORE
+        else "is, or is much like, one that has leaked elsewhere or is soon guessed"
+    )
 
 
 def _without_habits(lower: str) -> str:
