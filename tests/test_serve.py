@@ -112,3 +112,11 @@ def test_an_empty_folder_becomes_a_server_and_no_second_one_works_on_it(
         assert main(["serve", "--data", str(data), "--port", str(free_port())]) == 2
         assert "data-in-use" in capsys.readouterr().err
     assert told["password"] not in log.read_text("utf-8")
+
+
+def test_a_folder_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert main(["serve", "--data", str(file)]) == 2
+    assert "[cannot-write]" in (told := capsys.readouterr().err)
+    assert "is no folder" in told
