@@ -9,7 +9,7 @@ import httpx
 import pytest
 from api_cases import PEOPLE, fill_folder
 from assessment_cases import deduct, fact, head
-from browser import CHROMIUM
+from browser import CHROMIUM, LANGUAGES, THEMES
 from page_checks import as_wide_as_its_screen, readable
 from registers_cases import cheap_hashes
 from scorecard_cases import CARD, small_card
@@ -224,7 +224,7 @@ def test_a_card_is_kept_compared_and_every_slip_has_its_place(
     done(one)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", THEMES)
 def test_readers_of_screens_can_read_the_pages(
     chromium: sync_api.Browser, asking: Served, theme: str
 ) -> None:
@@ -237,7 +237,7 @@ def test_readers_of_screens_can_read_the_pages(
         done(one)
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_no_page_is_wider_than_a_telephone(chromium: sync_api.Browser, asking: Served, language: str) -> None:
     duty, review = (looker(chromium, asking, name, "phone", language) for name in ("duty-gd", "review-gd"))
     for path in ("/cases", "/cases/K1", "/case-new"):
