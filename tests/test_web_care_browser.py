@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from browser import CHROMIUM
+from browser import CHROMIUM, LANGUAGES
 from registers_cases import ADMIN, cheap_hashes, hazard, site
 from test_web_browser import Looker, chromium, sync_api
 from test_web_registers_browser import Asking, added, asking, told
@@ -83,7 +83,7 @@ def test_the_work_of_one_goes_to_another_after_a_look(chromium: sync_api.Browser
     assert one.wrong == []
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_are_no_wider_than_a_phone(chromium: sync_api.Browser, asking: Asking, language: str) -> None:
     made = added(asking, "site", **site(f"9{language}"))
     told(
