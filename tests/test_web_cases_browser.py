@@ -11,14 +11,15 @@ from api_cases import PEOPLE, fill_folder
 from assessment_cases import deduct, fact, head
 from browser import CHROMIUM, LANGUAGES, THEMES
 from page_checks import as_wide_as_its_screen, readable
-from registers_cases import cheap_hashes
-from scorecard_cases import CARD, small_card
+from registers_cases import ORGANISATIONS, cheap_hashes
+from scorecard_cases import CARD, DEPARTMENTS, small_card
 from test_serve import serving
 from test_web_assessment_browser import INDICATORS
 from test_web_browser import Looker, chromium, sync_api
 
 from changtong.assessment.card_writer import write_scorecard
 from changtong.rights.scope import Scope
+from changtong.storage.people import NewOrganisation
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
@@ -246,3 +247,62 @@ def test_no_page_is_wider_than_a_telephone(chromium: sync_api.Browser, asking: S
         as_wide_as_its_screen(review, path)
     for one in (duty, review):
         done(one)
+
+
+def test_departments_mark_blind_and_then_see_each_other(
+    chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    place, region = tmp_path_factory.mktemp("marks"), ("assessor", Scope(region="440000"))
+    police = NewOrganisation("广东省公安厅", "province", "440000", None, "", "police", "ga-gd")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, unit in DEPARTMENTS.items():
+            patch.setitem(PEOPLE, name, (unit, region))
+        patch.setattr("registers_cases.ORGANISATIONS", (*ORGANISATIONS, police))
+        tokens = fill_folder(place / "data")
+    folder = write_scorecard(small_card(), place / "card")
+    files = {one.name: one.read_text("utf-8") for one in folder.iterdir() if one.is_file()}
+    with serving(place / "data", place / "log") as (_, address):
+        headers = {"Authorization": f"Bearer {tokens['postal']}"}
+        kept = httpx.post(f"{address}/api/v1/scorecards", json={"files": files}, headers=headers, timeout=60)
+        assert kept.status_code == 201, kept.text
+        served = address.replace("127.0.0.1", "localhost"), tokens
+        postal, other = (looker(chromium, served, name) for name in DEPARTMENTS)
+        page = postal.open(f"/scorecards/{CARD}")
+        page.click("#to-marks")
+        page.wait_for_selector("#give")
+        page.fill("[name='a joint']", "11")  # of 10
+        page.click("#save")
+        assert page.locator("#give :invalid").count() == 1
+        page.fill("[name='a joint']", "8")
+        page.fill("[name='b joint']", "4.5")
+        page.click("#save")
+        page.wait_for_selector(".toast:has-text('2')")
+        page.reload()
+        page.wait_for_selector("#give")
+        assert page.input_value("[name='b joint']") == "4.5"
+        page.fill("[name='b joint']", "5")  # another mark takes its place, at the version that was read
+        page.click("#save")
+        page.wait_for_selector(".toast:has-text('1')")
+        page.click("#hand-in")
+        say(page)
+        page.wait_for_selector("#marks >> text=本部门已提交")
+        theirs = other.open(f"/scorecards/{CARD}/marks")
+        assert theirs.locator("#all-marks").count() == 0  # blind until all are in
+        assert theirs.input_value("[name='a joint']") == ""
+        theirs.fill("[name='a joint']", "6")
+        theirs.fill("[name='b joint']", "5")
+        theirs.click("#save")
+        theirs.wait_for_selector(".toast:has-text('2')")
+        theirs.click("#hand-in")
+        say(theirs)
+        theirs.wait_for_selector("#all-marks")
+        rows = theirs.locator("#all-marks tbody tr")
+        told = [[cell.strip() for cell in row.locator("th, td").all_inner_texts()] for row in rows.all()]
+        assert sorted(told) == [["a", "联动", "8", "6", "2"], ["b", "联动", "5", "5", "0"]]
+        readable(other, f"/scorecards/{CARD}/marks", "light")
+        done(postal)
+        done(other)
+        away = looker(chromium, served, "duty-gd")
+        assert "没有在此办理的权限" in away.open(f"/scorecards/{CARD}/marks").inner_text("#marks")
+        assert away.open(f"/scorecards/{CARD}").locator("#to-marks").count() == 0
+        away.context.close()

@@ -65,6 +65,9 @@ OPEN = {
     "/carbon": RUNS,
     "/assessment": ALL,
     "/tasks": ALL,
+    "/cases": ALL,
+    "/case-new": "duty_officer planner",
+    "/scorecards": ALL,
     "/holds": "duty_officer planner inspector assessor administrator",
     "/hand-over": "duty_officer planner inspector",
     "/data-requests": "duty_officer inspector",
@@ -74,6 +77,7 @@ OPEN = {
 ROUTES_OF_ONE = {
     "/issued/{plan_id}", "/runs/{run_id}", "/runs/{run_id}/page/{name:path}", "/inspect/{form_id}",
     "/registers/{kind}/{record_id}", "/data-requests/{record_id}", "/service-worker.js",
+    "/cases/{record_id}", "/scorecards/{record_id}", "/scorecards/{record_id}/marks",
     "/assessment/{card}", "/assessment/{card}/{subject}", "/assessment/{card}/{subject}/notice",
 }  # fmt: skip
 """Pages of one thing: what is not one's own is not there, see below."""

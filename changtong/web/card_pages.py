@@ -1,4 +1,4 @@
-"""Scorecards as pages: those that are kept, and one with items, versions and what changed since another."""
+"""Scorecards as pages: those kept, one with its items and versions, what changed, marks of departments."""
 
 from __future__ import annotations
 
@@ -23,3 +23,12 @@ def card_page(request: Request, asks: Asks, record_id: RecordId) -> Response:
     """Show one scorecard, to who may see it and to those who are assessed by it."""
     see_card(asks.desk, record_id)
     return page(request, "scorecard.html.j2", area="safety", title="scorecard.one", asks=asks, card=record_id)
+
+
+@router.get("/scorecards/{record_id}/marks")
+def marks_page(request: Request, asks: Asks, record_id: RecordId) -> Response:
+    """Show the marks of one's own department, and those of all once every one is in."""
+    see_card(asks.desk, record_id)
+    return page(
+        request, "scorecard_marks.html.j2", area="safety", title="marks.title", asks=asks, card=record_id
+    )

@@ -5,7 +5,7 @@ import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
 import { showVersions } from "./scorecard_changes.js";
 import { count, named, say, time } from "./words.js";
 
-const place = byId("card"), { card, whole } = place.dataset, base = `/api/v1/scorecards/${encodeURIComponent(card)}`;
+const place = byId("card"), { card, whole, marks } = place.dataset, base = `/api/v1/scorecards/${encodeURIComponent(card)}`;
 const number = (text) => ({ text, number: true });
 const figure = (key, value) => make("div", {}, make("dt", {}, say(key)), make("dd", {}, value));
 const why = (text) => (text ? make("span", { class: "why" }, text) : null);
@@ -47,7 +47,7 @@ try {
   fill(place, make("h1", {}, say("assessment.card_title", { title: nameOf(told), year: told.year, version: told.version })), kindOf(told),
     newest ? make("p", { class: "notice", id: "later" }, say("scorecard.later_kept", { at: time(newest.kept_at) }), " ", make("a", { href: `/scorecards/${encodeURIComponent(newest.card)}?since=${encodeURIComponent(card)}` }, say("scorecard.later_link", { version: newest.version }))) : null,
     make("dl", { class: "figures" }, figure("scorecard.items", count(told.indicators.length)), figure("scorecard.rules", count(told.rules.length)), figure("scorecard.all_points", points(told.points)), figure("scorecard.subjects", count(told.subjects)), figure("scorecard.kept_at", time(told.kept_at))),
-    make("p", { class: "row screen" }, make("a", { class: "button main", href: `/assessment?card=${encodeURIComponent(card)}` }, say("scorecard.to_assessments")), whole ? make("button", { type: "button", id: "export", onclick: save }, say("scorecard.export")) : null, make("button", { type: "button", onclick: () => print() }, say("assessment.print"))),
+    make("p", { class: "row screen" }, make("a", { class: "button main", href: `/assessment?card=${encodeURIComponent(card)}` }, say("scorecard.to_assessments")), whole ? make("button", { type: "button", id: "export", onclick: save }, say("scorecard.export")) : null, marks && told.departments.length ? make("a", { class: "button", id: "to-marks", href: `/scorecards/${encodeURIComponent(card)}/marks` }, say("marks.title")) : null, make("button", { type: "button", onclick: () => print() }, say("assessment.print"))),
     items(told), rest(told), versions);
   await showVersions(versions, told);
 } catch (error) { fill(place, make("h1", {}, say("scorecard.one")), refusal(error)); }
