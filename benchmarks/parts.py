@@ -175,6 +175,8 @@ def _on_watch(places: Places) -> list[Part]:
              ("--days", "14", "--seconds", "5", "--seeds", "0")),
         Part("web-soak", "The server under load", ("web_soak.py",), of_json(tables.plain_table), None,
              ("--seconds", "30", "--users", "20", "--rate", "1000")),
+        Part("web-map", "The map in a browser", ("web_map.py",), of_json(tables.plain_table), None,
+             ("--level", "city", "--events", "2e5")),
         Part("workforce", "Rosters of sorting centres", ("workforce.py", str(centres)), as_printed, centres),
     ]  # fmt: skip
 
