@@ -514,6 +514,7 @@ def test_every_wrong_row_of_a_series_is_told() -> None:
 # closures that really happened
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.exists(), reason="needs the jd_network data beside the project")
 def test_closures_of_a_real_network_are_found_with_few_false_alarms() -> None:
     frame = pl.read_csv(REAL / "leg_volumes.csv.gz", try_parse_dates=True)

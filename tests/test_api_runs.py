@@ -267,6 +267,7 @@ def test_pages_follow_each_other_without_a_gap(duty: Client, done: dict[str, Any
     assert done["id"] in seen
 
 
+@pytest.mark.slow
 def test_a_run_is_watched_until_it_ends(duty: Client) -> None:
     run_id = asked(duty)["id"]
     answer = duty("GET", f"/api/v1/runs/{run_id}/events", timeout=120)

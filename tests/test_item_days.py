@@ -63,6 +63,7 @@ def senseless_log(seed: int, rows: int, voids: int) -> pl.DataFrame:
     return make_log(made).with_columns(service_class=pl.Series(classes, dtype=pl.String))
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10**9), rows=st.integers(1, 900), voids=st.sampled_from([0, 0, 15]),
     look_back_days=st.integers(5, 9),

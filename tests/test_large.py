@@ -175,6 +175,7 @@ def test_legs_stay_as_full_as_service_needs_them() -> None:
     assert found.result.unserved.sum() <= 5.0
 
 
+@pytest.mark.slow
 @SOME
 @given(planned_networks())
 def test_highest_load_before_cost_agrees_with_the_exact_way(case: tuple[Network, tuple[Outage, ...]]) -> None:

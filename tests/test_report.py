@@ -69,7 +69,12 @@ def test_every_text_is_in_both_languages_with_the_same_places() -> None:
 
 def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
     sources = "\n".join(REPORT.joinpath(name).read_text(encoding="utf-8") for name in FILES)
-    sources += "\n".join(path.read_text(encoding="utf-8") for path in Path(str(REPORT)).glob("*.py"))
+    letters = REPORT.parent / "data_requests"  # its answer is a document as well
+    sources += "\n".join(
+        path.read_text(encoding="utf-8")
+        for place in (REPORT, letters)
+        for path in Path(str(place)).glob("*.py")
+    )
     known = read_texts()
     asked = set(
         re.findall(r"""(?:\bt|\btext|\bsay|\baria|\bth)\(\s*["']([a-z_]+\.[a-z_A-Z-]+)["']""", sources)
@@ -84,7 +89,7 @@ def test_every_text_asked_for_exists_and_none_is_left_over() -> None:
         r"|daily_(name|state|note|class)\.|county_(event|reason|why)\.|tier\.|county\.(line_|.*_long$|detour_factor$)"
         r"|coverage_(asks|band|blocked|words)\.|coverage\.(by|times_by)_|forecast_(event|name|note)\.|forecast\.(kind_|(more|less|alike|sites?|legs?)$)"
         r"|inspection\.(provenance_|field_)|(inspection|assess)_unit\."
-        r"|case_(state|action|task)\."
+        r"|case_(state|action|task)\.|request_answer\.(grant|partly|refuse)$"
         r"|assess_(line|why|why_not|counted|criterion|note|kind|state|stage|level)\."
         r"|warn_(level|state|from|exposed|provenance|problem)\.|workforce_(severity|kind|law|provenance|first)\.|epidemic_word\."
         r"|ticket_(state|whose)\.|ticket\.limit_|relief\.(qualifies$|could$|not$|not_in_force$|status_)"

@@ -153,8 +153,8 @@ def test_a_citys_department_marks_on_a_provinces_card(desks: dict[str, Desk], tm
     assert desks["admin"].verify_audit(with_records=True).whole
 
 
-HIDDEN = ("staff_permit", "duty_roster", "duty_entry")
-"""Who may work where, who is on duty and what was said there: nobody's business who only assesses."""
+HIDDEN = ("staff_permit", "duty_roster", "duty_entry", "data_request")
+"""Who may work where, who is on duty, who asks about their data: nobody's business who only assesses."""
 
 
 def test_it_sees_the_card_and_nothing_behind_it(desks: dict[str, Desk], small: tuple[Store, Desk]) -> None:  # noqa: F811

@@ -281,6 +281,7 @@ def test_no_page_is_wider_than_its_screen(
     assert one.wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_against_any_page(chromium: sync_api.Browser, base: str, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

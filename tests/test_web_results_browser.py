@@ -121,6 +121,7 @@ def test_from_no_test_by_one_click_to_a_loss_that_is_responded_to(looker: Looker
     assert "丙县" in page.inner_text("#drafts li b")
 
 
+@pytest.mark.slow
 def test_what_would_help_is_tried_by_one_click(looker: Looker) -> None:
     page = looker.open("/prepare")
     page.click("#remedies button")

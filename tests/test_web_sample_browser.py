@@ -20,6 +20,7 @@ pytestmark = [
 __all__ = ["cheap_hashes"]
 
 
+@pytest.mark.slow
 def test_sample_data_comes_and_goes_with_a_click_each(tmp_path: Path) -> None:
     fill_folder(tmp_path / "data")
     shutil.rmtree(tmp_path / "data" / "networks" / "tiny")

@@ -162,6 +162,7 @@ def test_a_computed_roster_is_put_in_force_from_its_run_and_somebody_checks_in(
     phone.context.close()
 
 
+@pytest.mark.slow
 def test_readers_of_screens_can_read_what_is_due_and_the_areas(looker: Looker) -> None:
     for theme in ("light", "dark"):
         for path in ("/tasks", "/areas/people", "/areas/safety", "/duty"):

@@ -122,6 +122,7 @@ def held_no_more(database: str, worker: str) -> None:
     book.close()
 
 
+@pytest.mark.slow
 @needs_postgres
 def test_a_worker_that_is_killed_loses_no_run_and_none_is_computed_twice(
     database: str, tmp_path: Path
