@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from changtong.errors import UsageError
+from changtong.errors import InputError, Problem, UsageError
 
 
 class Language(StrEnum):
@@ -90,6 +91,36 @@ def read_instant(text: str | None, option: str = "--at") -> datetime | None:
     raise UsageError(
         f"{option} {text!r} is no instant with its zone; expected as 2026-07-20T03:00+08:00.", "bad-instant"
     )
+
+
+def read_person(file: Path, names: tuple[str, ...], code: str) -> dict[str, str]:
+    """Read a file about a person: a JSON object of texts. No value of it is told in a problem.
+
+    Parameters
+    ----------
+    file : Path
+    names : tuple of str
+        Those that it may have.
+    code : str
+        For the error.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or holds something else.
+    """
+    try:
+        content = json.loads(file.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        text = f"it cannot be read ({type(error).__name__})."
+        raise InputError([Problem(code, text, file.name, expected="a JSON object")]) from error
+    fits = isinstance(content, dict) and all(
+        key in names and isinstance(value, str) for key, value in content.items()
+    )
+    if not fits:
+        expected = "an object of " + ", ".join(names) + ", each a text"
+        raise InputError([Problem(code, "it is not as expected.", file.name, expected=expected)])
+    return dict(content)
 
 
 def check_page_file(file: Path) -> None:

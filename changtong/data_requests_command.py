@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from changtong.command_options import AsJson, read_instant
+from changtong.command_options import AsJson, read_instant, read_person
 from changtong.console import print_result
 from changtong.errors import InputError, Problem, UsageError
 from changtong.registers_options import RegistersStore, TokenFile, Why, desk_of
-from changtong.written_files import write_beside
+from changtong.written_files import check_writable, write_beside
 
 if TYPE_CHECKING:
     from changtong.data_requests.request_register import KeptRequest
@@ -81,7 +80,7 @@ def open_one(
     from changtong.data_requests.requests import DataRequest
 
     received = _when(at)
-    said = _person(person)
+    said = read_person(person, PERSONAL, "bad-data-request")
     name, contact, text = (said.get(key, "") for key in PERSONAL)
     request = DataRequest(
         request_id or "", kind, received, "", channel, on_behalf, name=name, contact=contact, text=text
@@ -89,23 +88,6 @@ def open_one(
     with desk_of(registers, token) as desk:
         kept = open_data_request(desk, request, organisation)
     _told(kept, _when(None), as_json=as_json)
-
-
-def _person(file: Path) -> dict[str, str]:
-    try:
-        content = json.loads(file.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        text = f"it cannot be read ({type(error).__name__})."
-        raise InputError([Problem("bad-data-request", text, file.name, expected="a JSON object")]) from error
-    fits = isinstance(content, dict) and all(
-        key in PERSONAL and isinstance(value, str) for key, value in content.items()
-    )
-    if not fits:
-        expected = "an object of " + ", ".join(PERSONAL) + ", each a text"
-        raise InputError(
-            [Problem("bad-data-request", "it is not as expected.", file.name, expected=expected)]
-        )
-    return dict(content)
 
 
 @requests.command("move", short_help="Ask, identify, step, decide, answer, reopen, withdraw.")
@@ -202,6 +184,7 @@ def document(
 
     if output.exists():
         raise UsageError(f"{output} is there already: it was left as it is.")
+    check_writable(output)  # a look is on record, and cannot be taken back
     with desk_of(registers, token) as desk:
         content = answer_document(desk, request_id, reason, _when(None), language=language)
     write_beside(output, content, mode=0o600)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from changtong.command_options import AsJson, Language, PageLanguage, check_page_file, parse_day, read_instant
+from changtong.command_options import (
+    AsJson,
+    Language,
+    PageLanguage,
+    check_page_file,
+    parse_day,
+    read_instant,
+    read_person,
+)
 from changtong.console import print_result
 from changtong.errors import InputError, Problem, UsageError
 from changtong.registers_options import Files, Registers, RegistersStore, Token, TokenFile, Why
@@ -144,7 +151,7 @@ def open_one(
         "harmed_on": None if harmed_on is None else parse_day(harmed_on, "--harmed-on"),
         "ended_on": None if ended_on is None else parse_day(ended_on, "--ended-on"),
     }
-    said = _person(person)
+    said = {} if person is None else read_person(person, PERSONAL, "bad-ticket")
 
     def make(next_id: str) -> RightsTicket:
         return RightsTicket(
@@ -175,23 +182,6 @@ def open_one(
         made = open_ticket(str(folder), make, known)
     text = f"{made.id}: {made.kind}, {made.firm_id}, {made.state}"
     print_result(ticket_facts(made) | more, text, as_json=as_json)
-
-
-def _person(file: Path | None) -> dict[str, str]:
-    if file is None:
-        return {}
-    try:
-        content = json.loads(file.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        text = f"it cannot be read ({type(error).__name__})."
-        raise InputError([Problem("bad-ticket", text, file.name, expected="a JSON object")]) from error
-    fits = isinstance(content, dict) and all(
-        key in PERSONAL and isinstance(value, str) for key, value in content.items()
-    )
-    if not fits:
-        expected = "an object of " + ", ".join(PERSONAL) + ", each a text"
-        raise InputError([Problem("bad-ticket", "it is not as expected.", file.name, expected=expected)])
-    return dict(content)
 
 
 @tickets.command("move", short_help="Accept, transfer, mediate, settle, close, reject, reopen.")

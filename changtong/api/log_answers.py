@@ -6,14 +6,13 @@ import base64
 import gzip
 import json
 import math
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from changtong.api.log_items import LAST_SEEN_DAYS, track, waiting_items
+from changtong.api.log_items import LAST_SEEN_DAYS, day_begin_ms, track, waiting_items
 from changtong.errors import NotFoundError
 from changtong.events.alerts.log_series import HOUR_MS, series_of
 from changtong.events.formats.instants import check_day
@@ -77,7 +76,7 @@ def map_of_day(log: EventLog, day: date, service_class: str = "") -> dict[str, d
         "pieces": moves["pieces"].to_list(),
     }
     hours = made.series["begin_ms"].unique().sort().to_list()
-    first = _begin_ms(log, day)
+    first = day_begin_ms(log, day)
     told = {}
     for begin_ms in hours:
         rows = made.series.filter(pl.col("begin_ms") == begin_ms)
@@ -112,7 +111,7 @@ def _hours_part(
     return {
         "day": day.isoformat(),
         "zone": log.zone,
-        "first_ms": _begin_ms(log, day),
+        "first_ms": day_begin_ms(log, day),
         "begin_ms": [part["begin_ms"] for part in parts],
         "sites": {"id": names.to_list()}
         | {name: [part["sites"][name] for part in parts] for name in measures},
@@ -142,11 +141,6 @@ def _map_part(
 
 def _rounded(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else round(value, 4)
-
-
-def _begin_ms(log: EventLog, day: date) -> int:
-    begin = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(log.zone))
-    return round(begin.timestamp() * 1000)
 
 
 def day_parts(log: EventLog, day: date) -> dict[str, dict[str, Any]]:

@@ -77,8 +77,8 @@ def waiting_items(
         ``as_of_ms``; ``pieces``, and by class; ``items``: pseudonym, ``since_ms`` (when it came),
         last scan, next site and class.
     """
-    begin = _begin_ms(log, day)
-    end = _begin_ms(log, day + timedelta(days=1)) if hour is None else begin + (hour + 1) * HOUR_MS
+    begin = day_begin_ms(log, day)
+    end = day_begin_ms(log, day + timedelta(days=1)) if hour is None else begin + (hour + 1) * HOUR_MS
     waiting = _waiting(log, site_id, day, end)
     by_class = waiting.group_by("service_class").len().sort("len", descending=True)
     classes = [{"id": name, "pieces": pieces} for name, pieces in by_class.iter_rows() if name is not None]
@@ -122,7 +122,8 @@ def _waiting(log: EventLog, site_id: str, day: date, end_ms: int) -> pl.DataFram
     return last.filter(there).select(kept)
 
 
-def _begin_ms(log: EventLog, day: date) -> int:
+def day_begin_ms(log: EventLog, day: date) -> int:
+    """Return the instant at which a day of a log begins."""
     return round(datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(log.zone)).timestamp() * 1000)
 
 
