@@ -219,6 +219,10 @@ def write_situation_report(
         Path | None,
         typer.Option("--indicators", metavar="FILE.json", help="What `changtong indicators --json` printed."),
     ] = None,
+    number: Annotated[
+        int | None,
+        typer.Option("--number", min=1, metavar="N", help="Write one that is on record again; no new one."),
+    ] = None,
     language: PageLanguage = Language.zh,
     by: By = None,
     at: At = None,
@@ -230,13 +234,21 @@ def write_situation_report(
     """Put the next situation report on record, and write it: what is new, and how it stands."""
     from changtong.emergency.case_actions import number_report
     from changtong.emergency.case_folder import add_entry
-    from changtong.emergency.case_status import status
+    from changtong.emergency.case_log import head_of
     from changtong.emergency.drill import release
     from changtong.emergency.situation_figures import read_figures
-    from changtong.report.case_documents import situation_report, write_document
+    from changtong.report.case_documents import situation_report_again, write_document
     from changtong.written_files import check_writable
 
     _check_document(output)
+    if number is not None:
+        if plan or indicators or by or at or entry:
+            raise UsageError("--number writes what is on record: no --plan, --indicators, --by, --at.")
+        found, _ = _asked(case, None, registers, token)
+        write_document(situation_report_again(found, number), output, language=language.value)
+        facts = {"file": str(output), "case_id": found.case_id, "number": number, "is_new": False}
+        print_result(facts, f"situation report {number} of {found.case_id} → {output}", as_json=as_json)
+        return
     name, happened = who(by, registers), read_instant(at)
     figures = read_figures(plan, indicators)
     check_writable(output)  # a number that is on record stays there, even where there is no document
@@ -245,21 +257,20 @@ def write_situation_report(
         from changtong.registers_options import desk_of
 
         with desk_of(registers, token) as desk:
-            written = add_case_entry(desk, case, number_report(), at=happened, entry_id=entry)
+            written = add_case_entry(desk, case, number_report(figures), at=happened, entry_id=entry)
     else:
         release(case, happened)
-        written = add_entry(case, number_report(), by=name, at=happened, entry_id=entry)
+        written = add_entry(case, number_report(figures), by=name, at=happened, entry_id=entry)
     number = int(written.entry.data["number"])
-    made = status(written.case, written.entry.at)
-    write_document(situation_report(made, number, figures), output, language=language.value)
+    write_document(situation_report_again(written.case, number), output, language=language.value)
     facts = {
         "file": str(output),
-        "case_id": made.case.case_id,
+        "case_id": written.case.case_id,
         "number": number,
         "is_new": written.is_new,
-        "head": made.head,
+        "head": head_of(written.case.entries),
     }
-    print_result(facts, f"situation report {number} of {made.case.case_id} → {output}", as_json=as_json)
+    print_result(facts, f"situation report {number} of {written.case.case_id} → {output}", as_json=as_json)
 
 
 def write_review(

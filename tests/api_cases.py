@@ -133,9 +133,9 @@ def tokens(service_and_tokens: tuple[Service, dict[str, str]]) -> dict[str, str]
     return service_and_tokens[1]
 
 
-@pytest.fixture
-def app(service: Service) -> FastAPI:
-    return make_app(service)
+@pytest.fixture(scope="module")
+def app(service_and_tokens: tuple[Service, dict[str, str]]) -> FastAPI:
+    return make_app(service_and_tokens[0])
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from log_cases import log_of, ring
 from registers_cases import cheap_hashes
 from starlette.requests import Request
 
-from changtong.api.alert_book import alert_id
+from changtong.api.alert_book import AlertBook, alert_id
 from changtong.api.alerts import follow_alerts
 from changtong.api.log_shelf import LogAbout
 from changtong.api.service import Service
@@ -105,6 +106,34 @@ def test_seen_closed_and_open_again_when_it_becomes_worse(
     assert service.alerts.put("ring", "/spb-gd/", "440000", [facts | {"tier": "severe"}]) == 1
     assert duty("GET", place).json()["handling"] == "new"
     assert duty("GET", place).json()["reason"] is None
+
+
+def test_a_change_is_told_once_it_can_be_read(tmp_path: Path) -> None:
+    """Who follows asks for what came after the last number: told too early, it finds nothing and goes on."""
+    found = []
+
+    class Followed(AlertBook):
+        def __setattr__(self, name: str, value: object) -> None:
+            before = getattr(self, "latest", None) if name == "latest" else None
+            super().__setattr__(name, value)
+            if before is not None and before != value:
+                found.append([one.handling for one in self.since(before, [Scope("/", "")])])
+
+    book = Followed(tmp_path / "alerts.db")
+    facts = {
+        "alert_id": "site-silent:A",
+        "rule": "site-silent",
+        "tier": "warning",
+        "state": "open",
+        "site_id": "A",
+    }
+    book.put("ring", "/spb-gd/", "440000", [facts])
+    key = alert_id("ring", "site-silent:A")
+    book.see(key, "duty-gd")
+    book.see(key, "duty-gd")
+    book.end(key, "duty-gd", "known")
+    book.close()
+    assert found == [["new"], ["seen"], ["closed"]]
 
 
 def followed(app: FastAPI, service: Service, headers: dict[str, str], most: int) -> list[Any]:

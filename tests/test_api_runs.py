@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -288,7 +289,7 @@ def test_a_run_is_cancelled_while_it_waits_and_while_it_runs(duty: Client, done:
     waiting = duty("POST", f"/api/v1/runs/{second}/cancel")
     assert (waiting.status_code, waiting.json()["state"]) == (202, "cancelled")
     while duty("GET", f"/api/v1/runs/{first}").json()["state"] == "waiting":
-        pass
+        time.sleep(0.05)
     assert duty("POST", f"/api/v1/runs/{first}/cancel").json()["state"] == "cancelling"
     assert duty("POST", f"/api/v1/runs/{first}/cancel").status_code == 202  # twice is as once
     assert duty.ended(first)["state"] == "cancelled"

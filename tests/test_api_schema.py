@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 import hypothesis
@@ -19,7 +18,7 @@ from changtong.rights.scope import Scope
 
 __all__ = ["app", "cheap_hashes", "service", "service_and_tokens", "tokens"]
 
-EXAMPLES = 40 if os.environ.get("CHANGTONG_LONG_TESTS") else 3
+EXAMPLES = 40
 STREAMS = "/events"
 LEFT_OUT = {("GET", "/api/v1/session"), ("DELETE", "/api/v1/session"), ("POST", "/api/v1/session/password")}
 """Where the asker would lose its own way in; the stories of sessions test them."""
@@ -67,6 +66,7 @@ def operations(app: FastAPI) -> list[tuple[str, str]]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore::hypothesis.errors.HypothesisDeprecationWarning"
 )  # threads that use random

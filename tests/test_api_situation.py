@@ -125,7 +125,15 @@ def test_all_hours_in_one_answer_are_those_of_each(day: date, duty: Client) -> N
         one = duty("GET", f"/api/v1/logs/ring/map?day={day}&hour={hour}").json()
         for name in ("events", "handled", "backlog", "late_share"):
             assert told["sites"][name][k] == one["sites"][name]
-        assert one["legs"] == told["legs"]
+        of_hour = told["leg_hours"][k]
+        ends = [(told["legs"]["from"][leg], told["legs"]["to"][leg]) for leg in of_hour["leg"]]
+        assert ends == list(zip(one["legs"]["from"], one["legs"]["to"], strict=True))
+        assert one["legs"]["pieces"] == of_hour["pieces"]
+    moved = [0] * len(told["legs"]["pieces"])
+    for of_hour in told["leg_hours"]:
+        for leg, pieces in zip(of_hour["leg"], of_hour["pieces"], strict=True):
+            moved[leg] += pieces
+    assert moved == told["legs"]["pieces"]
 
 
 def test_as_many_wait_as_the_backlog_counts(day: date, duty: Client) -> None:

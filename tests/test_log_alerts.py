@@ -82,6 +82,9 @@ def test_an_hour_counted_by_hand(tiny: EventLog) -> None:
         (epoch_ms("05-06T11:00"), 2, 0, 1, None),
         (epoch_ms("05-06T12:00"), 1, 1, 0, 1.0),
     ]
+    ends = ("from_site", "to_site")
+    of_day = made.hourly.group_by(ends).agg(pl.col("pieces").sum()).sort(ends)
+    assert of_day.rows() == made.volumes.drop("date").rows() != []
     # an hour in which nobody scanned says nothing of what waits
     assert epoch_ms("05-06T14:00") not in made.series["begin_ms"].to_list()
 

@@ -19,9 +19,9 @@ __all__ = ["cheap_hashes", "service", "service_and_tokens", "tokens"]
 NEWEST = "/api/v1/studies/newest?study=outlets+warn&study=outlets+index"
 
 
-@pytest.fixture
-def app(service: Service) -> FastAPI:
-    return make_web_app(service)
+@pytest.fixture(scope="module")
+def app(service_and_tokens: tuple[Service, dict[str, str]]) -> FastAPI:
+    return make_web_app(service_and_tokens[0])
 
 
 def run_of(service: Service, study: str, state: str, **outcome: Any) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM, THEMES
+from browser import CHROMIUM, THEMES, serving_here
 from registers_cases import ADMIN, cheap_hashes
-from test_serve import serving
 from test_web_browser import Looker, chromium, sync_api
 
 pytestmark = [
@@ -27,8 +26,8 @@ PATHS = (
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place = tmp_path_factory.mktemp("administration")
     fill_folder(place / "data")
-    with serving(place / "data", place / "log") as (_, address):
-        yield address.replace("127.0.0.1", "localhost")
+    with serving_here(place / "data") as address:
+        yield address
 
 
 @pytest.fixture
@@ -105,7 +104,7 @@ def test_ones_own_sessions_end_and_a_token_is_told_once(boss: Looker, base: str)
 
 def test_a_ticket_is_accepted_and_its_clock_runs(chromium: sync_api.Browser, base: str) -> None:
     duty = Looker(chromium, base).sign_in()
-    csrf = duty.page.get_attribute("meta[name=csrf]", "content") or ""
+    csrf = duty.open("/account").get_attribute("meta[name=csrf]", "content") or ""
     made = duty.page.request.post(
         f"{base}/api/v1/rights-tickets", data={"kind": "pay", "firm": "sd-ns"}, headers={"X-CSRF-Token": csrf}
     )

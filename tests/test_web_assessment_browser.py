@@ -9,11 +9,10 @@ import httpx
 import pytest
 from api_cases import PEOPLE, fill_folder
 from assessment_cases import deduct, fact, head
-from browser import CHROMIUM, LANGUAGES, THEMES
+from browser import CHROMIUM, LANGUAGES, THEMES, serving_here
 from page_checks import as_wide_as_its_screen, readable
 from registers_cases import cheap_hashes
 from scorecard_cases import CARD, small_card
-from test_serve import serving
 from test_web_browser import Looker, chromium, sync_api
 
 from changtong.assessment.card_writer import write_scorecard
@@ -60,11 +59,11 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
     )
     folder = write_scorecard(card, place / "card")
     files = {path.name: path.read_text("utf-8") for path in folder.iterdir() if path.is_file()}
-    with serving(place / "data", place / "log") as (_, address):
+    with serving_here(place / "data") as address:
         headers = {"Authorization": f"Bearer {tokens['review-gd']}"}
         kept = httpx.post(f"{address}/api/v1/scorecards", json={"files": files}, headers=headers, timeout=60)
         assert kept.status_code == 201, kept.text
-        yield address.replace("127.0.0.1", "localhost"), tokens
+        yield address, tokens
 
 
 @pytest.fixture

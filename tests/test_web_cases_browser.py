@@ -9,7 +9,7 @@ import httpx
 import pytest
 from api_cases import PEOPLE, fill_folder
 from assessment_cases import deduct, fact, head
-from browser import CHROMIUM, LANGUAGES, THEMES
+from browser import CHROMIUM, LANGUAGES, THEMES, serving_here
 from page_checks import as_wide_as_its_screen, readable
 from registers_cases import ORGANISATIONS, cheap_hashes
 from scorecard_cases import CARD, DEPARTMENTS, small_card
@@ -50,7 +50,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             patch.setitem(PEOPLE, name, one)
         tokens = fill_folder(place / "data")
     files = {one.name: one.read_text("utf-8") for one in card_files(place / "card")}
-    with serving(place / "data", place / "log") as (_, address):
+    with serving_here(place / "data") as address:
 
         def post(who: str, path: str, asked: object) -> None:
             headers = {"Authorization": f"Bearer {tokens[who]}"}
@@ -61,7 +61,7 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         case = {"plan": "flood", "event": "顺义进水", "id": "K1", "sites": {"A": "confirmed"}}
         post("duty-gd", "/cases", case | {"measures": {"warning_colour": "orange"}})
         post("duty-gd", "/cases/K1/entries", {"action": "level", "level": "III"})
-        yield address.replace("127.0.0.1", "localhost"), tokens
+        yield address, tokens
 
 
 def looker(chromium: sync_api.Browser, asking: Served, name: str, *more: str) -> Looker:
@@ -124,7 +124,13 @@ def test_a_case_from_opening_to_its_review(chromium: sync_api.Browser, asking: S
     say(page, title="借抽水泵", within="30")
     page.wait_for_selector("#steps >> text=借抽水泵")
     assert steps.count() == count + 1
-    assert page.locator("#log tbody tr").count() == 7
+    page.click("[data-move=situation_report]")
+    say(page)
+    page.wait_for_selector("#reports tbody tr")
+    with page.expect_download() as coming:
+        page.click("#reports a")
+    assert Path(coming.value.path()).read_bytes()[:2] == b"PK"
+    assert page.locator("#log tbody tr").count() == 8
     # ended against its conditions only with a reason, then closed
     page.click("[data-move=end]")
     page.fill("dialog [name=reason]", "水退了")
@@ -298,7 +304,9 @@ def test_departments_mark_blind_and_then_see_each_other(
         theirs.wait_for_selector("#all-marks")
         rows = theirs.locator("#all-marks tbody tr")
         told = [[cell.strip() for cell in row.locator("th, td").all_inner_texts()] for row in rows.all()]
-        assert sorted(told) == [["a", "联动", "8", "6", "2"], ["b", "联动", "5", "5", "0"]]
+        assert sorted(told) == [
+            ["网点 a a", "联动", "8", "6", "2"], ["网点 b b", "联动", "5", "5", "0"],
+        ]  # fmt: skip
         readable(other, f"/scorecards/{CARD}/marks", "light")
         done(postal)
         done(other)

@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM
+from browser import CHROMIUM, serving_here
 from registers_cases import cheap_hashes
-from test_serve import serving
 from test_web_browser import Looker, chromium, sync_api
 
 pytestmark = [
@@ -22,8 +21,8 @@ __all__ = ["cheap_hashes", "chromium"]
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place = tmp_path_factory.mktemp("requests")
     fill_folder(place / "data")
-    with serving(place / "data", place / "log") as (_, address):
-        yield address.replace("127.0.0.1", "localhost")
+    with serving_here(place / "data") as address:
+        yield address
 
 
 def step(page: sync_api.Page, action: str, state: str, **words: str) -> None:

@@ -32,9 +32,9 @@ FILES = {
 PAGES = ("/", "/respond", "/runs", "/password", "/prepare", "/prepare/drills", "/rural", "/carbon")
 
 
-@pytest.fixture
-def app(service: Service) -> FastAPI:
-    return make_web_app(service)
+@pytest.fixture(scope="module")
+def app(service_and_tokens: tuple[Service, dict[str, str]]) -> FastAPI:
+    return make_web_app(service_and_tokens[0])
 
 
 @pytest.fixture

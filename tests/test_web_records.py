@@ -19,9 +19,9 @@ from changtong.web.words import read_words
 __all__ = ["cheap_hashes", "service", "service_and_tokens", "tokens"]
 
 
-@pytest.fixture
-def app(service: Service) -> FastAPI:
-    return make_web_app(service)
+@pytest.fixture(scope="module")
+def app(service_and_tokens: tuple[Service, dict[str, str]]) -> FastAPI:
+    return make_web_app(service_and_tokens[0])
 
 
 def signed_in(app: FastAPI, name: str) -> Client:

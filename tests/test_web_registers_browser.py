@@ -9,10 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 from api_cases import PEOPLE, fill_folder
-from browser import CHROMIUM
+from browser import CHROMIUM, serving_here
 from duty_cases import roster_folder
 from registers_cases import cheap_hashes, hazard, site
-from test_serve import serving
 from test_web_browser import LONG_MS, Looker, chromium, sync_api
 
 from changtong.api.answers import plain_row
@@ -35,8 +34,8 @@ def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(PEOPLE, "second-gd", second)
         tokens = fill_folder(place / "data")
-    with serving(place / "data", place / "log") as (_, address):
-        yield address.replace("127.0.0.1", "localhost"), tokens
+    with serving_here(place / "data") as address:
+        yield address, tokens
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from typing import Any
 import httpx
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM, SCREENS, THEMES
+from browser import CHROMIUM, SCREENS, THEMES, serving_here
 from registers_cases import OWN, cheap_hashes
-from test_serve import serving
 from test_web_browser import Looker, chromium
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -60,8 +59,8 @@ class Program:
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place = tmp_path_factory.mktemp("results")
     fill_folder(place / "data")
-    with serving(place / "data", place / "log") as (_, address):
-        yield address.replace("127.0.0.1", "localhost")
+    with serving_here(place / "data") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def place(tmp_path_factory: pytest.TempPathFactory):
             yield service, tokens
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(place: tuple[Service, dict[str, str]]) -> FastAPI:
     return make_web_app(place[0])
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 
 import pytest
-from browser import CHROMIUM, SCREENS, THEMES
+from browser import CHROMIUM, SCREENS, THEMES, serving_here
 from live_cases import DAYS, ENDS_AT, GAP, ZONE, fill_live
 from registers_cases import cheap_hashes
-from test_serve import serving
 from test_web_browser import FLAGS, Looker
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -30,8 +29,8 @@ assert ZONE.key == "Asia/Shanghai"
 def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place = tmp_path_factory.mktemp("live")
     fill_live(place / "data", TODAY)
-    with serving(place / "data", place / "log") as (_, address):
-        yield address.replace("127.0.0.1", "localhost")
+    with serving_here(place / "data") as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +123,19 @@ def test_an_alert_leads_to_its_site_and_is_followed_by_others(chromium: sync_api
     page.click("[data-alert] button.link")
     page.wait_for_selector("#selection h2")
     assert "site=A" in page.url
+    held: list[sync_api.Route] = []
+    page.route("**/seen", lambda route: held.append(route))
     page.click("#alert-list button >> text=Seen")
+    page.wait_for_timeout(100)
+    late = held[0].fetch()  # what was answered comes after the news of what followed
     second.wait_for_selector("#alert-list [data-handling=seen]")  # without a reload
     second.click("#alert-list button >> text=Close")
     second.fill("#ask textarea", "a bridge is shut, known")
     second.click("#ask button[type=submit]")
     page.wait_for_selector("#alert-list:has-text('No open alert')")
+    held[0].fulfill(response=late)
+    page.wait_for_timeout(300)
+    assert "No open alert" in page.inner_text("#alert-list")
     page.check("#closed-too")
     assert "a bridge is shut" in page.inner_text("#alert-list")
     third = looks.open("/#site=A")

@@ -13,11 +13,10 @@ from typing import Any
 import httpx
 import pytest
 from api_cases import fill_folder
-from browser import CHROMIUM, LANGUAGES
+from browser import CHROMIUM, LANGUAGES, serving_here
 from duty_cases import roster_folder
 from page_checks import as_wide_as_its_screen, readable
 from registers_cases import cheap_hashes, hazard
-from test_serve import serving
 from test_web_browser import Looker, chromium, sync_api
 
 from changtong.api.answers import plain_row
@@ -36,8 +35,8 @@ NOW = datetime.now(UTC)
 def asking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asking]:
     place = tmp_path_factory.mktemp("tasks")
     tokens = fill_folder(place / "data")
-    with serving(place / "data", place / "log") as (_, address):
-        yield address.replace("127.0.0.1", "localhost"), tokens
+    with serving_here(place / "data") as address:
+        yield address, tokens
 
 
 @pytest.fixture

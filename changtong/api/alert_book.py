@@ -196,7 +196,8 @@ class AlertBook(Book):
                 return one
             seen = [*one.seen, {"user": user, "at": now().isoformat()}]
             handling = "seen" if one.handling == "new" else one.handling
-            return self._change(connection, key, seen=seen, handling=handling)
+            one = _change(connection, key, seen=seen, handling=handling)
+        return self._told(one)
 
     def end(self, key: str, user: str, reason: str) -> KeptAlert:
         """Close an alert.
@@ -209,9 +210,8 @@ class AlertBook(Book):
         with writing(self.engine) as connection:
             if _read(connection, key).handling == "closed":
                 raise ConflictError("This alert is closed already.")
-            return self._change(
-                connection, key, handling="closed", closed_by=user, closed_at=now(), reason=reason
-            )
+            one = _change(connection, key, handling="closed", closed_by=user, closed_at=now(), reason=reason)
+        return self._told(one)
 
     def counts(self) -> dict[str, int]:
         """Return how many there are by handling."""
@@ -219,11 +219,16 @@ class AlertBook(Book):
             asked = sa.select(alerts.c.handling, sa.func.count()).group_by(alerts.c.handling)
             return {str(name): int(count) for name, count in connection.execute(asked)}
 
-    def _change(self, connection: sa.Connection, key: str, **values: Any) -> KeptAlert:
-        changed = _latest(connection) + 1
-        connection.execute(alerts.update().where(alerts.c.id == key).values(changed=changed, **values))
-        self.latest = max(self.latest, changed)
-        return _read(connection, key)
+    def _told(self, one: KeptAlert) -> KeptAlert:
+        """Tell who follows of a change, once others can read it: told before, they would pass it over."""
+        self.latest = max(self.latest, one.changed)
+        return one
+
+
+def _change(connection: sa.Connection, key: str, **values: Any) -> KeptAlert:
+    changed = _latest(connection) + 1
+    connection.execute(alerts.update().where(alerts.c.id == key).values(changed=changed, **values))
+    return _read(connection, key)
 
 
 def _latest(connection: sa.Connection) -> int:

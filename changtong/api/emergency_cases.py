@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
+from fastapi import Path as PathParam
 from pydantic import AwareDatetime, Field, StringConstraints
 
 from changtong.api.answers import (
@@ -27,16 +26,20 @@ from changtong.api.answers import (
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError
 from changtong.api.records import file_response
+from changtong.api.runs import summary_of
+from changtong.api.service import Service
 from changtong.emergency import case_actions
 from changtong.emergency.case import Case
 from changtong.emergency.case_event import Event, told_event
 from changtong.emergency.case_folder import Make
+from changtong.emergency.case_log import written
 from changtong.emergency.case_review import review
 from changtong.emergency.case_status import status
 from changtong.emergency.opening import Opened
 from changtong.emergency.plan import EmergencyPlan
 from changtong.emergency.plan_facts import plan_facts
 from changtong.emergency.plan_file import find_plan, shipped_names
+from changtong.emergency.situation_figures import Figures, figures_in
 from changtong.emergency_records.case_register import (
     add_case_entry,
     list_register_cases,
@@ -46,7 +49,7 @@ from changtong.emergency_records.case_register import (
     verify_register_case,
 )
 from changtong.errors import ConflictError, InputError, NotFoundError, Problem
-from changtong.report.case_documents import review_document, write_document
+from changtong.report.case_documents import document_docx, review_document, situation_report_again
 
 router = APIRouter(prefix="/api/v1/cases", tags=["emergency"])
 
@@ -75,8 +78,9 @@ class CaseEntry(Asked):
     """One thing done with a case; the other fields are those of its action."""
 
     action: Literal[
-        "level", "measure", "task", "add_task", "site", "report", "note", "suspend", "resume", "end", "close"
-    ]
+        "level", "measure", "task", "add_task", "site", "report", "note", "situation_report", "suspend",
+        "resume", "end", "close",
+    ]  # fmt: skip
     at: AwareDatetime | None = Field(default=None, description="When it happened; now without it.")
     text: Words = Field(default="", description="Of measure, task, site, report and note.")
     reason: Words = Field(default="", description="Of level, suspend, resume and end.")
@@ -96,6 +100,8 @@ class CaseEntry(Asked):
     met: list[Word] = Field(default_factory=list, max_length=100)
     although: Words = ""
     lessons: list[Words] = Field(default_factory=list, max_length=100)
+    plan_run: Id | None = Field(default=None, description="Of situation_report: figures of a plan.")
+    indicators_run: Id | None = Field(default=None, description="Of situation_report: indicators of a day.")
 
 
 NEEDED = {
@@ -105,7 +111,7 @@ NEEDED = {
 """Action -> fields without which it says nothing."""
 
 
-def _make(asked: CaseEntry) -> Make:
+def _make(asks: Caller, serves: Service, asked: CaseEntry) -> Make:
     """Return what is done with a case.
 
     Raises
@@ -133,6 +139,8 @@ def _make(asked: CaseEntry) -> Make:
             return case_actions.give_report(asked.clock, asked.text, asked.to, asked.form)
         case "note":
             return case_actions.note(asked.text)
+        case "situation_report":
+            return case_actions.number_report(_figures(asks, serves, asked))
         case "suspend":
             return case_actions.suspend(asked.reason)
         case "resume":
@@ -141,6 +149,21 @@ def _make(asked: CaseEntry) -> Make:
             return case_actions.end(asked.reason, asked.met, asked.although)
         case "close":
             return case_actions.close(asked.lessons)
+
+
+def _figures(asks: Caller, serves: Service, asked: CaseEntry) -> Figures:
+    """Return the figures of runs that the caller may see.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such run, or it has no result.
+    InputError
+        ``bad-figures``.
+    """
+    runs = (asked.plan_run, asked.indicators_run)
+    plan, days = (None if one is None else summary_of(asks, serves, one) for one in runs)
+    return figures_in(plan, days, (str(asked.plan_run), str(asked.indicators_run)))
 
 
 def _shown(case: Case, at: datetime | None) -> dict[str, Any]:
@@ -255,10 +278,33 @@ def read_review(asks: Asks, record_id: RecordId) -> dict[str, Any]:
 def read_review_document(asks: Asks, record_id: RecordId, language: Literal["zh", "en"] = "zh") -> Response:
     """Read the closing review as a document."""
     made = review_document(review(read_register_case(asks.desk, record_id)))
-    with tempfile.TemporaryDirectory(prefix="changtong-case-") as place:
-        file = Path(place) / "review.docx"
-        write_document(made, file, language=language)
-        return file_response(file.read_bytes(), DOCX, file.name)
+    return file_response(document_docx(made, language=language), DOCX, "review.docx")
+
+
+@router.get("/{record_id}/situation-reports")
+def list_situation_reports(asks: Asks, record_id: RecordId) -> dict[str, Any]:
+    """List the situation reports on record: number, when, by whom, with figures of what."""
+    case = read_register_case(asks.desk, record_id)
+    return {
+        "situation_reports": [
+            {"number": one.data["number"], "at": written(one.at), "by": one.by,
+             "figures": sorted(one.data.get("figures", {}))}
+            for one in case.entries if one.action == "situation_report"
+        ]
+    }  # fmt: skip
+
+
+@router.get("/{record_id}/situation-reports/{number}.docx")
+def read_situation_report(
+    asks: Asks,
+    record_id: RecordId,
+    number: Annotated[int, PathParam(ge=1, le=10_000)],
+    language: Literal["zh", "en"] = "zh",
+) -> Response:
+    """Read a situation report as a document: as it stood when it was put on record."""
+    made = situation_report_again(read_register_case(asks.desk, record_id), number)
+    content = document_docx(made, language=language)
+    return file_response(content, DOCX, f"situation-report-{number}.docx")
 
 
 @router.get("/{record_id}/entries")
@@ -269,7 +315,12 @@ def read_entries(asks: Asks, record_id: RecordId) -> dict[str, Any]:
 
 @router.post("/{record_id}/entries", status_code=201)
 def add_entry(
-    asks: Asks, record_id: RecordId, asked: CaseEntry, if_match: IfMatch = "", idempotency_key: Key = ""
+    asks: Asks,
+    serves: Serves,
+    record_id: RecordId,
+    asked: CaseEntry,
+    if_match: IfMatch = "",
+    idempotency_key: Key = "",
 ) -> dict[str, Any]:
     """Write the next entry of a case; with the same Idempotency-Key it is there once, for good.
 
@@ -278,7 +329,7 @@ def add_entry(
     entry_id, seen = _entry_id(asks, idempotency_key), version_of(if_match) if if_match else None
     try:
         written = add_case_entry(
-            asks.desk, record_id, _make(asked), at=asked.at, entry_id=entry_id, seen=seen
+            asks.desk, record_id, _make(asks, serves, asked), at=asked.at, entry_id=entry_id, seen=seen
         )
     except ConflictError as error:
         if seen is None or error.wanted != seen:

@@ -63,24 +63,26 @@ def _packed(part: dict[str, Any]) -> str:
 def map_of_day(log: EventLog, day: date, service_class: str = "") -> dict[str, dict[str, Any]]:
     """Return what the map shows, by hour of a day from ``00`` on; ``day``: as a whole; ``hours``: all.
 
-    Columns are arrays. Legs name their sites by place in ``sites.id``; their pieces are those of the day so
-    far as the log knows it, whatever the hour.
+    Columns are arrays. Legs name their sites by place in ``sites.id``; their pieces are those of the hour or
+    of the day, as far as the log knows it. In ``hours`` legs are those of the day, and ``leg_hours`` has for
+    each hour the places of its legs among them, and their pieces.
     """
     made = series_of(log, day, day, hours=1, least_pieces=LEAST_PIECES, service_class=service_class)
     moves = made.volumes
     names = pl.concat([made.series["site_id"], moves["from_site"], moves["to_site"]]).unique().sort()
     place = {name: k for k, name in enumerate(names)}
-    legs = {
-        "from": [place[name] for name in moves["from_site"]],
-        "to": [place[name] for name in moves["to_site"]],
-        "pieces": moves["pieces"].to_list(),
-    }
+    legs = _legs(moves, place)
+    leg_of = {ends: k for k, ends in enumerate(zip(legs["from"], legs["to"], strict=True))}
+    leg_hours = []
     hours = made.series["begin_ms"].unique().sort().to_list()
     first = day_begin_ms(log, day)
     told = {}
     for begin_ms in hours:
         rows = made.series.filter(pl.col("begin_ms") == begin_ms)
-        told[f"{(begin_ms - first) // HOUR_MS:02d}"] = _map_part(log, day, begin_ms, names, rows, legs)
+        here = _legs(made.hourly.filter(pl.col("begin_ms") == begin_ms), place)
+        told[f"{(begin_ms - first) // HOUR_MS:02d}"] = _map_part(log, day, begin_ms, names, rows, here)
+        of_day = [leg_of[ends] for ends in zip(here["from"], here["to"], strict=True)]
+        leg_hours.append({"leg": of_day, "pieces": here["pieces"]})
     last = made.series.filter(pl.col("begin_ms") == hours[-1]) if hours else made.series
     sums = made.series.group_by("site_id").agg(pl.col("scans", "handled_pieces").sum())
     late = made.series.filter(pl.col("late_share").is_not_null()).group_by("site_id")
@@ -90,9 +92,18 @@ def map_of_day(log: EventLog, day: date, service_class: str = "") -> dict[str, d
     whole = sums.join(last.select("site_id", "backlog_pieces"), on="site_id", how="left")
     whole = whole.join(shares, on="site_id", how="left").with_columns(pl.lit(None).alias("dwell_median_h"))
     told["hours"] = _hours_part([told[name] for name in sorted(told)], log, day, names, legs)
-    told["hours"] |= {"service_class": service_class, "classes": classes_of(log, day)}
+    told["hours"] |= {"leg_hours": leg_hours, "service_class": service_class, "classes": classes_of(log, day)}
     told["day"] = _map_part(log, day, first, names, whole, legs)
     return told
+
+
+def _legs(moves: pl.DataFrame, place: dict[str, int]) -> dict[str, list[Any]]:
+    """Return moves as columns, sites by their places."""
+    return {
+        "from": [place[name] for name in moves["from_site"]],
+        "to": [place[name] for name in moves["to_site"]],
+        "pieces": moves["pieces"].to_list(),
+    }
 
 
 def classes_of(log: EventLog, day: date) -> list[str]:

@@ -19,6 +19,7 @@ from changtong.api.networks import seen_networks
 from changtong.api.people import Asks, Caller, Serves
 from changtong.api.problems import ChangedError, titled
 from changtong.api.run_book import NewRun, Run, State
+from changtong.api.run_process import SUMMARY_FILE
 from changtong.api.server_events import event_text
 from changtong.api.service import Service
 from changtong.api.study_request import checked_request
@@ -284,6 +285,22 @@ def result_file(asks: Caller, serves: Service, run_id: str, name: str) -> Path:
     if path.is_symlink() or not path.resolve().is_relative_to(folder) or not path.is_file():
         raise NotFoundError("This file is not there any more.")
     return path
+
+
+def summary_of(asks: Caller, serves: Service, run_id: str) -> dict[str, Any]:
+    """Return what a run found, as the command prints it with ``--json``.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    outcome = seen(asks, serves, run_id).outcome
+    if outcome is None:
+        raise NotFoundError("This run has no result.")
+    found = outcome.get("summary")
+    if found is None:
+        found = json.loads(result_file(asks, serves, run_id, SUMMARY_FILE).read_text("utf-8"))
+    return found if isinstance(found, dict) else {}
 
 
 async def _events(request: Request, asks: Caller, serves: Service, run_id: str) -> AsyncIterator[str]:

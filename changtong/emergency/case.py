@@ -11,6 +11,7 @@ from typing import Any
 from changtong.emergency.case_log import CaseEntry, written
 from changtong.emergency.condition import Measures, Value
 from changtong.emergency.plan import NO_LEVEL, EmergencyPlan
+from changtong.errors import NotFoundError
 
 STATES = ("open", "responding", "suspended", "ended", "closed")
 SITE_STATES = ("potential", "confirmed", "restored", "cleared")
@@ -326,6 +327,26 @@ def as_of(case: Case, at: datetime) -> Case:
     """
     first, *rest = case.entries
     return fold([first, *(one for one in rest if one.at <= at)], case.plan)
+
+
+def as_of_report(case: Case, number: int) -> tuple[Case, CaseEntry]:
+    """Return a case as it was when a situation report was put on record, and that entry.
+
+    Parameters
+    ----------
+    case : Case
+    number : int
+        Of the report, from 1.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    for k, one in enumerate(case.entries):
+        if one.action == "situation_report" and one.data["number"] == number:
+            return fold(case.entries[: k + 1], case.plan), one
+    there = f"{case.case_id} has {len(case.documents)} situation reports"
+    raise NotFoundError(f"{there} and none of number {number}.")
 
 
 def facts_of(case: Case) -> dict[str, Any]:

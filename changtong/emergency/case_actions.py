@@ -9,6 +9,7 @@ from changtong.emergency.case import Case
 from changtong.emergency.case_folder import Make
 from changtong.emergency.case_rules import check_measures, end_conditions
 from changtong.emergency.plan import propose
+from changtong.emergency.situation_figures import NO_FIGURES, Figures
 from changtong.errors import InputError
 
 
@@ -151,6 +152,8 @@ def close(lessons: Iterable[str]) -> Make:
     return lambda _: ("close", {"lessons": said})
 
 
-def number_report() -> Make:
-    """Put the next situation report on record."""
-    return lambda case: ("situation_report", {"number": len(case.documents) + 1})
+def number_report(figures: Figures = NO_FIGURES) -> Make:
+    """Put the next situation report on record, with the figures that are in it."""
+    kept = figures.to_data()
+    with_figures = {"figures": kept} if kept else {}
+    return lambda case: ("situation_report", {"number": len(case.documents) + 1, **with_figures})

@@ -10,12 +10,13 @@ from typing import Any
 
 from markupsafe import Markup
 
-from changtong.emergency.case import Case
+from changtong.emergency.case import Case, as_of_report
 from changtong.emergency.case_review import Review
 from changtong.emergency.case_status import CaseStatus
+from changtong.emergency.case_status import status as make_status
 from changtong.emergency.drill_evaluation import OUTCOMES, DrillEvaluation
 from changtong.emergency.plan import said_condition
-from changtong.emergency.situation_figures import Figures
+from changtong.emergency.situation_figures import Figures, figures_on_record
 from changtong.report import case_sections as parts
 from changtong.report.case_timeline import draw_timeline
 from changtong.report.case_words import CaseWords, foreign, said_span
@@ -89,6 +90,23 @@ def situation_report(status: CaseStatus, number: int, figures: Figures) -> CaseD
         parts.reports(status), parts.tasks(status),
     )  # fmt: skip
     return _document(status, text("case.situation", number=str(number)), sections)
+
+
+def situation_report_again(case: Case, number: int) -> CaseDocument:
+    """Return a situation report that is on record: as it was when it was put there.
+
+    Parameters
+    ----------
+    case : Case
+        With all that came since.
+    number : int
+
+    Raises
+    ------
+    NotFoundError
+    """
+    then, entry = as_of_report(case, number)
+    return situation_report(make_status(then, entry.at), number, figures_on_record(entry.data))
 
 
 def review_document(review: Review) -> CaseDocument:

@@ -120,6 +120,20 @@ def _subjects_of(card: Scorecard) -> tuple[NewSubject, ...]:
     )
 
 
+def assessed_of(records: CardRecords) -> list[dict[str, Any]]:
+    """Return how far each that is assessed is: id, name, stage, version and record.
+
+    Parameters
+    ----------
+    records : CardRecords
+    """
+    return [
+        {"subject_id": one["subject_id"], "name": one["data"]["subject"]["name"], "stage": one["state"],
+         "version": one.version, "record": one.id}
+        for one in records.assessments
+    ]  # fmt: skip
+
+
 def head_of(records: CardRecords) -> CardHead:
     """Return what a card that is kept says of itself.
 

@@ -2,7 +2,7 @@
 import { get, post } from "./api.js";
 import { movesOf } from "./case_moves.js";
 import { showClocks, showSites, showSteps } from "./case_steps.js";
-import { showCheck, showLevels, showLog, showMeasures, showReview } from "./case_past.js";
+import { showCheck, showLevels, showLog, showMeasures, showReports, showReview } from "./case_past.js";
 import { drillSign, keepFocus, levelSign } from "./case_words.js";
 import { byId, fill, make, refusal, tell } from "./elements.js";
 import { count, lang, named, say, time } from "./words.js";
@@ -11,7 +11,7 @@ const place = byId("case"), dialog = byId("ask"), { case: id, log } = place.data
 const base = `/api/v1/cases/${encodeURIComponent(id)}`, AGAIN_MS = 30_000;
 const part = (name, key) => make("section", { class: "card", id: name, "aria-label": say(key) });
 const head = make("div", {}), act = make("section", { class: "card screen", id: "act", "aria-labelledby": "h-act" });
-const parts = { steps: part("steps", "cases.steps"), clocks: part("clocks", "cases.clocks"), sites: part("sites", "cases.sites"), levels: part("levels", "cases.levels"), measures: part("measures", "cases.measures"), review: part("review", "cases.review"), contacts: make("section", { class: "card paper-only", id: "contacts" }), log: part("log", "cases.log"), check: part("check", "cases.check") };
+const parts = { steps: part("steps", "cases.steps"), clocks: part("clocks", "cases.clocks"), sites: part("sites", "cases.sites"), levels: part("levels", "cases.levels"), measures: part("measures", "cases.measures"), reports: part("reports", "cases.reports"), review: part("review", "cases.review"), contacts: make("section", { class: "card paper-only", id: "contacts" }), log: part("log", "cases.log"), check: part("check", "cases.check") };
 const state = { told: null, plan: null, entries: [] };
 
 /** Write an entry upon what was read: where the log went on, nothing is written and the newer state is shown. */
@@ -65,6 +65,7 @@ async function refresh() {
   showSites(parts.sites, shared);
   showLevels(parts.levels, shared);
   showMeasures(parts.measures, shared);
+  showReports(parts.reports, shared);
   showContacts();
   showLog(parts.log, shared);
   await showReview(parts.review, shared);

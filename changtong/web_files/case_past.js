@@ -18,6 +18,15 @@ export function showLog(into, { entries, plan, tasks }) {
   fill(into, make("h2", {}, say("cases.log")), table([say("cases.at"), say("cases.by"), say("cases.action"), say("cases.content")], [...entries].reverse().map((one) => [time(one.at), one.by, named("case_action", one.action), entryText(one, plan, tasks)]), { caption: say("cases.log") }));
 }
 
+/** Situation reports on record, each as a document that says what was known then. */
+export function showReports(into, { entries, base }) {
+  const reports = entries.filter((one) => one.action === "situation_report").reverse();
+  into.hidden = !reports.length;
+  const file = (one) => `${base}/situation-reports/${one.data.number}.docx?language=${lang}`;
+  fill(into, make("h2", {}, say("cases.reports")), table([say("cases.report_number"), say("cases.at"), say("cases.by"), say("cases.figures"), say("cases.document")], reports.map((one) => [String(one.data.number), time(one.at), one.by, figuresOf(one.data.figures), make("a", { href: file(one), download: `situation-report-${one.data.number}.docx` }, say("cases.docx"))]), { caption: say("cases.reports") }));
+}
+const figuresOf = (kept = {}) => [kept.plan ? say("cases.figures_plan") : null, kept.indicators ? say("cases.figures_of_day", { day: kept.day }) : null].filter(Boolean).join(" · ") || "–";
+
 /** Whether the log is as it was written, looked at when it is asked for. */
 export function showCheck(into, { base }) {
   const answer = make("div", { "aria-live": "polite" });

@@ -46,7 +46,7 @@ export function followAlerts(stage, mayChange) {
     stage.view.set("alerts", [...worst].map(([row, tier]) => ({ type: "Feature", geometry: { type: "Point", coordinates: [sites.lon[row], sites.lat[row]] }, properties: { row, tier } })));
   }
   function keep(one, { isNews = false } = {}) {
-    if (one.log !== log) return;
+    if (one.log !== log || alerts.get(one.id)?.changed > one.changed) return; // an answer may come after the news
     const isNew = !alerts.has(one.id);
     alerts.set(one.id, one);
     if (isNews && isNew && isOpen(one)) tell(say("live.alert_new", { rule: named("rule", one.rule), site: placeOf(one) }));

@@ -11,6 +11,8 @@ const list = (text) => String(text ?? "").split(/[,，;；]/).map((one) => one.t
 const isMarked = (item, department) => item.scoring === "marks" && (!list(item.departments).length || list(item.departments).includes(department));
 const number = (text) => ({ text, number: true });
 let told, status, own, department;
+const nameOfSubject = (id) => status.assessed.find((one) => one.subject_id === id)?.name ?? id;
+const subjectName = (id, name) => [name, name === id ? null : make("small", { class: "note" }, ` ${id}`)];
 
 /** What a department marks: items of the card, or the whole where another department takes what the card gives. */
 function columnsOf() {
@@ -22,7 +24,7 @@ function form(columns, given, isDone) {
   const at = new Map(given.map((one) => [`${one.subject_id} ${one.indicator_id ?? WHOLE}`, one])), versions = new Map(given.map((one) => [one.subject_id, one.version]));
   const kept = (subject, column) => at.get(`${subject} ${column.id}`), wrong = make("div", { "aria-live": "assertive" });
   const cell = (subject, column) => (isDone ? points(kept(subject, column)?.points) : make("input", { type: "number", inputmode: "decimal", min: 0, max: column.most, step: "any", name: `${subject} ${column.id}`, value: kept(subject, column)?.points ?? null,
-    "aria-label": say("marks.mark_of", { subject, item: column.name, most: points(column.most) }) }));
+    "aria-label": say("marks.mark_of", { subject: nameOfSubject(subject), item: column.name, most: points(column.most) }) }));
   const node = make("form", { id: "give", onsubmit: async (event) => {
     event.preventDefault();
     const marks = [];
@@ -40,7 +42,7 @@ function form(columns, given, isDone) {
       tell(say("marks.saved", { count: count(marked) }));
     } catch (error) { fill(wrong, refusal(error)); wrong.scrollIntoView({ block: "nearest" }); }
   } }, table([say("scorecard.subjects"), ...columns.map((one) => number(one.most === null ? one.name : say("marks.item_of", { item: one.name, most: points(one.most) })))],
-    status.assessed.map(({ subject_id: subject }) => [subject, ...columns.map((column) => cell(subject, column))]), { caption: say("marks.own") }), wrong,
+    status.assessed.map(({ subject_id: subject, name }) => [subjectName(subject, name), ...columns.map((column) => cell(subject, column))]), { caption: say("marks.own") }), wrong,
   isDone ? null : make("p", { class: "row" }, make("button", { class: "main", type: "submit", id: "save" }, say("marks.save")), make("button", { type: "button", id: "hand-in", onclick: () => handIn(given.length) }, say("marks.hand_in"))));
   return node;
 }
@@ -73,7 +75,7 @@ async function shown() {
   return make("section", { class: "card", id: "all-marks" }, make("h2", {}, say("marks.all")),
     make("p", { class: "note" }, found.disagreements.length ? say("marks.disagree", { count: count(found.disagreements.length) }) : say("marks.agree")),
     table([say("scorecard.subjects"), say("scorecard.item"), ...departments.map((one) => number(names.get(one) ?? one)), number(say("marks.spread"))],
-      [...rows.values()].map((row) => [row, spreadOf(departments.map((one) => row[one]))]).sort(([, a], [, b]) => (b ?? -1) - (a ?? -1)).map(([row, spread]) => [row.one.subject_id, item(row.one), ...departments.map((one) => points(row[one])), spread ? make("b", {}, points(spread)) : points(spread)]), { caption: say("marks.all") }));
+      [...rows.values()].map((row) => [row, spreadOf(departments.map((one) => row[one]))]).sort(([, a], [, b]) => (b ?? -1) - (a ?? -1)).map(([row, spread]) => [subjectName(row.one.subject_id, nameOfSubject(row.one.subject_id)), item(row.one), ...departments.map((one) => points(row[one])), spread ? make("b", {}, points(spread)) : points(spread)]), { caption: say("marks.all") }));
 }
 
 async function show() {

@@ -10,7 +10,7 @@ import { count, named, say, time } from "./words.js";
 
 const BUSIEST = 2500, FILTERS = ["region", "kind", "operator", "level", "legs"];
 const place = byId("situation");
-const state = { columns: null, drawn: null, rows: [], network: "", normal: null, isNew: true, chosen: null };
+const state = { columns: null, drawn: null, rows: [], network: "", normal: null, isNew: true, chosen: null, leg: null };
 const asked = new URLSearchParams(location.search);
 const view = await openMap(byId("map"), { land: place.dataset.land, worker: new URL(place.dataset.worker, location).href });
 state.view = view;
@@ -100,7 +100,8 @@ function show() {
   state.rows = sites.id.map((_, row) => row).filter((row) => inside[row]);
   let shown = wanted === "none" ? [] : legs.from.map((_, row) => row).filter((row) => inside[legs.from[row]] && inside[legs.to[row]]
     && placed(sites, legs.from[row]) && placed(sites, legs.to[row]));
-  if (wanted === "busiest") shown = shown.filter((row) => legs.load?.[row] > 0).sort((a, b) => legs.load[b] - legs.load[a]).slice(0, BUSIEST);
+  const busy = legs.busy ?? legs.load; // of the day: its hours show the same legs
+  if (wanted === "busiest") shown = shown.filter((row) => busy?.[row] > 0).sort((a, b) => busy[b] - busy[a]).slice(0, BUSIEST);
   if (sites.lon && sites.lat) {
     view.set("sites", siteFeatures(sites, state.rows, levels));
     view.set("legs", legFeatures(sites, legs, shown, legLevels));
@@ -126,6 +127,7 @@ function panel(title, ...parts) {
 }
 /** What is measured at the chosen site, at the time that the slider stands at. */
 function tellChosen() {
+  if (state.leg !== null && byId("leg-now")) fill(byId("leg-now"), legFacts(state.leg));
   const row = state.rowOf(state.chosen), place = byId("site-now");
   if (place && row !== undefined) fill(place, facts([[byId("level-head").textContent, levelWords(now().levels[row])]]), live.site(state.chosen));
 }
@@ -135,7 +137,7 @@ function showWay(rows) {
   view.set("near", at.length > 1 ? [{ type: "Feature", geometry: { type: "LineString", coordinates: at }, properties: { change: "", wide: 2, order: 0 } }] : []);
 }
 function unchoose() {
-  state.chosen = null;
+  state.chosen = state.leg = null;
   byId("selection").hidden = true;
   view.set("chosen", []);
   view.set("near", []);
@@ -147,7 +149,7 @@ async function choose(row, { fly = true } = {}) {
   const id = sites.id[row], nameOf = (site) => { const at = sites.id.indexOf(site); return sites.name?.[at] ?? site; };
   history.replaceState(null, "", `#site=${encodeURIComponent(id)}`);
   if (placed(sites, row)) {
-    const joined = legs.from.map((_, leg) => leg).filter((leg) => (legs.from[leg] === row || legs.to[leg] === row) && (legs.load?.[leg] ?? 1) > 0
+    const joined = legs.from.map((_, leg) => leg).filter((leg) => (legs.from[leg] === row || legs.to[leg] === row) && ((legs.busy ?? legs.load)?.[leg] ?? 1) > 0
       && placed(sites, legs.from[leg]) && placed(sites, legs.to[leg]));
     view.set("near", legFeatures(sites, legs, joined, legLevels));
     const at = [sites.lon[row], sites.lat[row]];
@@ -160,6 +162,7 @@ async function choose(row, { fly = true } = {}) {
     [say("situation.normal_of_room"), `${count(state.normal.sites.load?.[row])} / ${count(sites.room[row])}`]]);
   const declare = make("a", { class: "button main", href: `/respond?network=${encodeURIComponent(state.network)}&site=${encodeURIComponent(id)}` }, say("situation.declare_here"));
   state.chosen = id;
+  state.leg = null;
   panel(sites.name?.[row] ?? id, main, declare, make("div", { id: "site-now" }), make("p", { class: "note" }, say("shell.loading")));
   tellChosen();
   try {
@@ -177,17 +180,22 @@ async function choose(row, { fly = true } = {}) {
   } catch (error) { tellRefusal(error); }
 }
 
-function chooseLeg(row) {
-  state.chosen = null;
-  const { sites, legs, legLevels } = now();
-  const nameOf = (at) => sites.name?.[at] ?? sites.id[at];
-  panel(`${nameOf(legs.from[row])} → ${nameOf(legs.to[row])}`, facts([
+/** What is known of a leg, at the time that the slider stands at. */
+function legFacts(row) {
+  const { legs, legLevels, kind } = now(), share = (load) => `${count(load)} / ${count(legs.room[row])}`;
+  return facts([
     [say("situation.mode"), named("mode", legs.mode?.[row])],
     [say("situation.distance"), legs.distance_km[row] === null ? null : `${count(legs.distance_km[row])} km`],
     [say("situation.duration"), legs.travel_h[row] === null ? null : `${legs.travel_h[row]} h`],
     [say("situation.level"), say(`situation.level_${legLevels[row]}`)],
-    [say("situation.load_of_room"), `${count(legs.load?.[row])} / ${count(legs.room[row])}`]]),
-  make("a", { class: "button main", href: `/respond?network=${encodeURIComponent(state.network)}&leg=${encodeURIComponent(`${sites.id[legs.from[row]]}>${sites.id[legs.to[row]]}`)}` }, say("situation.declare_here")));
+    ...(kind === "hour" ? [[say("live.leg_hour"), count(legs.load[row])], [say("live.leg_so_far"), share(legs.so_far[row])], [say("situation.normal_of_room"), share(state.normal.legs.load?.[row])]] : [[say("situation.load_of_room"), share(legs.load?.[row])]])]);
+}
+function chooseLeg(row) {
+  state.chosen = null;
+  state.leg = row;
+  const { sites, legs } = now(), nameOf = (at) => sites.name?.[at] ?? sites.id[at];
+  panel(`${nameOf(legs.from[row])} → ${nameOf(legs.to[row])}`, make("div", { id: "leg-now" }, legFacts(row)),
+    make("a", { class: "button main", href: `/respond?network=${encodeURIComponent(state.network)}&leg=${encodeURIComponent(`${sites.id[legs.from[row]]}>${sites.id[legs.to[row]]}`)}` }, say("situation.declare_here")));
 }
 
 view.map.on("click", (event) => {

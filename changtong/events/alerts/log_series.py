@@ -47,6 +47,7 @@ SERIES_COLUMNS = {
     "backlog_pieces": pl.Int64, "dwell_median_h": pl.Float64, "late_share": pl.Float64,
 }  # fmt: skip
 VOLUME_COLUMNS = {"date": pl.Date, "from_site": pl.String, "to_site": pl.String, "pieces": pl.Int64}
+HOURLY_COLUMNS = {"begin_ms": pl.Int64, "from_site": pl.String, "to_site": pl.String, "pieces": pl.Int64}
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,8 @@ class LogSeries:
         (:mod:`changtong.events.alerts.series_reading`); no row for days or hours without any scan at all.
     volumes : polars.DataFrame
         date, from_site, to_site, pieces: moves by the day on which they were first seen at the next site.
+    hourly : polars.DataFrame
+        begin_ms, from_site, to_site, pieces: the same moves by hour; no row where periods are days.
     unlisted_sites : int or None
         Sites with scans that the log's register of sites does not have; None without a register.
     runtime_s : float
@@ -67,6 +70,7 @@ class LogSeries:
 
     series: pl.DataFrame
     volumes: pl.DataFrame
+    hourly: pl.DataFrame
     unlisted_sites: int | None
     runtime_s: float
 
@@ -93,7 +97,7 @@ def series_of(
     first_day, last_day : date
         In the zone of the log, both included.
     hours : int
-        Length of a period of the series: 24 (local days) or 1. Moves are by day.
+        Length of a period of the series: 24 (local days) or 1. Moves are by day, and by hour as well with 1.
     look_back_days : int
         A piece that is not seen for so long counts as lost; stays count up to this length. Twice as many
         days before the first are read. 1 to 90.
@@ -134,7 +138,9 @@ def series_of(
     known = log.sites
     if not files:
         nothing = None if known is None else 0
-        return LogSeries(_nothing(SERIES_COLUMNS), _nothing(VOLUME_COLUMNS), nothing, 0.0)
+        return LogSeries(
+            _none_of(SERIES_COLUMNS), _none_of(VOLUME_COLUMNS), _none_of(HOURLY_COLUMNS), nothing, 0.0
+        )
     engine = open_duckdb(files, known, memory_gib=memory_gib, threads=threads, spill_folder=spill_folder)
     try:
         made = series_on(
@@ -194,10 +200,11 @@ def series_on(
         _prepare(engine, clock, look_back_days, promise_h, least_pieces, service_class)
         series = _series(engine, clock.periods, service_class)
         volumes = _volumes(engine, pl.date_range(first_day, last_day, eager=True))
+        hourly = _hourly(engine, clock.periods if hours == 1 else clock.periods.clear())
         unlisted = _unlisted(engine)
     finally:
         engine.forget()
-    return LogSeries(series, volumes, unlisted, time.perf_counter() - begun)
+    return LogSeries(series, volumes, hourly, unlisted, time.perf_counter() - begun)
 
 
 def _check(
@@ -280,6 +287,7 @@ def _prepare(
     name_scans(engine)
     engine.table("steps", sql_text("series_steps"))
     engine.table("leavings", sql_text("series_leavings"))
+    engine.table("moved", sql_text("moved"))
 
 
 def _series(engine: Engine, periods: pl.DataFrame, service_class: str) -> pl.DataFrame:
@@ -316,10 +324,21 @@ def _volumes(engine: Engine, days: pl.Series) -> pl.DataFrame:
     )
 
 
+def _hourly(engine: Engine, periods: pl.DataFrame) -> pl.DataFrame:
+    if periods.is_empty():
+        return _none_of(HOURLY_COLUMNS)
+    return (
+        engine.query(sql_text("series_period_moves"))
+        .join(periods, on="period_no")
+        .select(pl.col(name).cast(dtype) for name, dtype in HOURLY_COLUMNS.items())
+        .sort("begin_ms", "from_site", "to_site")
+    )
+
+
 def _unlisted(engine: Engine) -> int:
     rows = engine.query("SELECT COUNT(*) AS n FROM site_numbers WHERE is_listed = 0 AND site_id <> ''")
     return int(rows["n"][0])
 
 
-def _nothing(columns: dict[str, type[pl.DataType]]) -> pl.DataFrame:
+def _none_of(columns: dict[str, type[pl.DataType]]) -> pl.DataFrame:
     return pl.DataFrame(schema=columns)

@@ -4,16 +4,7 @@ SELECT
   origin.site_id AS from_site,
   destination.site_id AS to_site,
   CAST(SUM(moved.pieces) AS BIGINT) AS pieces
-FROM (
-  SELECT
-    site_before,
-    site_no,
-    CAST(FLOOR(place_time / 241591910400000) AS BIGINT) AS slot_no,
-    CAST(COUNT(*) AS BIGINT) AS pieces
-  FROM steps
-  WHERE in_time = 1 AND site_before <> site_no AND after_end = 0
-  GROUP BY site_before, site_no, CAST(FLOOR(place_time / 241591910400000) AS BIGINT)
-) AS moved
+FROM moved
 INNER JOIN slots ON slots.slot_no = moved.slot_no
 INNER JOIN site_numbers AS origin ON origin.site_no = moved.site_before
 INNER JOIN site_numbers AS destination ON destination.site_no = moved.site_no
