@@ -213,24 +213,25 @@ def idle_time(
     print_result({"idle_minutes": found}, f"{found} min", as_json=as_json)
 
 
-@registers.command("administrators-factor", short_help="Whether administrators need a second factor.")
-def administrators_factor(
+@registers.command("second-factor-for", short_help="Of whom a second factor is asked.")
+def ask_second_factor(
     place: Place,
     token: TokenFile,
-    needed: Annotated[
-        bool | None,
-        typer.Option("--needed/--not-needed", help="Set it; shown without. Turn on your own factor first."),
+    who: Annotated[
+        str | None,
+        typer.Option(
+            "--set", metavar="WHO", help="nobody, administrators or everybody; turn on your own first."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show, or set, whether the role of an administrator rests while their second factor is off."""
-    from changtong.storage.safety_settings import administrators_need_factor
+    """Show, or set, of whom a second factor is asked: their roles rest while it is off."""
+    from changtong.storage.safety_settings import second_factor_for
 
     store, desk = open_desk(place, token)
-    with store, desk.work(writes=needed is not None) as work:
-        found = administrators_need_factor(work, needed)
-    text = "Administrators need a second factor." if found else "Administrators need no second factor."
-    print_result({"administrators_need_second_factor": found}, text, as_json=as_json)
+    with store, desk.work(writes=who is not None) as work:
+        found = second_factor_for(work, who)
+    print_result({"second_factor_for": found}, f"A second factor is asked of {found}.", as_json=as_json)
 
 
 @registers.command("add-user", short_help="A user of an organisation.")

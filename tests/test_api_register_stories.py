@@ -394,10 +394,10 @@ def test_roles_are_told_as_they_are_decided(small: Small, app: FastAPI) -> None:
     assert ("site", "change") not in viewer
 
 
-def test_the_role_of_administrators_rests_until_their_second_factor_is_on(small: Small, app: FastAPI) -> None:
+def test_roles_rest_until_the_second_factor_that_is_asked_is_on(small: Small, app: FastAPI) -> None:
     boss, li = client(app, small[1]), client(app, officer(*small, "li"))
     other = client(app, person(*small, "he", "spb", ("administrator", Scope()), ("viewer", Scope())))
-    wanted = {"administrators_need_second_factor": True}
+    wanted = {"second_factor_for": "administrators"}
     assert refused(li("PATCH", "/api/v1/settings", json=wanted)) == (403, "not-allowed")
     assert refused(boss("PATCH", "/api/v1/settings", json=wanted)) == (400, "bad-setting")  # shut out oneself
     made = boss("POST", "/api/v1/session/second-factor", json={"password": ADMIN}).json()
@@ -416,3 +416,18 @@ def test_the_role_of_administrators_rests_until_their_second_factor_is_on(small:
     code = {"code": pyotp.TOTP(made["secret"]).now()}
     assert other("POST", "/api/v1/session/second-factor/confirm", json=code).status_code == 204
     assert other("GET", "/api/v1/audit").status_code == 200
+    # of everybody: roles rest in sessions, a program goes on with its token
+    here, program = client(app, small[1]), client(app, small[1])
+    here.token = small[0].sign_in("li", OWN).token
+    assert here("GET", "/api/v1/records/site").status_code == 200
+    own = {"password": OWN, "label": "scans", "days": 30}
+    program.token = here("POST", "/api/v1/session/tokens", json=own).json()["token"]
+    everybody = {"second_factor_for": "everybody"}
+    assert boss("PATCH", "/api/v1/settings", json=everybody).json()["second_factor_for"] == "everybody"
+    assert refused(here("GET", "/api/v1/records/site")) == (403, "not-allowed")
+    assert here("GET", "/api/v1/session/user").json()["rests"]
+    assert program("GET", "/api/v1/records/site").status_code == 200
+    assert boss("GET", "/api/v1/audit").status_code == 200
+    assert boss("PATCH", "/api/v1/settings", json={"second_factor_for": "someone"}).status_code == 422
+    assert boss("PATCH", "/api/v1/settings", json={"second_factor_for": "nobody"}).status_code == 200
+    assert here("GET", "/api/v1/records/site").status_code == 200

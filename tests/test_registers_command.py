@@ -258,10 +258,11 @@ def test_personal_data_from_the_first_look_to_the_certificate(
     assert ran(capsys, "registers", "idle-time", place, "--token", admin, "--minutes", "20") == {
         "idle_minutes": 20
     }
-    factor = ["registers", "administrators-factor", place, "--token", admin]
-    assert ran(capsys, *factor) == {"administrators_need_second_factor": False}
-    assert ran(capsys, *factor, "--not-needed") == {"administrators_need_second_factor": False}
-    assert main([*factor, "--needed"]) == 2  # one's own factor first
+    factor = ["registers", "second-factor-for", place, "--token", admin]
+    assert ran(capsys, *factor) == {"second_factor_for": "nobody"}
+    assert ran(capsys, *factor, "--set", "nobody") == {"second_factor_for": "nobody"}
+    assert main([*factor, "--set", "somebody"]) == 2
+    assert main([*factor, "--set", "everybody"]) == 2  # one's own factor first
     assert "bad-setting" in capsys.readouterr().err
     keys, rules = str(tmp_path / "k"), str(tmp_path / "rules.toml")
     Path(rules).write_text(RULES, "utf-8")

@@ -31,7 +31,7 @@ from changtong.rights.organisations import PARENTS
 from changtong.rights.scope import Scope
 from changtong.storage import people
 from changtong.storage.people import NewOrganisation, User
-from changtong.storage.safety_settings import administrators_need_factor, is_resting
+from changtong.storage.safety_settings import is_resting, second_factor_for
 from changtong.storage.work import FACTOR_SETTING, Work
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
@@ -128,8 +128,8 @@ class SettingsChange(Asked):
     idle_minutes: int | None = Field(
         default=None, ge=1, le=people.MOST_IDLE_MINUTES, description="A session unused so long is over."
     )
-    administrators_need_second_factor: bool | None = Field(
-        default=None, description="Their role rests until they have turned one on."
+    second_factor_for: Literal["nobody", "administrators", "everybody"] | None = Field(
+        default=None, description="Whose roles rest until they have turned one on."
     )
 
 
@@ -289,13 +289,13 @@ def list_roles(asks: Asks) -> dict[str, Any]:
 
 @router.get("/settings")
 def read_settings(asks: Asks) -> dict[str, Any]:
-    """Read after how many idle minutes a session ends, and whether administrators need a second factor."""
+    """Read after how many idle minutes a session ends, and of whom a second factor is asked."""
     with asks.desk.work(writes=False) as work:
         return _settings(work)
 
 
 def _settings(work: Work) -> dict[str, Any]:
-    return {"idle_minutes": people.idle_minutes(work), FACTOR_SETTING: administrators_need_factor(work)}
+    return {"idle_minutes": people.idle_minutes(work), FACTOR_SETTING: second_factor_for(work)}
 
 
 @router.patch("/settings")
@@ -304,8 +304,8 @@ def change_settings(asks: Asks, asked: SettingsChange) -> dict[str, Any]:
     with asks.desk.work(writes=True) as work:
         if asked.idle_minutes is not None:
             people.idle_minutes(work, asked.idle_minutes)
-        if asked.administrators_need_second_factor is not None:
-            administrators_need_factor(work, asked.administrators_need_second_factor)
+        if asked.second_factor_for is not None:
+            second_factor_for(work, asked.second_factor_for)
         return _settings(work)
 
 
@@ -325,7 +325,7 @@ def end_other_passes(asks: Asks) -> None:
 
 @own.get("/user")
 def read_own_user(asks: Asks) -> dict[str, Any]:
-    """Read oneself as a user; `rests`: the role of administrator, until a second factor is on."""
+    """Read oneself as a user; `rests`: roles of one's own do, until a second factor is on."""
     with asks.desk.work(writes=False) as work:
         return _facts(people.own_user(work)) | {"rests": is_resting(work)}
 

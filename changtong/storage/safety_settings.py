@@ -1,4 +1,4 @@
-"""Settings of the registers for how people get in: whether administrators need a second factor."""
+"""Settings of the registers for how people get in: of whom a second factor is asked."""
 
 from __future__ import annotations
 
@@ -7,51 +7,56 @@ import sqlalchemy as sa
 from changtong.errors import UsageError
 from changtong.rights.decide import Role, Target
 from changtong.storage.schema import grants, settings, users
-from changtong.storage.work import FACTOR_SETTING, Work
+from changtong.storage.work import ADMINISTRATORS, EVERYBODY, FACTOR_SETTING, Work
+
+NOBODY = "nobody"
+FACTOR_FOR = (NOBODY, ADMINISTRATORS, EVERYBODY)
 
 
-def administrators_need_factor(work: Work, wanted: bool | None = None) -> bool:
-    """Return whether the role of administrators rests while their second factor is off; or set it.
+def second_factor_for(work: Work, wanted: str | None = None) -> str:
+    """Return of whom a second factor is asked: their roles rest while it is off; or set it.
 
     Parameters
     ----------
     work : Work
-    wanted : bool, optional
+    wanted : {"nobody", "administrators", "everybody"}, optional
+        ``everybody``: roles rest in sessions; a program's token goes on, as nobody types a code for it.
 
     Raises
     ------
     UsageError
-        ``bad-setting``: who turns it on has no second factor, and would lose the role with it.
+        ``bad-setting``: no such word; or who asks it of administrators has none, and would lose the role.
     DeniedError
         ``not-allowed``.
     """
     named = settings.c.name == FACTOR_SETTING
-    before = work.connection.execute(sa.select(settings.c.value).where(named)).scalar()
+    kept = work.connection.execute(sa.select(settings.c.value).where(named)).scalar()
+    before = NOBODY if kept is None else str(kept)
     if wanted is None:
-        return before == "yes"
+        return before
+    if wanted not in FACTOR_FOR:
+        raise UsageError(f"{wanted!r} is none of {', '.join(FACTOR_FOR)}.", "bad-setting")
     target = Target("registers", "/", "")
     work.allow("change", target)
-    if wanted and not _has_factor(work):
+    if wanted != NOBODY and not _has_factor(work):
         text = "Turn on your own second factor first: your role as an administrator would rest without."
         raise UsageError(text, "bad-setting")
-    value = "yes" if wanted else "no"
-    if before is None:
-        work.connection.execute(settings.insert(), {"name": FACTOR_SETTING, "value": value})
+    if kept is None:
+        work.connection.execute(settings.insert(), {"name": FACTOR_SETTING, "value": wanted})
     else:
-        work.connection.execute(settings.update().where(named).values(value=value))
-    work.note("change", target, "", {FACTOR_SETTING: [before or "no", value]})
+        work.connection.execute(settings.update().where(named).values(value=wanted))
+    work.note("change", target, "", {FACTOR_SETTING: [before, wanted]})
     return wanted
 
 
 def is_resting(work: Work) -> bool:
-    """Return whether one's own role of administrator rests for want of a second factor."""
-    if not administrators_need_factor(work) or _has_factor(work):
+    """Return whether roles of one's own rest for want of a second factor."""
+    asked = second_factor_for(work)
+    if asked == NOBODY or _has_factor(work):
         return False
-    mine = (
-        grants.c.user == work.person.user_id,
-        grants.c.role == Role.administrator.value,
-        grants.c.removed_at.is_(None),
-    )
+    mine = [grants.c.user == work.person.user_id, grants.c.removed_at.is_(None)]
+    if asked != EVERYBODY:
+        mine.append(grants.c.role == Role.administrator.value)
     return work.connection.execute(sa.select(grants.c.id).where(*mine)).first() is not None
 
 

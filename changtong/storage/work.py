@@ -28,7 +28,7 @@ Row = sa.RowMapping
 IDLE_MINUTES = 30
 """A session that nobody uses for so long is over, unless the registers' settings say otherwise."""
 
-FACTOR_SETTING = "administrators_need_second_factor"
+FACTOR_SETTING, ADMINISTRATORS, EVERYBODY = "second_factor_for", "administrators", "everybody"
 """Setting by which the role of an administrator rests until its holder has a second factor on: yes or no."""
 
 SEEN_EVERY = timedelta(seconds=20)
@@ -329,8 +329,11 @@ def _read_pass(connection: sa.Connection, token: str) -> Pass | None:
 
 def _counts(row: Row) -> bool:
     """Return whether a row holds a role that does not rest for want of a second factor."""
-    is_wanting = row["needs_factor"] == "yes" and not row["totp_is_on"]
-    return row["role"] is not None and not (is_wanting and row["role"] == Role.administrator)
+    if row["role"] is None or row["totp_is_on"]:
+        return row["role"] is not None
+    is_asked = row["needs_factor"] == EVERYBODY and row["pass_kind"] == "session"
+    is_wanting = row["needs_factor"] in (ADMINISTRATORS, EVERYBODY) and row["role"] == Role.administrator
+    return not (is_asked or is_wanting)
 
 
 def _see(connection: sa.Connection, work: Work) -> None:

@@ -35,14 +35,14 @@ function exportAll() {
 }
 
 try {
-  const { idle_minutes: idle, administrators_need_second_factor: needed } = await get("/api/v1/settings");
+  const { idle_minutes: idle, second_factor_for: asked } = await get("/api/v1/settings");
   fill(place, make("section", { class: "card" }, make("h2", {}, say("administration.backup")), make("p", { class: "note" }, say("administration.backup_says")), list,
     make("p", { class: "row end" }, make("button", { type: "button", class: "main", id: "back-up", onclick: backUp }, say("administration.make_backup")))),
   make("section", { class: "card" }, make("h2", {}, say("administration.export")), make("p", { class: "note" }, say("administration.export_says")), make("p", { class: "row end" }, make("button", { type: "button", onclick: exportAll }, say("administration.export")))),
   make("section", { class: "card" }, make("form", { class: "row", onsubmit: async (event) => {
     event.preventDefault();
-    try { await ask("PATCH", "/api/v1/settings", { idle_minutes: Number(event.target.elements.namedItem("idle").value), administrators_need_second_factor: event.target.elements.namedItem("factor").checked }); tell(say("administration.done")); } catch (error) { tellRefusal(error); }
-  } }, make("label", {}, say("administration.idle"), make("input", { name: "idle", type: "number", min: "1", max: "720", required: true, value: String(idle) })), make("label", { class: "tick" }, make("input", { name: "factor", type: "checkbox", checked: needed }), say("administration.need_factor")), make("button", { type: "submit" }, say("administration.save")))));
+    try { await ask("PATCH", "/api/v1/settings", { idle_minutes: Number(event.target.elements.namedItem("idle").value), second_factor_for: event.target.elements.namedItem("factor").value }); tell(say("administration.done")); } catch (error) { tellRefusal(error); }
+  } }, make("label", {}, say("administration.idle"), make("input", { name: "idle", type: "number", min: "1", max: "720", required: true, value: String(idle) })), make("label", {}, say("administration.need_factor"), make("select", { name: "factor" }, ["nobody", "administrators", "everybody"].map((one) => make("option", { value: one, selected: one === asked }, named("factor_for", one))))), make("button", { type: "submit" }, say("administration.save")))));
   await show();
 } catch (error) { fill(place, refusal(error)); }
 place.removeAttribute("aria-busy");
