@@ -426,6 +426,7 @@ def test_roles_rest_until_the_second_factor_that_is_asked_is_on(small: Small, ap
     assert boss("PATCH", "/api/v1/settings", json=everybody).json()["second_factor_for"] == "everybody"
     assert refused(here("GET", "/api/v1/records/site")) == (403, "not-allowed")
     assert here("GET", "/api/v1/session/user").json()["rests"]
+    assert refused(here("POST", "/api/v1/session/tokens", json=own)) == (403, "not-allowed")  # no way round
     assert program("GET", "/api/v1/records/site").status_code == 200
     assert boss("GET", "/api/v1/audit").status_code == 200
     assert boss("PATCH", "/api/v1/settings", json={"second_factor_for": "someone"}).status_code == 422

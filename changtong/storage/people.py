@@ -17,6 +17,7 @@ from changtong.rights.organisations import MOST_LEVELS, PARENTS, may_hold, may_s
 from changtong.rights.scope import Scope
 from changtong.storage.passwords import check_password, fits, hash_password
 from changtong.storage.rows import check_admin_code, check_id, digest_of, new_id, new_salt
+from changtong.storage.safety_settings import is_resting
 from changtong.storage.schema import (
     grants,
     organisations,
@@ -450,7 +451,16 @@ def change_own_password(work: Work, old: str, new: str) -> None:
 
 
 def make_token(work: Work, label: str, lasts: timedelta) -> Session:
-    """Make a token for a program that works as this user; told once."""
+    """Make a token for a program that works as this user; told once.
+
+    Raises
+    ------
+    DeniedError
+        ``not-allowed``: roles of the user's rest for want of a second factor, and a token would go round it.
+    UsageError
+    """
+    if is_resting(work):
+        raise DeniedError("Your roles rest without a second factor: turn it on, then make a token.")
     if not timedelta(0) < lasts <= MOST_TOKEN:
         raise UsageError("A token lasts up to 366 days.")
     session, row = make_pass(work.person.user_id, "token", label, lasts)
