@@ -56,6 +56,20 @@ def test_a_record_is_held_let_go_and_handed_over(chromium: sync_api.Browser, ask
     page.click("dialog button.danger")
     page.wait_for_selector(".toast")
     assert told(asking, "GET", f"records/site/{made}", None)["organisation"] == "spb-sz"
+    page = admin.open("/administration/organisations")  # all of an organisation's, after a look as well
+    page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    for _ in range(2):
+        page.click("[data-hand-over=spb-sz]")
+        page.select_option("dialog [name=to]", "spb-gd")
+        page.fill("dialog [name=reason]", "划回")
+        page.click("dialog button[type=submit]")
+        if told(asking, "GET", f"records/site/{made}", None)["organisation"] == "spb-sz":
+            page.wait_for_selector("dialog[open] >> text=站点 1")
+            page.click("dialog button[type=submit]")
+            page.wait_for_selector("dialog", state="hidden")
+            page.evaluate("() => document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page.wait_for_selector(".toast >> text=没有可移交的记录")
+    assert told(asking, "GET", f"records/site/{made}", None)["organisation"] == "spb-gd"
     assert (duty.wrong, admin.wrong) == ([], [])
     duty.context.close()
     admin.context.close()

@@ -3,6 +3,7 @@ import { post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { organisationName, organisationTree } from "./admin_names.js";
 import { byId, fill, make, refusal, tell } from "./elements.js";
+import { handOver } from "./record_care.js";
 import { named, say } from "./words.js";
 
 const KINDS = ["nation", "province", "city", "county", "headquarters", "branch", "franchise", "outlet"];
@@ -24,9 +25,10 @@ function add(parent) {
   });
 }
 
-function act(one, key, path, field) {
-  askFor(dialog, { title: `${say(key)}: ${organisationName(one)}`, says: say(`${key}_says`), go: say(key), danger: true, fields: [field, reason()] }, async (values) => {
-    await post(`/api/v1/organisations/${one.id}/${path}`, values);
+function move(one) {
+  const parent = { name: "parent", label: say("administration.parent"), choices: others(one), required: true };
+  askFor(dialog, { title: `${say("administration.move")}: ${organisationName(one)}`, says: say("administration.move_says"), go: say("administration.move"), danger: true, fields: [parent, reason()] }, async (values) => {
+    await post(`/api/v1/organisations/${one.id}/move`, values);
     await show();
     tell(say("administration.done"));
   });
@@ -34,8 +36,8 @@ function act(one, key, path, field) {
 
 const leaf = (one) => make("li", { "data-organisation": one.id }, make("details", {}, make("summary", {}, make("b", {}, organisationName(one)), " ", make("span", { class: "note" }, `${named("organisation_kind", one.kind)} · ${one.admin_code} · ${one.id}`)),
   make("div", { class: "row" }, make("button", { type: "button", onclick: () => add(one) }, say("administration.add_below")),
-    make("button", { type: "button", onclick: () => act(one, "administration.move", "move", { name: "parent", label: say("administration.parent"), choices: others(one), required: true }) }, say("administration.move")),
-    make("button", { type: "button", onclick: () => act(one, "administration.hand_over", "hand-over", { name: "to", label: say("administration.to"), choices: others(one), required: true }) }, say("administration.hand_over")))),
+    make("button", { type: "button", onclick: () => move(one) }, say("administration.move")),
+    make("button", { type: "button", "data-hand-over": one.id, onclick: () => handOver(dialog, `/api/v1/organisations/${one.id}/hand-over`, { title: `${say("administration.hand_over")}: ${organisationName(one)}`, says: say("administration.hand_over_says"), choices: others(one) }, show) }, say("administration.hand_over")))),
 below(one.id));
 function below(parent) {
   const those = all.filter((one) => (all.some((each) => each.id === one.parent) ? one.parent : null) === parent);

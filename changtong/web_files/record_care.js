@@ -30,21 +30,25 @@ export function hold(dialog, kind, id, done) {
 export const ofKinds = (kinds) => Object.entries(kinds).map(([kind, many]) => `${named("register", kind)} ${count(many)}`).join(lang === "zh" ? "、" : ", ");
 
 /** To whom first; then what would go, before it does. */
-async function handOver(dialog, path, moved) {
-  const choices = (await organisationTree()).map((one) => [one.id, `${organisationName(one)} (${one.id})`]);
+export function handOver(dialog, path, { title, says, choices }, moved) {
   let asked = null, told = null;
-  askFor(dialog, { title: say("hand_over.record"), says: say("hand_over.record_says"), go: say("hand_over.try"), fields: [{ name: "to", label: say("hand_over.to_organisation"), required: true, choices }, reason()] }, async (values) => {
+  askFor(dialog, { title, says, go: say("hand_over.try"), fields: [{ name: "to", label: say("hand_over.to_organisation"), required: true, choices }, reason()] }, async (values) => {
     asked = values;
     told = await post(path, { ...values, dry_run: true });
   });
   dialog.addEventListener("close", () => {
     if (!told) return;
+    if (!told.records) { tell(say("hand_over.none")); return; }
     askFor(dialog, { title: say("hand_over.sure"), says: say("hand_over.would", { kinds: ofKinds(told.kinds) }), go: say("hand_over.go", { count: count(told.records) }), danger: true }, async () => {
       await post(path, asked);
       tell(say("hand_over.done", { count: count(told.records) }));
       await moved();
     });
   }, { once: true });
+}
+async function handOverRecord(dialog, path, moved) {
+  const choices = (await organisationTree()).map((one) => [one.id, `${organisationName(one)} (${one.id})`]);
+  handOver(dialog, path, { title: say("hand_over.record"), says: say("hand_over.record_says"), choices }, moved);
 }
 
 export function careCard({ kind, id, holds, handsOver, who, dialog, moved }) {
@@ -55,7 +59,7 @@ export function careCard({ kind, id, holds, handsOver, who, dialog, moved }) {
       holds.includes("remove") ? make("button", { type: "button", onclick: () => lift(dialog, each, show) }, say("holds.lift")) : null);
     fill(card, make("h2", { id: "h-care" }, say("holds.care")), seen.length ? make("ul", { class: "plainlist" }, seen.map(one)) : make("p", { class: "note" }, say("holds.free")),
       make("p", { class: "row" }, holds.includes("add") ? make("button", { type: "button", id: "hold", onclick: () => hold(dialog, kind, id, show) }, say("holds.put")) : null,
-        handsOver ? make("button", { type: "button", id: "hand-over", onclick: () => handOver(dialog, `/api/v1/records/${kind}/${encodeURIComponent(id)}/hand-over`, moved) }, say("hand_over.record")) : null));
+        handsOver ? make("button", { type: "button", id: "hand-over", onclick: () => handOverRecord(dialog, `/api/v1/records/${kind}/${encodeURIComponent(id)}/hand-over`, moved) }, say("hand_over.record")) : null));
   }
   return { card, show };
 }
