@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from test_serve import WAIT_S, free_port
 
+from changtong.api.request_log import logger
 from changtong.api.service import Service, open_service
 from changtong.cli import _commands
 from changtong.web.app import make_web_app
@@ -65,10 +66,12 @@ def serving_here(data: Path) -> Iterator[str]:
             lifespan="off",
         )  # fmt: skip
         servers.append((service, uvicorn.Server(config)))
+        logger.disabled = True  # a test before this one may have left it a stream that is closed
         try:
             servers[0][1].run()
         finally:
             service.close()
+            logger.disabled = False
 
     thread = threading.Thread(target=serve, name="server")
     thread.start()
