@@ -69,10 +69,22 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "Load
     return LoadFileScheduling(config, log)
 
 
+def _places(names: list[str]) -> dict[str, float]:
+    """Return where each file goes: the longest first, those with browsers spread among the others."""
+    first = [name for name in LONGEST if name in names]
+    rest = [name for name in names if name not in first]
+    browsers = [name for name in rest if name.endswith("_browser")]
+    others = [name for name in rest if name not in browsers]
+    places: dict[str, float] = {name: k - len(first) for k, name in enumerate(first)}
+    for part in (others, browsers):
+        places |= {name: (k + 0.5) / len(part) for k, name in enumerate(part)}
+    return places
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest files first; leave slow tests out unless the environment asks for them, as CI does."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+    """Put files in order; leave slow tests out unless the environment asks for them, as CI does."""
+    places = _places(list(dict.fromkeys(item.path.stem for item in items)))
+    items.sort(key=lambda item: places[item.path.stem])
     if ASKED in os.environ:
         return
     for item in items:

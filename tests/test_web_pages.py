@@ -195,6 +195,7 @@ def test_no_wording_is_there_for_nothing() -> None:
         "step",
         "role",
         "organisation_kind",
+        "factor_for",
         "audit_action",
         "right_kind",
         "ticket_step",

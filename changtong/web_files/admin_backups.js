@@ -3,7 +3,7 @@ import { ask, download, get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
 import { handOver } from "./admin_names.js";
 import { byId, fill, make, refusal, tell, tellRefusal } from "./elements.js";
-import { count, say, time } from "./words.js";
+import { count, named, say, time } from "./words.js";
 
 const place = byId("part"), dialog = byId("ask"), list = make("div", { id: "backups" });
 
