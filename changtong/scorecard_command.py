@@ -177,20 +177,16 @@ def compare(
 @scorecard.command(short_help="How far everybody on a card is, and who has handed in.")
 def status(registers: RegistersStore, card: CardId, token: TokenFile, as_json: AsJson = False) -> None:
     """Tell the stage of each that is assessed, with its version, and which departments are waited for."""
-    from changtong.scorecards.card_records import assessed_of
+    from changtong.scorecards.card_records import status_of
     from changtong.storage.scorecards import read_marking
 
     store, desk = open_desk(registers, token)
     with store:
-        found = read_marking(desk, card)
-    rows = assessed_of(found)
-    done = {one["department"] for one in found.hand_ins}
-    waited = sorted(
-        name for name, one in found.scorecard["departments"].items() if one["waited"] and name not in done
-    )
-    facts = {"card": card, "assessed": rows, "waiting_for": waited, "marks_are_blind": found.blind}
+        facts = status_of(read_marking(desk, card))
+    waited = facts["waiting_for"]
     lines = [
-        f"{row['subject_id']:<20} {row['stage']:<12} version {row['version']}  {row['name']}" for row in rows
+        f"{row['subject_id']:<20} {row['stage']:<12} version {row['version']}  {row['name']}"
+        for row in facts["assessed"]
     ]
     lines.append(f"waiting for: {', '.join(waited)}" if waited else "all departments have handed in")
     print_result(facts, "\n".join(lines), as_json=as_json)

@@ -31,7 +31,7 @@ from changtong.rights.organisations import PARENTS
 from changtong.rights.scope import Scope
 from changtong.storage import people
 from changtong.storage.people import NewOrganisation, User
-from changtong.storage.safety_settings import is_resting, second_factor_for
+from changtong.storage.safety_settings import FACTOR_FOR, is_resting, second_factor_for
 from changtong.storage.work import FACTOR_SETTING, Work
 
 router = APIRouter(prefix="/api/v1", tags=["administration"])
@@ -122,13 +122,17 @@ class Code(Asked):
     code: str = Field(min_length=6, max_length=6, pattern=r"^\d{6}$")
 
 
+FactorFor = Literal["nobody", "administrators", "everybody"]
+assert FactorFor.__args__ == FACTOR_FOR  # type: ignore[attr-defined]
+
+
 class SettingsChange(Asked):
     """What changes of how people get in; what is left out stays."""
 
     idle_minutes: int | None = Field(
         default=None, ge=1, le=people.MOST_IDLE_MINUTES, description="A session unused so long is over."
     )
-    second_factor_for: Literal["nobody", "administrators", "everybody"] | None = Field(
+    second_factor_for: FactorFor | None = Field(
         default=None, description="Whose roles rest until they have turned one on."
     )
 

@@ -36,7 +36,7 @@ from changtong.assessment.card_folder import read_scorecard
 from changtong.assessment.card_writer import write_scorecard
 from changtong.assessment.value_sources import value_sources
 from changtong.errors import InputError, Problem
-from changtong.scorecards.card_records import assessed_of
+from changtong.scorecards.card_records import status_of
 from changtong.scorecards.card_versions import compare_cards, heading_of, read_kept_card
 from changtong.scorecards.rectify import rectify
 from changtong.scorecards.statements import (
@@ -207,16 +207,7 @@ def export_card(asks: Asks, record_id: RecordId) -> Response:
 @router.get("/{record_id}/status")
 def read_status(asks: Asks, record_id: RecordId) -> dict[str, Any]:
     """Tell the stage of each that is assessed, with its version, and which departments are waited for."""
-    found = read_marking(asks.desk, record_id)
-    done = {one["department"] for one in found.hand_ins}
-    waited = [name for name, one in found.scorecard["departments"].items() if one["waited"]]
-    waiting = sorted(set(waited) - done)
-    return {
-        "card": record_id,
-        "assessed": assessed_of(found),
-        "waiting_for": waiting,
-        "marks_are_blind": found.blind,
-    }
+    return status_of(read_marking(asks.desk, record_id))
 
 
 @router.post("/{record_id}/assessments/{subject}/{stage}", status_code=201)

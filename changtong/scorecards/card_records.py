@@ -120,18 +120,26 @@ def _subjects_of(card: Scorecard) -> tuple[NewSubject, ...]:
     )
 
 
-def assessed_of(records: CardRecords) -> list[dict[str, Any]]:
-    """Return how far each that is assessed is: id, name, stage, version and record.
+def status_of(records: CardRecords) -> dict[str, Any]:
+    """Return how far each that is assessed is, and which departments are waited for, as one JSON object.
 
     Parameters
     ----------
     records : CardRecords
     """
-    return [
+    done = {one["department"] for one in records.hand_ins}
+    waited = {name for name, one in records.scorecard["departments"].items() if one["waited"]}
+    assessed = [
         {"subject_id": one["subject_id"], "name": one["data"]["subject"]["name"], "stage": one["state"],
          "version": one.version, "record": one.id}
         for one in records.assessments
     ]  # fmt: skip
+    return {
+        "card": records.scorecard.id,
+        "assessed": assessed,
+        "waiting_for": sorted(waited - done),
+        "marks_are_blind": records.blind,
+    }
 
 
 def head_of(records: CardRecords) -> CardHead:

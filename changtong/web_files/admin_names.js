@@ -5,6 +5,9 @@ import { lang, named, say } from "./words.js";
 
 export const organisationName = (one) => (lang === "en" && one.name_en) || one.name_zh;
 
+/** As a choice of a form: its id, and what one reads. */
+export const organisationChoice = (one) => [one.id, `${organisationName(one)} (${one.id})`];
+
 /** All organisations that one may see, each after the one it belongs to. */
 export async function organisationTree() {
   return (await get("/api/v1/organisations?tree=true")).organisations;

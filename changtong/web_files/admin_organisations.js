@@ -1,7 +1,7 @@
 // The tree of organisations: one added, moved with all below it, its records handed over.
 import { post } from "./api.js";
 import { askFor } from "./ask_for.js";
-import { organisationName, organisationTree } from "./admin_names.js";
+import { organisationChoice, organisationName, organisationTree } from "./admin_names.js";
 import { byId, fill, make, refusal, tell } from "./elements.js";
 import { handOver } from "./record_care.js";
 import { named, say } from "./words.js";
@@ -9,7 +9,7 @@ import { named, say } from "./words.js";
 const KINDS = ["nation", "province", "city", "county", "headquarters", "branch", "franchise", "outlet"];
 const place = byId("part"), dialog = byId("ask");
 let all = [];
-const others = (one) => all.filter((each) => each.id !== one.id).map((each) => [each.id, `${organisationName(each)} (${each.id})`]);
+const others = (one) => all.filter((each) => each.id !== one.id).map(organisationChoice);
 const reason = () => ({ name: "reason", label: say("administration.give_reason"), type: "text", required: true });
 
 function add(parent) {

@@ -1,7 +1,7 @@
 // Users: who there is, shut out and let in, first passwords, roles given and taken back.
 import { ask, get, post } from "./api.js";
 import { askFor } from "./ask_for.js";
-import { organisationName, organisationTree, rightsTable, whereOf } from "./admin_names.js";
+import { organisationChoice, organisationName, organisationTree, rightsTable, whereOf } from "./admin_names.js";
 import { byId, fill, make, refusal, table, tell } from "./elements.js";
 import { named, say, time } from "./words.js";
 
@@ -9,7 +9,7 @@ const place = byId("part"), dialog = byId("ask");
 const list = make("div", {}), one = make("div", { "aria-live": "polite" });
 let organisations = [], users = [], roles = [], chosen = null;
 const nameOf = (id) => { const found = organisations.find((each) => each.id === id); return found ? organisationName(found) : id; };
-const choices = () => organisations.map((each) => [each.id, `${organisationName(each)} (${each.id})`]);
+const choices = () => organisations.map(organisationChoice);
 const pathOf = (user) => `/api/v1/users/${encodeURIComponent(user.name)}`;
 
 function showList(wanted = "") {

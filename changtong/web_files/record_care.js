@@ -1,6 +1,6 @@
 // Whether a record is held, and whose it is: a hold set and lifted, the record handed to another organisation.
 import { get, post } from "./api.js";
-import { organisationName, organisationTree } from "./admin_names.js";
+import { organisationChoice, organisationTree } from "./admin_names.js";
 import { askFor } from "./ask_for.js";
 import { fill, make, tell } from "./elements.js";
 import { count, lang, named, say, time } from "./words.js";
@@ -47,7 +47,7 @@ export function handOver(dialog, path, { title, says, choices }, moved) {
   }, { once: true });
 }
 async function handOverRecord(dialog, path, moved) {
-  const choices = (await organisationTree()).map((one) => [one.id, `${organisationName(one)} (${one.id})`]);
+  const choices = (await organisationTree()).map(organisationChoice);
   handOver(dialog, path, { title: say("hand_over.record"), says: say("hand_over.record_says"), choices }, moved);
 }
 

@@ -199,11 +199,14 @@ def series_on(
     try:
         _prepare(engine, clock, look_back_days, promise_h, least_pieces, service_class)
         series = _series(engine, clock.periods, service_class)
-        volumes = _volumes(engine, pl.date_range(first_day, last_day, eager=True))
-        hourly = _hourly(engine, clock.periods if hours == 1 else clock.periods.clear())
+        moves = engine.query(sql_text("series_moves"))
         unlisted = _unlisted(engine)
     finally:
         engine.forget()
+    days = pl.DataFrame({"date": pl.date_range(first_day, last_day, eager=True)})
+    dates = days.with_row_index("day_no").with_columns(pl.col("day_no").cast(pl.Int64))
+    volumes = _moves_by(moves, dates, VOLUME_COLUMNS)
+    hourly = _moves_by(moves, clock.periods if hours == 1 else clock.periods.clear(), HOURLY_COLUMNS)
     return LogSeries(series, volumes, hourly, unlisted, time.perf_counter() - begun)
 
 
@@ -287,7 +290,6 @@ def _prepare(
     name_scans(engine)
     engine.table("steps", sql_text("series_steps"))
     engine.table("leavings", sql_text("series_leavings"))
-    engine.table("moved", sql_text("moved"))
 
 
 def _series(engine: Engine, periods: pl.DataFrame, service_class: str) -> pl.DataFrame:
@@ -312,26 +314,18 @@ def _series(engine: Engine, periods: pl.DataFrame, service_class: str) -> pl.Dat
     )
 
 
-def _volumes(engine: Engine, days: pl.Series) -> pl.DataFrame:
-    dates = (
-        pl.DataFrame({"date": days}).with_row_index("day_no").with_columns(pl.col("day_no").cast(pl.Int64))
-    )
+def _moves_by(
+    moves: pl.DataFrame, times: pl.DataFrame, columns: dict[str, type[pl.DataType]]
+) -> pl.DataFrame:
+    """Add up moves by what ``times`` has for their day or period, as the columns say."""
+    number, name = times.columns
+    keys = [name, "from_site", "to_site"]
     return (
-        engine.query(sql_text("series_moves"))
-        .join(dates, on="day_no")
-        .select(pl.col(name).cast(dtype) for name, dtype in VOLUME_COLUMNS.items())
-        .sort("date", "from_site", "to_site")
-    )
-
-
-def _hourly(engine: Engine, periods: pl.DataFrame) -> pl.DataFrame:
-    if periods.is_empty():
-        return _none_of(HOURLY_COLUMNS)
-    return (
-        engine.query(sql_text("series_period_moves"))
-        .join(periods, on="period_no")
-        .select(pl.col(name).cast(dtype) for name, dtype in HOURLY_COLUMNS.items())
-        .sort("begin_ms", "from_site", "to_site")
+        moves.join(times, on=number)
+        .group_by(keys)
+        .agg(pl.col("pieces").sum())
+        .select(pl.col(one).cast(dtype) for one, dtype in columns.items())
+        .sort(keys)
     )
 
 
