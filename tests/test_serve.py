@@ -18,6 +18,7 @@ import httpx
 import pytest
 from api_cases import fill_folder, plan_request
 
+from changtong.api.program import GONE, command_of
 from changtong.cli import main
 
 WAIT_S = 120.0
@@ -98,6 +99,35 @@ def test_a_run_outlives_its_server_and_ends_once(tmp_path: Path, how: signal.Sig
         assert book.execute("SELECT count(*) FROM runs WHERE ended_at IS NOT NULL").fetchone() == (1,)
     book.close()
     assert token not in log.read_text("utf-8")
+
+
+PROCESSES = ("log", "network", "run")  # the others answer as log and network do
+
+
+@pytest.mark.parametrize("asked", ["", '{"folder": "'])
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_whose_server_was_killed_before_it_had_asked_says_nothing(name: str, asked: str) -> None:
+    command = command_of(f"changtong.api.{name}_process")
+    done = subprocess.run(command, input=asked.encode(), capture_output=True, timeout=WAIT_S)
+    assert (done.stdout, done.stderr) == (b"", b"")
+    assert done.returncode in (0, GONE)
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_process_whose_server_was_killed_before_it_was_told_says_nothing(tmp_path: Path, name: str) -> None:
+    question = {"folder": str(tmp_path), "work": str(tmp_path), "folders": [], "files": {}, "keys": ""}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command_of(f"changtong.api.{name}_process"),
+        stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True,
+    ) as process:  # fmt: skip
+        assert process.stdin and process.stdout and process.stderr
+        process.stdout.close()
+        process.stdin.write(json.dumps(question | {"arguments": ["--version"]}).encode() + b"\n")
+        process.stdin.flush()
+        code = process.wait(WAIT_S)  # standard input is open: only what it tells goes nowhere
+        assert process.stderr.read() == b""
+    assert code in (GONE, -signal.SIGKILL)
 
 
 def test_an_empty_folder_becomes_a_server_and_no_second_one_works_on_it(

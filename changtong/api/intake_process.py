@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from changtong.api.network_process import GONE, answer_lines
-from changtong.api.program import stand_back
+from changtong.api.network_process import answer_lines
+from changtong.api.program import GONE, stand_back
 
 MOST_TAKEN_BYTES = 96_000_000
 """Of spool files taken together: what 90 MB hold takes a second or two."""

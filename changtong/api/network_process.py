@@ -16,10 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from changtong.api.program import GONE
 from changtong.errors import ChangtongError, InputError, InternalError
-
-GONE = 9
-"""Exit code of a process whose server has gone."""
 
 KEPT = 2
 """Networks in memory at most: the national one takes 0.4 GB."""
@@ -55,15 +53,18 @@ def answer_lines(answered: Callable[[dict[str, Any]], dict[str, Any]], *, ends_a
             told = {"problem": {"code": error.code, "detail": str(error), "problems": problems}}
         except Exception as error:
             told = {"fault": _described(error)}
-        print(
-            json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":")), file=out, flush=True
-        )
+        said = json.dumps(told, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        try:
+            print(said, file=out, flush=True)
+        except BrokenPipeError:
+            os._exit(GONE)
     return 0
 
 
 def _read_lines(lines: queue.SimpleQueue[str], ends_at_once: bool) -> None:
     for line in sys.stdin:
-        lines.put(line)
+        if line.endswith("\n"):  # a part of one: the server was killed while it asked
+            lines.put(line)
     if ends_at_once:
         os._exit(GONE)
     lines.put("")

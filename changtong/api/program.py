@@ -8,6 +8,9 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2]
 
+GONE = 9
+"""Exit code of a process whose server has gone."""
+
 STANDS_BACK_BY = 10
 """Steps of the system's scale, whose last is 19: with both cores full such a process gets a tenth of one."""
 

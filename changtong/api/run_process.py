@@ -17,12 +17,9 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from changtong.api.program import command_of, environment, stand_back
-
-GONE = 9
-"""Exit code of a run whose server has gone."""
+from changtong.api.program import GONE, command_of, environment, stand_back
 
 MOST_SUMMARY = 200_000
 """Bytes of a summary that is kept in the book; a larger one is a file of the result."""
@@ -36,7 +33,10 @@ KEPT, RESULT = "kept", "result"
 def main() -> int:
     """Run what standard input asks for."""
     stand_back()
-    request = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line.endswith("\n"):  # the server was killed before it had asked
+        return GONE
+    request = json.loads(line)
     threading.Thread(target=_end_with_server, daemon=True).start()
     told = _Told()
     os.chdir(request["folder"])
@@ -64,13 +64,21 @@ def started(arguments: list[str], keys: str, out: Any) -> subprocess.Popen[str]:
 def _end_with_server() -> None:
     while sys.stdin.read(1):
         pass
+    _end()
+
+
+def _end() -> NoReturn:
+    """End at once, with the command and whatever it has started."""
     if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)
     os._exit(GONE)
 
 
 def _tell(**facts: Any) -> None:
-    print(json.dumps(facts, ensure_ascii=False), flush=True)
+    try:
+        print(json.dumps(facts, ensure_ascii=False), flush=True)
+    except BrokenPipeError:  # the server has gone, and standard input has not been seen to end yet
+        _end()
 
 
 class _Told:
