@@ -20,7 +20,8 @@ from changtong.assessment.sensitivity import Sensitivity, sensitivity
 from changtong.errors import UsageError
 from changtong.events.period_counts import Watch
 from changtong.network.io import check_replaceable
-from changtong.report import write_assessment_notice, write_assessment_report
+from changtong.report.assessment_notice import write_assessment_notice
+from changtong.report.assessment_report import write_assessment_report
 from changtong.scorecards.fill import Filled, fill_scorecard
 from changtong.scorecards.known_counts import Inputs
 

@@ -122,3 +122,9 @@ def _of_plan(plan: Plan | Path) -> tuple[Routes, pl.DataFrame, str]:
         raise InputError(
             [Problem("unreadable-file", message, "unserved.csv", expected="as plan wrote it")]
         ) from error
+
+
+CARBON_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
+    "carbon": carbon,
+    "carbon-frontier": carbon_frontier,
+}

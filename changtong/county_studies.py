@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from changtong.network.io import check_replaceable
-from changtong.report import write_county_report
+from changtong.report.county_report import write_county_report
 from changtong.rural.county import County
 from changtong.rural.county_plan import CountyPlan, CountyResult
 from changtong.rural.coverage import Coverage, coverage

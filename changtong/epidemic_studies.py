@@ -233,3 +233,7 @@ def risk_areas(
     proposal = propose_states(network, found, rules, kinds, settings, at=at)
     made = report_of("risk-areas", proposal, settings.zone)
     return made, None if folder is None else made.save(folder)
+
+
+CASE_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"epidemic-case": epidemic_case}
+AREA_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"risk-areas": risk_areas}

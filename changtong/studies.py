@@ -6,59 +6,33 @@ The command line and every later way in call ``run_study``, and so give the same
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from changtong import __version__
-from changtong.assessment.scorecard import Scorecard
-from changtong.assessment_studies import ASSESSMENT_ANALYSES, card_digest, card_facts
-from changtong.carbon_studies import carbon, carbon_frontier
-from changtong.county_studies import COUNTY_ANALYSES
-from changtong.epidemic.epidemic_folder import Epidemic
-from changtong.epidemic_studies import EPIDEMIC_ANALYSES, epidemic_case, risk_areas
 from changtong.errors import NotFoundError, UsageError
-from changtong.events.log import EventLog, log_digest, open_log
-from changtong.log_studies import LOG_ANALYSES
-from changtong.network.io import check_replaceable
-from changtong.network.model import Network
-from changtong.outages import Outage
-from changtong.outlet_studies import OUTLET_ANALYSES, months_digest
-from changtong.outlets.outlet_months import OutletMonths
-from changtong.planning.plan import plan
-from changtong.planning.plan_folder import ROUNDS_FILE
-from changtong.planning.result import PLAN_FOLDER, RUN_IN_PLAN, Plan
-from changtong.privacy_studies import PRIVACY_ANALYSES, RecordFiles
-from changtong.relief_studies import RELIEF_ANALYSES, TICKET_ANALYSES
-from changtong.report import (
-    write_plan_pages,
-    write_remedies_report,
-    write_simulation_report,
-    write_stress_report,
-)
-from changtong.resilience.cases import Case, make_cases
-from changtong.resilience.combinations import worst_sets
-from changtong.resilience.remedies import Against, what_would_help, worst_cases
-from changtong.resilience.remedy_result import REMEDIES_FOLDER, Remedies
-from changtong.resilience.result import STRESS_FOLDER, StressTest
-from changtong.resilience.run import Watch
-from changtong.resilience.stress import stress_test
-from changtong.rural.county import County
-from changtong.safety.supervision import Supervision
-from changtong.safety_studies import SAFETY_ANALYSES
-from changtong.simulation.replications import Replications, simulate_replications
-from changtong.simulation.result import RUN_FOLDER, Simulation
-from changtong.simulation.simulate import simulate
 from changtong.study_files import network_digest, write_study_file
-from changtong.verification import Verified, plan_verified
-from changtong.warning_studies import warnings
-from changtong.workforce.relief_match import ReliefFirms
-from changtong.workforce.rights_ticket_statistics import CountedTickets
-from changtong.workforce.workforce_folder import Workforce
-from changtong.workforce_studies import WORKFORCE_ANALYSES
+
+if TYPE_CHECKING:
+    from changtong.assessment.scorecard import Scorecard
+    from changtong.epidemic.epidemic_folder import Epidemic
+    from changtong.events.log import EventLog
+    from changtong.network.model import Network
+    from changtong.outages import Outage
+    from changtong.outlets.outlet_months import OutletMonths
+    from changtong.privacy_studies import RecordFiles
+    from changtong.rural.county import County
+    from changtong.safety.supervision import Supervision
+    from changtong.workforce.relief_match import ReliefFirms
+    from changtong.workforce.rights_ticket_statistics import CountedTickets
+    from changtong.workforce.workforce_folder import Workforce
+
+    Seeded = County | Supervision | Epidemic | Workforce | OutletMonths | Scorecard
+    SeededSubject = Seeded | ReliefFirms | CountedTickets | RecordFiles
 
 Language = Literal["zh", "en"]
 
@@ -96,147 +70,6 @@ class Study:
     folder: Path | None
 
 
-def _plan(
-    network: Network,
-    outages: tuple[Outage, ...],
-    folder: Path | None,
-    language: Language,
-    *,
-    valid_from: datetime | None = None,
-    **options: Any,
-) -> tuple[Plan, Path | None]:
-    if folder is not None:
-        check_replaceable(folder, **PLAN_FOLDER)
-    result = plan(network, outages, **options)
-    if folder is None:
-        return result, None
-    return result, result.save(
-        folder, extra=lambda into: write_plan_pages(result, into, language, valid_from)
-    )
-
-
-def _plan_verified(
-    network: Network,
-    outages: tuple[Outage, ...],
-    folder: Path | None,
-    language: Language,
-    *,
-    valid_from: datetime | None = None,
-    **options: Any,
-) -> tuple[Verified, Path | None]:
-    if folder is not None:
-        check_replaceable(folder, **PLAN_FOLDER)
-    result = plan_verified(network, outages, **options)
-    if folder is None:
-        return result, None
-
-    def more(into: Path) -> None:
-        write_plan_pages(result.plan, into, language, valid_from)
-        _save_run(result.run, into / RUN_IN_PLAN, language)
-        result.rounds.write_csv(into / ROUNDS_FILE, include_bom=True)
-
-    return result, result.plan.save(folder, extra=more)
-
-
-def _simulate(
-    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
-) -> tuple[Simulation, Path | None]:
-    if folder is not None:
-        check_replaceable(folder, **RUN_FOLDER)
-    result = simulate(network, outages, **options)
-    return result, None if folder is None else _save_run(result, folder, language)
-
-
-def _save_run(run: Simulation, folder: Path, language: Language) -> Path:
-    """Write a run's frames and its page."""
-
-    def page(into: Path) -> None:
-        write_simulation_report(run, into / "report.html", language=language)
-
-    return run.save(folder, extra=page)
-
-
-def _replications(
-    network: Network, outages: tuple[Outage, ...], folder: Path | None, language: Language, **options: Any
-) -> tuple[Replications, None]:
-    """Play it many times; nothing is written: the frames belong into the folder of a run."""
-    return simulate_replications(network, outages, **options), None
-
-
-def _stress(
-    network: Network,
-    outages: tuple[Outage, ...],
-    folder: Path | None,
-    language: Language,
-    *,
-    cases: tuple[Case, ...] | None = None,
-    together: int = 1,
-    anew: bool = False,
-    **options: Any,
-) -> tuple[StressTest, Path | None]:
-    if folder is not None:
-        check_replaceable(folder, **STRESS_FOLDER)
-    progress, executor = options.pop("progress", None), options.get("executor")
-    watch = Watch(progress, anew)
-    made = cases if cases is not None else make_cases(network)
-    result = stress_test(network, made, outages=outages, folder=folder, watch=watch, **options)
-    if together > 1 and result.termination == "done":
-        sets = worst_sets(network, together, outages=outages, executor=executor, progress=progress)
-        result = replace(result, worst_sets=sets)
-    if folder is None:
-        return result, None
-
-    def page(into: Path) -> None:
-        write_stress_report(result, into / "report.html", made, language=language)
-
-    return result, result.save(folder, extra=page)
-
-
-def _remedies(
-    network: Network,
-    outages: tuple[Outage, ...],
-    folder: Path | None,
-    language: Language,
-    *,
-    cases: tuple[Case, ...] | None = None,
-    worst: int | None = None,
-    anew: bool = False,
-    **options: Any,
-) -> tuple[Remedies, Path | None]:
-    if outages:
-        raise UsageError("Remedies are tried on the network with nothing else shut: leave outages out.")
-    if folder is not None:
-        check_replaceable(folder, **REMEDIES_FOLDER)
-    progress = options.pop("progress", None)
-    made = cases if cases is not None else make_cases(network)
-    if worst is not None and len(made) > worst:
-        against = options.get("against") or Against()
-        how = {key: options.get(key) for key in ("settings", "executor")}
-        made = worst_cases(network, made, worst, demands=against.demands, progress=progress, **how)
-    result = what_would_help(network, made, folder=folder, watch=Watch(progress, anew), **options)
-    if folder is None:
-        return result, None
-
-    def page(into: Path) -> None:
-        write_remedies_report(result, into / "report.html", language=language)
-
-    return result, result.save(folder, extra=page)
-
-
-ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {
-    "plan": _plan,
-    "plan-verified": _plan_verified,
-    "simulate": _simulate,
-    "replications": _replications,
-    "stress": _stress,
-    "remedies": _remedies,
-    "carbon": carbon,
-    "carbon-frontier": partial(carbon_frontier, version=__version__),
-    "warnings": warnings,
-    "risk-areas": risk_areas,
-}
-
-
 def _tables_digest(subject: County | Supervision | Epidemic | Workforce) -> str:
     """Return a SHA-256 over a name and all tables: equal inputs, equal digest."""
     total = hashlib.sha256(subject.name.encode())
@@ -245,73 +78,111 @@ def _tables_digest(subject: County | Supervision | Epidemic | Workforce) -> str:
     return total.hexdigest()
 
 
+def _at(place: str) -> Any:
+    """Return what stands at ``module:name``: a study loads what it needs, and not all there is."""
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of subject: its analyses, and what ``study.json`` says of one.
+    """Analyses of one kind of subject, and what ``study.json`` says of one.
 
-    ``digest`` and ``facts`` take the subject and the result, which knows what else was read.
-    Networks and logs know more than a subject and a seed; they say it themselves.
+    ``subject`` and ``analyses`` are places; ``digest`` and ``facts`` take the subject and the result, which
+    knows what else was read. Networks and logs know more than a subject and a seed; they say it themselves.
     """
 
     of: str
-    subject: type
-    analyses: Mapping[str, Callable[..., tuple[Any, Path | None]]]
+    subject: str
+    analyses: str
+    names: tuple[str, ...]
     digest: Callable[[Any, Any], str] | None = None
     facts: Callable[[Any, Any], dict[str, Any]] = lambda subject, result: {}
 
+    def fits(self, subject: object) -> bool:
+        """Tell whether a subject is of this kind: its class need not be loaded for that."""
+        classes = type(subject).__mro__
+        return self.subject in (f"{one.__module__}:{one.__qualname__}" for one in classes)
 
-OF_LOGS = {**LOG_ANALYSES, "epidemic-case": epidemic_case}
+    def analysis(self, name: str) -> Callable[..., tuple[Any, Path | None]]:
+        """Return an analysis."""
+        found: Callable[..., tuple[Any, Path | None]] = _at(self.analyses)[name]
+        return found
+
+
+A_NETWORK = ("a network", "changtong.network.model:Network")
+A_LOG = ("a scan log", "changtong.events.log:EventLog")
 KINDS = (
-    _Kind("a network", Network, ANALYSES),
-    _Kind("a scan log", EventLog, OF_LOGS),
+    _Kind(*A_NETWORK, "changtong.plan_studies:PLAN_ANALYSES", ("plan", "plan-verified")),
     _Kind(
-        "a county", County, COUNTY_ANALYSES, lambda county, _: _tables_digest(county),
-        lambda county, _: {"county": county.name},
+        *A_NETWORK, "changtong.resilience_studies:RESILIENCE_ANALYSES",
+        ("simulate", "replications", "stress", "remedies"),
+    ),
+    _Kind(*A_NETWORK, "changtong.carbon_studies:CARBON_ANALYSES", ("carbon", "carbon-frontier")),
+    _Kind(*A_NETWORK, "changtong.warning_studies:WARNING_ANALYSES", ("warnings",)),
+    _Kind(*A_NETWORK, "changtong.epidemic_studies:AREA_ANALYSES", ("risk-areas",)),
+    _Kind(
+        *A_LOG, "changtong.log_studies:LOG_ANALYSES",
+        ("indicators", "daily-report", "trace", "alerts", "ingest", "starting-backlog"),
+    ),
+    _Kind(*A_LOG, "changtong.epidemic_studies:CASE_ANALYSES", ("epidemic-case",)),
+    _Kind(
+        "a county", "changtong.rural.county:County", "changtong.county_studies:COUNTY_ANALYSES",
+        ("county-plan", "county-coverage"),
+        lambda county, _: _tables_digest(county), lambda county, _: {"county": county.name},
     ),
     _Kind(
-        "a supervision", Supervision, SAFETY_ANALYSES, lambda supervision, _: _tables_digest(supervision),
+        "a supervision", "changtong.safety.supervision:Supervision",
+        "changtong.safety_studies:SAFETY_ANALYSES",
+        ("visits", "campaign"),
+        lambda supervision, _: _tables_digest(supervision),
         lambda supervision, _: {"supervision": supervision.name},
     ),
     _Kind(
-        "months of outlets", OutletMonths, OUTLET_ANALYSES, lambda months, _: months_digest(months),
+        "months of outlets", "changtong.outlets.outlet_months:OutletMonths",
+        "changtong.outlet_studies:OUTLET_ANALYSES", ("outlet-index", "outlet-warnings", "outlet-evaluation"),
+        lambda months, _: str(_at("changtong.outlet_studies:months_digest")(months)),
         lambda months, _: {"outlets": len(months.outlets), "months": [months.months[0], months.months[-1]]},
     ),
     _Kind(
-        "epidemic control", Epidemic, EPIDEMIC_ANALYSES, lambda epidemic, _: _tables_digest(epidemic),
-        lambda epidemic, _: {"epidemic": epidemic.name},
+        "epidemic control", "changtong.epidemic.epidemic_folder:Epidemic",
+        "changtong.epidemic_studies:EPIDEMIC_ANALYSES",
+        (
+            "epidemic-outages", "epidemic-picture", "epidemic-states", "epidemic-passes", "epidemic-firms",
+            "epidemic-staff", "epidemic-crossings", "epidemic-inspections-due", "epidemic-settling",
+            "epidemic-checklist",
+        ),
+        lambda epidemic, _: _tables_digest(epidemic), lambda epidemic, _: {"epidemic": epidemic.name},
     ),
     _Kind(
-        "a workforce", Workforce, WORKFORCE_ANALYSES, lambda workforce, _: _tables_digest(workforce),
+        "a workforce", "changtong.workforce.workforce_folder:Workforce",
+        "changtong.workforce_studies:WORKFORCE_ANALYSES", ("roster", "workload", "hours"),
+        lambda workforce, _: _tables_digest(workforce),
         lambda workforce, _: {"workforce": workforce.name, "rules": workforce.rules.id},
     ),
     _Kind(
-        "firms and relief policies", ReliefFirms, RELIEF_ANALYSES, lambda firms, _: firms.digest(),
+        "firms and relief policies", "changtong.workforce.relief_match:ReliefFirms",
+        "changtong.relief_studies:RELIEF_ANALYSES", ("relief-match",),
+        lambda firms, _: str(firms.digest()),
         lambda firms, _: {"firms": len(firms.firms), "policies": len(firms.policies.policies)},
     ),
     _Kind(
-        "rights tickets", CountedTickets, TICKET_ANALYSES, lambda tickets, _: tickets.digest(),
-        lambda tickets, _: {"tickets": len(tickets.known)},
+        "rights tickets", "changtong.workforce.rights_ticket_statistics:CountedTickets",
+        "changtong.relief_studies:TICKET_ANALYSES", ("rights-statistics",),
+        lambda tickets, _: str(tickets.digest()), lambda tickets, _: {"tickets": len(tickets.known)},
     ),
-    _Kind("a scorecard", Scorecard, ASSESSMENT_ANALYSES, card_digest, card_facts),
     _Kind(
-        "files of records", RecordFiles, PRIVACY_ANALYSES, lambda files, _: files.digest(),
-        lambda files, _: files.facts(),
+        "a scorecard", "changtong.assessment.scorecard:Scorecard",
+        "changtong.assessment_studies:ASSESSMENT_ANALYSES", ("assessment", "scorecard-fill"),
+        lambda card, result: str(_at("changtong.assessment_studies:card_digest")(card, result)),
+        lambda card, result: dict(_at("changtong.assessment_studies:card_facts")(card, result)),
+    ),
+    _Kind(
+        "files of records", "changtong.privacy_studies:RecordFiles",
+        "changtong.privacy_studies:PRIVACY_ANALYSES", ("find-personal-data", "extract"),
+        lambda files, _: str(files.digest()), lambda files, _: dict(files.facts()),
     ),
 )  # fmt: skip
-
-
-SeededSubject = (
-    County
-    | Supervision
-    | Epidemic
-    | Workforce
-    | OutletMonths
-    | Scorecard
-    | ReliefFirms
-    | CountedTickets
-    | RecordFiles
-)
-"""What analyses with a seed are of."""
 
 
 def run_study(
@@ -391,26 +262,32 @@ def run_study(
         The analysis is of a log and not of a network, or the other way round; ``folder`` holds something
         else than such a result, or cannot be written.
     """
-    owner = next((kind for kind in KINDS if name in kind.analyses), None)
+    owner = next((kind for kind in KINDS if name in kind.names), None)
     if owner is None:
-        listed = ", ".join(one for kind in KINDS for one in kind.analyses)
+        listed = ", ".join(one for kind in KINDS for one in kind.names)
         raise NotFoundError(f"No analysis {name!r}; there is {listed}.")
-    if not isinstance(subject, owner.subject):
-        given = next((kind.of for kind in KINDS if isinstance(subject, kind.subject)), "a network")
+    if not owner.fits(subject):
+        given = next((kind.of for kind in KINDS if kind.fits(subject)), "a network")
         raise UsageError(f"{name!r} is an analysis of {owner.of}, not of {given}.")
     where = None if folder is None else Path(folder)
-    if isinstance(subject, EventLog):
-        return _log_study(name, subject, outages, where, language, seed, options)
-    if not isinstance(subject, Network):
-        return _seeded_study(owner, name, subject, outages, where, language, seed, options)
+    if owner.of == A_LOG[0]:
+        return _log_study(owner, name, cast("EventLog", subject), outages, where, language, seed, options)
+    if owner.of != A_NETWORK[0]:
+        return _seeded_study(
+            owner, name, cast("SeededSubject", subject), outages, where, language, seed, options
+        )
     if name == "replications" and seed is not None:
         options["seed"] = seed
-    result, saved = ANALYSES[name](subject, outages, where, language, **options)
-    facts = {"network": subject.name, "outages": [asdict(outage) for outage in outages]}
-    return _kept(name, result, saved, network_digest(subject, outages), seed, facts)
+    if name == "carbon-frontier":  # its plans are folders of their own, each with what made it
+        options["version"] = __version__
+    network = cast("Network", subject)
+    result, saved = owner.analysis(name)(network, outages, where, language, **options)
+    facts = {"network": network.name, "outages": [asdict(outage) for outage in outages]}
+    return _kept(name, result, saved, network_digest(network, outages), seed, facts)
 
 
 def _log_study(
+    kind: _Kind,
     name: str,
     log: EventLog,
     outages: tuple[Outage, ...],
@@ -422,7 +299,9 @@ def _log_study(
     """Run an analysis of a scan log."""
     if outages or seed is not None:
         raise UsageError("Analyses of a scan log know no outages and draw nothing.")
-    result, saved = OF_LOGS[name](log, where, language, **options)
+    from changtong.events.log import log_digest, open_log
+
+    result, saved = kind.analysis(name)(log, where, language, **options)
     after = open_log(log.path)  # an ingest has added to it
     days = [str(day) for day in after.days]
     facts = {"log": log.path.name, "zone": log.zone, "rows": after.rows, "days": days[:1] + days[-1:]}
@@ -443,7 +322,7 @@ def _seeded_study(
     if outages:
         raise UsageError(f"Analyses of {kind.of} know no outages.")
     assert kind.digest is not None
-    result, saved = kind.analyses[name](subject, where, language, seed=seed, **options)
+    result, saved = kind.analysis(name)(subject, where, language, seed=seed, **options)
     input_digest = kind.digest(subject, result)
     return _kept(name, result, saved, input_digest, seed, kind.facts(subject, result))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -40,3 +41,6 @@ def warnings(
         write_warnings_report(result, into / "report.html", language=language)
 
     return result, result.save(folder, extra=page)
+
+
+WARNING_ANALYSES: dict[str, Callable[..., tuple[Any, Path | None]]] = {"warnings": warnings}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from datetime import date, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -18,10 +20,9 @@ from changtong.events.engine import open_duckdb
 from changtong.events.indicators import indicators
 from changtong.events.leg_days import leg_days, leg_mapping
 from changtong.events.log import EventLog, log_digest, open_log
-from changtong.log_studies import LOG_ANALYSES
 from changtong.network.io import read_network
 from changtong.outages import close_sites
-from changtong.studies import ANALYSES, run_study
+from changtong.studies import KINDS, run_study
 
 DAY = date(2022, 5, 6)
 
@@ -84,9 +85,19 @@ def test_a_backlog_through_the_door(log: EventLog, tmp_path: Path) -> None:
     assert kept.columns == ["site", "destination", "service_class", "pieces", "arrives_h"]
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.analyses)
+def test_each_analysis_is_where_the_doorway_looks_for_it(kind: Any) -> None:
+    module, _, name = kind.analyses.partition(":")
+    assert tuple(getattr(import_module(module), name)) == kind.names
+    module, _, name = kind.subject.partition(":")
+    subject = getattr(import_module(module), name)
+    assert kind.fits(subject.__new__(subject))
+
+
 def test_analyses_and_what_they_are_of_are_not_mixed_up(log: EventLog) -> None:
     network = read_network(TINY)
-    assert not ANALYSES.keys() & LOG_ANALYSES.keys()
+    names = [name for kind in KINDS for name in kind.names]
+    assert len(set(names)) == len(names)
     with pytest.raises(UsageError, match="of a network"):
         run_study("plan", log)
     with pytest.raises(UsageError, match="of a scan log"):

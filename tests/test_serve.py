@@ -121,7 +121,8 @@ def test_a_process_whose_server_was_killed_before_it_was_told_says_nothing(tmp_p
         command_of(f"changtong.api.{name}_process"),
         stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True,
     ) as process:  # fmt: skip
-        assert process.stdin and process.stdout
+        assert process.stdin
+        assert process.stdout
         assert process.stderr
         process.stdout.close()
         process.stdin.write(json.dumps(question | {"arguments": ["--version"]}).encode() + b"\n")

@@ -110,6 +110,15 @@ class KnownIds:
         )
 
 
+FEW = 64
+"""Cells of a column that are looked at one by one sooner than all at once."""
+
+
+def _is_tidy(column: pl.Series) -> bool:
+    """Tell, of a column of few texts, whether none is empty and none has spaces around it."""
+    return len(column) <= FEW and all(one is None or (one and one == one.strip()) for one in column.to_list())
+
+
 def as_text(column: pl.Series, place: Place, findings: Findings) -> pl.Series:
     """Return the column as trimmed text, empty cells as null.
 
@@ -135,6 +144,8 @@ def as_text(column: pl.Series, place: Place, findings: Findings) -> pl.Series:
         if column.null_count() < len(column):
             findings.add(place.problem("wrong-type", f"cells are {dtype}.", expected="text"))
         return pl.Series(column.name, [None] * len(column), pl.String)
+    if _is_tidy(column):
+        return column.alias(place.column)
     trimmed = column.str.strip_chars()
     spaced = rows_where(trimmed != column)
     if len(spaced):
@@ -223,6 +234,8 @@ def _as_integer(column: pl.Series, place: Place, findings: Findings) -> pl.Serie
         return column.cast(pl.Int64)
     number = as_number(column, place, findings, expected=EXPECTED["integer"])
     whole = (number == number.round()) & (number.abs() < 2**53)
+    if whole.all():
+        return number.cast(pl.Int64).alias(place.column)
     bad = rows_where(~whole)
     findings.add_rows(bad, lambda row: _wrong_type(number[row], row, place, EXPECTED["integer"]))
     return pl.select(pl.when(whole).then(number)).to_series().cast(pl.Int64).alias(place.column)
@@ -266,6 +279,10 @@ def typed_column(
     blank : polars.Series, optional
         Rows without any value, which are not reported again.
     """
+    is_empty = column.null_count() == len(column) and not (attribute.required and len(column))
+    if is_empty and column.dtype != pl.Float32:  # which stays what it is
+        dtype = known.enum if known is not None else attribute.dtype
+        return pl.Series(attribute.name, [None], dtype).new_from_index(0, len(column))
     if known is not None:
         typed = known.typed(column, place, findings)
     elif attribute.type == "boolean":
@@ -328,6 +345,8 @@ def _among_choices(text: pl.Series, attribute: Attribute, place: Place, findings
     if not attribute.choices:
         return text
     fits = text.is_in(attribute.choices)
+    if fits.all():
+        return text
     nearest = NearestNames(attribute.choices)
     expected = "one of " + ", ".join(attribute.choices)
     findings.add_rows(

@@ -65,6 +65,8 @@ class Findings:
 
 def rows_where(mask: pl.Series) -> np.ndarray:
     """Return the row numbers (from 0) where a Boolean column is true (null = false)."""
+    if mask.dtype == pl.Boolean and not mask.any():
+        return np.empty(0, np.int64)
     return np.flatnonzero(mask.fill_null(False).to_numpy())
 
 

@@ -68,6 +68,22 @@ def write_simulation_report(
     return write_page(path, page)
 
 
+def write_run(run: Simulation, folder: Path, language: Language) -> Path:
+    """Write a run's frames and its page into a folder.
+
+    Parameters
+    ----------
+    run : Simulation
+    folder : Path
+    language : {"zh", "en"}
+    """
+
+    def page(into: Path) -> None:
+        write_simulation_report(run, into / "report.html", language=language)
+
+    return run.save(folder, extra=page)
+
+
 def render_simulation_report(
     simulation: Simulation,
     *,
