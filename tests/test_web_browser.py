@@ -27,7 +27,7 @@ SIZES = {"phone": (390, 844), "desk": (1280, 800), "wall": (1920, 1080)}
 LONG_MS = 60_000
 FURTHER = (
     "/issued", "/registers", "/registers/hazard", "/register-new/hazard", "/duty", "/tasks",
-    "/inspect", "/areas/safety", "/areas/data", "/studies/plan", "/studies/warnings", "/account",
+    "/inspect", "/areas/safety", "/areas/data", "/data", "/studies/plan", "/studies/warnings", "/account",
 )  # fmt: skip
 """Pages whose own stories look elsewhere."""
 

@@ -63,6 +63,7 @@ OPEN = {
     "/prepare/drills": RUNS,
     "/rural": RUNS,
     "/carbon": RUNS,
+    "/data": RUNS,
     "/assessment": ALL,
     "/tasks": ALL,
     "/cases": ALL,

@@ -68,6 +68,13 @@ def area_page(request: Request, asks: Asks, area: str) -> Response:
     return page(request, "area.html.j2", area=area, title=f"area.{area}", asks=asks, **more)
 
 
+@router.get("/data")
+def data_page(request: Request, asks: Asks) -> Response:
+    """Show what studies are of, and take uploads."""
+    must_be_offered(asks, "data")
+    return page(request, "data_sets.html.j2", area="data", title="data.title", asks=asks)
+
+
 @router.get("/studies/{name}")
 def study_page(request: Request, asks: Asks, name: str) -> Response:
     """Show the form of a study; one that the API does not offer is told by its script."""

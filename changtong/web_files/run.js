@@ -1,6 +1,8 @@
 // One run: progress while it runs, then its numbers, pages and files.
 import { get, post } from "./api.js";
-import { byId, fill, make, refusal, table, tellRefusal } from "./elements.js";
+import { askFor } from "./ask_for.js";
+import { keptAs, kinds } from "./data_kinds.js";
+import { byId, fill, make, refusal, table, tell, tellRefusal } from "./elements.js";
 import { rosterActions } from "./roster_in_force.js";
 import { nameOf, offers } from "./offers.js";
 import { pageFor } from "./result_page.js";
@@ -51,6 +53,19 @@ function show(run) {
   document.body.dataset.run = run.state;
 }
 
+/** What keeps the result as a data set; null where it is of no kind that there is. */
+async function keeping(run) {
+  if (run.state !== "done" || !place.dataset.adds) return null;
+  const all = await kinds(), some = keptAs(known, run.study).filter((name) => all.has(name));
+  if (!some.length) return null;
+  const fields = [{ name: "id", label: say("studies.id"), required: true, most: 64, says: say("studies.id_says") },
+    { name: "kind", label: say("studies.kind"), required: true, choices: some.map((name) => [name, nameOf(all.get(name))]) }];
+  return make("p", {}, make("button", { type: "button", id: "keep", onclick: () => askFor(byId("ask"), { title: say("data.keep"), says: say("data.keep_says"), fields, go: say("data.keep_go") }, async (values) => {
+    const kept = await post("/api/v1/datasets/from-run", { ...values, run: id });
+    tell(make("span", {}, say("studies.kept", { id: kept.id }), " ", make("a", { href: `/data#${kept.kind}/${kept.id}` }, say("data.see"))));
+  }) }, say("data.keep")));
+}
+
 async function stop() {
   try { await post(`/api/v1/runs/${id}/cancel`); } catch (error) { tellRefusal(error); }
 }
@@ -58,5 +73,5 @@ async function stop() {
 await watch(id, show, (error) => fill(place, refusal(error)));
 const ended = await get(`/api/v1/runs/${id}`);
 show(ended);
-try { place.querySelector("h1").after(...[await rosterActions(ended)].filter(Boolean)); } catch (error) { tellRefusal(error); }
+try { place.querySelector("h1").after(...[await rosterActions(ended), await keeping(ended)].filter(Boolean)); } catch (error) { tellRefusal(error); }
 document.body.dataset.ready = "yes";

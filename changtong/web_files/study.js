@@ -2,11 +2,13 @@
 import { get, post } from "./api.js";
 import { byId, fill, make, refusal, tell } from "./elements.js";
 import { nameOf, offers, saysOf } from "./offers.js";
+import { kinds } from "./data_kinds.js";
 import { openUpload } from "./upload.js";
 import { lang, say, time } from "./words.js";
 
 const place = byId("study"), name = place.dataset.study;
 const asked = new URLSearchParams(location.search);
+const uploaded = await kinds().catch(() => new Map());
 const known = await offers().catch((error) => { fill(place, refusal(error)); return null; });
 const offer = known?.get(name);
 if (known && !offer) fill(place, make("section", { class: "card empty" }, make("h2", {}, say("studies.none"))));
@@ -32,7 +34,7 @@ async function choices(input) {
 
 async function inputField(input) {
   const select = make("select", { name: input.name, "aria-describedby": `says-${input.name}`, multiple: input.many, required: input.required, size: input.many ? 4 : null });
-  const uploads = input.sources.filter((source) => source !== "rows" && !source.startsWith("run "));
+  const uploads = input.sources.filter((source) => uploaded.has(source));
   async function offer_(chosen = null) {
     const found = await choices(input);
     const groups = Object.groupBy(found, (one) => one.group);

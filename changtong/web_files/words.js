@@ -39,6 +39,13 @@ export const timeIn = (zone) => {
   return (ms) => form.format(new Date(ms));
 };
 
+const sizes = new Intl.NumberFormat(language === "zh" ? "zh-CN" : "en-GB", { maximumFractionDigits: 1 });
+/** Bytes as people read them: kB, MB, GB of thousands. */
+export function size(bytes) {
+  const unit = bytes < 1e6 ? ["kB", 1e3] : bytes < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
+  return `${sizes.format(bytes / unit[1])} ${unit[0]}`;
+}
+
 export function seconds(value) {
   if (value === null || value === undefined) return "–";
   const whole = Math.round(value);
