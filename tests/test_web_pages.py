@@ -265,7 +265,7 @@ def test_a_report_within_a_page_has_an_origin_of_its_own(duty: Client, app: Fast
 def test_who_only_looks_is_offered_no_new_run(app: FastAPI, duty: Client) -> None:
     looker = Client(app)
     looker.sign_in("looker-gd", OWN)
-    for path in ("/prepare", "/rural", "/carbon", "/data"):
+    for path in ("/prepare", "/rural", "/carbon"):
         shown = {name: client("GET", path).text for name, client in (("duty", duty), ("looker", looker))}
         found = {name: re.search(r'id="new"( hidden)?>', html) for name, html in shown.items()}
         assert {name: match and match[1] for name, match in found.items()} == {

@@ -61,7 +61,7 @@ function card(one) {
     kept && adds && (changes || one.user === session.user_id) ? make("p", { class: "row" }, make("button", { type: "button", class: "danger", onclick: () => remove(one) }, say("data.remove"))) : null);
 }
 
-const kindName = (kind) => (known_kinds.has(kind) ? nameOf(known_kinds.get(kind)) : say(`data.${kind}`));
+const kindName = (kind) => (known_kinds.has(kind) ? nameOf(known_kinds.get(kind)) : say("data.log"));
 
 async function show(wanted = place.querySelector("#kind")?.value ?? "") {
   const sets = await known(), groups = Object.groupBy(sets, (one) => one.kind);
