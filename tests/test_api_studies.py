@@ -256,6 +256,7 @@ def test_no_good_answer_is_an_answer_and_wrong_input_is_none(duty: Client, servi
         shutil.rmtree(broken)
 
 
+@pytest.mark.slow
 def test_results_of_runs_are_inputs_of_others(duty: Client, service: Service) -> None:
     plan = answered(duty, "plan", {"network": "tiny", "outages": [CLOSE_A]}, seconds=5)
     reference = {"run": plan["id"]}
@@ -283,6 +284,7 @@ def test_a_result_becomes_a_data_set(duty: Client) -> None:
     )
 
 
+@pytest.mark.slow
 def test_scans_are_made_ingested_and_counted(duty: Client) -> None:
     scans = answered(
         duty, "scans", {"network": "tiny"}, events=2000, days=3, first_day="2026-07-20", format="parquet"

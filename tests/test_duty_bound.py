@@ -21,6 +21,7 @@ from changtong.duty.roster_solve import relaxed_bound, roster_cost
 from changtong.duty.staff import Post, Shift
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_no_roster_is_below_the_bound_from_patterns(seed: int) -> None:
     drawn = random.Random(seed)

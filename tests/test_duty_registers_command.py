@@ -247,6 +247,7 @@ sys.exit(main(arguments))
 """
 
 
+@pytest.mark.slow
 def test_of_two_officers_who_answer_by_command_at_once_exactly_one_gets_the_call(
     hall: Office, capsys: pytest.CaptureFixture[str]
 ) -> None:

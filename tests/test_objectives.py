@@ -49,6 +49,7 @@ def check(network: Network, outages: tuple[Outage, ...], objectives: tuple[str, 
         assert row["value"] == pytest.approx(expected[name], abs=room)
 
 
+@pytest.mark.slow
 @MANY
 @given(planned_networks(), orders())
 def test_exact_plans_agree_with_every_way_listed(

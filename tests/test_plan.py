@@ -188,6 +188,7 @@ def test_half_capacity_and_entry_limit_together() -> None:
     assert entering["planned_pieces"].sum() <= 10.0 + 1e-3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("province", "share"), [("310000", 0.1), ("310000", 0.267), ("440000", 0.1)])
 def test_a_province_at_a_small_share_of_its_capacity(province: str, share: float) -> None:
     """Every class loses pieces here: losses are dropped between cores, held at origins and priced alike."""

@@ -198,6 +198,7 @@ def test_never_worse_than_without_stations(large: int, monkeypatch: pytest.Monke
         assert free.cost_cny <= single.cost_cny + 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_three_times_the_work_never_ends_higher(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("changtong.rural.plan_question.WORK_PER_CUSTOMER", 50.0)
@@ -207,6 +208,7 @@ def test_three_times_the_work_never_ends_higher(seed: int, monkeypatch: pytest.M
     assert costs == sorted(costs, reverse=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1, 5])
 def test_bases_worked_on_side_by_side_give_the_same_plan(seed: int) -> None:
     known = drawn(70, 10, firms=2, seed=seed, radius_km=90.0)

@@ -53,6 +53,7 @@ def surely(raw: str) -> list[tuple[str, str]]:
     return [(s.kind, data[s.start : s.end].decode()) for s in find_in_text(data) if s.confidence != "low"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RECALL)
 def test_recall_is_above_its_floor(kind: str) -> None:
     lines = positives(COUNT)[kind]

@@ -455,6 +455,7 @@ erasure.erase(
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "gone"),
     [

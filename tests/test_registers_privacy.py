@@ -308,6 +308,7 @@ desk.attach("site", site, "a.png", b"\\x89PNG\\r\\n\\x1a\\n" + bytes(100))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["before", "half written", "after"])
 def test_attaching_killed_at_any_moment_leaves_no_record_and_nothing_a_sweep_leaves(
     small: tuple[Store, Desk], place: str, tmp_path: Path, where: str

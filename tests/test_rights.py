@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import product
+from itertools import islice, product
 
 import pytest
 from hypothesis import given, settings
@@ -280,12 +280,14 @@ def expected(role: Role, who: str, kind: str, action: str, scope: str, target: s
     return let_in or (here and (kind, action) not in NAMED_ONLY)
 
 
+@pytest.mark.parametrize("every", [7, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("role", Role)
 @pytest.mark.parametrize("who", OWN)
-def test_every_role_action_kind_scope_and_card(role: Role, who: str) -> None:
+def test_every_role_action_kind_scope_and_card(role: Role, who: str, every: int) -> None:
     code = TARGETS[f"own, {who}"][1]
     tried = allowed = by_name = 0
-    for kind, action, (scope, where), target, card in product(KINDS, ACTIONS, SCOPES.items(), TARGETS, CARDS):
+    cells = product(KINDS, ACTIONS, SCOPES.items(), TARGETS, CARDS)
+    for kind, action, (scope, where), target, card in islice(cells, 0, None, every):
         person = Person("p", OWN[who], (Grant(role, where),), code, is_authority=who == "authority")
         made = decide(person, action, Target(kind, *TARGETS[target], CARDS[card]), NOW)
         right = expected(role, who, kind, action, scope, target, card)
@@ -294,8 +296,8 @@ def test_every_role_action_kind_scope_and_card(role: Role, who: str) -> None:
         tried += 1
         allowed += right
         by_name += right and target not in INSIDE[scope]
-    assert tried == len(KINDS) * len(ACTIONS) * len(SCOPES) * len(TARGETS) * len(CARDS)
-    assert allowed > 100
+    assert tried == -(-len(KINDS) * len(ACTIONS) * len(SCOPES) * len(TARGETS) * len(CARDS) // every)
+    assert allowed > 100 // every
     assert (by_name > 0) is (role is Role.assessor)
 
 

@@ -33,6 +33,7 @@ with open_store(place, files=files) as store:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1, 2])  # before the card, the first and the second of the assessed
 def test_killed_half_way_nothing_of_the_card_is_there_and_it_can_be_kept_again(
     small: tuple[Store, Desk],  # noqa: F811

@@ -76,7 +76,7 @@ def ends(log: Path, run_id: str) -> list[str]:
     return [line["state"] for line in lines if line["event"] == "run" and line["run"] == run_id]
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_run_outlives_its_server_and_ends_once(tmp_path: Path, how: signal.Signals) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     token = fill_folder(data)["duty-gd"]

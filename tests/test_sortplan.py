@@ -270,6 +270,7 @@ def random_case(seed: int) -> tuple[list[Leg], dict[tuple[str, str], float]]:
     return legs, {pairs[k]: float(rng.integers(1, 6)) for k in sorted(rng.permutation(len(pairs))[:6])}
 
 
+@pytest.mark.slow
 def test_mostly_the_best_of_all_trees() -> None:
     """On 30 tight networks the search finds the best plan, or one within 1 %, at least 24 times."""
     hits = 0
@@ -409,6 +410,7 @@ FOUR_CLASSES = pl.DataFrame(
 )
 
 
+@pytest.mark.slow
 def test_strict_also_from_a_flow_far_from_the_best() -> None:
     """Classes give way to higher ones however the flow left them: the plan's own check says so."""
     held = 0

@@ -128,6 +128,7 @@ def test_a_leaf_s_sums_say_what_a_pass_says(problem: FlowProblem) -> None:
         assert sums.unserved_most <= by_pass.unserved_most + 1e-3
 
 
+@pytest.mark.slow
 @given(closures())
 @settings(max_examples=30, deadline=None, derandomize=True)
 def test_a_case_is_planned_as_if_alone(drawn: tuple[FlowProblem, Case]) -> None:

@@ -180,6 +180,7 @@ def test_what_somebody_adds_meanwhile_is_found_and_kept_beside(
     assert admin.verify_audit(with_records=True).whole
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 2, 4, 5, 9])
 def test_killed_between_any_two_statements_all_of_a_part_is_there_or_nothing(
     small: tuple[Store, Desk],  # noqa: F811

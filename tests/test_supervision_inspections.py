@@ -340,6 +340,7 @@ with open_store(place, files=files) as store:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 7, 20])
 def test_killed_half_way_and_sent_again_nothing_is_twice_and_nothing_lost(
     there: Office, place: str, tmp_path: Path, after: int

@@ -120,6 +120,7 @@ def test_a_ticket_is_accepted_and_its_clock_runs(chromium: sync_api.Browser, bas
     duty.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
 def test_axe_finds_nothing_against_pages_of_administration(boss: Looker, base: str, theme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

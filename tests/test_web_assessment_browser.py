@@ -184,6 +184,7 @@ def test_readers_of_screens_can_read_the_pages(people: dict[str, Looker], theme:
     readable(people["review-gd"], f"/assessment/{CARD}", theme)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_page_of_assessments_is_wider_than_a_telephone(
     chromium: sync_api.Browser, asking: tuple[str, dict[str, str]], language: str

@@ -97,6 +97,7 @@ def test_the_work_of_one_goes_to_another_after_a_look(chromium: sync_api.Browser
     assert one.wrong == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_pages_are_no_wider_than_a_phone(chromium: sync_api.Browser, asking: Asking, language: str) -> None:
     made = added(asking, "site", **site(f"9{language}"))

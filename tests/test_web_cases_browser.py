@@ -255,6 +255,7 @@ def test_no_page_is_wider_than_a_telephone(chromium: sync_api.Browser, asking: S
         done(one)
 
 
+@pytest.mark.slow
 def test_departments_mark_blind_and_then_see_each_other(
     chromium: sync_api.Browser, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

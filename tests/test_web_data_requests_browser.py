@@ -87,6 +87,7 @@ def test_a_request_is_written_down_decided_and_answered(chromium: sync_api.Brows
     one.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "language"), [("phone", "zh"), ("desk", "en")])
 def test_pages_hold_on_a_phone_and_against_axe(
     chromium: sync_api.Browser, base: str, size: str, language: str

@@ -73,6 +73,7 @@ def test_a_file_is_tried_mended_and_loaded(looker: Looker, asking: Asking, tmp_p
     assert all("412" in line for line in looker.wrong)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "language"), [("phone", "zh"), ("desk", "en")])
 def test_the_page_holds_on_a_phone_and_against_axe(
     chromium: sync_api.Browser, asking: Asking, tmp_path: Path, size: str, language: str

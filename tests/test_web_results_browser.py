@@ -20,6 +20,7 @@ sync_api = pytest.importorskip("playwright.sync_api")
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
     pytest.mark.usefixtures("cheap_hashes"),
+    pytest.mark.slow,  # what the pages show is computed first
 ]
 __all__ = ["cheap_hashes", "chromium"]
 

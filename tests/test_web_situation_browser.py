@@ -208,6 +208,7 @@ def test_what_is_chosen_is_in_the_address(looker: Looker) -> None:
     assert not page.is_visible("#timebar")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("size", SCREENS)
 def test_axe_finds_nothing_and_no_screen_is_too_narrow(

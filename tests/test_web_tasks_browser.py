@@ -168,6 +168,7 @@ def test_readers_of_screens_can_read_what_is_due_and_the_areas(looker: Looker) -
             readable(looker, path, theme)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_due_fits_a_telephone(chromium: sync_api.Browser, asking: Asking, language: str) -> None:
     one = Looker(chromium, asking[0], "phone", language).sign_in()
