@@ -204,6 +204,12 @@ def test_the_end_asks_for_its_conditions_and_the_review_looks_back(case: Path) -
     with pytest.raises(InputError, match="little of the end is not met"):
         write(case, do.end("over", ["over", "little"]), later)  # nobody says what is measured otherwise
     write(case, do.end("over", ["over"], "the rest is carried away by night"), later)
+    now = status(read_case(case), at("2026-07-21T09:00+08:00"))
+    assert {(one.state, one.was_late) for one in now.tasks} == {("left", True)}  # nobody waits for them now
+    assert now.counts()["open_tasks"] == 0
+    assert now.overdue == sum(one.state == "overdue" for one in now.clocks)
+    before = status(read_case(case), at("2026-07-21T05:59+08:00"))
+    assert {one.state for one in before.tasks} == {"overdue"}
     with pytest.raises(InputError, match="the case is ended"):
         write(case, do.set_level("II", "again"), later)
     write(case, do.change_site("S1", "restored"), at("2026-07-21T07:55+08:00"))

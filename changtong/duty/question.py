@@ -122,7 +122,7 @@ def make_question(
         ``duty-alone``, ``duty-locked``: rules that no roster can keep.
     """
     if last < first:
-        raise UsageError(f"--to {last} is before --from {first}.")
+        raise UsageError(f"The last day, {last}, is before the first, {first}.")
     if (last - first).days >= LONGEST_DAYS:
         raise UsageError(f"{(last - first).days + 1} days are too many; at most {LONGEST_DAYS}.")
     period = day_kinds(folder, first, last)

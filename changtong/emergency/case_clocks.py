@@ -132,12 +132,18 @@ def _asked_since(case: Case, clock: Clock) -> tuple[datetime | None, Truth, tupl
 class TaskState:
     """A task at an instant.
 
-    ``state``: met, late, overdue, running, waits (the response is suspended), impossible or withdrawn.
+    ``state``: met, late, overdue, running, waits (the response is suspended), left (undone when the response
+    ended; ``late_s`` is how late it was then), impossible or withdrawn.
     """
 
     task: CaseTask
     state: str
     late_s: float
+
+    @property
+    def was_late(self) -> bool:
+        """Whether it was done late, is overdue, or was when the response ended."""
+        return self.state in ("late", "overdue", "left") and self.late_s > 0
 
     def to_json(self) -> dict[str, Any]:
         """Return it as one JSON object."""
@@ -173,6 +179,8 @@ def _task_state(case: Case, task: CaseTask, at: datetime) -> TaskState:
         return TaskState(task, "late" if late > 0 else "met", max(late, 0.0))
     until = case.suspended_at or case.ended_at or at
     late = (min(until, at) - task.due).total_seconds()
+    if case.ended_at is not None and case.ended_at <= at:
+        return TaskState(task, "left", max(late, 0.0))
     if late > 0:
         return TaskState(task, "overdue", late)
     return TaskState(task, "waits" if case.suspended_at else "running", 0.0)

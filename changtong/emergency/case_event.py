@@ -121,7 +121,7 @@ def _of_content(content: object, file: str, pick: str | None, exposed: Path | No
             f"it holds no warning or alert {pick!r}." if pick else f"it holds {len(rows)} warnings or alerts."
         )
         expected = (
-            f"--pick and one of {', '.join(ids[:20])}" if ids else "an event: text, kind, measures, sites"
+            f"pick: one of {', '.join(ids[:20])}" if ids else "an event: text, kind, measures, sites"
         )
         raise InputError([Problem(CODE, said, file, None, "pick", expected)])
     row = rows[ids.index(pick)]

@@ -50,7 +50,7 @@ class Review:
     @property
     def late_tasks(self) -> tuple[TaskState, ...]:
         """Tasks that were late, or never done."""
-        return tuple(one for one in self.status.tasks if one.state in ("late", "overdue"))
+        return tuple(one for one in self.status.tasks if one.was_late)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as one JSON object."""

@@ -295,7 +295,7 @@ def _end(case: Case, entry: CaseEntry) -> list[Problem]:
     if not str(data["although"]).strip():
         for name, state in end_conditions(case, data["met"]).items():
             if state != "met":
-                expected = f"--met {name} where it is met, or --although and why it ends all the same"
+                expected = f"{name} among what is met, where it is; or although, and why it ends all the same"
                 found.append(problem(f"{name} of the end is {state}.", about, "met", expected))
     return found + check_text(data["although"], "although", about, needed=False)
 

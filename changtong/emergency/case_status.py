@@ -57,7 +57,7 @@ class CaseStatus:
 
     def counts(self) -> dict[str, Any]:
         """Return what a list of cases says of it: open tasks, what is overdue, whether a level waits."""
-        open_tasks = sum(one.task.is_open for one in self.tasks)
+        open_tasks = sum(one.task.is_open and one.state != "left" for one in self.tasks)
         return {"open_tasks": open_tasks, "overdue": self.overdue, "level_to_confirm": self.to_confirm}
 
     def to_json(self) -> dict[str, Any]:

@@ -195,7 +195,7 @@ def release(folder: str | os.PathLike[str], at: datetime | None) -> None:
         return
     case, script = read_drill(place)
     if at is None and case.event.get("clock") == "own":
-        raise UsageError("This drill has a clock of its own: give --at.")
+        raise UsageError("This drill has a clock of its own: say at which instant.")
     until = at or datetime.now(UTC)
     for inject in due_injects(case, script, until):
         begun = case.opened_at + timedelta(minutes=inject.after_min)

@@ -117,7 +117,7 @@ class PersonalData:
             lines.append("  … all that is listed: --json")
         low = int(self.counts.get_column("count").sum()) - self.found
         if low:
-            lines.append(f"{low:,} more that are less certain: --least low")
+            lines.append(f"{low:,} more that are less certain (least: low)")
         if self.unread.height:
             lines.append(f"{self.unread.height:,} could not be read:")
             lines += [f"  {file}: {why}" for file, why in self.unread.head(20).iter_rows()]

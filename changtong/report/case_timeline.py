@@ -114,7 +114,7 @@ def _missed(status: CaseStatus, x: object) -> list[str]:
         for one in status.clocks
         if one.state in ("late", "overdue") and one.due is not None
     ]
-    dues += [("task", one.task.due) for one in status.tasks if one.state in ("late", "overdue")]
+    dues += [("task", one.task.due) for one in status.tasks if one.was_late]
     parts = []
     for key, due in dues[:MOST_DOTS]:
         y = TOP + ROW * ROWS.index(key)

@@ -25,7 +25,8 @@ export function showSteps(into, shared) {
   const { told, plan } = shared, now = new Date(told.at), names = plan.department_names;
   const groups = Map.groupBy(told.tasks, (one) => one.department);
   const lateBy = (one) => (one.clock === "late" ? make("small", { class: "late" }, ` ${say("cases.late_by", { time: seconds(one.late_s) })}`) : null);
-  const row = (one) => [said(one), named("task_state", one.state), dueOf(one.due, one.clock, now), [one.by ? `${one.by} ` : "", one.ended_at ? time(one.ended_at) : "", lateBy(one), one.text ? make("small", {}, ` ${one.text}`) : null], stepButtons(one, shared)];
+  const undone = (one) => (one.clock === "left" ? make("small", {}, ` ${named("clock_state", "left")}`) : null);
+  const row = (one) => [said(one), [named("task_state", one.state), undone(one)], dueOf(one.due, one.clock, now), [one.by ? `${one.by} ` : "", one.ended_at ? time(one.ended_at) : "", lateBy(one), one.text ? make("small", {}, ` ${one.text}`) : null], stepButtons(one, shared)];
   const order = { overdue: 0, running: 1, waits: 2 };
   const sorted = (list) => [...list].sort((a, b) => (order[a.clock] ?? 3) - (order[b.clock] ?? 3) || a.due.localeCompare(b.due));
   fill(into, make("h2", {}, say("cases.steps")), told.tasks.length ? [...groups].map(([department, list]) => {

@@ -64,7 +64,7 @@ def count_tickets(known: Sequence[tuple[str, str]], *, least: int = LEAST) -> pl
     next smallest one is hidden as well, until no row and no column hides just one.
     """
     if least < 1:
-        raise UsageError("--least is 1 or more.")
+        raise UsageError("The least number of tickets told of is 1 or more.")
     firms, kinds = (sorted({pair[k] for pair in known}) for k in (0, 1))
     counts = np.zeros((len(firms), len(kinds)), dtype=np.int64)
     for firm, kind in known:

@@ -99,9 +99,9 @@ def _days(workforce: Workforce, begin: date | None, end: date | None) -> tuple[d
     last: date = end or max(first, workforce.hourly["date"].max())  # type: ignore[type-var, assignment]
     known: date = workforce.hourly["date"].min()  # type: ignore[assignment]
     if first < known:
-        raise UsageError(f"--from {first} lies before the first day of the volumes, {known}.")
+        raise UsageError(f"The first day, {first}, lies before the first day of the volumes, {known}.")
     if last < first:
-        raise UsageError(f"--to {last} lies before --from {first}.")
+        raise UsageError(f"The last day, {last}, is before the first, {first}.")
     if (last - first).days >= MOST_DAYS:
         raise UsageError(f"{(last - first).days + 1} days are too many for one roster: at most {MOST_DAYS}.")
     return first, last

@@ -38,7 +38,7 @@ def hourly_ahead(
         The quantile; ``missing-library``.
     """
     if not 0.01 <= quantile <= 0.99:
-        raise UsageError(f"--quantile {quantile}: expected 0.01 to 0.99.")
+        raise UsageError(f"Quantile {quantile}: expected 0.01 to 0.99.")
     hourly = workforce.hourly.filter(pl.col("site").is_in(sites))
     known: date = workforce.hourly["date"].max()  # type: ignore[assignment]
     if last <= known:
