@@ -76,8 +76,12 @@ def test_the_unit_takes_all_privileges_away() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_credential", [False, True])
+def test_systemd_understands_the_unit(tmp_path: Path, has_credential: bool) -> None:
     text = UNIT.read_text("utf-8").replace("/opt/changtong/bin/changtong", "/bin/true")
+    (credential,) = re.findall(r"LoadCredentialEncrypted=\S+:\S+", OPERATION.read_text("utf-8"))
+    if has_credential:
+        text = text.replace("[Service]\n", f"[Service]\n{credential}\n")
     unit = tmp_path / "changtong.service"
     unit.write_text(text, "utf-8")
     made = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
@@ -101,6 +105,23 @@ def test_the_container_file_names_what_there_is() -> None:
     assert last.index("\nUSER ") < last.index("\nENTRYPOINT ")
     for module in re.findall(r"python -m (changtong[.\w]*)", text):
         assert (HERE / (module.replace(".", "/") + ".py")).exists()
+
+
+def test_kernels_of_the_image_lie_where_writing_is_borne() -> None:
+    """Numba declares no kernel whose place it cannot write to: with a read-only root that is a volume."""
+    text = CONTAINER.read_text("utf-8")
+    (cache,) = re.findall(r"NUMBA_CACHE_DIR=(\S+)", text)
+    (volumes,) = re.findall(r"^VOLUME (.*)$", text, re.M)
+    assert volumes.split() == ["/data", cache]
+    assert text.index("RUN python -m changtong.kernels") < text.index("\nVOLUME ")  # later changes are lost
+    assert "--read-only" in OPERATION.read_text("utf-8")
+
+
+def test_what_a_server_is_installed_with_has_the_extra_that_its_studies_need() -> None:
+    page = OPERATION.read_text("utf-8")
+    assert len(re.findall(r"pip install '?changtong-\S+", page)) == 3
+    assert len(re.findall(r"pip install 'changtong-\S+\.whl\[forecast\]'", page)) == 3
+    assert "[forecast]" in CONTAINER.read_text("utf-8")
 
 
 def test_pins_of_the_container_are_those_of_the_lock() -> None:
