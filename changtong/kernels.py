@@ -385,9 +385,13 @@ def _compile_footprint() -> None:
 
 
 def _compile_duty() -> None:
-    """Make the roster of a day: one duty, two people."""
+    """Make the roster of a day: one duty, two people; without the extra `forecast` nobody makes any."""
     from datetime import date, time
+    from importlib.util import find_spec
     from zoneinfo import ZoneInfo
+
+    if find_spec("holidays") is None:
+        return
 
     from changtong.duty.roster import make_roster
     from changtong.duty.staff import DutyFolder, Person, Post, Shift

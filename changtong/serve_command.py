@@ -63,15 +63,15 @@ def serve(
     from changtong.api.run_upkeep import keep_deleting
     from changtong.api.server import check_proxy, run_server
     from changtong.api.service import FIRST_SIGN_IN, open_service
-    from changtong.api.virus_scan import VirusScan
+    from changtong.api.virus_scan import VirusScan, warning_of
     from changtong.web.app import make_web_app
 
     if proxy is not None:
         check_proxy(proxy)
     scan = None if scan_uploads is None else VirusScan(scan_uploads)
     log_to_stderr()
-    if scan is not None and (why := scan.trouble()):  # it may come later: uploads are refused until then
-        log("scanner-away", logging.WARNING, says=why)
+    if scan is not None and (warning := warning_of(scan)):
+        log(warning[0], logging.WARNING, says=warning[1])
     os.umask(0o077)  # what is kept is nobody else's on this machine
     service = open_service(
         data, registers, workers, program=context.find_root().command, runs=runs, scan=scan

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -177,10 +178,8 @@ def test_a_day_without_rows_is_unknown() -> None:
 
 
 def test_without_holidays_the_reader_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(first_year: int, last_year: int) -> None:
-        raise ImportError("no module named holidays")
-
-    monkeypatch.setattr(alerts_module, "_calendar", missing)
+    alerts_module._calendar.cache_clear()
+    monkeypatch.setitem(sys.modules, "holidays", None)
     assert "holidays are not known" in watch_volumes(volumes(20, steady)).notes[0]
 
 

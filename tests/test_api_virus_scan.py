@@ -17,7 +17,7 @@ from registers_cases import cheap_hashes
 from safety_cases import file_of, filled, jpeg, photo
 
 from changtong.api.service import Service
-from changtong.api.virus_scan import BLOCK_BYTES, ScannerAwayError, VirusScan
+from changtong.api.virus_scan import BLOCK_BYTES, NESTED, ScannerAwayError, VirusScan, warning_of
 from changtong.errors import InputError, UsageError
 
 __all__ = ["app", "cheap_hashes", "service", "service_and_tokens", "tokens"]
@@ -27,7 +27,7 @@ EICAR = rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR" + b"-STANDARD-ANTIVIRUS-TEST-FILE!
 
 
 class Clamd(socketserver.ThreadingTCPServer):
-    """A stand-in: answers as clamd does, takes no more than StreamMaxLength, tells what it was sent."""
+    """A stand-in: answers as clamd does (test_api_real_clamd.py), takes no more than StreamMaxLength."""
 
     allow_reuse_address = daemon_threads = True
 
@@ -131,6 +131,27 @@ def test_a_file_larger_than_the_scanner_takes_is_refused() -> None:
         with pytest.raises(ScannerAwayError, match="StreamMaxLength"):
             VirusScan(clamd.place).check({"a": b"x" * 1_001})
         clamd.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("found", "code"), [("MaxFileSize", "scanner-away"), ("MaxScanTime", "scanner-away"),
+                        ("MaxRecursion", "infected-file")],
+)  # fmt: skip
+def test_a_file_that_was_not_looked_at_wholly_is_not_kept(found: str, code: str) -> None:
+    with Clamd(says=f"stream: Heuristics.Limits.Exceeded.{found} FOUND\0") as clamd:
+        with pytest.raises((InputError, ScannerAwayError), match=found) as caught:
+            VirusScan(clamd.place).check({"a": b"clean"})
+        told = caught.value.problems[0].code if isinstance(caught.value, InputError) else caught.value.code
+        assert told == code
+        clamd.shutdown()
+
+
+def test_what_is_told_of_a_scanner_at_the_start(clamd: Clamd) -> None:
+    told = [warning_of(VirusScan(place)) for place in (clamd.place, free_place())]
+    assert [one and one[0] for one in told] == ["scanner-leaves-out", "scanner-away"]
+    (nested,) = clamd.seen
+    assert nested.startswith(b"PK")
+    assert nested.count(b"PK\x03\x04") == NESTED
 
 
 @pytest.mark.parametrize("place", ["", "clamd", "clamd:", ":3310", "clamd:0", "clamd:70000", "clamd:x"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -35,7 +36,7 @@ from changtong.duty.staff import (
     Weights,
     hours_of,
 )
-from changtong.errors import InputError
+from changtong.errors import InputError, UsageError
 
 CHINA = ZoneInfo("Asia/Shanghai")
 EXAMPLE = Path(__file__).parent.parent / "examples" / "duty"
@@ -213,6 +214,13 @@ def test_locks_hold_and_impossible_ones_are_told() -> None:
     assert rows[days(1)] != "p0"
     with pytest.raises(InputError, match="duty-locked"):
         make_roster(tiny(locks=(on,), leave=(Leave("p2", days(3), days(3)),)), FIRST, days(5))
+
+
+def test_without_the_library_of_holidays_a_roster_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "holidays", None)
+    with pytest.raises(UsageError, match=r"pip install 'changtong\[forecast\]'") as caught:
+        make_roster(tiny(), FIRST, FIRST)
+    assert caught.value.code == "missing-library"
 
 
 def test_holidays_and_make_up_workdays() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import typer
 from api_cases import Client, app, duty, service, service_and_tokens, tokens
+from packaging.requirements import Requirement
 from registers_cases import cheap_hashes
 
 from changtong.api.data_folder import FOLDERS, DataFolder
@@ -75,8 +76,12 @@ def test_the_unit_takes_all_privileges_away() -> None:
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not installed")
-def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("has_credential", [False, True])
+def test_systemd_understands_the_unit(tmp_path: Path, has_credential: bool) -> None:
     text = UNIT.read_text("utf-8").replace("/opt/changtong/bin/changtong", "/bin/true")
+    (credential,) = re.findall(r"LoadCredentialEncrypted=\S+:\S+", OPERATION.read_text("utf-8"))
+    if has_credential:
+        text = text.replace("[Service]\n", f"[Service]\n{credential}\n")
     unit = tmp_path / "changtong.service"
     unit.write_text(text, "utf-8")
     made = subprocess.run(["systemd-analyze", "verify", unit], capture_output=True, text=True)
@@ -102,13 +107,35 @@ def test_the_container_file_names_what_there_is() -> None:
         assert (HERE / (module.replace(".", "/") + ".py")).exists()
 
 
+def test_kernels_of_the_image_lie_where_writing_is_borne() -> None:
+    """Numba declares no kernel whose place it cannot write to: with a read-only root that is a volume."""
+    text = CONTAINER.read_text("utf-8")
+    (cache,) = re.findall(r"NUMBA_CACHE_DIR=(\S+)", text)
+    (volumes,) = re.findall(r"^VOLUME (.*)$", text, re.M)
+    assert volumes.split() == ["/data", cache]
+    assert text.index("RUN python -m changtong.kernels") < text.index("\nVOLUME ")  # later changes are lost
+    assert "--read-only" in OPERATION.read_text("utf-8")
+
+
+def test_what_a_server_is_installed_with_has_the_extra_that_its_studies_need() -> None:
+    page = OPERATION.read_text("utf-8")
+    assert len(re.findall(r"pip install '?changtong-\S+", page)) == 3
+    assert len(re.findall(r"pip install 'changtong-\S+\.whl\[forecast\]'", page)) == 3
+    assert "[forecast]" in CONTAINER.read_text("utf-8")
+
+
 def test_pins_of_the_container_are_those_of_the_lock() -> None:
-    """The pattern of the container file finds every package of the lock, and nothing but name and version."""
-    (pattern,) = re.findall(r"s/\^\\\((.*?)\\\)\.\*/", CONTAINER.read_text("utf-8"))
-    lock = (HERE / "requirements.lock").read_text("utf-8")
-    pins = re.findall(rf"^({pattern})", lock, re.M)
-    assert len(pins) == len(re.findall(r"^\S", lock, re.M)) > 50
-    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][^ \\]*", pin) for pin in pins)
+    """What the container file takes from the lock names every package, and none twice for one Python."""
+    (script,) = re.findall(r"sed -n '(.*?)' requirements.lock", CONTAINER.read_text("utf-8"))
+    lock = HERE / "requirements.lock"
+    made = subprocess.run(["sed", "-n", script, lock], capture_output=True, text=True, check=True)
+    pins = [Requirement(line) for line in made.stdout.splitlines()]
+    assert len(pins) == len(re.findall(r"^\S", lock.read_text("utf-8"), re.M)) > 50
+    for version in ("3.11", "3.12"):
+        here = {"python_version": version, "python_full_version": f"{version}.0"}
+        names = [pin.name for pin in pins if pin.marker is None or pin.marker.evaluate(here)]
+        assert len(names) == len(set(names)) > 50
+    assert all(re.fullmatch(r"==[0-9][^ ,]*", str(pin.specifier)) for pin in pins)
 
 
 def test_alert_rules_ask_for_metrics_that_are_told(duty: Client) -> None:

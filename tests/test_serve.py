@@ -31,10 +31,10 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(data: Path, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def serving(data: Path, log: Path, *more: str) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Run a server of one's own; give its process and address."""
     port = free_port()
-    command = [sys.executable, "-m", "changtong", "serve", "--data", str(data), "--port", str(port)]
+    command = [sys.executable, "-m", "changtong", "serve", "--data", str(data), "--port", str(port), *more]
     with log.open("ab") as stream, subprocess.Popen(command, stderr=stream) as process:
         try:
             base, until = f"http://127.0.0.1:{port}", time.monotonic() + WAIT_S

@@ -5,8 +5,10 @@ Nothing is kept that was not looked at: where the scanner does not answer, uploa
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
+import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from io import BytesIO
@@ -19,6 +21,15 @@ BLOCK_BYTES = 1 << 18
 CONNECT_WITHIN_S = 5.0
 ANSWER_WITHIN_S = 120.0
 MOST_ANSWER_BYTES = 4_096
+
+LEFT_OUT = "Heuristics.Limits.Exceeded."
+"""With ``AlertExceedsMax``, how clamd names what it did not look at wholly; without, it calls it clean."""
+
+OF_ITS_SETTINGS = tuple(LEFT_OUT + name for name in ("MaxFileSize", "MaxScanSize", "MaxScanTime"))
+"""Those that tell more of clamd's settings than of the file: the others are archives made to be that way."""
+
+NESTED = 400
+"""Archives in one another, more than clamd opens at any setting."""
 
 
 class ScannerAwayError(UsageError):
@@ -73,6 +84,16 @@ class VirusScan:
             return str(error)
         return "" if answer == "PONG" else f"{self.place} does not answer as clamd does."
 
+    def leaves_out(self) -> bool:
+        """Return whether the scanner calls clean what it did not look at: it is given what it cannot.
+
+        Raises
+        ------
+        ScannerAwayError
+            ``scanner-away``.
+        """
+        return not self._found_in(BytesIO(_nested_archive())).startswith(LEFT_OUT)
+
     def check(self, files: Mapping[str, bytes | Path]) -> None:
         """Go on only where the scanner finds nothing in any of some files.
 
@@ -103,6 +124,9 @@ class VirusScan:
         told = answer.removeprefix("stream: ")
         if told == "OK":
             return ""
+        if told.startswith(OF_ITS_SETTINGS):
+            setting = next(one for one in OF_ITS_SETTINGS if told.startswith(one)).removeprefix(LEFT_OUT)
+            raise ScannerAwayError(f"did not look at the whole of a file ({setting} of clamd)")
         if told.endswith(" FOUND"):
             return told.removesuffix(" FOUND")
         if "size limit" in told:
@@ -136,6 +160,34 @@ class VirusScan:
                 raise
         line.settimeout(ANSWER_WITHIN_S)
         return line
+
+
+def warning_of(scan: VirusScan) -> tuple[str, str] | None:
+    """Return what is to be noted of a scanner at the start, a name and a text; None where all is well.
+
+    One that is away may come later: uploads are refused until then.
+    """
+    try:
+        if why := scan.trouble():
+            return "scanner-away", why
+        if scan.leaves_out():
+            return "scanner-leaves-out", (
+                "clamd calls clean what is larger than it looks at, or nested deeper: "
+                "set `AlertExceedsMax yes` in clamd.conf, or such files are kept though nobody looked."
+            )
+    except ScannerAwayError as error:
+        return "scanner-away", str(error)
+    return None
+
+
+def _nested_archive() -> bytes:
+    """Return an archive that nothing opens to its end; always another, as clamd remembers files."""
+    made = os.urandom(16)
+    for _ in range(NESTED):
+        with zipfile.ZipFile(around := BytesIO(), "w") as archive:
+            archive.writestr("a", made)
+        made = around.getvalue()
+    return made
 
 
 def _read_answer(line: socket.socket) -> str:

@@ -120,9 +120,7 @@ def _of_content(content: object, file: str, pick: str | None, exposed: Path | No
         said = (
             f"it holds no warning or alert {pick!r}." if pick else f"it holds {len(rows)} warnings or alerts."
         )
-        expected = (
-            f"pick: one of {', '.join(ids[:20])}" if ids else "an event: text, kind, measures, sites"
-        )
+        expected = f"pick: one of {', '.join(ids[:20])}" if ids else "an event: text, kind, measures, sites"
         raise InputError([Problem(CODE, said, file, None, "pick", expected)])
     row = rows[ids.index(pick)]
     if "alert_id" in row:

@@ -15,6 +15,8 @@ from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 
+from changtong.errors import UsageError
+
 SPRING_LEAD_DAYS = 21
 SPRING_AFTER_DAYS = 13
 LONG_REST_DAYS = 5
@@ -97,10 +99,19 @@ class Calendar:
     Parameters
     ----------
     first, last : date
+
+    Raises
+    ------
+    UsageError
+        ``missing-library``: the extra `forecast` is not installed.
     """
 
     def __init__(self, first: date, last: date) -> None:
-        import holidays
+        try:
+            import holidays
+        except ImportError as error:
+            text = "Holidays and working days need holidays: pip install 'changtong[forecast]'."
+            raise UsageError(text, "missing-library") from error
 
         self._promotions = read_promotions()
         years = range(first.year - 1, last.year + 2)

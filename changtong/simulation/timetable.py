@@ -148,7 +148,8 @@ def _span(
     """Return the hours after the beginning in which an outage is in force."""
     if start is None and (outage.start is not None or outage.end is not None):
         message = f'"{outage.label}" begins or ends at an instant, but the simulation has no start.'
-        problems.append(Problem("no-start", message, "outages", expected="the time of the start, with a zone (--start)"))
+        expected = "the time of the start, with a zone (--start)"
+        problems.append(Problem("no-start", message, "outages", expected=expected))
         return 0.0, last_h
     begin, end = hours_of(outage, start)
     if begin >= last_h or end <= 0.0:

@@ -7,11 +7,10 @@ import os
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
-from importlib.util import find_spec
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from changtong.errors import InputError, Problem, UsageError
+from changtong.errors import InputError, Problem
 from changtong.forecast.calendar import Calendar
 from changtong.rules_files import read_rules_file
 
@@ -129,9 +128,6 @@ class TicketRules:
 
 @cache
 def _year(year: int) -> Calendar:
-    if find_spec("holidays") is None:
-        text = "Working days need holidays: pip install 'changtong[forecast]'."
-        raise UsageError(text, "missing-library")
     return Calendar(date(year, 1, 1), date(year, 12, 31))
 
 

@@ -263,7 +263,7 @@ def _marks(first: date, last: date) -> tuple[dict[date, bool], list[str]]:
         return {}, []
     try:
         calendar = _calendar(first.year, last.year)
-    except ImportError:
+    except UsageError:  # the extra that knows them is not installed
         return {}, [NO_HOLIDAYS]
     days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
     marks = calendar.marks(days)
