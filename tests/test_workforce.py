@@ -350,7 +350,7 @@ def test_chinese_files_of_excel_are_read(tmp_path: Path) -> None:
     assert made.centres["site"].to_list() == ["杭州"]
     with pytest.raises(InputError, match="unknown-site"):
         make_roster(known, sites=("杭洲",))
-    with pytest.raises(UsageError, match="before --from"):
+    with pytest.raises(UsageError, match="is before the first"):
         make_roster(known, begin=date(2026, 3, 2), end=date(2026, 3, 1))
 
 
