@@ -50,6 +50,7 @@ def closed(seed: int, tight: float) -> tuple[FlowSolver, FlowProblem, FlowResult
     return solver, after, FlowSolver(after, GAP).solve()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 40), st.sampled_from([0.15, 0.3, 1.0]), st.floats(0.0, 1.5))
 @settings(max_examples=12, deadline=None, derandomize=True)
 def test_enough_is_a_checked_plan_with_a_true_bound(seed: int, tight: float, share: float) -> None:

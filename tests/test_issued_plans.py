@@ -372,6 +372,7 @@ with open_store(place, files=files) as store:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1, 3])
 def test_killed_while_it_issues_all_orders_are_out_or_none(
     desks: dict[str, Desk],

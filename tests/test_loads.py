@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -102,6 +103,7 @@ BROKEN = st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(
     st.lists(MOMENTS | BROKEN, min_size=1, max_size=12),
     st.sampled_from(["Australia/Lord_Howe", "Asia/Shanghai"]),

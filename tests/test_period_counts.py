@@ -73,6 +73,7 @@ def made(seed: int, rows: int, voids: int, folder: Path) -> EventLog:
     return log_of(frame, folder / "LOG", SITES)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**9), rows=st.integers(1, 900), voids=st.sampled_from([0, 0, 15]))
 @settings(max_examples=2, deadline=None)
 def test_a_period_is_the_sum_of_its_days(seed: int, rows: int, voids: int) -> None:

@@ -182,6 +182,7 @@ def test_three_answers_hold_and_are_the_same_twice(tmp_path: Path) -> None:
         one.save(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [10**6, 0])
 def test_never_worse_than_without_stations(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("changtong.rural.plan_question.LARGE", large)

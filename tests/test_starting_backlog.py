@@ -275,6 +275,7 @@ SCANS = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=6, deadline=None, derandomize=True)
 @given(st.lists(SCANS, min_size=10, max_size=40), st.integers(1, 480))
 def test_random_logs_count_as_the_indicator_and_lose_nothing(

@@ -343,6 +343,7 @@ def test_sets_are_left_out_only_where_they_cannot_be_worse() -> None:
     assert cut_short.at_most >= enumerated(network, 2)[0] - 1e-3
 
 
+@pytest.mark.slow
 @given(planned_networks())
 @settings(max_examples=15, deadline=None, derandomize=True)
 def test_pairs_of_any_network(drawn: tuple[Network, Any]) -> None:

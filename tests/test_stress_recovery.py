@@ -172,6 +172,7 @@ def test_recovery_goes_on_after_a_kill_and_joins_a_test_that_is_there(tmp_path: 
     assert len(longer.asked) == 7  # another question, other rows
 
 
+@pytest.mark.slow
 def test_processes_find_what_this_process_finds() -> None:
     network, settings = ring(), StressSettings(recovery=A_DAY)
     cases = make_cases(network)[:3]

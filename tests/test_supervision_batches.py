@@ -88,6 +88,7 @@ def _between(dice: random.Random, desks: dict[str, Desk], above: Desk, number: i
         desks["li"].add("site", {"site_id": "S77", "name": "new"}, organisation="fc-ft")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seed", "at_once"), [(2, 200), (4, 7), (6, 23)])
 def test_together_is_as_one_by_one(
     small: tuple[Store, Desk],  # noqa: F811
