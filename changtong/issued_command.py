@@ -55,17 +55,34 @@ def _said(plan: Mapping[str, Any]) -> str:
     lines.append(f"  counts from {plan['valid_from']}")
     lines += [f"  {note['says']}" for note in plan["notes"]]
     if plan["issued_at"]:
-        told = ", ".join(f"{count:,} {name}" for name, count in plan["answers"].items() if count)
-        lines.append(f"  sites: {told}; to answer until {plan['due_at']}")
+        answers = dict(plan["answers"])
+        waits, seen, overdue = (answers.pop(f"stop_{name}") for name in ("waits", "seen", "overdue"))
+        told = ", ".join(f"{count:,} {name}" for name, count in answers.items() if count)
+        until = "" if plan["withdrawn_at"] else f"; to answer until {plan['due_at']}"
+        lines.append(f"  sites: {told}{until}")
+        if waits or seen:
+            late = f"; {overdue:,} overdue" if overdue else ""
+            lines.append(f"  the withdrawal: acknowledged by {seen:,} of {waits + seen:,} sites{late}")
     return "\n".join(lines)
 
 
 def _said_order(order: Mapping[str, Any]) -> str:
     name = f" {order['site_name']}" if order["site_name"] else ""
-    by = f" by {order['answered_by']} at {order['answered_at']}" if order["answered_at"] else ""
+    before = ", answered" if order["state"] == "withdrawn" else ""
+    by = f"{before} by {order['answered_by']} at {order['answered_at']}" if order["answered_at"] else ""
     late = ", overdue" if order["overdue"] else ""
     words = f": {order['words']}" if order["words"] else ""
-    return f"{order['site']}{name}: {order['state']}{by}{late}{words}"
+    stop = f"; {_said_stop(order)}" if order["stop_due_at"] else ""
+    return f"{order['site']}{name}: {order['state']}{by}{late}{words}{stop}"
+
+
+def _said_stop(order: Mapping[str, Any]) -> str:
+    """Return who has acknowledged the withdrawal of an order, or until when somebody is to."""
+    if order["stop_seen_at"]:
+        words = f": {order['stop_words']}" if order["stop_words"] else ""
+        return f"the withdrawal was acknowledged by {order['stop_seen_by']} at {order['stop_seen_at']}{words}"
+    late = ", overdue" if order["stop_overdue"] else ""
+    return f"the withdrawal is to be acknowledged until {order['stop_due_at']}{late}"
 
 
 @issued.command("list", short_help="Plans that one may see, the newest first.")
@@ -211,7 +228,7 @@ def withdraw(
     print_result(facts, _said(facts), as_json=as_json)
 
 
-@issued.command(short_help="Acknowledge the orders of a site.")
+@issued.command(short_help="Acknowledge the orders of a site, or that they were withdrawn.")
 def acknowledge(
     place: Place,
     plan: PlanId,
@@ -223,7 +240,7 @@ def acknowledge(
     ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Acknowledge orders: they were read and will be done."""
+    """Acknowledge orders: they were read and will be done; of a withdrawn plan: the withdrawal was read."""
     from changtong.response_records.issued_orders import Answer, acknowledge_order
 
     answer = Answer(words, _name(said_by))

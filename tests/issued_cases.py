@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from registers_cases import person
 
+from changtong.errors import ChangtongError, ConflictError, InputError
+from changtong.response_records.issued_orders import Answer
 from changtong.response_records.issued_plans import Proposal, approve_plan, issue_plan, propose_plan
 from changtong.response_records.plan_files import read_plan_folder
 from changtong.rights.scope import Scope
@@ -18,6 +22,7 @@ from changtong.storage.store import Desk, Store
 SINCE = datetime(2026, 6, 1, 8, tzinfo=UTC)
 PROVINCE, CITY = Scope(region="440000"), Scope(region="440300")
 OUTLET = Scope("/fc/fc-ft/")
+BY_PHONE = Answer(said_by="王强")
 
 COLUMNS = (
     "plan_id,valid_from,valid_until,site,site_name,action,action_zh,destination,destination_name,service_class,"
@@ -105,3 +110,31 @@ def issued(desks: Mapping[str, Desk], folder: Path, **more: Any) -> str:
 
 
 HOUR = timedelta(hours=1)
+
+
+def code_of(do: Callable[[], Any]) -> str:
+    """Return the code of the error that it raises, of input that of the first problem."""
+    with pytest.raises(ChangtongError) as caught:
+        do()
+    return caught.value.problems[0].code if isinstance(caught.value, InputError) else caught.value.code
+
+
+def both(*do: Callable[[], Any]) -> list[str]:
+    """Do things at once; return what came of each."""
+    said: list[str] = []
+    gate = threading.Barrier(len(do))
+
+    def one(what: Callable[[], Any]) -> None:
+        gate.wait()
+        try:
+            what()
+            said.append("done")
+        except ConflictError as error:
+            said.append(str(error))
+
+    threads = [threading.Thread(target=one, args=(what,)) for what in do]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(said)

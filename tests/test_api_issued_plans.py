@@ -238,7 +238,7 @@ def test_orders_as_csv_run_no_formula(service: Service, duty: Client) -> None:
     assert duty("GET", f"{HERE}/{plan}/orders/%3Dcmd").json()["site"] == "=cmd"
 
 
-def test_a_plan_is_watched_until_it_is_withdrawn(service: Service, duty: Client, other: Client) -> None:
+def test_a_plan_is_watched_until_every_site_has_read_that_it_is_withdrawn(service: Service, duty: Client, other: Client) -> None:
     plan = issued(service, duty, other)
     at = f"{HERE}/{plan}"
     said: list[str] = []
@@ -246,18 +246,36 @@ def test_a_plan_is_watched_until_it_is_withdrawn(service: Service, duty: Client,
     watcher.start()
     time.sleep(1.0)
     other("POST", f"{at}/orders/B/acknowledge", json=PHONE)
+    order = duty("GET", f"{at}/orders/H1")
     assert duty("POST", f"{at}/withdraw", json={"reason": "A is open"}).json()["state"] == "withdrawn"
+    # who read the orders before they were withdrawn has not read that they are
+    stale = {"If-Match": order.headers["etag"]}
+    late = duty("POST", f"{at}/orders/H1/acknowledge", json=PHONE, headers=stale)
+    assert code_of(late) == (412, "precondition-failed")
+    tag = duty("GET", at).headers["etag"]
+    assert duty("GET", at, headers={"If-None-Match": tag}).status_code == 304
+    assert other("POST", f"{at}/orders/B/acknowledge", json=PHONE).json()["stop_said_by"] == "王*"
+    again = duty("GET", at, headers={"If-None-Match": tag})
+    counts = {"stop_waits": 1, "stop_seen": 1, "stop_overdue": 0}
+    assert (again.status_code, again.json()["answers"].items() >= counts.items()) == (200, True)
+    waits = duty("GET", f"{at}/orders?state=stop_waits").json()["orders"]
+    assert [(one["site"], one["may"]) for one in waits] == [("H1", ["acknowledge"])]
+    time.sleep(1.0)
+    assert watcher.is_alive()  # one has not read it yet
+    assert duty("POST", f"{at}/orders/H1/acknowledge", json=PHONE).status_code == 200
     watcher.join(30)
     events = events_of(said[0])
     assert events[0][0] == "plan"
     changes = [(facts["action"], facts.get("site")) for name, _, facts in events if name == "change"]
-    assert changes == [("acknowledged", "B"), ("withdrawn", None)]
+    stops = [("stop_acknowledged", "B"), ("stop_acknowledged", "H1")]
+    assert changes == [("acknowledged", "B"), ("withdrawn", None), *stops]
     assert events[-1][0] == "plan"
     assert events[-1][2]["state"] == "withdrawn"
     first = events[0][1]
     again = events_of(duty("GET", f"{at}/events", headers={"Last-Event-ID": str(first)}).text)
-    assert [facts["action"] for name, _, facts in again if name == "change"] == ["acknowledged", "withdrawn"]
-    assert code_of(duty("POST", f"{at}/orders/H1/acknowledge", json=PHONE)) == (409, "conflict")
+    said_again = [(facts["action"], facts.get("site")) for name, _, facts in again if name == "change"]
+    assert said_again == changes
+    assert code_of(duty("POST", f"{at}/orders/B/acknowledge", json=PHONE)) == (409, "conflict")
 
 
 def test_a_site_may_have_any_id(service: Service, duty: Client, other: Client) -> None:

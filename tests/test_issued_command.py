@@ -54,6 +54,18 @@ def test_the_story_by_commands(
     assert run("li", "verify", plan)["whole"]
     assert run("li", "verify", plan, "--head", f"999:{'0' * 64}", code=1)["findings"][-1]["what"] == "cut-off"
     assert run("li", "withdraw", plan, "--reason", "A is open")["state"] == "withdrawn"
+    assert [one["site"] for one in run("li", "orders", plan, "--state", "stop_waits")["orders"]] == ["B", "H1"]
+    assert run("ft", "acknowledge", plan, "B", "--words", "called back")["stop_words"] == "called back"
+    assert run("li", "acknowledge", plan, "B", "--said-by-file", who, code=2)["error"] == "conflict"
+    for arguments, words in (
+        (("show", place, plan), "  the withdrawal: acknowledged by 1 of 2 sites"),
+        (("acknowledge", place, plan, "B"), "; the withdrawal was acknowledged by ft at "),
+        (("orders", place, plan), "H1 北转运中心: withdrawn, answered by "),
+        (("orders", place, plan, "--state", "stop_waits"), "; the withdrawal is to be acknowledged until "),
+    ):
+        by = "ft" if arguments[0] == "acknowledge" else "li"
+        assert main(["issued", *arguments, "--token", str(tmp_path / by)]) == 0
+        assert words in capsys.readouterr().out
     assert run("bei", "show", plan, code=2)["error"] == "not-found"
     assert run("li", "show", plan, "--whole", code=2)["error"] == "bad-usage"
     nothing = tmp_path / "nothing"

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from issued_cases import ORDERS, SINCE, issued, people, plan_folder, proposed
+from issued_cases import BY_PHONE, ORDERS, SINCE, both, code_of, issued, people, plan_folder, proposed
 from registers_cases import (  # noqa: F401
     DIES,
     cheap_hashes,
@@ -22,7 +19,7 @@ from registers_cases import (  # noqa: F401
     small_file,
 )
 
-from changtong.errors import ChangtongError, ConflictError, DeniedError, InputError, NotFoundError, UsageError
+from changtong.errors import ConflictError, DeniedError, InputError, NotFoundError, UsageError
 from changtong.response_records import issued_plans
 from changtong.response_records.issued_orders import (
     Answer,
@@ -47,8 +44,6 @@ from changtong.response_records.plan_files import read_plan_folder
 from changtong.storage.schema import registers
 from changtong.storage.store import Desk, Store
 
-BY_PHONE = Answer(said_by="王强")
-
 
 @pytest.fixture
 def desks(small: tuple[Store, Desk]) -> dict[str, Desk]:  # noqa: F811
@@ -58,12 +53,6 @@ def desks(small: tuple[Store, Desk]) -> dict[str, Desk]:  # noqa: F811
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return plan_folder(tmp_path / "plan")
-
-
-def code_of(do: Callable[[], Any]) -> str:
-    with pytest.raises(ChangtongError) as caught:
-        do()
-    return caught.value.problems[0].code if isinstance(caught.value, InputError) else caught.value.code
 
 
 def test_from_proposed_to_completed(desks: dict[str, Desk], folder: Path) -> None:
@@ -84,6 +73,7 @@ def test_from_proposed_to_completed(desks: dict[str, Desk], folder: Path) -> Non
     assert approve_plan(wu, plan)["approved_by"] == "wu"
     assert issue_plan(li, plan)["answers"] == {
         "sent": 2, "acknowledged": 0, "cannot": 0, "withdrawn": 0, "late": 0, "overdue": 0,
+        "stop_waits": 0, "stop_seen": 0, "stop_overdue": 0,
     }  # fmt: skip
     seen = read_plan(ft, plan)
     assert (seen["seen"], seen["numbers"], seen["answers"]["sent"]) == ("orders", None, 1)
@@ -323,27 +313,6 @@ def test_who_may_do_what(desks: dict[str, Desk], folder: Path) -> None:
             desks["li"].add(kind, {})
     with pytest.raises(InputError, match="kept-by-ledger"):
         desks["li"].change("issued_order", order.id, order.version + 1, {"state": "sent"})
-
-
-def both(*do: Callable[[], Any]) -> list[str]:
-    """Do things at once; return what came of each."""
-    said: list[str] = []
-    gate = threading.Barrier(len(do))
-
-    def one(what: Callable[[], Any]) -> None:
-        gate.wait()
-        try:
-            what()
-            said.append("done")
-        except ConflictError as error:
-            said.append(str(error))
-
-    threads = [threading.Thread(target=one, args=(what,)) for what in do]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(said)
 
 
 def test_of_two_at_once_one_does_it_and_the_other_is_told_who(desks: dict[str, Desk], folder: Path) -> None:

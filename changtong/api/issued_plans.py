@@ -174,7 +174,7 @@ def issue(asks: Asks, response: Response, plan_id: PlanId, if_match: IfMatch = "
 def withdraw(
     asks: Asks, response: Response, plan_id: PlanId, said: Reason, if_match: IfMatch = ""
 ) -> dict[str, Any]:
-    """Withdraw a plan: its orders count no longer."""
+    """Withdraw a plan: its orders count no longer, and each site acknowledges that."""
     plan = issued_plans.withdraw_plan(
         asks.desk, plan_id, said.reason, check=lambda row: _check_same(row, if_match)
     )
@@ -185,11 +185,26 @@ def withdraw(
 def list_orders(
     asks: Asks,
     plan_id: PlanId,
-    state: Literal["", "proposed", "sent", "acknowledged", "cannot", "withdrawn", "overdue"] = "",
+    state: Literal[
+        "",
+        "proposed",
+        "sent",
+        "acknowledged",
+        "cannot",
+        "withdrawn",
+        "overdue",
+        "stop_waits",
+        "stop_seen",
+        "stop_overdue",
+    ] = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     after: Annotated[str, Query(max_length=200)] = "",
 ) -> dict[str, Any]:
-    """List the orders of a plan by site, without their rows; `next` goes into `after`."""
+    """List the orders of a plan by site, without their rows; `next` goes into `after`.
+
+    Of withdrawn orders `stop_waits` has those whose withdrawal is to be acknowledged, `stop_overdue` those
+    where that is due.
+    """
     found, following = issued_orders.list_orders(asks.desk, plan_id, state=state, limit=limit, after=after)
     return {"orders": found, "next": following or None}
 
@@ -222,7 +237,10 @@ def acknowledge(
     said: Acknowledged | None = None,
     if_match: IfMatch = "",
 ) -> dict[str, Any]:
-    """Acknowledge the orders of a site; for another's, on the word of somebody there."""
+    """Acknowledge the orders of a site, or that they were withdrawn; for another's, on the word of somebody.
+
+    With If-Match it is what was read that is acknowledged: orders may be withdrawn meanwhile.
+    """
     words = said or Acknowledged()
     order = issued_orders.acknowledge_order(
         asks.desk, plan_id, site, Answer(words.words, words.said_by),
@@ -251,8 +269,9 @@ async def watch(
     plan_id: PlanId,
     last_event_id: LastEventId = "",
 ) -> StreamingResponse:
-    """Watch a plan (text/event-stream): the plan at once, then what is done with it, until it is withdrawn.
+    """Watch a plan (text/event-stream): the plan at once, then what is done with it, until the end.
 
+    The end is when it is withdrawn and every site has acknowledged that.
     With Last-Event-ID also what was done since that event.
     """
     await run_in_threadpool(issued_plans.read_plan, asks.desk, plan_id)
@@ -281,7 +300,7 @@ async def _events(
             quiet_s = 0.0
             yield ": nothing new\n\n"
         after = max(after, plan["newest"])
-        if plan["state"] == "withdrawn":
+        if plan["state"] == "withdrawn" and not plan["answers"]["stop_waits"]:
             return
         await asyncio.sleep(LOOK_EVERY_S)
         quiet_s += LOOK_EVERY_S
@@ -292,11 +311,13 @@ def tag_of(told: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> tag_of({"version": 3, "answers": {"overdue": 2}}), tag_of({"version": 1, "overdue": False})
-    ('"3.2"', '"1.0"')
+    >>> tag_of({"version": 3, "answers": {"overdue": 2, "stop_overdue": 0}})
+    '"3.2"'
+    >>> tag_of({"version": 1, "overdue": False, "stop_overdue": True})
+    '"1.1"'
     """
-    overdue = told["answers"]["overdue"] if "answers" in told else int(bool(told.get("overdue")))
-    return f'"{told["version"] or 0}.{overdue}"'
+    counted = told.get("answers", told)  # never both: orders are withdrawn, or are not
+    return f'"{told["version"] or 0}.{counted["overdue"] + counted["stop_overdue"]}"'
 
 
 def _tagged(response: Response, told: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Orders of an issued plan by site: read by those concerned, acknowledged, or refused with a reason.
 
 People of the site's organisation answer for it; a duty officer in scope answers for others, and says who at
-the site said so. A site that is in no register has nobody of its own here: it is answered for.
+the site said so. A site that is in no register has nobody of its own here: it is answered for. After a plan
+was withdrawn, and not replaced, what is acknowledged is that this was read; what had been answered stays.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from changtong.response_records.order_lines import Sheet, sheet_of, told
 from changtong.response_records.plan_log import PlanLog
 from changtong.response_records.plan_rows import (
     ANSWERS,
+    STOPS,
     Row,
+    clocked,
     names_of,
     order_id,
     orders,
@@ -38,11 +41,17 @@ from changtong.storage.work import Work, check_reason, target_of
 
 MOST_WORDS = 1000
 ORDER_STATES = ("proposed", *ANSWERS)
+CHOICES = (*ORDER_STATES, "overdue", *STOPS)
+"""What orders are listed by."""
 
 HEADS = (
     "id", "plan", "site", "site_name", "registered_site", "state", "version", "counts", "told", "digest",
     "sent_at", "due_at", "answered_at", "answered_by", "said_by", "words", "withdrawn_at",
+    "stop_due_at", "stop_seen_at", "stop_seen_by", "stop_said_by", "stop_words",
 )  # fmt: skip
+
+
+BY = ("answered_by", "stop_seen_by")
 
 
 @dataclass(frozen=True)
@@ -73,7 +82,8 @@ def list_orders(
     desk : Desk
     plan : str
     state : str
-        proposed, sent, acknowledged, cannot, withdrawn, or ``overdue``; empty: all.
+        One of `CHOICES`: a state, ``overdue``, or of withdrawn orders ``stop_waits``, ``stop_seen`` or
+        ``stop_overdue``; empty: all.
     limit : int
         1 to 500.
     after : str
@@ -89,10 +99,8 @@ def list_orders(
     UsageError
     NotFoundError
     """
-    if state and state not in (*ORDER_STATES, "overdue"):
-        raise UsageError(
-            f"There is no state {state[:40]!r}; there are {', '.join((*ORDER_STATES, 'overdue'))}."
-        )
+    if state and state not in CHOICES:
+        raise UsageError(f"There is no state {state[:40]!r}; there are {', '.join(CHOICES)}.")
     if not 1 <= limit <= MOST_ROWS:
         raise UsageError(f"A page has 1 to {MOST_ROWS} rows.")
     with desk.work(writes=False, snapshot=True) as work:
@@ -102,14 +110,12 @@ def list_orders(
             there = [_proposed_head(row, one) for one in sheets if one.site > after]
             shown = there[:limit]
             return shown, shown[-1]["site"] if len(there) > limit else ""
-        columns = [orders.c[name] for name in ("organisation", "admin_code", *HEADS)]
+        columns = [orders.c[name] for name in ("organisation", "path", "admin_code", *HEADS)]
         chosen = sa.select(*columns).where(orders.c.plan == plan, orders.c.site > after, seen_orders(work))
-        if state == "overdue":
-            chosen = chosen.where(orders.c.state == "sent", orders.c.due_at < work.at)
-        elif state:
-            chosen = chosen.where(orders.c.state == state)
+        if state:
+            chosen = chosen.where(clocked(work.at).get(state, orders.c.state == state))
         rows = work.connection.execute(chosen.order_by(orders.c.site).limit(limit + 1)).mappings().all()
-        names = names_of(work, (one["answered_by"] for one in rows))
+        names = names_of(work, (one[by] for one in rows for by in BY))
         made = [_head(work, one, names) for one in rows[:limit]]
         return made, made[-1]["site"] if len(rows) > limit else ""
 
@@ -126,7 +132,8 @@ def _proposed_head(row: Row, sheet: Sheet) -> dict[str, Any]:
         "plan": row["id"], "site": sheet.site, "site_name": sheet.name or None, "state": "proposed",
         "counts": sheet.counts(), "digest": sheet.digest(),
     }  # fmt: skip
-    return {"organisation": row["organisation"], "admin_code": row["admin_code"]} | facts | {"overdue": False}
+    place = {"organisation": row["organisation"], "admin_code": row["admin_code"]}
+    return place | facts | {"overdue": False, "stop_overdue": False, "may": []}
 
 
 def _head(work: Work, row: Row, names: Mapping[str, str]) -> dict[str, Any]:
@@ -136,9 +143,24 @@ def _head(work: Work, row: Row, names: Mapping[str, str]) -> dict[str, Any]:
     shown = record_of("issued_order", filled)
     facts: dict[str, Any] = {"organisation": row["organisation"], "admin_code": row["admin_code"]}
     facts |= {name: shown.values.get(name, row[name]) for name in HEADS}
-    facts |= {name: said_at(row[name]) for name in ("sent_at", "due_at", "answered_at", "withdrawn_at")}
-    facts["answered_by"] = names.get(row["answered_by"]) if row["answered_by"] else None
-    return facts | {"overdue": row["state"] == "sent" and row["due_at"] < work.at}
+    facts |= {name: said_at(row[name]) for name in HEADS if name.endswith("_at")}
+    facts |= {name: names.get(row[name]) if row[name] else None for name in BY}
+    is_late = _stop_waits(row) and row["stop_due_at"] < work.at
+    facts |= {"overdue": row["state"] == "sent" and row["due_at"] < work.at, "stop_overdue": is_late}
+    return facts | {"may": _may(work, row)}
+
+
+def _stop_waits(order: Row) -> bool:
+    """Return whether it was withdrawn, and nobody has said yet that this was read."""
+    return order["stop_due_at"] is not None and order["stop_seen_at"] is None
+
+
+def _may(work: Work, order: Row) -> list[str]:
+    """Return what the person may answer to an order as it is."""
+    ways = {"sent": ["acknowledge", "cannot"], "cannot": ["acknowledge"]}.get(order["state"], [])
+    if _stop_waits(order):
+        ways = ["acknowledge"]
+    return ways if work.may(_needed(work, order), target_of("issued_order", order)) else []
 
 
 def read_order(desk: Desk, plan: str, site: str, *, whole: bool = False) -> dict[str, Any]:
@@ -167,7 +189,7 @@ def read_order(desk: Desk, plan: str, site: str, *, whole: bool = False) -> dict
             rows = [told(one, sheet.names, "new") for one in sheet.rows()]
             return _proposed_head(row, sheet) | {"valid_from": said_at(row["valid_from"]), "rows": rows}
         order = _order_row(work, plan, site)
-        names = names_of(work, [order["answered_by"]])
+        names = names_of(work, (order[by] for by in BY))
         facts = _head(work, order, names) | {"valid_from": said_at(row["valid_from"])}
         return facts | {"rows": list(_rows(order, whole=whole))}
 
@@ -217,7 +239,8 @@ def every_row(desk: Desk, plan: str) -> Iterator[dict[str, Any]]:
         chosen = sa.select(orders).where(orders.c.plan == plan, seen_orders(work)).order_by(orders.c.site)
         for order in work.connection.execution_options(yield_per=200).execute(chosen).mappings():
             head = {name: order[name] for name in ("site", "site_name", "state")}
-            head |= {"answer": order["words"], "answered_at": said_at(order["answered_at"])}
+            head |= {"answer": order["words"]}
+            head |= {name: said_at(order[name]) for name in ("answered_at", "stop_seen_at")}
             yield from (head | one for one in _rows(order, whole=True))
 
 
@@ -225,6 +248,9 @@ def acknowledge_order(
     desk: Desk, plan: str, site: str, answer: Answer | None = None, *, check: Check | None = None
 ) -> dict[str, Any]:
     """Acknowledge the orders of a site: they were read and will be done. The last one completes the plan.
+
+    Of orders that were withdrawn, and not replaced, it says that the withdrawal was read. Who must be sure
+    which of the two it is, as both may come at once, gives a ``check``.
 
     Parameters
     ----------
@@ -242,7 +268,7 @@ def acknowledge_order(
     InputError
         ``said-by-missing``: it is another's site, and nobody is named who said so; ``out-of-range``.
     ConflictError
-        Somebody else has answered, or the orders were withdrawn: it says who.
+        Somebody else has answered, or the orders were replaced by those of another plan: it says who.
     """
     return _answer(desk, plan, site, "acknowledged", answer or Answer(), check)
 
@@ -285,7 +311,7 @@ def _answer(
             _check_open(work, row, order, state)
             _write(work, row, order, state, answer, right)
         (made,) = rows_to_decide(work, "issued_order", "id", [order["id"]])
-        return _head(work, made, names_of(work, [made["answered_by"]]))
+        return _head(work, made, names_of(work, (made[by] for by in BY)))
 
 
 def _check_lengths(answer: Answer) -> None:
@@ -300,24 +326,34 @@ def _check_lengths(answer: Answer) -> None:
 
 def _right(work: Work, order: Row, answer: Answer) -> str:
     """Return the right that the answer needs, which the person has: for their own site, or for another's."""
-    target = target_of("issued_order", order)
-    is_own = order["registered_site"] is not None and order["path"] == work.person.path
-    right = "acknowledge" if is_own else "acknowledge_for"
-    work.allow(right, target, order["id"])
-    if not is_own and not answer.said_by.strip():
+    right = _needed(work, order)
+    work.allow(right, target_of("issued_order", order), order["id"])
+    if right != "acknowledge" and not answer.said_by.strip():
         text, expected = "It is not your site: say who there said so.", "a name, a post, a telephone"
         raise InputError([Problem("said-by-missing", text, column="said_by", expected=expected)])
     return right
 
 
+def _needed(work: Work, order: Row) -> str:
+    is_own = order["registered_site"] is not None and order["path"] == work.person.path
+    return "acknowledge" if is_own else "acknowledge_for"
+
+
 def _is_repeated(work: Work, order: Row, state: str, answer: Answer) -> bool:
     """Return whether the same person has said the same already: it counts once."""
+    if order["state"] == "withdrawn":
+        return state == "acknowledged" and order["stop_seen_by"] == work.person.user_id
     same = order["answered_by"] == work.person.user_id and order["state"] == state
     return same and (state == "acknowledged" or order["words"] == answer.words.strip())
 
 
 def _check_open(work: Work, row: Row, order: Row, state: str) -> None:
     """Refuse an answer that comes second, or too late, and say who was before."""
+    if state == "acknowledged" and order["stop_seen_at"] is not None:
+        what = "The withdrawal of these orders was acknowledged"
+        raise told_who(work, what, order["stop_seen_by"], order["stop_seen_at"], order)
+    if state == "acknowledged" and _stop_waits(order):
+        return
     if order["state"] == "withdrawn":
         raise told_who(work, "These orders were withdrawn", row["withdrawn_by"], row["withdrawn_at"], order)
     if order["state"] == "sent" or (order["state"] == "cannot" and state == "acknowledged"):
@@ -329,14 +365,17 @@ def _check_open(work: Work, row: Row, order: Row, state: str) -> None:
 def _write(work: Work, row: Row, order: Row, state: str, answer: Answer, right: str) -> None:
     """Write an answer, its entry in the plan's log, and whether the plan is completed by it."""
     inside, allowed = _inside(work, row), (right, target_of("issued_order", order))
-    values = {
-        "state": state, "answered_at": work.at, "answered_by": work.person.user_id,
-        "words": answer.words.strip() or None, "said_by": answer.said_by.strip() or None,
-    }  # fmt: skip
+    values = {"words": answer.words.strip() or None, "said_by": answer.said_by.strip() or None}
+    if order["state"] == "withdrawn":  # what had been answered to the orders stays
+        action, values = "stop_acknowledged", {f"stop_{name}": text for name, text in values.items()}
+        values |= {"stop_seen_at": work.at, "stop_seen_by": work.person.user_id}
+    else:
+        action = state
+        values |= {"state": state, "answered_at": work.at, "answered_by": work.person.user_id}
     change_record(work, "issued_order", order["id"], order["version"], values, right=allowed)
     log = PlanLog(inside, row, row["head"], allowed)
     content = {"site": order["site"], "words": answer.words.strip(), "on_behalf": right != "acknowledge"}
-    log.add(state, content)
+    log.add(action, content)
     changed: dict[str, Any] = {}
     left = sa.select(orders.c.id).where(orders.c.plan == row["id"], orders.c.state != "acknowledged")
     if row["state"] in IN_FORCE and work.connection.execute(left.limit(1)).first() is None:

@@ -347,7 +347,7 @@ def _replaced(work: Work, former: Row, row: Row) -> dict[str, Row]:
 
 
 def withdraw_plan(desk: Desk, plan: str, reason: str, *, check: Check | None = None) -> dict[str, Any]:
-    """Withdraw a plan: its orders count no longer.
+    """Withdraw a plan: its orders count no longer, and each site that had any is to acknowledge that.
 
     Parameters
     ----------
@@ -381,12 +381,16 @@ def withdraw_plan(desk: Desk, plan: str, reason: str, *, check: Check | None = N
 
 
 def _withdraw(work: Work, row: Row, had: list[Row], *, reason: str, replaced_by: str = "") -> None:
-    """Withdraw a plan and its orders, within a part of the work that holds rows."""
+    """Withdraw a plan and its orders, within a part of the work that holds rows.
+
+    Where another plan replaces it, that one's orders tell the sites: the withdrawal is not asked about.
+    """
     right = ("withdraw", target_of("issued_plan", row))
+    stop_due = None if replaced_by else work.at + timedelta(minutes=row["acknowledge_within_min"])
     for order in had:
         change_record(
             work, "issued_order", order["id"], order["version"],
-            {"state": "withdrawn", "withdrawn_at": work.at}, right=right,
+            {"state": "withdrawn", "withdrawn_at": work.at, "stop_due_at": stop_due}, right=right,
         )  # fmt: skip
     log = PlanLog(work, row, row["head"], right)
     log.add("withdrawn", {"reason": reason} | ({"replaced_by": replaced_by} if replaced_by else {}))

@@ -11,7 +11,7 @@ import polars as pl
 from changtong.spreadsheets import without_formulas
 
 COLUMNS = (
-    "site", "site_name", "state", "answered_at", "answer", "told", "action", "destination",
+    "site", "site_name", "state", "answered_at", "answer", "stop_seen_at", "told", "action", "destination",
     "destination_name", "service_class", "next_site", "next_site_name", "pieces", "trips", "leg_pieces",
     "leg_trips", "from_h", "note_code", "blocked_by", "words_zh", "words_en",
 )  # fmt: skip

@@ -40,7 +40,7 @@ class PlanEntry:
     by : str
         Id of a user.
     action : str
-        proposed, approved, issued, acknowledged, cannot, completed, withdrawn.
+        proposed, approved, issued, acknowledged, cannot, completed, withdrawn, stop_acknowledged.
     content : mapping
     """
 

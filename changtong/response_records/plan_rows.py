@@ -29,6 +29,8 @@ HIDDEN_FROM_SITES = ("run_id", "plan_digest", "numbers", "counts", "sites", "wit
 """What of a plan is told only to those who may see it whole."""
 
 ANSWERS = ("sent", "acknowledged", "cannot", "withdrawn")
+STOPS = ("stop_waits", "stop_seen", "stop_overdue")
+"""How far withdrawn orders are whose withdrawal is to be acknowledged; overdue ones wait, too."""
 
 
 def order_id(plan: str, site: str) -> str:
@@ -51,6 +53,28 @@ def seen_orders(work: Work) -> sa.ColumnElement[bool]:
         ``not-allowed``: none anywhere.
     """
     return sa.or_(*(sa.and_(*part) if part else sa.true() for part in seen_parts(work, "issued_order")))
+
+
+def clocked(at: datetime) -> dict[str, sa.ColumnElement[bool]]:
+    """Return what orders fulfil that are counted beside their state, most of them by the clock.
+
+    ``late`` were answered after they were due, ``overdue`` are due and not answered yet; of withdrawn ones
+    ``stop_waits``: the withdrawal is to be acknowledged, ``stop_overdue``: and that is due, ``stop_seen``: it
+    was acknowledged.
+
+    Parameters
+    ----------
+    at : datetime
+        Now.
+    """
+    waits = sa.and_(orders.c.stop_due_at.is_not(None), orders.c.stop_seen_at.is_(None))
+    return {
+        "late": orders.c.answered_at > orders.c.due_at,
+        "overdue": sa.and_(orders.c.state == "sent", orders.c.due_at < at),
+        "stop_waits": waits,
+        "stop_seen": orders.c.stop_seen_at.is_not(None),
+        "stop_overdue": sa.and_(waits, orders.c.stop_due_at < at),
+    }
 
 
 def seen_plans(work: Work) -> sa.ColumnElement[bool]:
@@ -142,23 +166,18 @@ def _facts(
 
 
 def _answers(work: Work, ids: list[str]) -> dict[str, dict[str, int]]:
-    """Count the orders of plans that the person may see by their state, and those late by the clock.
-
-    ``late`` were answered after they were due, ``overdue`` are due and not answered yet.
-    """
-    late = sa.case((orders.c.answered_at > orders.c.due_at, 1), else_=0)
-    due = sa.case((sa.and_(orders.c.state == "sent", orders.c.due_at < work.at), 1), else_=0)
+    """Count the orders of plans that the person may see by their state, and as `clocked` says."""
+    counted = clocked(work.at)
+    sums = [sa.func.sum(sa.case((one, 1), else_=0)) for one in counted.values()]
     chosen = (
-        sa.select(orders.c.plan, orders.c.state, sa.func.count(), sa.func.sum(late), sa.func.sum(due))
+        sa.select(orders.c.plan, orders.c.state, sa.func.count(), *sums)
         .where(orders.c.plan.in_(ids), seen_orders(work))
         .group_by(orders.c.plan, orders.c.state)
     )
     found: dict[str, Counter[str]] = {one: Counter() for one in ids}
-    for plan, state, count, was_late, overdue in work.connection.execute(chosen):
-        found[plan].update({state: count, "late": int(was_late), "overdue": int(overdue)})
-    return {
-        one: {name: counted[name] for name in (*ANSWERS, "late", "overdue")} for one, counted in found.items()
-    }
+    for plan, state, count, *of_them in work.connection.execute(chosen):
+        found[plan].update({state: count} | dict(zip(counted, map(int, of_them), strict=True)))
+    return {one: {name: many[name] for name in (*ANSWERS, *counted)} for one, many in found.items()}
 
 
 def told_who(work: Work, what: str, by: str | None, at: datetime | None, row: Row) -> ConflictError:

@@ -31,7 +31,7 @@ def newest_version(folder: str | Path = SCRIPTS) -> str:
     Examples
     --------
     >>> newest_version()
-    '0010'
+    '0011'
     """
     head = scripts(folder).get_current_head()
     return head or ""

@@ -8,14 +8,16 @@ const place = byId("plan"), id = place.dataset.plan, base = `/api/v1/issued-plan
 const dialog = byId("ask");
 let plan = null, shownOrders = 0;
 
-fill(byId("state"), ["", "sent", "overdue", "acknowledged", "cannot", "withdrawn"].map((state) => make("option", { value: state }, state ? named("order_state", state) : say("shell.all"))));
+fill(byId("state"), ["", "sent", "overdue", "acknowledged", "cannot", "withdrawn", "stop_waits", "stop_overdue"].map((state) => make("option", { value: state }, state ? named("order_state", state) : say("shell.all"))));
 byId("state").addEventListener("change", () => showOrders());
+dialog.addEventListener("close", () => showOrders()); // answered, or changed by others while it was open
 
 function show(told) {
   plan = told;
   const open = ["proposed", "approved", "issued"].includes(plan.state);
   const step = (key, at, by) => make("li", { class: at ? "done" : null }, make("b", {}, say(key)), at ? `${by ? `${by} · ` : ""}${time(at)}` : "–");
-  const { answers } = plan, all = answers.sent + answers.acknowledged + answers.cannot + answers.withdrawn;
+  const { answers } = plan, parts = answers.stop_seen + answers.stop_waits ? ["stop_seen", "stop_waits"] : ["acknowledged", "cannot", "sent", "withdrawn"];
+  const all = parts.reduce((sum, state) => sum + answers[state], 0);
   const change = (path, body) => post(`${base}/${path}`, body, { "If-Match": `"${plan.version}"` }).then(show);
   const button = (key, says, path, fields = [], danger = false) => make("button", { type: "button", class: danger ? "danger" : "main", onclick: () => askFor(dialog, { title: say(key), says, fields, go: say(key), danger }, (values) => change(path, fields.length ? values : undefined)) }, say(key));
   fill(place, make("h1", {}, plan.title),
@@ -27,7 +29,7 @@ function show(told) {
     plan.notes.map((note) => make("p", { class: "notice" }, note.code === "leaves-unserved" ? say("issued.leaves", { pieces: count(note.pieces) }) : note.says)),
     plan.replaces ? make("p", {}, make("a", { href: `/issued/${plan.replaces}` }, say("issued.replaces"))) : null,
     plan.replaced_by ? make("p", {}, make("a", { href: `/issued/${plan.replaced_by}` }, say("issued.replaced_by"))) : null,
-    plan.issued_at && all ? make("div", {}, make("div", { class: "answers", role: "img", "aria-label": answeredText(answers) }, ["acknowledged", "cannot", "sent", "withdrawn"].filter((state) => answers[state]).map((state) => grown(state, answers[state] / all))),
+    plan.issued_at && all ? make("div", {}, make("div", { class: "answers", role: "img", "aria-label": answeredText(answers) }, parts.filter((state) => answers[state]).map((state) => grown(state, answers[state] / all))),
       make("p", { class: "note" }, answeredText(answers))) : null,
     make("div", { class: "row" }, plan.state === "proposed" ? button("issued.approve", say("issued.approve_says"), "approve") : null,
       plan.state === "approved" ? button("issued.issue", say("issued.issue_says", { sites: count(plan.sites) }), "issue") : null,
@@ -39,7 +41,7 @@ function grown(state, part) {
   node.style.flexGrow = part;
   return node;
 }
-const answeredText = (answers) => ["acknowledged", "cannot", "sent", "withdrawn", "overdue", "late"].filter((state) => answers[state]).map((state) => `${named("order_state", state)} ${count(answers[state])}`).join(" · ");
+const answeredText = (answers) => ["acknowledged", "cannot", "sent", "withdrawn", "overdue", "late", "stop_seen", "stop_waits", "stop_overdue"].filter((state) => answers[state]).map((state) => `${named("order_state", state)} ${count(answers[state])}`).join(" · ");
 
 async function showOrders(after = "") {
   const number = ++shownOrders, state = byId("state").value;
@@ -49,12 +51,20 @@ async function showOrders(after = "") {
   const does = (counts) => Object.entries(counts ?? {}).map(([action, many]) => `${named("action", action)} ${count(many)}`).join(" · ");
   const rows = found.orders.map((order) => [
     make("button", { type: "button", class: "plain", onclick: () => openOrder(order.site) }, `${order.site_name ?? ""} ${order.site}`),
-    does(order.counts), make("span", {}, named("order_state", order.overdue ? "overdue" : order.state), order.answered_by ? make("small", {}, ` ${order.answered_by} · ${time(order.answered_at)}`) : null, order.words ? make("small", {}, ` ${order.words}`) : null),
-    time(order.due_at)]);
+    does(order.counts), stateOf(order), time(order.stop_due_at ?? order.due_at)]);
   const made = table([say("issued.site"), say("issued.what"), say("issued.state"), say("issued.due")], rows, { caption: say("issued.orders") });
-  [...made.querySelectorAll("tbody tr")].forEach((row, k) => row.classList.toggle("overdue", found.orders[k].overdue));
+  [...made.querySelectorAll("tbody tr")].forEach((row, k) => row.classList.toggle("overdue", found.orders[k].overdue || found.orders[k].stop_overdue));
   fill(byId("orders"), rows.length ? made : make("p", { class: "note" }, say("issued.no_orders")),
     found.next ? make("button", { type: "button", onclick: () => showOrders(found.next) }, say("shell.next")) : null);
+}
+
+/** How far an order is, who said so and when; of a withdrawn one who read that, and what was answered before. */
+function stateOf(order) {
+  const who = (by, at, words) => (by ? make("small", {}, ` ${by} · ${time(at)}${words ? ` · ${words}` : ""}`) : null);
+  const before = who(order.answered_by, order.answered_at, order.words);
+  if (!order.stop_due_at) return make("span", {}, named("order_state", order.overdue ? "overdue" : order.state), before);
+  const stop = order.stop_seen_at ? "stop_seen" : order.stop_overdue ? "stop_overdue" : "stop_waits";
+  return make("span", {}, named("order_state", stop), who(order.stop_seen_by, order.stop_seen_at, order.stop_words), before ? make("small", {}, ` (${say("issued.answered_before")}`, before, ")") : null);
 }
 
 async function openOrder(site) {
@@ -62,20 +72,25 @@ async function openOrder(site) {
   try { order = await get(`${base}/orders/${encodeURIComponent(site)}`); } catch (error) { tellRefusal(error); return; }
   const words = (row) => row.words?.[lang] ?? row[`words_${lang}`] ?? row.action;
   const rows = table([say("issued.what"), { text: say("situation.pieces"), number: true }], order.rows.slice(0, 300).map((row) => [make("span", {}, row.told === "withdrawn" ? make("s", {}, words(row)) : words(row)), count(row.pieces)]));
-  const answer = (path) => (values) => post(`${base}/orders/${encodeURIComponent(site)}/${path}`, Object.fromEntries(Object.entries(values).filter(([, value]) => value))).then(() => showOrders());
+  const read = { "If-Match": `"${order.version}"` }; // what is answered is what was read: it may be withdrawn meanwhile
+  const answer = (path) => (values) => post(`${base}/orders/${encodeURIComponent(site)}/${path}`, Object.fromEntries(Object.entries(values).filter(([, value]) => value)), read);
   const title = `${order.site_name ?? ""} ${order.site}`;
   const by = { name: "said_by", label: say("issued.said_by"), most: 200, says: say("issued.said_by_says") };
-  if (order.state !== "sent" && order.state !== "cannot") {
+  if (!order.may.includes("acknowledge")) {
     fill(dialog, make("h2", { id: "h-ask" }, title), rows, make("form", { method: "dialog", class: "row end" }, make("button", {}, say("shell.close"))));
     dialog.showModal();
     return;
   }
-  askFor(dialog, { title, more: [rows, make("button", { type: "button", class: "danger", onclick: () => { dialog.close(); askFor(dialog, { title, fields: [{ name: "reason", label: say("issued.reason"), required: true, type: "text", most: 1000 }, by], go: say("issued.cannot"), danger: true }, answer("cannot")); } }, say("issued.cannot_do"))],
-    fields: [{ name: "words", label: say("issued.words"), most: 1000 }, by], go: say("issued.acknowledge") }, answer("acknowledge"));
+  askFor(dialog, { title, more: [rows, !order.may.includes("cannot") ? null : make("button", { type: "button", class: "danger", onclick: () => { dialog.close(); askFor(dialog, { title, fields: [{ name: "reason", label: say("issued.reason"), required: true, type: "text", most: 1000 }, by], go: say("issued.cannot"), danger: true }, answer("cannot")); } }, say("issued.cannot_do"))],
+    fields: [{ name: "words", label: say("issued.words"), most: 1000 }, by], go: say(order.stop_due_at ? "issued.acknowledge_stop" : "issued.acknowledge") }, answer("acknowledge"));
 }
 
 try { show(await get(base)); await showOrders(); } catch (error) { fill(place, refusal(error)); }
 const stream = new EventSource(`${base}/events`);
-stream.addEventListener("plan", (event) => { show(JSON.parse(event.data)); if (!dialog.open) showOrders(); });
+stream.addEventListener("plan", (event) => {
+  show(JSON.parse(event.data));
+  if (!dialog.open) showOrders();
+  if (plan.state === "withdrawn" && !plan.answers.stop_waits) stream.close(); // the server ends it, too: not asked for again
+});
 stream.addEventListener("over", () => stream.close());
 document.body.dataset.ready = "yes";
