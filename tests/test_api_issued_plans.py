@@ -238,7 +238,9 @@ def test_orders_as_csv_run_no_formula(service: Service, duty: Client) -> None:
     assert duty("GET", f"{HERE}/{plan}/orders/%3Dcmd").json()["site"] == "=cmd"
 
 
-def test_a_plan_is_watched_until_every_site_has_read_that_it_is_withdrawn(service: Service, duty: Client, other: Client) -> None:
+def test_a_plan_is_watched_until_every_site_has_read_that_it_is_withdrawn(
+    service: Service, duty: Client, other: Client
+) -> None:
     plan = issued(service, duty, other)
     at = f"{HERE}/{plan}"
     said: list[str] = []

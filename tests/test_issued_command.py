@@ -54,7 +54,10 @@ def test_the_story_by_commands(
     assert run("li", "verify", plan)["whole"]
     assert run("li", "verify", plan, "--head", f"999:{'0' * 64}", code=1)["findings"][-1]["what"] == "cut-off"
     assert run("li", "withdraw", plan, "--reason", "A is open")["state"] == "withdrawn"
-    assert [one["site"] for one in run("li", "orders", plan, "--state", "stop_waits")["orders"]] == ["B", "H1"]
+    assert [one["site"] for one in run("li", "orders", plan, "--state", "stop_waits")["orders"]] == [
+        "B",
+        "H1",
+    ]
     assert run("ft", "acknowledge", plan, "B", "--words", "called back")["stop_words"] == "called back"
     assert run("li", "acknowledge", plan, "B", "--said-by-file", who, code=2)["error"] == "conflict"
     for arguments, words in (
