@@ -365,7 +365,10 @@ def _check_open(work: Work, row: Row, order: Row, state: str) -> None:
 def _write(work: Work, row: Row, order: Row, state: str, answer: Answer, right: str) -> None:
     """Write an answer, its entry in the plan's log, and whether the plan is completed by it."""
     inside, allowed = _inside(work, row), (right, target_of("issued_order", order))
-    values = {"words": answer.words.strip() or None, "said_by": answer.said_by.strip() or None}
+    values: dict[str, Any] = {
+        "words": answer.words.strip() or None,
+        "said_by": answer.said_by.strip() or None,
+    }
     if order["state"] == "withdrawn":  # what had been answered to the orders stays
         action, values = "stop_acknowledged", {f"stop_{name}": text for name, text in values.items()}
         values |= {"stop_seen_at": work.at, "stop_seen_by": work.person.user_id}
