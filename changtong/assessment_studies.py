@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -24,8 +24,8 @@ from changtong.report.assessment_notice import write_assessment_notice
 from changtong.report.assessment_report import write_assessment_report
 from changtong.scorecards.fill import Filled, fill_scorecard
 from changtong.scorecards.known_counts import Inputs
+from changtong.wording import Language
 
-Language = Literal["zh", "en"]
 MOST_SAMPLED = 2000
 """Levels with more subjects are left out where weights are moved, unless they are all there is."""
 

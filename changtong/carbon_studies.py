@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import polars as pl
 
@@ -27,8 +27,7 @@ from changtong.report.frontier_report import write_frontier_report
 from changtong.report.plan_pages import write_plan_pages
 from changtong.routes import Routes, read_routes
 from changtong.study_files import network_digest, write_study_file
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def carbon(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.network.io import check_replaceable
 from changtong.report.county_report import write_county_report
@@ -16,8 +16,7 @@ from changtong.rural.coverage_folder import COVERAGE_FOLDER, write_coverage
 from changtong.rural.coverage_steps import NextSteps, next_steps
 from changtong.rural.plan_county import plan_county
 from changtong.rural.result_write import RESULT_FOLDER
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def _plan(

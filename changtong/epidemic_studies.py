@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -43,8 +43,8 @@ from changtong.outages import Outage
 from changtong.report.epidemic_page import write_epidemic_page
 from changtong.safety.collection import Collection, read_collection
 from changtong.safety.table_folder import check_folder
+from changtong.wording import Language
 
-Language = Literal["zh", "en"]
 OUTAGES_FILE = "outages.toml"
 
 

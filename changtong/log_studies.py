@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.errors import UsageError
 from changtong.events.alerts.log_state import LogAlerts
@@ -26,8 +26,7 @@ from changtong.events.vault.rights import Right
 from changtong.events.vault.store import Vault
 from changtong.network.model import Network
 from changtong.report.daily_report import check_report_file, write_daily_report
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 BACKLOG_FILE = "backlog.csv"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.errors import UsageError
 from changtong.network.io import check_replaceable
@@ -21,8 +21,7 @@ from changtong.outlets.result_folder import (
 )
 from changtong.outlets.stability import Stability, outlet_stability
 from changtong.report.outlets_report import write_outlets_report
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def months_digest(months: OutletMonths) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.network.io import check_replaceable
 from changtong.network.model import Network
@@ -16,8 +16,7 @@ from changtong.planning.result import PLAN_FOLDER, RUN_IN_PLAN, Plan
 from changtong.report.plan_pages import write_plan_pages
 from changtong.report.simulation_report import write_run
 from changtong.verification import Verified, plan_verified
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def _plan(

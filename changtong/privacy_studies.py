@@ -7,15 +7,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.errors import NotFoundError, UsageError
 from changtong.network.io import check_replaceable, write_whole_folder
 from changtong.privacy.extracts import Extract, Hierarchy, extract
 from changtong.privacy.find_personal_data import PersonalData, find_personal_data
 from changtong.privacy.table_file import read_table, write_table
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 FIND_FOLDER: dict[str, Any] = {
     "is_ours": lambda path: (path / "finds.csv").is_file(),

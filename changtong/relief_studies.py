@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -15,10 +15,9 @@ import polars as pl
 from changtong.errors import UsageError
 from changtong.network.io import check_replaceable, write_whole_folder
 from changtong.spreadsheets import without_formulas
+from changtong.wording import Language
 from changtong.workforce.relief_match import ReliefFirms, ReliefMatch, match_relief
 from changtong.workforce.rights_ticket_statistics import LEAST, CountedTickets, count_tickets
-
-Language = Literal["zh", "en"]
 
 
 def _folder_of(mark: str, what: str, code: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.errors import UsageError
 from changtong.network.io import check_replaceable
@@ -24,8 +24,7 @@ from changtong.resilience.stress import stress_test
 from changtong.simulation.replications import Replications, simulate_replications
 from changtong.simulation.result import RUN_FOLDER, Simulation
 from changtong.simulation.simulate import simulate
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def _simulate(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.errors import UsageError
 from changtong.safety.campaign import KIND as CAMPAIGN
@@ -14,8 +14,7 @@ from changtong.safety.supervision import Supervision
 from changtong.safety.table_folder import check_folder
 from changtong.safety.visit_plan import KIND as VISITS
 from changtong.safety.visit_plan import VisitPlan, plan_visits
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def _visits(

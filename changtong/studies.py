@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from changtong import __version__
 from changtong.errors import NotFoundError, UsageError
 from changtong.study_files import network_digest, write_study_file
+from changtong.wording import Language
 
 if TYPE_CHECKING:
     from changtong.assessment.scorecard import Scorecard
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 
     Seeded = County | Supervision | Epidemic | Workforce | OutletMonths | Scorecard
     SeededSubject = Seeded | ReliefFirms | CountedTickets | RecordFiles
-
-Language = Literal["zh", "en"]
 
 
 @dataclass(frozen=True)

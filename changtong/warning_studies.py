@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.emergency.threat_result import WARNINGS_FOLDER, Threats
 from changtong.emergency.threats import find_threats
@@ -14,8 +14,7 @@ from changtong.network.io import check_replaceable
 from changtong.network.model import Network
 from changtong.outages import Outage
 from changtong.report.warnings_report import write_warnings_report
-
-Language = Literal["zh", "en"]
+from changtong.wording import Language
 
 
 def warnings(

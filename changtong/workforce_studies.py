@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from changtong.errors import UsageError
 from changtong.network.io import check_replaceable
 from changtong.report.workforce_pages import write_hours_page, write_roster_page, write_workload_page
+from changtong.wording import Language
 from changtong.workforce.hours import HOURS_FOLDER, Hours, check_hours
 from changtong.workforce.roster import make_roster
 from changtong.workforce.roster_result import Roster, check_roster_folder
 from changtong.workforce.roster_workbook import write_roster_workbook
 from changtong.workforce.workforce_folder import Workforce
 from changtong.workforce.workload import WORKLOAD_FOLDER, Workload, assess_workload
-
-Language = Literal["zh", "en"]
 
 
 def _draws_nothing(seed: int | None) -> None:

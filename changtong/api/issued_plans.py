@@ -43,6 +43,12 @@ IfMatch = Annotated[str, Header(max_length=200)]
 LastEventId = Annotated[str, Header()]
 IdempotencyKey = Annotated[str, Header(max_length=200, pattern=r"^[\x21-\x7e]*$")]
 
+OrderState = Literal[
+    "", "proposed", "sent", "acknowledged", "cannot", "withdrawn", "overdue", "stop_waits", "stop_seen",
+    "stop_overdue",
+]  # fmt: skip
+assert OrderState.__args__ == ("", *issued_orders.CHOICES)  # type: ignore[attr-defined]
+
 
 class PlanProposed(BaseModel):
     """A run whose plan is proposed."""
@@ -185,18 +191,7 @@ def withdraw(
 def list_orders(
     asks: Asks,
     plan_id: PlanId,
-    state: Literal[
-        "",
-        "proposed",
-        "sent",
-        "acknowledged",
-        "cannot",
-        "withdrawn",
-        "overdue",
-        "stop_waits",
-        "stop_seen",
-        "stop_overdue",
-    ] = "",
+    state: OrderState = "",
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
     after: Annotated[str, Query(max_length=200)] = "",
 ) -> dict[str, Any]:

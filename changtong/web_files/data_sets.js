@@ -23,9 +23,10 @@ async function all(kind = "") {
   return found;
 }
 
+/** What there is, by kind. */
 async function known() {
   const some = await Promise.all([all(), ...IN_FOLDER.map(all)]);
-  return [...new Map(some.flat().map((one) => [`${one.kind}/${one.id}`, one])).values()];
+  return Object.groupBy(new Map(some.flat().map((one) => [`${one.kind}/${one.id}`, one])).values(), (one) => one.kind);
 }
 
 function remove(one) {
@@ -63,14 +64,19 @@ function card(one) {
 
 const kindName = (kind) => (known_kinds.has(kind) ? nameOf(known_kinds.get(kind)) : say("data.log"));
 
+/** Ask anew, and show what there is. */
 async function show(wanted = place.querySelector("#kind")?.value ?? "") {
-  const sets = await known(), groups = Object.groupBy(sets, (one) => one.kind);
+  groups = await known();
+  draw(wanted);
+}
+
+function draw(wanted) {
   const names = Object.keys(groups).sort((a, b) => order.compare(kindName(a), kindName(b)));
   const shown = names.filter((kind) => !wanted || kind === wanted);
   fill(place,
     make("div", { class: "row" },
       adds ? make("button", { type: "button", class: "main", id: "upload-one", onclick: () => openUpload(byId("upload"), [...known_kinds.keys()], opened) }, say("data.upload")) : null,
-      names.length > 1 ? make("label", {}, say("studies.kind"), make("select", { id: "kind", onchange: (event) => show(event.target.value) },
+      names.length > 1 ? make("label", {}, say("studies.kind"), make("select", { id: "kind", onchange: (event) => draw(event.target.value) },
         ["", ...names].map((kind) => make("option", { value: kind, selected: kind === wanted }, kind ? `${kindName(kind)} (${groups[kind].length})` : say("data.all_kinds"))))) : null),
     names.length ? shown.map((kind) => make("section", { class: "card", "data-kind": kind }, make("h2", {}, kindName(kind)), groups[kind].sort((a, b) => order.compare(a.id, b.id)).map(card)))
       : make("section", { class: "card empty" }, make("h2", {}, say("data.none")), make("p", {}, adds ? say("data.none_says") : say("data.ask_others"))));
@@ -82,7 +88,7 @@ async function opened(id, kind) {
   byId(`${kind}/${id}`)?.scrollIntoView({ block: "center" });
 }
 
-let studies, known_kinds, people, session;
+let studies, known_kinds, people, session, groups;
 try {
   [studies, known_kinds, people, session] = await Promise.all([offers(), kinds(), userNames(), get("/api/v1/session")]);
   await show();
