@@ -33,7 +33,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def boss(chromium: sync_api.Browser, base: str) -> Iterator[Looker]:
     one = Looker(chromium, base)
-    one.page.goto(f"{base}/sign-in")
+    one.open("/sign-in")
     one.page.fill("[name=user]", "admin")
     one.page.fill("[name=password]", ADMIN)
     one.page.click("#sign-in button")

@@ -81,9 +81,27 @@ def looker(chromium: sync_api.Browser, base: str) -> Iterator[Looker]:
     assert one.wrong == []
 
 
-def test_a_wrong_password_is_told_and_the_right_one_leads_on(chromium: sync_api.Browser, base: str) -> None:
+def test_a_password_that_is_entered_before_the_script_is_there_goes_nowhere(
+    chromium: sync_api.Browser, base: str
+) -> None:
     page = Looker(chromium, base).page
-    page.goto(f"{base}/runs")
+    held: list[sync_api.Route] = []
+    page.route("**/words.*.js", lambda route: held.append(route))
+    page.goto(f"{base}/sign-in")
+    page.fill("[name=user]", "duty-gd")
+    page.fill("[name=password]", OWN)
+    page.press("[name=password]", "Enter")
+    page.wait_for_timeout(300)  # a form that the browser sends by itself would have left the page by now
+    assert page.url == f"{base}/sign-in"
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("body[data-ready]")
+    page.press("[name=password]", "Enter")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+def test_a_wrong_password_is_told_and_the_right_one_leads_on(chromium: sync_api.Browser, base: str) -> None:
+    page = Looker(chromium, base).open("/runs")
     assert page.url == f"{base}/sign-in?next=/runs"
     page.fill("[name=user]", "duty-gd")
     page.fill("[name=password]", "not this one at all")
@@ -286,7 +304,7 @@ def test_axe_finds_nothing_against_any_page(chromium: sync_api.Browser, base: st
     one = Looker(chromium, base)
     one.context.add_cookies([{"name": "theme", "value": theme, "url": base}])
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-    one.page.goto(f"{base}/sign-in")
+    one.open("/sign-in")
     found = {"/sign-in": axe.run(one.page, options=options)}
     one.sign_in()
     for path in ("/", "/respond?site=A", "/runs", "/password", *FURTHER):

@@ -29,7 +29,7 @@ def test_a_record_is_held_let_go_and_handed_over(chromium: sync_api.Browser, ask
     assert page.locator("[data-lift]").count() == 0
     assert page.locator("#by-id").count() == 0
     admin = Looker(chromium, asking[0])
-    admin.page.goto(f"{asking[0]}/sign-in")
+    admin.open("/sign-in")
     admin.page.fill("[name=user]", "admin")
     admin.page.fill("[name=password]", ADMIN)
     admin.page.click("#sign-in button")

@@ -163,6 +163,18 @@ def _used() -> Iterator[tuple[str, str]]:
                 yield name, key
 
 
+def test_no_form_of_a_page_is_sent_by_the_browser_itself() -> None:
+    # one that is sent before its script listens would put a password into an address, and so into logs
+    forms = [
+        form
+        for name, text in FILES.items()
+        if name.endswith(".j2")
+        for form in re.findall("<form[^>]*>", text)
+    ]
+    assert forms
+    assert [form for form in forms if 'method="dialog"' not in form] == []
+
+
 def test_every_wording_that_is_asked_for_is_there() -> None:
     used = list(_used())
     assert len(used) > 100

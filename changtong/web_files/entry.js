@@ -34,3 +34,4 @@ byId("password")?.addEventListener("submit", async (event) => {
     show(problems.length ? problems.map((one) => wordsOf(one)) : wordsOf(error));
   }
 });
+document.body.dataset.ready = "yes";
