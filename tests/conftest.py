@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from how_many import ALL
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
 
 HOME = ("127.0.0.1", "::1", "localhost")
-ASKED = "CHANGTONG_LONG_TESTS"
 
 LONGEST = (
     "test_plan",
@@ -85,11 +85,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files in order; leave slow tests out unless the environment asks for them, as CI does."""
     places = _places(list(dict.fromkeys(item.path.stem for item in items)))
     items.sort(key=lambda item: places[item.path.stem])
-    if ASKED in os.environ:
+    if ALL:
         return
     for item in items:
         if item.get_closest_marker("slow"):
-            item.add_marker(pytest.mark.skip(reason=f"slow: set {ASKED}=1"))
+            item.add_marker(pytest.mark.skip(reason="slow: set CHANGTONG_LONG_TESTS=1"))
+        elif _asks_postgresql_again(item):
+            item.add_marker(pytest.mark.skip(reason="on PostgreSQL too: set CHANGTONG_LONG_TESTS=1"))
+
+
+def _asks_postgresql_again(item: pytest.Item) -> bool:
+    """Tell tests of what stands on the registers from those of the registers, which differ by database."""
+    asks = getattr(item, "callspec", None)
+    return asks is not None and asks.params.get("place") == "postgresql" and "registers" not in item.path.stem
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import pytest
 from alert_cases import LEGS, MONDAY, ZONE, instant, noise, on, steady, volumes
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -232,7 +233,7 @@ def in_turn(frame: pl.DataFrame, cuts: list[int]) -> tuple[pl.DataFrame, WatchSt
     ),
     st.sets(st.integers(1, 69), max_size=6),
 )  # fmt: skip
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 def test_in_parts_is_the_same_as_at_once(closures: list[tuple[int, int, int, float]], cuts: set[int]) -> None:
     def rule(day: int, leg: tuple[str, str]) -> float:
         pieces = steady(day, leg)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,7 +144,7 @@ numbers = st.floats(allow_nan=True, allow_infinity=False, width=64)
 
 
 @given(st.lists(st.lists(numbers, min_size=3, max_size=3), max_size=4), st.integers(0, 2**52))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_a_state_comes_back_to_the_last_bit(table: list[list[float]], at_ms: int) -> None:
     array = np.array(table, float).reshape(-1, 3)
     keys = tuple((f"站{k}", "B") for k in range(len(array)))
@@ -201,7 +202,7 @@ def test_windows_cannot_be_written_into() -> None:
         max_size=5,
     )
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_row_medians_are_medians(table: list[list[float]]) -> None:
     middle, count = row_medians(np.array(table))
     for k, row in enumerate(table):
@@ -211,7 +212,7 @@ def test_row_medians_are_medians(table: list[list[float]]) -> None:
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_the_networks_day_without_a_site_is_that_of_the_others(seed: int) -> None:
     chance = np.random.default_rng(seed)
     level = chance.integers(1, 1000, 14).astype(float)

@@ -10,6 +10,7 @@ import pytest
 import schemathesis
 from api_cases import Client, app, plan_request, service, service_and_tokens, tokens
 from fastapi import FastAPI
+from how_many import examples
 from registers_cases import ADMIN, OWN, WORDS, cheap_hashes
 
 from changtong.api.service import Service
@@ -18,7 +19,7 @@ from changtong.rights.scope import Scope
 
 __all__ = ["app", "cheap_hashes", "service", "service_and_tokens", "tokens"]
 
-EXAMPLES = 40
+EXAMPLES = examples(40)
 STREAMS = "/events"
 LEFT_OUT = {("GET", "/api/v1/session"), ("DELETE", "/api/v1/session"), ("POST", "/api/v1/session/password")}
 """Where the asker would lose its own way in; the stories of sessions test them."""

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 from assessment_cases import SECTION, card, deduct, fact, head, random_tables, subject
 from assessment_oracle import SlowScorer
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,7 +190,7 @@ def check_slow_scorer(seed: int) -> None:
     assert exact == expected
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(SEEDS)
 def test_equal_to_the_slow_scorer(seed: int) -> None:
     check_slow_scorer(seed)
@@ -221,7 +222,7 @@ def test_a_deduction_never_raises_a_score(seed: int) -> None:
     assert all(after[name] <= before[name] for name in before)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(SEEDS)
 def test_the_order_of_entry_never_matters(seed: int) -> None:
     about, tables = random_tables(seed)
@@ -235,7 +236,7 @@ def test_the_order_of_entry_never_matters(seed: int) -> None:
     assert one.equals(other)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(SEEDS, st.sampled_from([2, 3, 7, 10]))
 def test_scaling_all_weights_changes_nothing(seed: int, factor: int) -> None:
     about, tables = random_tables(seed)

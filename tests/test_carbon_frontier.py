@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from frontier_cases import ways
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
@@ -90,7 +91,7 @@ def test_the_mean_weight_is_of_the_pieces_of_each_class() -> None:
 
 
 @given(st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 def test_linear_programs_find_nothing_below_what_is_proved_and_nothing_above_the_plans(
     data: st.DataObject,
 ) -> None:

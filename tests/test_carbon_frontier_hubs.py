@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -115,7 +116,7 @@ KM = st.integers(2, 40).map(lambda n: 25.0 * n)
     pieces=st.lists(st.sampled_from([10.0, 20.0, 30.0]), min_size=3, max_size=3),
     room=st.sampled_from([(1000.0, 1000.0), (60.0, 60.0), (40.0, 90.0)]),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_no_plan_of_a_frontier_is_beaten_and_carbon_falls_as_its_price_rises(
     costs: list[float], kms: list[float], pieces: list[float], room: tuple[float, float]
 ) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 import pytest
 from coverage_cases import four_villages, hand_plan
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,7 +94,7 @@ def test_kinetic_temperature_of_a_steady_one_is_that_one() -> None:
     assert item(readings(4, 4, 4))["kinetic_celsius"] == pytest.approx(4.0)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.floats(-20, 40), min_size=2, max_size=8))
 def test_kinetic_temperature_is_haynes_formula_with_halves_at_the_ends(celsius: list[float]) -> None:
     weight = [0.5, *[1.0] * (len(celsius) - 2), 0.5]
@@ -115,7 +116,7 @@ def test_shelf_life_goes_by_the_q10_rule() -> None:
     assert item(readings(5, 5, product="dose"))["shelf_life_share"] is None
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.floats(0.01, 100), st.floats(0.01, 100))
 def test_the_mean_of_an_exponential_lies_between_its_ends(one: float, other: float) -> None:
     mean = log_mean(np.array([one]), np.array([other]))[0]
@@ -123,7 +124,7 @@ def test_the_mean_of_an_exponential_lies_between_its_ends(one: float, other: flo
     assert mean == pytest.approx(log_mean(np.array([other]), np.array([one]))[0])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.floats(-10, 15).map(lambda c: round(c, 1)), min_size=2, max_size=10))
 def test_excursions_add_up_to_the_hours_out_of_range(celsius: list[float]) -> None:
     found = cold_chain(readings(*celsius), LIMITS)

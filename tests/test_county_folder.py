@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -81,7 +82,7 @@ def test_round_trip_is_exact(tmp_path: Path, format: str) -> None:
         assert names == list(COUNTY_SET.tables[resource["name"]].columns)
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seats=st.lists(st.tuples(st.floats(100, 101), st.floats(30, 31)), min_size=1, max_size=6),
     pieces=st.lists(st.floats(0, 1e6), min_size=6, max_size=6),

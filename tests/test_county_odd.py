@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 from county_cases import bus, county, drawn, pieces, site, vehicle
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,7 +87,7 @@ def test_a_tiny_cold_room_does_not_carry_the_warm_pieces() -> None:
     assert result.shared.cost_cny == pytest.approx(1881.3 + 1551.7, abs=1.0)
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=examples(25), deadline=None, derandomize=True)
 @given(
     mine=st.tuples(st.integers(1, 400), st.sampled_from([0.0, 0.1, 1.0])),
     theirs=st.tuples(st.integers(1, 400), st.sampled_from([0.0, 0.1, 1.0])),
@@ -118,7 +119,7 @@ def errand_of(known: County) -> Errand:
     return local_errand(ask(known, known.firms), 1, HUB, 0, 0)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     warm=st.floats(0.0, 900.0),
     cold=st.floats(0.0, 300.0),

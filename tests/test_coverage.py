@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from coverage_cases import four_villages, hand_plan
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -356,7 +357,7 @@ def test_warm_goods_have_the_warm_room() -> None:
         assert np.isfinite(week.insertion(0, 0, wanted_of(county, week, "B"))[0][0]) is np.bool_(fits)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 9)] * 4), max_size=5), st.tuples(*[st.integers(0, 9)] * 4))
 def test_loads_at_every_point_are_those_of_a_walk(stops: list[tuple], more: tuple) -> None:
     """The most a trip holds with one stop more, wherever it is put, by walking along it."""
@@ -413,7 +414,7 @@ def test_by_people_a_large_village_comes_first() -> None:
         next_steps(county, plan, VISITS, measure="towns")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(order=st.sampled_from(list(permutations("BCD"))), days=st.sampled_from(["1", "25", "1357"]))
 def test_what_is_inserted_adds_up(order: tuple[str, ...], days: str) -> None:
     """Kilometres kept for a vehicle are those of its way, whatever was inserted in whatever order."""

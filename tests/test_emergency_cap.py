@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -182,7 +183,7 @@ def test_an_instant_needs_a_zone() -> None:
         in_force([], datetime(2026, 7, 20))  # noqa: DTZ001
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(st.data())
 def test_order_and_doubles_never_matter(data: st.DataObject) -> None:
     pool: list[Message] = []

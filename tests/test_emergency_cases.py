@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from emergency_cases import at, content, opened, plan, write
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -83,7 +84,7 @@ VALUES = {
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.fixed_dictionaries({}, optional=VALUES), st.fixed_dictionaries(VALUES))
 def test_learning_more_never_turns_a_known_answer_around(
     some: dict[str, object], rest: dict[str, object]
@@ -383,7 +384,9 @@ def test_an_entry_written_anew_with_its_seal_is_named_by_the_one_after(written: 
     assert (written / "log.jsonl").read_bytes() == before
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.data())
 def test_no_change_of_a_byte_goes_unseen(written: Path, data: st.DataObject) -> None:
     raw = (written / "log.jsonl").read_bytes()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -118,7 +119,7 @@ def test_a_polygon_across_the_180th_meridian(lons: tuple[float, float]) -> None:
     ]
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=examples(50), deadline=None, derandomize=True)
 @given(st.floats(-180.0, 180.0), st.floats(-60.0, 60.0), st.floats(0.5, 20.0))
 def test_a_box_anywhere_holds_what_is_near_its_middle(lon: float, lat: float, half: float) -> None:
     """The same box moved round the world: inside is what differs by less than its half width."""

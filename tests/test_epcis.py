@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -324,7 +325,7 @@ FIELDS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(FIELDS, JSON, max_size=4), max_size=3), JSON)
 @example(
     [{"destinationList": [{"type": "location"}]}, {"type": "AggregationEvent", "parentID": {}}], {"": ""}
@@ -334,7 +335,7 @@ def test_events_of_any_shape_are_read_or_reported(changes: list[dict[str, Any]],
     read(*[copy.deepcopy(EVENT) | change for change in changes], 1, context=context)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_damaged_documents_are_read_or_refused(data: st.DataObject) -> None:
     content = json.dumps({"type": "EPCISDocument", "epcisBody": {"eventList": [EVENT, EVENT]}}).encode()

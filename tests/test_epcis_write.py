@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -282,7 +283,7 @@ def is_writable(row: dict[str, Any]) -> bool:
     )
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(SCANS.filter(is_writable), max_size=4), st.booleans())
 @example([scan(code="unpack", receptacle_id="B", item_id=None, attributes='{"action":"ADD"}')], False)
 @example([scan(code="void", event_id="e", attributes='{"errorDeclaration":{"declarationTime":"no"}}')], True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,7 +120,7 @@ def test_every_fault_of_states_is_told_at_once(tmp_path: Path) -> None:
         unique_by=lambda s: s[0],
     )
 )
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_overlaps_are_found_by_brute_force(
     tmp_path_factory: pytest.TempPathFactory, spans: list[Any]
 ) -> None:
@@ -297,7 +298,7 @@ def test_what_goes_out_or_is_not_known_is_not_judged() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 30)), min_size=1, max_size=8))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 def test_room_is_the_most_at_one_time(stays: list[tuple[int, int]]) -> None:
     rows = []
     for k, (begin, length) in enumerate(stays):
@@ -323,7 +324,7 @@ ZONES = pl.DataFrame(
     ),
     st.integers(0, 3),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 def test_crossings_are_found_by_brute_force(spans: list[tuple[str, str, int, int]], apart: int) -> None:
     rows = [(who, "X", zone, hours(b), hours(b + n)) for who, zone, b, n in spans]
     seen = pl.DataFrame(rows, dict(PRESENCE_SCHEMA), orient="row")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from flow_cases import flow_problems
+from how_many import examples
 from hypothesis import HealthCheck, example, given, settings
 from path_oracle import ask_by_ways
 
@@ -153,7 +154,9 @@ def tight_by_rounding() -> FlowProblem:
     )
 
 
-@settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(120), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(flow_problems())
 @example(tight_by_rounding())
 def test_agrees_with_every_way_listed(problem: FlowProblem) -> None:

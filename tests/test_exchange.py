@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from network_cases import FURTHER, TINY, networks, tables_equal, write_texts
 
@@ -20,14 +21,14 @@ from changtong.network.io import read_network
 from changtong.network.model import Network
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(network=networks())
 def test_geojson_round_trip_is_exact(tmp_path_factory: pytest.TempPathFactory, network: Network) -> None:
     file = write_geojson(network, tmp_path_factory.mktemp("geo") / "network.geojson")
     tables_equal(network, read_geojson(file))
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(network=networks())
 def test_gmns_round_trip_of_what_it_holds(tmp_path_factory: pytest.TempPathFactory, network: Network) -> None:
     placed = network.sites.with_columns(pl.col("lon", "lat").fill_null(1.0))

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from lp_oracle import ask
 from strategies import small_problems
@@ -119,7 +120,9 @@ def test_checker_finds_a_load_above_capacity_and_a_leak() -> None:
         check_flow(two_ways(), replace(result, lower_bound=result.objective * 2))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(200), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 @given(small_problems())
 def test_agrees_with_one_linear_program(problem: FlowProblem) -> None:
     """The interval holds the optimum, the plan passes the check, classes get the least loss."""

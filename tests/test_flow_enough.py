@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_flow_warm import hubs_and_leaves
@@ -52,7 +53,7 @@ def closed(seed: int, tight: float) -> tuple[FlowSolver, FlowProblem, FlowResult
 
 @pytest.mark.slow
 @given(st.integers(0, 40), st.sampled_from([0.15, 0.3, 1.0]), st.floats(0.0, 1.5))
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=examples(12), deadline=None, derandomize=True)
 def test_enough_is_a_checked_plan_with_a_true_bound(seed: int, tight: float, share: float) -> None:
     solver, after, best = closed(seed, tight)
     most = share * left(best) + 1.0

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -120,7 +121,7 @@ def test_a_network_with_other_legs_or_limits_is_not_the_same() -> None:
     assert not same_network(problem, replace(problem, leg_capacity=unlimited))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(st.integers(0, 2), st.floats(0.0, 1.0)), min_size=1, max_size=8), st.data())
 def test_a_split_pair_comes_back_to_one_number(moves: list[tuple[int, float]], data: st.DataObject) -> None:
     k = 3

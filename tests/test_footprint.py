@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from footprint_cases import TABLES, TINY, chain, folder
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,7 +109,7 @@ def test_a_leg_may_name_its_factor() -> None:
         estimate_carbon(network.with_tables(legs=own.with_columns(carbon_factor=pl.lit("rocket"))))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(times=st.floats(0.1, 50.0), weight=st.floats(0.1, 20.0))
 def test_lanes_add_up_and_all_scales(times: float, weight: float) -> None:
     network, factors = read_network(TINY), read_factors()

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from footprint_cases import END, TINY, chain, folder
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ def test_hubs_without_a_figure_are_not_0(tmp_path: Path) -> None:
     assert "hubs not known (3 sites" in str(none)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     says=st.lists(st.sampled_from(["included", "excluded", "not_stated"]), min_size=2, max_size=2),
     share=st.floats(0.0, 0.9),

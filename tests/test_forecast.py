@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from forecast_cases import LEGS, network, of_leg
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -239,7 +240,7 @@ def test_intervals_of_a_noisy_network_cover_what_they_say() -> None:
     assert narrow < 6 * made.legs.filter(pl.col("from_site") == "F0").select(width).item()
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=examples(15), deadline=None, derandomize=True)
 @given(st.integers(1, 80), st.integers(1, 20), st.integers(0, 10_000))
 def test_any_network_gives_sound_rows(length: int, days: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

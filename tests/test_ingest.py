@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -319,7 +320,7 @@ def test_siphash_is_the_published_one() -> None:
     assert int(siphash(*key_words(KEY), data, 0, 15)) == 0xA129CA6149BE45E5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_rows_add_up_whatever_is_in_them(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -342,7 +343,7 @@ def test_rows_add_up_whatever_is_in_them(
     assert frame(log).height == found.total("rows_added")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     cut=st.integers(0, 3000), flips=st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=5)
 )
@@ -414,7 +415,7 @@ def test_killed_twenty_times_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
     assert set((log.path / "events").glob("day=*/*")) == set(log.files())
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 60))
 def test_filters_of_days_forget_no_key_however_few_are_held(seed: int, turns: int) -> None:
     rng = np.random.default_rng(seed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pytest
 from flow_cases import flow_problems
+from how_many import examples
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from lp_oracle import ask
@@ -21,7 +22,9 @@ from changtong.planning.lightest import highest_share, lighten
 from changtong.planning.plan import plan
 from changtong.planning.result import PlanSettings
 
-SOME = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SOME = settings(
+    max_examples=examples(25), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 FINE = FlowSettings(gap_share=1e-4, seconds=20)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -36,7 +37,7 @@ def routed(demand: np.ndarray, flow: np.ndarray) -> np.ndarray:
     return legs
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 @given(st.integers(2, 6), st.integers(0, 10_000))
 def test_inferred_demand_gives_back_an_acyclic_flow(n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numba import njit
@@ -109,7 +110,7 @@ BROKEN = st.sampled_from(
     st.sampled_from(["Australia/Lord_Howe", "Asia/Shanghai"]),
 )
 @example(["2021-4-3 07:05:09", "2021-4-3 07:05:0930"], "Asia/Shanghai")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_a_time_is_the_same_beside_others_and_alone(texts: list[str], zone: str) -> None:
     # Lord Howe puts its clocks back by half an hour in the night of 4 April 2021
     together = read(texts, zone)

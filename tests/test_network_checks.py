@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_cases import TINY, write_texts
@@ -295,7 +296,7 @@ def _reaches(sites: int, legs: list[tuple[int, int]], transit: list[bool], origi
     return seen
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data(), sites=st.integers(1, 12))
 def test_reachability_agrees_with_a_plain_search(data: st.DataObject, sites: int) -> None:
     site = st.integers(0, sites - 1)
@@ -312,7 +313,7 @@ def test_reachability_agrees_with_a_plain_search(data: st.DataObject, sites: int
         assert {pair % sites for pair in missed if pair // sites == one} == set(range(sites)) - reached
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data(), sites=st.integers(2, 9))
 def test_sort_plan_tracing_agrees_with_following_each_row(data: st.DataObject, sites: int) -> None:
     site = st.integers(0, sites - 1)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_cases import TINY, networks, tables_equal, write_texts
@@ -30,7 +31,7 @@ def plain(folder: Path, *, encoding: str = "utf-8", **texts: str) -> Path:
     return write_texts(folder, files | {f"{name}.csv": text for name, text in texts.items()}, encoding)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(network=networks(), format=st.sampled_from(["csv", "parquet"]))
 def test_round_trip_is_exact(tmp_path_factory: pytest.TempPathFactory, network: Network, format: str) -> None:
     folder = tmp_path_factory.mktemp("round") / "network"

@@ -1,6 +1,7 @@
 """Ordered objectives: plans agree with an independent program stage by stage, on both ways."""
 
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from plan_cases import orders, planned_networks
@@ -20,13 +21,13 @@ HURRIED = (
 
 MANY = settings(
     phases=[Phase.explicit, Phase.generate],
-    max_examples=60,
+    max_examples=examples(60),
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 
-FEWER = settings(MANY, max_examples=30)
+FEWER = settings(MANY, max_examples=examples(30))
 
 
 def check(network: Network, outages: tuple[Outage, ...], objectives: tuple[str, ...]) -> None:

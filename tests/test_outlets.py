@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -314,7 +315,7 @@ def test_hazards_by_another_way() -> None:
     np.testing.assert_allclose(made.coefficients[0], minimize(loss, np.zeros(4), tol=1e-12).x, atol=1e-4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=1, max_size=30))
 def test_areas_and_precision_by_counting_pairs(rows: list[tuple[int, bool]]) -> None:
     score, happened = np.array([float(s) for s, _ in rows]), np.array([h for _, h in rows])

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -261,7 +262,7 @@ CELLS = st.sampled_from(
 ) | st.text(st.characters(exclude_characters="\r\n;", exclude_categories=["Cs"]), max_size=5)  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(CELLS, min_size=6, max_size=8).map(";".join), max_size=5))
 def test_any_cells_are_read_or_reported(rows: list[str]) -> None:
     content = "\n".join([HEAD, *rows]).encode()
@@ -272,7 +273,7 @@ def test_any_cells_are_read_or_reported(rows: list[str]) -> None:
     check_accounts(read_emsevt(in_english, "Africa/Algiers", is_site_required=False))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=40), st.integers(0, 300), st.integers(0, 300))
 def test_damaged_exports_are_read_or_refused(noise: bytes, start: int, end: int) -> None:
     content = "\n".join([HEAD, ROW, changed(office="BÉJAÏA")]).encode()

@@ -16,6 +16,7 @@ from pathlib import Path
 import docx
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def test_hand_made_lines() -> None:
     assert {line: surely(line) for line in cases} == cases
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.text(st.sampled_from("0123456789 -Xx.+a\n京AD０１"), max_size=80))
 def test_a_number_found_stands_in_the_text_and_is_right(text: str) -> None:
     raw = text.encode()
@@ -126,7 +127,7 @@ def test_a_number_found_stands_in_the_text_and_is_right(text: str) -> None:
         assert narrow(raw[span.start : span.end].decode()) == narrow(span.text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.integers(0, 10**6), st.text(st.sampled_from(" ,;\t\n:，。（"), max_size=3))
 def test_what_stands_around_a_number_hides_it_not(seed: int, around: str) -> None:
     draw = random.Random(seed)
@@ -156,7 +157,7 @@ WORDS = (
 )  # fmt: skip
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(st.sampled_from(WORDS), max_size=60), st.sampled_from(("", "tel", "地址", "card", "运单号")))
 def test_finds_are_those_of_the_plain_finder(words: list[str], header: str) -> None:
     raw = "".join(words).encode()
@@ -343,7 +344,7 @@ def test_xml_that_declares_entities_is_refused(tmp_path: Path) -> None:
     assert "document type" in found.unread["why"][0]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(data=st.data())
 def test_damaged_files_are_read_or_listed_never_more(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -365,7 +366,7 @@ def test_damaged_files_are_read_or_listed_never_more(
     assert found.files + found.unread.height >= 1
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_looked_at(raw: bytes) -> None:
     find_in_text(raw)

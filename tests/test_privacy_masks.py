@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,14 +33,14 @@ words = st.text(
 ) | st.text(max_size=20)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(words, st.sampled_from(KINDS))
 def test_masking_twice_is_masking_once(text: str, kind: str) -> None:
     once = mask(kind, text)
     assert mask(kind, once) == once
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(words)
 def test_a_mask_shows_no_more_than_its_rule(text: str) -> None:
     name = mask_name(text)

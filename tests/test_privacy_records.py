@@ -12,6 +12,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def test_pseudonyms_are_of_a_key_and_a_field(tmp_path: Path, keys: FieldKeys) ->
     assert column[0] == column[2] == pseudonym(keys, "phone", "1")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text(max_size=40), st.text(max_size=10))
 def test_what_is_sealed_comes_back_with_a_right_only(value: str, field: str) -> None:
     keys = made_keys()
@@ -259,7 +260,7 @@ def persons(count: int, seed: int) -> pl.DataFrame:
 QUASI = {"admin": Hierarchy("admin"), "age": Hierarchy("band", (5.0, 10.0, 20.0)), "at": Hierarchy("time")}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(st.integers(40, 300), st.integers(2, 9), st.integers(0, 10**6))
 def test_nobody_stands_alone(count: int, k: int, seed: int) -> None:
     frame = persons(count, seed)

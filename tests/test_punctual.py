@@ -3,6 +3,7 @@
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from plan_cases import planned_networks
 
@@ -13,7 +14,9 @@ from changtong.outages import Outage
 from changtong.planning.plan import plan
 from changtong.planning.result import Plan, PlanSettings
 
-SOME = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SOME = settings(
+    max_examples=examples(120), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 GAP = 1e-3
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registers_cases import (  # noqa: F401
@@ -290,7 +291,9 @@ def test_what_stays_keeps_what_it_refers_to(
     assert admin.verify_audit(with_records=True).whole
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["open", "closed"]), st.booleans(), st.booleans(), st.booleans()),

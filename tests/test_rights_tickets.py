@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -159,7 +160,7 @@ def test_escalation_only_for_what_the_office_has_to_do() -> None:
     assert [step.days_overdue for step in first.told] == [1]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.dates(date(2020, 1, 1), date(2024, 12, 31)))
 def test_working_days_by_counting(begin: date) -> None:
     clock = next(one for one in RULES.clocks if one.id == "answer")
@@ -194,7 +195,7 @@ def test_a_small_count_cannot_be_had_from_the_sums() -> None:
     assert shown["B", "hours"] == 0
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.dictionaries(st.tuples(st.sampled_from("AB"), st.sampled_from(["pay", "fines", "hours"])),
                        st.integers(1, 9), min_size=1), st.integers(1, 6))  # fmt: skip
 def test_no_line_hides_just_one(counts: dict[tuple[str, str], int], least: int) -> None:

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,7 +109,7 @@ def test_a_folder_gets_a_file_for_each_trip_and_a_bus_does_not_come_back(tmp_pat
     assert points == ["嵩阳县级共配中心", "河北村", "旧县镇"]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=examples(15), deadline=None)
 @given(name=st.text(max_size=12), route=st.text(min_size=1, max_size=12))
 def test_any_name_makes_a_file_that_parses(
     tmp_path_factory: pytest.TempPathFactory, name: str, route: str

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_safety_visits import supervision
@@ -70,7 +71,7 @@ def test_only_what_belongs_to_the_campaign_counts() -> None:
     assert rows(after)["610502"]["visited"] == 2  # C within the campaign; nothing after its end counts
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["610502", "610522", "440100"]), st.integers(0, 3), st.integers(0, 2)),

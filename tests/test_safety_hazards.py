@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safety_cases import filled, write_file
@@ -230,7 +231,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(ACTIONS)
 def test_any_events_leave_a_sound_ledger_that_comes_back_from_its_table(
     tried: list[tuple[str, str, str, int]],

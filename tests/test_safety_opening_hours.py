@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from visit_cases import MONDAY, RULES, best_by_enumeration, collected, hours_table, recent, supervision
@@ -235,7 +236,7 @@ HOURS = st.lists(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(HOURS, st.sampled_from([0.0, 0.4]))
 def test_any_opening_hours_give_a_plan_that_passes(
     rows: list[tuple[str, str, int, int]], share: float

@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,7 +115,7 @@ def test_reminders_and_escalation() -> None:
     assert due(11, REPORTED, event("T1", 10, "accept", "Y")) == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["T1", "T2", "T3"]), st.sampled_from([*ACTIONS]), st.sampled_from("AB")),

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from visit_cases import MONDAY, RULES, best_by_enumeration, collected, recent, supervision
@@ -89,7 +90,7 @@ def test_what_is_mended_is_due_to_be_looked_at_and_closed_sites_are_left_out() -
 
 
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(0, 400))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 def test_more_hazards_or_a_longer_time_never_make_a_site_less_risky(
     major: int, general: int, days: int
 ) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -481,7 +482,7 @@ def test_slowed_legs_and_settling_sites(tmp_path: Path) -> None:
 SPAN = st.tuples(st.integers(0, 60), st.integers(1, 30), st.sampled_from([0.0, 0.2, 0.5, 0.77, 1.0]))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(SPAN, max_size=3))
 def test_lines_follow_the_fluid_queue(gaps: list[tuple[int, int, float]]) -> None:
     spans, at = [], 0

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from fluid_oracle import waiting_by_batches
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from network_cases import TINY
@@ -24,7 +25,9 @@ from changtong.simulation.simulate import SimulationSettings, simulate
 from changtong.simulation.timetable import RouteChange
 from changtong.verification import _tighten, trouble
 
-SOME = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SOME = settings(
+    max_examples=examples(60), deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
 EVEN = (1.0,) * 24
 START = datetime(2026, 7, 20, tzinfo=UTC)
 
@@ -304,7 +307,7 @@ def test_nothing_is_lost_on_random_networks(
     assert timed == pytest.approx(delivered, rel=0.35, abs=12.0)
 
 
-@settings(SOME, max_examples=20)
+@settings(SOME, max_examples=examples(20))
 @given(planned_networks(), st.booleans())
 def test_threads_change_nothing(case: tuple[Network, tuple[Outage, ...]], passes: bool) -> None:
     """Both parts of each step side by side, whatever the size; vehicle passes are shared out between."""

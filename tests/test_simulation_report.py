@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -258,7 +259,7 @@ def test_the_usual_is_what_waits_when_nothing_is_wrong() -> None:
         np.float64, st.tuples(st.integers(0, 4), st.integers(1, 30)), elements=st.floats(0.0, 2e9, width=32)
     )
 )
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=examples(150), deadline=None, derandomize=True)
 def test_packing_keeps_small_and_large_numbers(values: np.ndarray) -> None:
     back = unpack_pieces(pack_pieces(values), values.shape)
     top = values.max(initial=0.0)

@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
@@ -247,7 +248,7 @@ def best_cost(legs: list[Leg], demand: dict[tuple[str, str], float]) -> float:
     return float(best)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=list(HealthCheck))
 @given(cases())
 def test_never_below_the_best_of_all_trees(case: tuple[list[Leg], dict[tuple[str, str], float]]) -> None:
     """No plan may claim less than the best there is; with room enough it is the best."""

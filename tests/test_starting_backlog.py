@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from log_cases import log_of
@@ -242,7 +243,7 @@ def test_rules_where_the_network_and_the_log_disagree() -> None:
     assert left.left_out.schema == pl.Schema(LEFT_OUT)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.integers(0, 5000), st.lists(st.floats(0.0, 1.0), min_size=1, max_size=30), st.integers(0, 10_000))
 def test_whole_pieces_add_up_and_are_rounded(pieces: int, weights: list[float], turn: int) -> None:
     shares = np.array(weights) + (0.0 if sum(weights) > 1e-6 else 1.0)

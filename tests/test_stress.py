@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from network_cases import TINY
@@ -74,7 +75,7 @@ def test_the_large_way_finds_the_same_worst_as_the_exact_one(measure: str) -> No
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(200), deadline=None, derandomize=True)
 def test_no_worse_case_is_passed_over(data: st.DataObject) -> None:
     """Whatever the bounds: what is not among the worst k lost no more, or is listed as unproved."""
     count = data.draw(st.integers(2, 12))

@@ -8,6 +8,7 @@ from pathlib import Path
 import lp_oracle
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import small_problems
@@ -45,7 +46,7 @@ def closures(draw: st.DrawFn) -> tuple[FlowProblem, Case]:
 
 
 @given(closures())
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=examples(60), deadline=None, derandomize=True)
 def test_bounds_enclose_the_optimum(drawn: tuple[FlowProblem, Case]) -> None:
     problem, case = drawn
     today = today_of(problem)
@@ -66,7 +67,7 @@ def leg_case(*legs: int) -> Case:
 
 
 @given(small_problems())
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40), deadline=None, derandomize=True)
 def test_ways_round_a_leg_are_a_plan_for_its_closure(problem: FlowProblem) -> None:
     today = today_of(problem)
     before = lp_oracle.ask(problem).weighed_objective
@@ -117,7 +118,7 @@ def test_ways_round_a_leg_by_hand(problem: FlowProblem, left: float, cost: float
 
 
 @given(small_problems())
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40), deadline=None, derandomize=True)
 def test_a_leaf_s_sums_say_what_a_pass_says(problem: FlowProblem) -> None:
     today = today_of(problem)
     for site in np.flatnonzero(~today.is_core):
@@ -130,7 +131,7 @@ def test_a_leaf_s_sums_say_what_a_pass_says(problem: FlowProblem) -> None:
 
 @pytest.mark.slow
 @given(closures())
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=examples(30), deadline=None, derandomize=True)
 def test_a_case_is_planned_as_if_alone(drawn: tuple[FlowProblem, Case]) -> None:
     import tempfile
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from plan_cases import planned_networks
 from stress_cases import Echo, ring, site_case
@@ -345,7 +346,7 @@ def test_sets_are_left_out_only_where_they_cannot_be_worse() -> None:
 
 @pytest.mark.slow
 @given(planned_networks())
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=examples(15), deadline=None, derandomize=True)
 def test_pairs_of_any_network(drawn: tuple[Network, Any]) -> None:
     network, _ = drawn
     if network.sites.height < 2 or not network.demand.height:

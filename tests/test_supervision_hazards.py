@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registers_cases import (  # noqa: F401
@@ -262,7 +263,9 @@ def worker(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequ
         passwords.hasher = kept
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=actions)
 def test_files_and_registers_give_the_same_ledger_for_the_same_actions(
     worker: Office, steps: list[tuple[Any, ...]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registers_cases import (  # noqa: F401
@@ -179,7 +180,9 @@ steps = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(steps=steps)
 def test_counts_of_registers_are_those_of_files(worker: Office, steps: list[tuple[Any, ...]]) -> None:
     """Each step is tried on both; what one refuses the other refuses with the same code."""

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 from contact_oracle import Scan, held, reference_backward, reference_spread, reference_stays
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trace_cases import columns_of, scan_lists, stay_sets, stays_as_set
@@ -121,7 +122,7 @@ OPTIONS = {
 }
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(stay_sets(), st.data(), OPTIONS["steps"], OPTIONS["linger_ms"], OPTIONS["through"])
 def test_forward_equals_the_reference(
     stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
@@ -130,7 +131,7 @@ def test_forward_equals_the_reference(
 
 
 @pytest.mark.slow
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=examples(800), deadline=None)
 @given(stay_sets(), st.data(), OPTIONS["steps"], OPTIONS["linger_ms"], OPTIONS["through"])
 def test_forward_equals_the_reference_in_many_cases(
     stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
@@ -158,7 +159,7 @@ def some_places(stays: Stays, data: st.DataObject) -> list[tuple[str, str | int,
     return [(kind, place, held(everything, kind, place, first, last, stays.end_ms), first, last)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(stay_sets(), st.data(), st.integers(0, 2), OPTIONS["linger_ms"], OPTIONS["through"])
 def test_backward_equals_trying_every_instant_forward(
     stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
@@ -167,7 +168,7 @@ def test_backward_equals_trying_every_instant_forward(
 
 
 @pytest.mark.slow
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(stay_sets(), st.data(), st.integers(0, 2), OPTIONS["linger_ms"], OPTIONS["through"])
 def test_backward_equals_trying_every_instant_forward_in_many_cases(
     stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through: tuple[str, ...]
@@ -193,7 +194,7 @@ def back(stays: Stays, data: st.DataObject, steps: int, linger_ms: int, through:
         assert found == best
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=examples(120), deadline=None)
 @given(scan_lists(most=25, latest=12), st.data())
 def test_from_scans_to_trace_equals_both_references(scans: list[Scan], data: st.DataObject) -> None:
     index = index_contacts(columns_of(scans))

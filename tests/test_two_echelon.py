@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from two_echelon_cases import as_text, best_cost, first_level_by_trial, published_like, tiny
@@ -64,7 +65,7 @@ def test_tiny_instances_hold_what_they_are_for() -> None:
     assert full >= 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 4), st.lists(st.integers(0, 12), min_size=4, max_size=4))
 def test_first_level_costs_what_trial_says(seed: int, trucks: int, loads: list[int]) -> None:
     """Up to three trucks it is exact; with four it is never below, and hardly ever above."""

@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 
 import pytest
+from how_many import examples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from two_echelon_cases import as_text, published_like, tiny
@@ -133,7 +134,9 @@ def test_depot_and_satellites_of_their_own_carry_costs(tmp_path: Path) -> None:
 
 
 @given(st.integers(0, 500))
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_what_is_written_is_read(tmp_path: Path, seed: int) -> None:
     instance = published_like(6, seed, 20, 4)
     assert dataclasses.replace(read(tmp_path, as_text(instance)), name=instance.name) == instance
@@ -183,7 +186,9 @@ def test_no_file_no_text(tmp_path: Path) -> None:
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_damaged_files_are_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
     """Whatever is cut out or put in, there is an instance with sane numbers or a list of problems."""
     text = GOOD

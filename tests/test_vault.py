@@ -19,6 +19,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ingest import HEADER, mapping, row, write
@@ -111,7 +112,7 @@ def test_ids_and_tokens_are_not_in_the_file(tmp_path: Path, vault: Vault) -> Non
     assert stat.S_IMODE(vault.path.stat().st_mode) == 0o600
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(
     parts=st.lists(
         st.lists(st.text("abc0123官", min_size=1, max_size=3), max_size=12, unique=True), max_size=20
@@ -353,7 +354,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, Right]:
     return path.read_bytes(), right
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     flips=st.lists(st.tuples(st.integers(0, 200_000), st.integers(0, 255)), max_size=6),
     cut=st.integers(0, 99),

@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 from contact_oracle import Scan, reference_stays
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trace_cases import columns_of, scan_lists, stays_as_set
@@ -79,14 +80,14 @@ def test_one_instant_is_a_set() -> None:
     assert stays(*rows) == stays(*rows[::-1], *rows) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(scan_lists())
 def test_stays_equal_the_reference(scans: list[Scan]) -> None:
     equal_reference(scans)
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=examples(1000), deadline=None)
 @given(scan_lists(most=18))
 def test_stays_equal_the_reference_in_many_cases(scans: list[Scan]) -> None:
     equal_reference(scans)
@@ -102,7 +103,7 @@ def equal_reference(scans: list[Scan]) -> None:
     assert dict(zip(made.item_key.tolist(), seen, strict=True)) == last
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(scan_lists(most=30), st.randoms(use_true_random=False))
 def test_order_and_duplicates_of_rows_change_nothing(scans: list[Scan], random: object) -> None:
     again = scans + scans[::2]

@@ -10,6 +10,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
@@ -287,7 +288,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     return made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(documents())
 def test_what_both_can_say_comes_back_the_same(document: dict[str, Any]) -> None:
     county = county_of_vroom(json.loads(json.dumps(document)))
@@ -425,7 +426,7 @@ PATHS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(path=st.sampled_from(PATHS), value=JSON)
 def test_whatever_stands_there_is_read_or_refused(path: str, value: Any) -> None:
     try:

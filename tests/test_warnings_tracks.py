@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def test_arrival_and_leaving_on_a_straight_way_by_hand() -> None:
     assert track_exposure(Ground.of(row_of_sites()), track, after=START + timedelta(days=3)).sites.is_empty()
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=examples(30), deadline=None, derandomize=True)
 @given(
     st.floats(-180.0, 180.0), st.floats(-50.0, 50.0), st.floats(-9.0, 9.0), st.floats(-9.0, 9.0),
     st.tuples(*[st.floats(1.0, 500.0)] * 4),
@@ -224,7 +225,7 @@ def test_a_polygon_too_intricate_counts_as_its_box(monkeypatch: pytest.MonkeyPat
     assert places.coarse == 1
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=examples(40), deadline=None, derandomize=True)
 @given(st.data())
 def test_any_ring_holds_what_the_angles_say(data: st.DataObject) -> None:
     """An independent look: the turns of the direction to the ring's points add up to whole rounds."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -107,7 +108,7 @@ def test_too_few_people_are_told_by_hour() -> None:
     assert check_roster(made.tables, made.rules.to_dict()) == ()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.data())
 def test_a_crowd_within_its_limits_is_taken_apart_exactly(data: st.DataObject) -> None:
     days, people, row = (

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from how_many import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -102,7 +103,7 @@ def leaves(tree: Condition) -> set[Leaf]:
     return {tree} if isinstance(tree, Leaf) else set().union(*map(leaves, tree.parts))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(TREES, st.tuples(*[st.sampled_from([True, False, None])] * 3))
 def test_three_values_are_what_all_completions_say(tree: Condition, known: tuple[bool | None, ...]) -> None:
     """A tree without a fact twice is met for sure where every completion meets it."""
