@@ -269,7 +269,7 @@ def _data(question: Question, shares: FairShares, crews: CrewRules) -> Data:
     at = np.zeros(n_people * n_slots + 1, np.int64)
     np.add.at(at, np.array([one[0] + 1 for one in members], np.int64), 1)
     return Data(
-        may=may, able=np.nonzero(may.T)[1],
+        may=may, able=np.ascontiguousarray(np.nonzero(may.T)[1]),
         able_at=np.append(0, np.cumsum(may.sum(axis=0))), day=question.slots.day, line=line,
         uses_at=np.searchsorted(slot, np.arange(n_slots + 1)).astype(np.int64),
         uses_row=row.astype(np.int32),
