@@ -238,14 +238,17 @@ def acknowledge(
     words: Annotated[
         str, typer.Option("--words", metavar="TEXT", help="A remark; no names of persons.")
     ] = "",
+    withdrawal: Annotated[
+        bool, typer.Option("--withdrawal", help="It was read that the orders were withdrawn.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Acknowledge orders: they were read and will be done; of a withdrawn plan: the withdrawal was read."""
+    """Acknowledge orders: they were read and will be done; or with an option that they were withdrawn."""
     from changtong.response_records.issued_orders import Answer, acknowledge_order
 
     answer = Answer(words, _name(said_by))
     with desk_of(place, token) as desk:
-        facts = acknowledge_order(desk, plan, site, answer)
+        facts = acknowledge_order(desk, plan, site, answer, withdrawal=withdrawal)
     print_result(facts, _said_order(facts), as_json=as_json)
 
 

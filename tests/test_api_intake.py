@@ -289,7 +289,13 @@ def test_epcis_rows_keep_what_has_no_column() -> None:
     assert b"in_transit" in found.body
 
 
-@pytest.mark.parametrize("point", ["", "before-ingest", "after-ingest", "while-removing"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "before-ingest",
+        *(pytest.param(one, marks=pytest.mark.slow) for one in ("", "after-ingest", "while-removing")),
+    ],
+)
 def test_killed_at_any_point_nothing_is_lost_or_doubled(point: str, tmp_path: Path) -> None:
     from changtong.events.log import create_log
 

@@ -254,9 +254,11 @@ def test_a_plan_is_watched_until_every_site_has_read_that_it_is_withdrawn(
     stale = {"If-Match": order.headers["etag"]}
     late = duty("POST", f"{at}/orders/H1/acknowledge", json=PHONE, headers=stale)
     assert code_of(late) == (412, "precondition-failed")
+    assert code_of(duty("POST", f"{at}/orders/H1/acknowledge", json=PHONE)) == (409, "conflict")
+    read = PHONE | {"withdrawal": True}
     tag = duty("GET", at).headers["etag"]
     assert duty("GET", at, headers={"If-None-Match": tag}).status_code == 304
-    assert other("POST", f"{at}/orders/B/acknowledge", json=PHONE).json()["stop_said_by"] == "王*"
+    assert other("POST", f"{at}/orders/B/acknowledge", json=read).json()["stop_said_by"] == "王*"
     again = duty("GET", at, headers={"If-None-Match": tag})
     counts = {"stop_waits": 1, "stop_seen": 1, "stop_overdue": 0}
     assert (again.status_code, again.json()["answers"].items() >= counts.items()) == (200, True)
@@ -264,7 +266,7 @@ def test_a_plan_is_watched_until_every_site_has_read_that_it_is_withdrawn(
     assert [(one["site"], one["may"]) for one in waits] == [("H1", ["acknowledge"])]
     time.sleep(1.0)
     assert watcher.is_alive()  # one has not read it yet
-    assert duty("POST", f"{at}/orders/H1/acknowledge", json=PHONE).status_code == 200
+    assert duty("POST", f"{at}/orders/H1/acknowledge", json=read).status_code == 200
     watcher.join(30)
     events = events_of(said[0])
     assert events[0][0] == "plan"
@@ -277,7 +279,7 @@ def test_a_plan_is_watched_until_every_site_has_read_that_it_is_withdrawn(
     again = events_of(duty("GET", f"{at}/events", headers={"Last-Event-ID": str(first)}).text)
     said_again = [(facts["action"], facts.get("site")) for name, _, facts in again if name == "change"]
     assert said_again == changes
-    assert code_of(duty("POST", f"{at}/orders/B/acknowledge", json=PHONE)) == (409, "conflict")
+    assert code_of(duty("POST", f"{at}/orders/B/acknowledge", json=read)) == (409, "conflict")
 
 
 def test_a_site_may_have_any_id(service: Service, duty: Client, other: Client) -> None:

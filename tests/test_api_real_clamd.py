@@ -86,6 +86,7 @@ def archive(more: bytes) -> bytes:
     return made.getvalue()
 
 
+@pytest.mark.slow
 def test_a_server_keeps_what_it_finds_clean_and_nothing_while_it_is_away(place: Path, tmp_path: Path) -> None:
     data, log = tmp_path / "data", tmp_path / "log"
     tokens = fill_folder(data)

@@ -284,6 +284,7 @@ def test_a_run_is_watched_until_it_ends(duty: Client) -> None:
     assert [facts for _, _, facts in events if facts["state"] == "running" and facts["progress"]]
 
 
+@pytest.mark.slow
 def test_a_run_is_cancelled_while_it_waits_and_while_it_runs(duty: Client, done: dict[str, Any]) -> None:
     first, second = asked(duty)["id"], asked(duty)["id"]
     waiting = duty("POST", f"/api/v1/runs/{second}/cancel")

@@ -25,6 +25,7 @@ sys.exit(serve_demo(read_network(sys.argv[1]), Path(sys.argv[2]), lambda line: p
 """
 
 
+@pytest.mark.slow
 def test_the_network_of_the_demo_is_in_the_app_until_ctrl_c(tmp_path: Path) -> None:
     folder = tmp_path / "app"
     command = [sys.executable, "-c", RUNS_IT, str(TINY), str(folder)]

@@ -428,6 +428,7 @@ case_folder.add_entry(sys.argv[1], case_actions.note("from one that may die"), b
 """
 
 
+@pytest.mark.slow
 def test_who_is_killed_at_any_moment_leaves_the_state_before_or_after(written: Path) -> None:
     count = len(lines_of(written))
     seen = []

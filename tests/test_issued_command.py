@@ -58,11 +58,15 @@ def test_the_story_by_commands(
         "B",
         "H1",
     ]
-    assert run("ft", "acknowledge", plan, "B", "--words", "called back")["stop_words"] == "called back"
-    assert run("li", "acknowledge", plan, "B", "--said-by-file", who, code=2)["error"] == "conflict"
+    assert run("ft", "acknowledge", plan, "B", code=2)["error"] == "conflict"
+    read = run("ft", "acknowledge", plan, "B", "--withdrawal", "--words", "called back")
+    assert read["stop_words"] == "called back"
+    assert run("li", "acknowledge", plan, "B", "--withdrawal", "--said-by-file", who, code=2)["error"] == (
+        "conflict"
+    )
     for arguments, words in (
         (("show", place, plan), "  the withdrawal: acknowledged by 1 of 2 sites"),
-        (("acknowledge", place, plan, "B"), "; the withdrawal was acknowledged by ft at "),
+        (("acknowledge", place, plan, "B", "--withdrawal"), "; the withdrawal was acknowledged by ft at "),
         (("orders", place, plan), "H1 北转运中心: withdrawn, answered by "),
         (("orders", place, plan, "--state", "stop_waits"), "; the withdrawal is to be acknowledged until "),
     ):

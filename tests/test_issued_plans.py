@@ -315,6 +315,36 @@ def test_who_may_do_what(desks: dict[str, Desk], folder: Path) -> None:
         desks["li"].change("issued_order", order.id, order.version + 1, {"state": "sent"})
 
 
+def test_a_plan_tells_each_what_they_may_do_with_it(desks: dict[str, Desk], folder: Path) -> None:
+    plan = proposed(desks["pan"], folder)
+    steps = {
+        "approve": approve_plan,
+        "issue": issue_plan,
+        "withdraw": lambda desk, one, check: withdraw_plan(desk, one, "x", check=check),
+    }
+
+    def refuse(row: object) -> None:
+        raise UsageError("the right is there")
+
+    def may() -> dict[str, list[str]]:
+        told = {name: read_plan(desks[name], plan)["may"] for name in ("pan", "li", "vi")}
+        for name, those in told.items():  # nothing is told that is refused
+            for step in those:
+                with pytest.raises(UsageError, match="the right is there"):
+                    steps[step](desks[name], plan, check=refuse)
+        return told
+
+    nothing: dict[str, list[str]] = {"vi": []}
+    assert may() == {"pan": ["withdraw"], "li": ["approve", "withdraw"], **nothing}
+    approve_plan(desks["li"], plan)
+    assert may() == {"pan": ["issue", "withdraw"], "li": ["issue", "withdraw"], **nothing}
+    issue_plan(desks["pan"], plan)
+    assert may() == {"pan": ["withdraw"], "li": ["withdraw"], **nothing}
+    assert read_plan(desks["ft"], plan)["may"] == []
+    withdraw_plan(desks["li"], plan, "A is open again")
+    assert may() == {"pan": [], "li": [], **nothing}
+
+
 def test_of_two_at_once_one_does_it_and_the_other_is_told_who(desks: dict[str, Desk], folder: Path) -> None:
     plan = proposed(desks["pan"], folder)
     second, first = both(*(lambda who=who: approve_plan(desks[who], plan) for who in ("li", "wu")))

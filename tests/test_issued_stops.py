@@ -64,15 +64,15 @@ def test_from_a_withdrawal_until_every_site_has_read_it(desks: dict[str, Desk], 
     waits = datetime.fromisoformat(order["stop_due_at"]) - datetime.fromisoformat(order["withdrawn_at"])
     assert (waits, order["may"], order["stop_seen_at"]) == (timedelta(minutes=30), ["acknowledge"], None)
     assert [one["site"] for one in list_orders(li, plan, state="stop_waits")[0]] == ["B", "H1"]
-    read = acknowledge_order(ft, plan, "B", Answer("lorry called back"))
+    read = acknowledge_order(ft, plan, "B", Answer("lorry called back"), withdrawal=True)
     assert (read["state"], read["stop_seen_by"], read["stop_words"], read["may"]) == (
         "withdrawn", "ft", "lorry called back", [],
     )  # fmt: skip
     # what was answered to the orders stays, and the log tells which state they had
     assert (read["words"], read["answered_by"], read["stop_said_by"]) == ("no lorry", "ft", None)
     assert stops(li, plan) == (1, 1, 0)
-    assert code_of(lambda: acknowledge_order(wu, plan, "H1")) == "said-by-missing"
-    by_phone = acknowledge_order(wu, plan, "H1", BY_PHONE)
+    assert code_of(lambda: acknowledge_order(wu, plan, "H1", withdrawal=True)) == "said-by-missing"
+    by_phone = acknowledge_order(wu, plan, "H1", BY_PHONE, withdrawal=True)
     assert (by_phone["stop_said_by"], by_phone["said_by"]) == ("王*", None)
     assert stops(li, plan) == (0, 2, 0)
     assert [one["site"] for one in list_orders(li, plan, state="stop_seen")[0]] == ["B", "H1"]
@@ -96,20 +96,37 @@ def test_said_twice_it_counts_once_and_a_second_person_is_told_who(
 ) -> None:
     plan = issued(desks, folder)
     withdraw_plan(desks["li"], plan, "A is open again")
-    first = acknowledge_order(desks["ft"], plan, "B")
-    assert acknowledge_order(desks["ft"], plan, "B") == first
+    first = acknowledge_order(desks["ft"], plan, "B", withdrawal=True)
+    assert acknowledge_order(desks["ft"], plan, "B", withdrawal=True) == first
     with pytest.raises(ConflictError, match="withdrawal of these orders was acknowledged by ft"):
-        acknowledge_order(desks["li"], plan, "B", BY_PHONE)
+        acknowledge_order(desks["li"], plan, "B", BY_PHONE, withdrawal=True)
     # that it cannot be done is no answer to a withdrawal
     with pytest.raises(ConflictError, match="were withdrawn by"):
         refuse_order(desks["ft"], plan, "B", Answer("no lorry"))
-    answers = [lambda who=who: acknowledge_order(desks[who], plan, "H1", BY_PHONE) for who in ("li", "wu")]
+    answers = [
+        lambda who=who: acknowledge_order(desks[who], plan, "H1", BY_PHONE, withdrawal=True)
+        for who in ("li", "wu")
+    ]
     told = both(*answers)
     by = read_order(desks["li"], plan, "H1")["stop_seen_by"]
     assert told[0].startswith(f"The withdrawal of these orders was acknowledged by {by} at ")
     assert told[1] == "done"
     assert stops(desks["li"], plan) == (0, 2, 0)
     assert verify_plan_log(desks["li"], plan).whole
+
+
+def test_who_acknowledges_orders_has_not_read_that_they_were_withdrawn(
+    desks: dict[str, Desk], folder: Path
+) -> None:
+    plan, ft = issued(desks, folder), desks["ft"]
+    with pytest.raises(ConflictError, match="were not withdrawn"):
+        acknowledge_order(ft, plan, "B", withdrawal=True)
+    acknowledge_order(ft, plan, "B")
+    withdraw_plan(desks["li"], plan, "A is open again")
+    for desk, site in ((ft, "B"), (desks["wu"], "H1")):
+        with pytest.raises(ConflictError, match="were withdrawn by"):
+            acknowledge_order(desk, plan, site, BY_PHONE)
+    assert stops(desks["li"], plan) == (2, 0, 0)
 
 
 def test_who_may_acknowledge_a_withdrawal(desks: dict[str, Desk], folder: Path) -> None:
@@ -119,11 +136,14 @@ def test_who_may_acknowledge_a_withdrawal(desks: dict[str, Desk], folder: Path) 
         ("vi", "B", "not-allowed"), ("pan", "B", "not-allowed"), ("bei", "B", "not-found"),
         ("ft", "H1", "not-found"),
     ):  # fmt: skip
-        assert code_of(lambda n=name, s=site: acknowledge_order(desks[n], plan, s, BY_PHONE)) == code, name
+        assert (
+            code_of(lambda n=name, s=site: acknowledge_order(desks[n], plan, s, BY_PHONE, withdrawal=True))
+            == code
+        ), name
     assert code_of(lambda: list_orders(desks["bei"], plan, state="stop_waits")) == "not-found"
     may = {name: read_order(desks[name], plan, "B")["may"] for name in ("vi", "pan", "li", "ins")}
     assert may == {"vi": [], "pan": [], "li": ["acknowledge"], "ins": ["acknowledge"]}
-    acknowledge_order(desks["li"], plan, "B", BY_PHONE)
+    acknowledge_order(desks["li"], plan, "B", BY_PHONE, withdrawal=True)
     order = next(one for one in desks["li"].every("issued_order") if one["site"] == "B")
     assert order["stop_said_by"] == "王*"
     revealed = desks["li"].reveal("issued_order", order.id, "who said so")
@@ -147,7 +167,7 @@ def test_withdrawals_nobody_has_read_in_time_are_overdue(
     assert [(one["site"], one["stop_overdue"], one["overdue"]) for one in shown] == [
         ("B", True, False), ("H1", True, False),
     ]  # fmt: skip
-    assert acknowledge_order(desks["ft"], plan, "B")["stop_overdue"] is False
+    assert acknowledge_order(desks["ft"], plan, "B", withdrawal=True)["stop_overdue"] is False
     assert stops(desks["li"], plan) == (1, 1, 1)
 
 
@@ -159,12 +179,12 @@ def test_of_a_plan_that_was_replaced_nothing_more_is_asked(desks: dict[str, Desk
     order = read_order(desks["ft"], former, "B")
     assert (order["state"], order["stop_due_at"], order["may"]) == ("withdrawn", None, [])
     with pytest.raises(ConflictError, match="were withdrawn by"):
-        acknowledge_order(desks["ft"], former, "B")
+        acknowledge_order(desks["ft"], former, "B", withdrawal=True)
     # the one that replaced it is withdrawn: B has the same to do, and is told to stop all the same
     assert read_order(desks["ft"], plan, "B")["state"] == "acknowledged"
     withdraw_plan(desks["li"], plan, "A is open again")
     assert stops(desks["li"], plan) == (2, 0, 0)
-    assert acknowledge_order(desks["ft"], plan, "B")["stop_seen_by"] == "ft"
+    assert acknowledge_order(desks["ft"], plan, "B", withdrawal=True)["stop_seen_by"] == "ft"
 
 
 def test_a_plan_that_was_never_out_asks_no_site(desks: dict[str, Desk], folder: Path) -> None:
@@ -209,6 +229,6 @@ def test_orders_withdrawn_before_version_0011_ask_for_nothing(
             acknowledge_order(ft, old, "B")
         # what was out then, and is withdrawn now, is to be acknowledged
         withdraw_plan(li, running, "A is open again")
-        assert acknowledge_order(ft, running, "B")["stop_seen_by"] == "ft"
+        assert acknowledge_order(ft, running, "B", withdrawal=True)["stop_seen_by"] == "ft"
         assert stops(li, running) == (1, 1, 0)
         assert again.desk(admin._token).verify_audit(with_records=True).whole

@@ -111,6 +111,7 @@ def test_sends_are_the_changed_rows_of_the_sort_plan(hub_closed: Plan) -> None:
     assert sends["pieces"].sum() == pytest.approx(wanted["pieces"].sum())
 
 
+@pytest.mark.slow
 def test_many_sites_get_a_page_each(tmp_path: Path) -> None:
     made = national_plan()
     _, index = write_orders(made, tmp_path)

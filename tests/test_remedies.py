@@ -232,6 +232,7 @@ def test_the_large_way_finds_the_same(tmp_path: Path) -> None:
     assert any("gap" in note for note in result.notes)
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_where_it_was(tmp_path: Path) -> None:
     network, folder, cases = two_ways(), tmp_path / "r", list(make_cases(two_ways()))
     with pytest.raises(KeyboardInterrupt):  # the network as it is was not planned: nothing can be said
@@ -409,6 +410,7 @@ def test_the_folder_of_others_is_left(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "not-a-remedies-folder" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_page_says_what_helps_and_what_is_assumed() -> None:
     from changtong.report.remedies_report import remedies_page
 

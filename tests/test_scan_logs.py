@@ -491,8 +491,7 @@ def test_lines_follow_the_fluid_queue(gaps: list[tuple[int, int, float]]) -> Non
         at += wait + length
     corners = _line(spans, 2_000)
     n = 20  # steps of 1/20: serve arrivals of rate 1, first in, first out
-    served, clock = [], 0.0
-    done = 0.0
+    served, clock, done = [], 0.0, 0.0
     for step in range(450 * n):
         clock = step / n
         share = next((s for low, high, s, _ in spans if low <= clock < high), 1.0)

@@ -15,6 +15,7 @@ pytestmark = [
 __all__ = ["asking", "cheap_hashes", "chromium"]
 
 
+@pytest.mark.slow
 def test_a_record_is_held_let_go_and_handed_over(chromium: sync_api.Browser, asking: Asking) -> None:
     made = added(asking, "site", **site(71))
     added(asking, "hazard", **hazard(site=made))

@@ -78,6 +78,7 @@ def test_a_network_is_uploaded_looked_into_used_and_removed(chromium: sync_api.B
     assert looker.wrong == []
 
 
+@pytest.mark.slow
 def test_a_result_is_kept_from_its_page(chromium: sync_api.Browser, base: str) -> None:
     looker = Looker(chromium, base).sign_in()
     page = looker.open("/studies/rural%20make")

@@ -55,6 +55,7 @@ def at(page: sync_api.Page, words: str) -> None:
     page.wait_for_selector(f"#basis:has-text('{words}')")
 
 
+@pytest.mark.slow
 def test_the_slider_moves_over_hours_days_and_into_the_forecast(looker: Looker) -> None:
     page = looker.open("/")
     assert page.input_value("#log") == "live"
@@ -170,6 +171,7 @@ def test_from_a_site_to_the_item_that_waits_longest_and_its_way(looker: Looker) 
     page.wait_for_selector("#site-now .bars")
 
 
+@pytest.mark.slow
 def test_a_class_is_looked_at_alone_and_stays_chosen(looker: Looker) -> None:
     page = looker.open(f"/?at={TODAY}T08")
     at(page, f"{TODAY} 08:00")
@@ -193,6 +195,7 @@ def test_a_class_is_looked_at_alone_and_stays_chosen(looker: Looker) -> None:
     at(page, "Only class parcel")
 
 
+@pytest.mark.slow
 def test_what_is_chosen_is_in_the_address(looker: Looker) -> None:
     page = looker.open("/")
     page.select_option("#measure", "backlog")

@@ -125,6 +125,7 @@ def test_somebody_of_another_region_has_nothing_to_do_here(
     other.context.close()
 
 
+@pytest.mark.slow
 def test_a_computed_roster_is_put_in_force_from_its_run_and_somebody_checks_in(
     chromium: sync_api.Browser, looker: Looker, asking: Asking, tmp_path: Path
 ) -> None:

@@ -75,9 +75,10 @@ class Reason(BaseModel):
 
 
 class Acknowledged(BaseModel):
-    """What is said when orders are acknowledged."""
+    """What is said when orders, or their withdrawal, are acknowledged."""
 
     model_config = ConfigDict(extra="forbid")
+    withdrawal: bool = Field(default=False, description="It was read that the orders were withdrawn.")
     words: str = Field(default="", max_length=issued_orders.MOST_WORDS, description="No names of persons.")
     said_by: str = Field(
         default="",
@@ -234,11 +235,11 @@ def acknowledge(
 ) -> dict[str, Any]:
     """Acknowledge the orders of a site, or that they were withdrawn; for another's, on the word of somebody.
 
-    With If-Match it is what was read that is acknowledged: orders may be withdrawn meanwhile.
+    Orders may be withdrawn meanwhile: this counts only with `withdrawal`, else 409.
     """
     words = said or Acknowledged()
     order = issued_orders.acknowledge_order(
-        asks.desk, plan_id, site, Answer(words.words, words.said_by),
+        asks.desk, plan_id, site, Answer(words.words, words.said_by), withdrawal=words.withdrawal,
         check=lambda row: _check_same(row, if_match),
     )  # fmt: skip
     return _tagged(response, order)

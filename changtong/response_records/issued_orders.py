@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from changtong.errors import InputError, NotFoundError, Problem, UsageError
+from changtong.errors import ConflictError, InputError, NotFoundError, Problem, UsageError
 from changtong.response_records.issued_plans import IN_FORCE, Check
 from changtong.response_records.order_lines import Sheet, sheet_of, told
 from changtong.response_records.plan_log import PlanLog
@@ -245,18 +245,24 @@ def every_row(desk: Desk, plan: str) -> Iterator[dict[str, Any]]:
 
 
 def acknowledge_order(
-    desk: Desk, plan: str, site: str, answer: Answer | None = None, *, check: Check | None = None
+    desk: Desk,
+    plan: str,
+    site: str,
+    answer: Answer | None = None,
+    *,
+    withdrawal: bool = False,
+    check: Check | None = None,
 ) -> dict[str, Any]:
     """Acknowledge the orders of a site: they were read and will be done. The last one completes the plan.
-
-    Of orders that were withdrawn, and not replaced, it says that the withdrawal was read. Who must be sure
-    which of the two it is, as both may come at once, gives a ``check``.
 
     Parameters
     ----------
     desk : Desk
     plan, site : str
     answer : Answer, optional
+    withdrawal : bool
+        It was read that the orders were withdrawn. Told apart, as orders may be withdrawn while somebody
+        acknowledges them: one who has not read that is not to count as one who has.
     check : callable, optional
         Refuses to go on where the orders are not as whoever asks has read them.
 
@@ -268,9 +274,11 @@ def acknowledge_order(
     InputError
         ``said-by-missing``: it is another's site, and nobody is named who said so; ``out-of-range``.
     ConflictError
-        Somebody else has answered, or the orders were replaced by those of another plan: it says who.
+        Somebody else has answered, or the orders were withdrawn or replaced: it says who; or they were not
+        withdrawn.
     """
-    return _answer(desk, plan, site, "acknowledged", answer or Answer(), check)
+    state = "stop_seen" if withdrawal else "acknowledged"
+    return _answer(desk, plan, site, state, answer or Answer(), check)
 
 
 def refuse_order(
@@ -341,19 +349,22 @@ def _needed(work: Work, order: Row) -> str:
 
 def _is_repeated(work: Work, order: Row, state: str, answer: Answer) -> bool:
     """Return whether the same person has said the same already: it counts once."""
-    if order["state"] == "withdrawn":
-        return state == "acknowledged" and order["stop_seen_by"] == work.person.user_id
+    if state == "stop_seen":
+        return bool(order["stop_seen_by"] == work.person.user_id)
     same = order["answered_by"] == work.person.user_id and order["state"] == state
     return same and (state == "acknowledged" or order["words"] == answer.words.strip())
 
 
 def _check_open(work: Work, row: Row, order: Row, state: str) -> None:
     """Refuse an answer that comes second, or too late, and say who was before."""
-    if state == "acknowledged" and order["stop_seen_at"] is not None:
+    if state == "stop_seen" and order["stop_seen_at"] is not None:
         what = "The withdrawal of these orders was acknowledged"
         raise told_who(work, what, order["stop_seen_by"], order["stop_seen_at"], order)
-    if state == "acknowledged" and _stop_waits(order):
+    if state == "stop_seen" and _stop_waits(order):
         return
+    if state == "stop_seen" and order["state"] != "withdrawn":
+        now = {"id": order["id"], "state": order["state"], "version": order["version"]}
+        raise ConflictError("These orders were not withdrawn.", current=now)
     if order["state"] == "withdrawn":
         raise told_who(work, "These orders were withdrawn", row["withdrawn_by"], row["withdrawn_at"], order)
     if order["state"] == "sent" or (order["state"] == "cannot" and state == "acknowledged"):
@@ -369,7 +380,7 @@ def _write(work: Work, row: Row, order: Row, state: str, answer: Answer, right: 
         "words": answer.words.strip() or None,
         "said_by": answer.said_by.strip() or None,
     }
-    if order["state"] == "withdrawn":  # what had been answered to the orders stays
+    if state == "stop_seen":  # what had been answered to the orders stays
         action, values = "stop_acknowledged", {f"stop_{name}": text for name, text in values.items()}
         values |= {"stop_seen_at": work.at, "stop_seen_by": work.person.user_id}
     else:

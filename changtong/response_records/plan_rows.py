@@ -19,7 +19,7 @@ from changtong.storage.records import rows_to_decide
 from changtong.storage.schema import registers
 from changtong.storage.seen_parts import seen_parts
 from changtong.storage.user_names import users_by_id
-from changtong.storage.work import Work
+from changtong.storage.work import Work, target_of
 
 Row = Mapping[Any, Any]
 
@@ -31,6 +31,13 @@ HIDDEN_FROM_SITES = ("run_id", "plan_digest", "numbers", "counts", "sites", "wit
 ANSWERS = ("sent", "acknowledged", "cannot", "withdrawn")
 STOPS = ("stop_waits", "stop_seen", "stop_overdue")
 """How far withdrawn orders are whose withdrawal is to be acknowledged; overdue ones wait, too."""
+
+
+STEPS = {
+    "proposed": ("approve", "withdraw"), "approved": ("issue", "withdraw"),
+    "issued": ("withdraw",), "completed": ("withdraw",),
+}  # fmt: skip
+"""What can be done with a plan in each state."""
 
 
 def order_id(plan: str, site: str) -> str:
@@ -151,6 +158,7 @@ def _facts(
     facts = {one: row[one] for one in texts} | {one: said_at(row[one]) for one in times}
     facts |= {one: names.get(row[one]) if row[one] else None for one in people}
     facts |= {"seen": "whole" if is_whole else "orders", "answers": dict(answers), "notes": []}
+    facts["may"] = _may(work, row) if is_whole else []
     if not is_whole:
         return facts | dict.fromkeys(HIDDEN_FROM_SITES)
     left = float((row["numbers"] or {}).get("unserved_pieces") or 0.0)
@@ -163,6 +171,14 @@ def _facts(
             }
         ]
     return facts
+
+
+def _may(work: Work, row: Row) -> list[str]:
+    """Return what the person may do with a plan as it is: who proposed it does not approve it."""
+    target = target_of("issued_plan", row)
+    is_own = row["proposed_by"] == work.person.user_id
+    steps = (one for one in STEPS.get(row["state"], ()) if not (is_own and one == "approve"))
+    return [one for one in steps if work.may(one, target)]
 
 
 def _answers(work: Work, ids: list[str]) -> dict[str, dict[str, int]]:

@@ -14,10 +14,11 @@ dialog.addEventListener("close", () => showOrders()); // answered, or changed by
 
 function show(told) {
   plan = told;
-  const open = ["proposed", "approved", "issued"].includes(plan.state);
   const step = (key, at, by) => make("li", { class: at ? "done" : null }, make("b", {}, say(key)), at ? `${by ? `${by} · ` : ""}${time(at)}` : "–");
   const { answers } = plan, parts = answers.stop_seen + answers.stop_waits ? ["stop_seen", "stop_waits"] : ["acknowledged", "cannot", "sent", "withdrawn"];
   const all = parts.reduce((sum, state) => sum + answers[state], 0);
+  const next = { proposed: "approve", approved: "issue" }[plan.state]; // what it waits for, and who looks may not do
+  const waits = !next || plan.may.includes(next) ? "" : next === "approve" ? "issued.waits_for_approval" : "issued.waits_for_issue";
   const change = (path, body) => post(`${base}/${path}`, body, { "If-Match": `"${plan.version}"` }).then(show);
   const button = (key, says, path, fields = [], danger = false) => make("button", { type: "button", class: danger ? "danger" : "main", onclick: () => askFor(dialog, { title: say(key), says, fields, go: say(key), danger }, (values) => change(path, fields.length ? values : undefined)) }, say(key));
   fill(place, make("h1", {}, plan.title),
@@ -31,9 +32,10 @@ function show(told) {
     plan.replaced_by ? make("p", {}, make("a", { href: `/issued/${plan.replaced_by}` }, say("issued.replaced_by"))) : null,
     plan.issued_at && all ? make("div", {}, make("div", { class: "answers", role: "img", "aria-label": answeredText(answers) }, parts.filter((state) => answers[state]).map((state) => grown(state, answers[state] / all))),
       make("p", { class: "note" }, answeredText(answers))) : null,
-    make("div", { class: "row" }, plan.state === "proposed" ? button("issued.approve", say("issued.approve_says"), "approve") : null,
-      plan.state === "approved" ? button("issued.issue", say("issued.issue_says", { sites: count(plan.sites) }), "issue") : null,
-      open || plan.state === "completed" ? button("issued.withdraw", say("issued.withdraw_says"), "withdraw", [{ name: "reason", label: say("issued.reason"), required: true, type: "text", most: 1000 }], true) : null));
+    waits ? make("p", { class: "note", id: "waits" }, say(waits)) : null,
+    make("div", { class: "row" }, plan.may.includes("approve") ? button("issued.approve", say("issued.approve_says"), "approve") : null,
+      plan.may.includes("issue") ? button("issued.issue", say("issued.issue_says", { sites: count(plan.sites) }), "issue") : null,
+      plan.may.includes("withdraw") ? button("issued.withdraw", say("issued.withdraw_says"), "withdraw", [{ name: "reason", label: say("issued.reason"), required: true, type: "text", most: 1000 }], true) : null));
   document.body.dataset.state = plan.state;
 }
 function grown(state, part) {
@@ -73,7 +75,7 @@ async function openOrder(site) {
   const words = (row) => row.words?.[lang] ?? row[`words_${lang}`] ?? row.action;
   const rows = table([say("issued.what"), { text: say("situation.pieces"), number: true }], order.rows.slice(0, 300).map((row) => [make("span", {}, row.told === "withdrawn" ? make("s", {}, words(row)) : words(row)), count(row.pieces)]));
   const read = { "If-Match": `"${order.version}"` }; // what is answered is what was read: it may be withdrawn meanwhile
-  const answer = (path) => (values) => post(`${base}/orders/${encodeURIComponent(site)}/${path}`, Object.fromEntries(Object.entries(values).filter(([, value]) => value)), read);
+  const answer = (path, more = {}) => (values) => post(`${base}/orders/${encodeURIComponent(site)}/${path}`, { ...Object.fromEntries(Object.entries(values).filter(([, value]) => value)), ...more }, read);
   const title = `${order.site_name ?? ""} ${order.site}`;
   const by = { name: "said_by", label: say("issued.said_by"), most: 200, says: say("issued.said_by_says") };
   if (!order.may.includes("acknowledge")) {
@@ -82,7 +84,7 @@ async function openOrder(site) {
     return;
   }
   askFor(dialog, { title, more: [rows, !order.may.includes("cannot") ? null : make("button", { type: "button", class: "danger", onclick: () => { dialog.close(); askFor(dialog, { title, fields: [{ name: "reason", label: say("issued.reason"), required: true, type: "text", most: 1000 }, by], go: say("issued.cannot"), danger: true }, answer("cannot")); } }, say("issued.cannot_do"))],
-    fields: [{ name: "words", label: say("issued.words"), most: 1000 }, by], go: say(order.stop_due_at ? "issued.acknowledge_stop" : "issued.acknowledge") }, answer("acknowledge"));
+    fields: [{ name: "words", label: say("issued.words"), most: 1000 }, by], go: say(order.stop_due_at ? "issued.acknowledge_stop" : "issued.acknowledge") }, answer("acknowledge", { withdrawal: Boolean(order.stop_due_at) }));
 }
 
 try { show(await get(base)); await showOrders(); } catch (error) { fill(place, refusal(error)); }
