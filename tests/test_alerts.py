@@ -465,6 +465,7 @@ def test_a_site_that_often_pauses_is_not_silent() -> None:
     assert late.height == 0
 
 
+@pytest.mark.slow
 def test_series_day_by_day_and_hour_by_hour_are_the_same_as_at_once() -> None:
     def by_day(day: int, site: str) -> dict[str, float] | None:
         if day == 33 or (site == "S01" and 30 <= day < 36):

@@ -202,6 +202,7 @@ def test_what_names_a_file_on_the_command_line_is_an_id_here(duty: Client) -> No
 # answers
 
 
+@pytest.mark.slow
 def test_answers_are_those_of_the_command_line(
     duty: Client, service: Service, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_time_is_the_same_beside_others_and_alone(texts: list[str], zone: str)
     assert together == ([one[0][0] for one in alone], [one[1][0] for one in alone])
 
 
+@pytest.mark.slow
 def test_the_hour_read_before_does_not_excuse_a_bad_minute() -> None:
     texts = ["2022-05-06 07:00:00", "2022-05-06 07:59:59", "2022-05-06 07:60:00", "2022-05-06 07:1a:00"]
     out, state = read(texts, "Asia/Shanghai")

@@ -289,6 +289,7 @@ def test_a_planner_keeps_what_it_knows_and_answers_as_a_new_one() -> None:
         assert warm.value("cost") == pytest.approx(cold.value("cost"), rel=4e-3)
 
 
+@pytest.mark.slow
 def test_the_trade_off_goes_from_least_cost_to_fewest_changes() -> None:
     network = reference_network(level="city")
     settings = PlanSettings(gap_share=5e-3, trade_off_cny=(0.0, 1000.0))

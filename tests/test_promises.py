@@ -108,6 +108,7 @@ def total(out: str) -> dict[str, object] | None:
     return json.loads(out)["totals"].get("on_time_promise_share")  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_the_share_by_promise_appears(log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ask = ["indicators", log, "--date", "2022-05-06", "--json"]
     assert main(ask) == 0

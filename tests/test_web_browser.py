@@ -175,6 +175,7 @@ def test_what_is_removed_can_be_brought_back_and_outlives_the_page(looker: Looke
     page.wait_for_selector("#drafts li")
 
 
+@pytest.mark.slow
 def test_a_run_is_followed_and_its_report_shown_within(looker: Looker) -> None:
     page = looker.open("/respond?site=C")
     page.click("#go")

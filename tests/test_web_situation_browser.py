@@ -91,6 +91,7 @@ def test_the_slider_moves_over_hours_days_and_into_the_forecast(looker: Looker) 
     page.wait_for_selector("#table td:has-text('32 – 49')")
 
 
+@pytest.mark.slow
 def test_it_plays_and_pauses(looker: Looker) -> None:
     page = looker.open(f"/?at={TODAY}T07")
     page.click("#play")
