@@ -268,8 +268,9 @@ def _data(question: Question, shares: FairShares, crews: CrewRules) -> Data:
     help_who, help_slot = np.array([one for g in lacks for one in helps[g]], np.int64).reshape(-1, 2).T.copy()
     at = np.zeros(n_people * n_slots + 1, np.int64)
     np.add.at(at, np.array([one[0] + 1 for one in members], np.int64), 1)
+    able = np.ascontiguousarray(np.nonzero(may.T)[1])  # one compiled form: a column of one row is so anyway
     return Data(
-        may=may, able=np.ascontiguousarray(np.nonzero(may.T)[1]),
+        may=may, able=able,
         able_at=np.append(0, np.cumsum(may.sum(axis=0))), day=question.slots.day, line=line,
         uses_at=np.searchsorted(slot, np.arange(n_slots + 1)).astype(np.int64),
         uses_row=row.astype(np.int32),

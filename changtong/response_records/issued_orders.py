@@ -357,20 +357,26 @@ def _is_repeated(work: Work, order: Row, state: str, answer: Answer) -> bool:
 
 def _check_open(work: Work, row: Row, order: Row, state: str) -> None:
     """Refuse an answer that comes second, or too late, and say who was before."""
-    if state == "stop_seen" and order["stop_seen_at"] is not None:
-        what = "The withdrawal of these orders was acknowledged"
-        raise told_who(work, what, order["stop_seen_by"], order["stop_seen_at"], order)
-    if state == "stop_seen" and _stop_waits(order):
-        return
-    if state == "stop_seen" and order["state"] != "withdrawn":
-        now = {"id": order["id"], "state": order["state"], "version": order["version"]}
-        raise ConflictError("These orders were not withdrawn.", current=now)
+    if state == "stop_seen":
+        _check_stop(work, order)
+        if _stop_waits(order):
+            return
     if order["state"] == "withdrawn":
         raise told_who(work, "These orders were withdrawn", row["withdrawn_by"], row["withdrawn_at"], order)
     if order["state"] == "sent" or (order["state"] == "cannot" and state == "acknowledged"):
         return
     what = "acknowledged" if order["state"] == "acknowledged" else "answered that they cannot be done"
     raise told_who(work, f"These orders were {what}", order["answered_by"], order["answered_at"], order)
+
+
+def _check_stop(work: Work, order: Row) -> None:
+    """Refuse to acknowledge a withdrawal a second time, or one that there is not."""
+    if order["stop_seen_at"] is not None:
+        what = "The withdrawal of these orders was acknowledged"
+        raise told_who(work, what, order["stop_seen_by"], order["stop_seen_at"], order)
+    if order["state"] != "withdrawn":
+        now = {name: order[name] for name in ("id", "state", "version")}
+        raise ConflictError("These orders were not withdrawn.", current=now)
 
 
 def _write(work: Work, row: Row, order: Row, state: str, answer: Answer, right: str) -> None:
